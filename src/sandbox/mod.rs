@@ -1,0 +1,3 @@
+//! The sandbox: a simulated Azure behind real HTTPS.
+
+pub mod clock;
