@@ -1,1 +1,2 @@
+//! rekeyd.
 fn main() {}

@@ -44,13 +44,8 @@ impl SandboxClock {
     /// A clock that shows `start` and stands still until it is told to run.
     #[must_use]
     pub fn new(start: OffsetDateTime) -> Self {
-        let state = State {
-            now: start,
-            mode: Mode::Frozen,
-            holds: 0,
-            sleepers: BTreeMap::new(),
-            next_sleeper: 0,
-        };
+        let state =
+            State { now: start, mode: Mode::Frozen, holds: 0, sleepers: BTreeMap::new(), next_sleeper: 0 };
         Self(Arc::new(Shared { state: Mutex::new(state), changed: Notify::new() }))
     }
 
@@ -174,7 +169,9 @@ impl State {
     fn now(&self) -> OffsetDateTime {
         match self.mode {
             Mode::Frozen | Mode::Jumping { .. } => self.now,
-            Mode::RealTime { since, at } => at.saturating_add(since.elapsed().try_into().unwrap_or(Duration::MAX)),
+            Mode::RealTime { since, at } => {
+                at.saturating_add(since.elapsed().try_into().unwrap_or(Duration::MAX))
+            }
         }
     }
 

@@ -1,0 +1,89 @@
+//! Whether a new credential may be made now: nothing mints in a loop, and a restart resets nothing.
+
+use time::{Duration, OffsetDateTime};
+
+use super::decision::{BlockReason, WaitReason};
+use super::observed::{CredentialFacts, CurrentSignIn, Observed, SignInTrouble};
+use super::policy::RotationPolicy;
+
+/// Why no credential is made although one is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    /// Until this moment.
+    Waiting(WaitReason, OffsetDateTime),
+    /// By something in the way.
+    Blocked(BlockReason),
+}
+
+/// The number of the attempt that may be made now.
+///
+/// All of it is read from what is seen: the tag of the last attempt, and the credentials that earlier
+/// ones left behind.
+pub(super) fn next_attempt(
+    seen: &Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Result<u32, Held> {
+    if let CurrentSignIn::Unclear(trouble) = &seen.sign_in {
+        return Err(Held::Blocked(block_reason(trouble)));
+    }
+    let pending = seen.pending();
+    if let Some(pending) = pending.as_ref().filter(|pending| !pending.failed) {
+        wait_until(pending.began + policy.deadline(), WaitReason::InFlight, now)?;
+    }
+    let live = || seen.orphans().filter(|orphan| orphan.end > now);
+    let (attempt, began) = pending.map_or((0, None), |pending| (pending.attempt, Some(pending.began)));
+    let latest = live().map(|orphan| orphan.start).chain(began).max();
+    if live().count() >= most_orphans(seen, policy, now)
+        && let Some(oldest) = live().map(|orphan| orphan.start).min()
+    {
+        return Err(Held::Waiting(WaitReason::TooManyOrphans, oldest + policy.orphan_grace()));
+    }
+    if let Some(latest) = latest {
+        wait_until(latest + pause(attempt, live().count()), WaitReason::BackOff, now)?;
+    }
+    Ok(attempt.saturating_add(1))
+}
+
+pub(super) fn block_reason(trouble: &SignInTrouble) -> BlockReason {
+    match trouble {
+        SignInTrouble::ApplicationDisabled => BlockReason::ApplicationDisabled,
+        SignInTrouble::ApplicationUnknown => BlockReason::ApplicationMissing,
+        SignInTrouble::Other(_) => BlockReason::SignInUnclear,
+    }
+}
+
+fn wait_until(moment: OffsetDateTime, reason: WaitReason, now: OffsetDateTime) -> Result<(), Held> {
+    if now < moment { Err(Held::Waiting(reason, moment)) } else { Ok(()) }
+}
+
+/// The pause after the latest attempt: 15 min · 4^max(attempt − 1, orphans), at most a day.
+fn pause(attempt: u32, orphans: usize) -> Duration {
+    let exponent = u32::try_from(orphans).unwrap_or(u32::MAX).max(attempt.saturating_sub(1)).min(8);
+    (Duration::minutes(15) * 4_i32.pow(exponent)).min(Duration::days(1))
+}
+
+fn most_orphans(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> usize {
+    if is_critical(seen.current_credential(), policy, now) { 4 } else { 2 }
+}
+
+/// Whether consumers would be locked out soon. A secret without a known credential counts as such.
+pub(super) fn is_critical(
+    current: Option<&CredentialFacts>,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> bool {
+    current.is_none_or(|credential| now >= credential.end - policy.critical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_grows_with_attempts_and_orphans_up_to_a_day() {
+        let minutes = |attempt, orphans| pause(attempt, orphans).whole_minutes();
+        assert_eq!((minutes(1, 0), minutes(2, 0), minutes(3, 1)), (15, 60, 240));
+        assert_eq!((minutes(1, 2), minutes(9, 0), minutes(u32::MAX, usize::MAX)), (240, 1_440, 1_440));
+    }
+}

@@ -1,0 +1,220 @@
+//! The answers that a decision can give, and the bounded set of reasons for each.
+
+use time::OffsetDateTime;
+
+use super::names::{KeyId, VersionId};
+
+/// What to do about a managed secret now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Do this, then look again.
+    Act(Action),
+    /// Nothing to do before `until`, the first moment at which this answer can change by itself.
+    Wait {
+        /// `None`: only an event or a person changes it.
+        until: Option<OffsetDateTime>,
+        /// Why.
+        reason: WaitReason,
+    },
+    /// Something that rekeyd may not or can't get past is in the way.
+    Blocked {
+        /// As for [`Decision::Wait`].
+        until: Option<OffsetDateTime>,
+        /// What it is.
+        reason: BlockReason,
+    },
+}
+
+/// One step. Each has at most one effect that can't be repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Makes a successor: issue, verify, publish. One action, because the text lives only in memory.
+    ///
+    /// # If it stops half-way
+    /// After the intent: the next pass sees `PendingRotation` and waits. After issue or verify: it sees a
+    /// credential with our marker in no version, waits, issues anew and revokes it after `orphan_grace`.
+    /// After the publication nothing is left to do.
+    Issue {
+        /// Why.
+        reason: IssueReason,
+        /// The how-manieth attempt since the last version was published, from 1.
+        attempt: u32,
+    },
+    /// Publishes an older version's text again, because the current credential is lost.
+    ///
+    /// # If it stops half-way
+    /// The text is published, or it isn't: then the next pass sees the same loss.
+    Rescue {
+        /// The version whose text still signs in.
+        from: VersionId,
+    },
+    /// Takes a credential out of Entra.
+    ///
+    /// # If it stops half-way
+    /// It is gone, or still there: revoking twice does no harm.
+    Revoke {
+        /// Which.
+        key_id: KeyId,
+        /// Why.
+        reason: RevokeReason,
+    },
+    /// Disables an older version whose credential is gone.
+    ///
+    /// # If it stops half-way
+    /// It is disabled, or not: doing it twice does no harm.
+    Disable {
+        /// Which; never the current one.
+        version: VersionId,
+    },
+    /// Removes the index of superseded credentials from the current version, when none is left.
+    ///
+    /// # If it stops half-way
+    /// The tag is gone, or the next pass removes it.
+    ClearIndex,
+}
+
+impl Action {
+    /// Its name in logs, metrics and the API.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Issue { .. } => "issue",
+            Self::Rescue { .. } => "rescue",
+            Self::Revoke { .. } => "revoke",
+            Self::Disable { .. } => "disable",
+            Self::ClearIndex => "clear_index",
+        }
+    }
+
+    /// All names, for metrics that show a zero as a zero.
+    pub const LABELS: [&'static str; 5] = ["issue", "rescue", "revoke", "disable", "clear_index"];
+}
+
+macro_rules! reasons {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $label:literal, $text:literal;)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $name {
+            /// Every reason, in the order of declaration.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// Its name in logs, metrics and the API.
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$variant => $label,)+ }
+            }
+
+            /// What it means and, where somebody has to act, what to do.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Why a credential is made.
+    IssueReason {
+        /// A configured secret has no version yet.
+        FirstCredential = "first_credential", "the secret has no version yet";
+        /// The current credential comes near its end.
+        NearExpiry = "near_expiry", "the current credential comes near its end";
+        /// A person asked for it.
+        Wish = "wish", "somebody asked for it";
+        /// The current credential is gone from Entra and refused.
+        CurrentLost = "current_lost", "the current credential is gone from Entra and refused";
+        /// The current credential is past its end.
+        CurrentExpired = "current_expired", "the current credential is past its end";
+    }
+}
+
+reasons! {
+    /// Why a credential is taken out of Entra.
+    RevokeReason {
+        /// Another one is published in its place, and the overlap is over.
+        Superseded = "superseded", "its successor is published and the overlap is over";
+        /// It was made and never published.
+        Orphaned = "orphaned", "it was made and never published";
+        /// It is past its end.
+        Expired = "expired", "it is past its end";
+    }
+}
+
+reasons! {
+    /// Why nothing is to be done now.
+    WaitReason {
+        /// The current credential is good, and its successor not due.
+        NotDue = "not_due", "the current credential is good for a while";
+        /// A superseded credential is still in its overlap.
+        Overlap = "overlap", "consumers are moving over to the new credential";
+        /// A rotation began a short while ago and may be under way.
+        InFlight = "in_flight", "a rotation is under way, or stopped a short while ago";
+        /// An attempt failed; the next one waits.
+        BackOff = "back_off", "an attempt failed; the next one comes later";
+        /// Too many credentials were made that nobody ever published.
+        TooManyOrphans = "too_many_orphans", "earlier attempts left credentials behind; they are revoked first";
+        /// The current credential looks lost; that has to be seen for a while.
+        ConfirmingLoss = "confirming_loss", "the current credential looks lost; waiting to be sure";
+        /// The current credential was published a short while ago, and Entra's list does not show it yet.
+        Propagating = "propagating", "Entra does not list the published credential yet";
+        /// Somebody set `RotationDisabled`.
+        RotationDisabled = "rotation_disabled", "tag RotationDisabled is set: remove it to go on";
+        /// A person went back to an older version.
+        RolledBack = "rolled_back", "rolled back by a person: waits until critical or asked to rotate";
+    }
+}
+
+reasons! {
+    /// What is in the way.
+    BlockReason {
+        /// Somebody disabled the current version.
+        CurrentDisabled = "current_disabled", "the current version is disabled: enable it, or write a new version";
+        /// Somebody deleted the secret.
+        SecretDeleted = "secret_deleted", "the secret is deleted and can be recovered: recover or purge it";
+        /// The current version names no credential of the application.
+        UnknownCredential = "unknown_credential", "the current version's credential is not known: set its CredentialId tag, or ask for a rotation";
+        /// The current credential is in Entra and its text is refused.
+        CurrentRefused = "current_refused", "Entra refuses the current text although its credential exists: look at the version's value, or ask for a rotation";
+        /// The application is disabled.
+        ApplicationDisabled = "application_disabled", "the application is disabled in Entra: enable it";
+        /// The application does not exist.
+        ApplicationMissing = "application_missing", "the application is not in the tenant: look at the configured id";
+        /// Entra can't be asked whether the current text signs in.
+        SignInUnclear = "sign_in_unclear", "Entra can't be asked whether the current credential signs in";
+        /// The new credential was never accepted.
+        NeverVerified = "never_verified", "the new credential was never accepted by Entra and was revoked";
+        /// A right is missing.
+        Forbidden = "forbidden", "a service refused for lack of a right: see permissions in the README";
+        /// Key Vault would refuse the tags.
+        TagLimit = "tag_limit", "the version's tags leave no room: remove some or shorten them";
+        /// Tenant policy forbids this lifetime or any password.
+        TenantPolicy = "tenant_policy", "the tenant's application management policy refuses the credential: shorten validity, or ask for an exception";
+        /// The clock and Azure's differ.
+        ClockSkew = "clock_skew", "this machine's clock and Azure's differ by more than 5 minutes: set the clock";
+        /// A service could not be reached, or answered with an error.
+        ServiceTrouble = "service_trouble", "a service can't be reached or answers with errors";
+    }
+}
+
+impl BlockReason {
+    /// Whether only a person can end it. The others pass, and are tried again by themselves.
+    #[must_use]
+    pub const fn needs_person(self) -> bool {
+        match self {
+            Self::CurrentDisabled
+            | Self::SecretDeleted
+            | Self::UnknownCredential
+            | Self::CurrentRefused
+            | Self::ApplicationDisabled
+            | Self::ApplicationMissing
+            | Self::Forbidden
+            | Self::TagLimit
+            | Self::TenantPolicy
+            | Self::ClockSkew => true,
+            Self::SignInUnclear | Self::NeverVerified | Self::ServiceTrouble => false,
+        }
+    }
+}

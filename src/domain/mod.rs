@@ -1,0 +1,37 @@
+//! The rotation itself, as pure functions of what was seen: no clock, no network, no log, no random number.
+//!
+//! A pass observes Key Vault and Entra, [`decide`] gives one answer, one action is executed, and the next pass
+//! looks again. No phase is stored, so there is nothing to lose: Key Vault's tags and Entra's list are the state.
+//!
+//! The order of one rotation is **issue → verify → publish → overlap → retire** (revoke, then disable).
+//!
+//! | stopped after | Entra | Key Vault | the next pass sees | and does |
+//! |---|---|---|---|---|
+//! | observing | – | – | the same | the same |
+//! | intent | – | tag | `PendingRotation`, no credential K | waits for the deadline, then issues if still due |
+//! | issue | + K | tag | K: ours by its marker, in no version | waits, then issues anew if still due; revokes K after `orphan_grace` |
+//! | verify | + K | tag | the same as after issue | the same |
+//! | publish | + K | + version of K | K current, the old one superseded | waits for the overlap |
+//! | revoke | – old | old version enabled | an older version whose credential is gone | disables that version |
+//! | disable | – old | old version disabled | only current | clears the index tag, waits until due |
+//!
+//! `tests/it/crash.rs` stops a daemon at each of these points, and at every other.
+
+mod attempt;
+mod decide;
+mod decision;
+mod marker;
+mod names;
+mod observed;
+mod policy;
+pub mod tags;
+
+pub use decide::{LOSS_CONFIRMED_AFTER, WORST_LAG, decide};
+pub use decision::{Action, BlockReason, Decision, IssueReason, RevokeReason, WaitReason};
+pub use marker::Marker;
+pub use names::{
+    AppObjectId, ApplicationRef, ClientId, InvalidName, KeyId, RotationId, SecretId, SecretName, VaultName,
+    VersionId,
+};
+pub use observed::{CredentialFacts, Current, CurrentSignIn, Observed, SignInTrouble, VersionFacts, Wish};
+pub use policy::{PolicyProblem, PolicyValues, RotationPolicy, TagProblem, VerifyPolicy};

@@ -1,0 +1,224 @@
+//! What one look at Key Vault and Entra showed: facts only, no text of a secret, no conclusion that needs the time.
+
+use std::collections::BTreeSet;
+
+use time::OffsetDateTime;
+
+use super::names::{KeyId, RotationId, SecretId, VersionId};
+use super::tags::{PendingRotation, Tags};
+
+/// Everything that a decision about one managed secret rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    /// Which secret.
+    pub secret: SecretId,
+    /// What consumers get who ask for no version.
+    pub current: Current,
+    /// Every version, by the time it was created.
+    pub versions: Vec<VersionFacts>,
+    /// The application's credentials, ours and others.
+    pub credentials: Vec<CredentialFacts>,
+    /// Whether the current text signs in.
+    pub sign_in: CurrentSignIn,
+    /// Since when the current credential was found lost at every look of this process.
+    pub lost_since: Option<OffsetDateTime>,
+    /// Where the current credential is lost: the newest older version whose credential is ours and still signs in.
+    pub fallback: Option<VersionId>,
+    /// What a person asked for.
+    pub wish: Option<Wish>,
+}
+
+/// What `GET` without a version serves. Key Vault's word, never the newest `created`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Current {
+    /// There is no such secret.
+    Missing,
+    /// It can't be read, because its newest version is disabled.
+    Disabled,
+    /// This version.
+    Readable(Box<VersionFacts>),
+}
+
+/// One version of the vault secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionFacts {
+    /// Its name in Key Vault.
+    pub version: VersionId,
+    /// Whether consumers can read it.
+    pub enabled: bool,
+    /// When it was written; whole seconds.
+    pub created: OffsetDateTime,
+    /// Its tags.
+    pub tags: Tags,
+    /// The credential whose text it was shown to hold: the text signs in, and one credential alone has
+    /// its hint and end. `None` also where nobody tried.
+    pub proven: Option<KeyId>,
+}
+
+/// One credential of the application, as Entra lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialFacts {
+    /// Entra's name for it.
+    pub key_id: KeyId,
+    /// The rotation that made it, if it bears our marker for this very vault and secret.
+    pub rotation: Option<RotationId>,
+    /// When it begins to be good.
+    pub start: OffsetDateTime,
+    /// When it ends.
+    pub end: OffsetDateTime,
+    /// Whether the current text might be this credential's (their first characters are the same).
+    pub may_be_current_text: bool,
+}
+
+/// What Entra said to the current text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CurrentSignIn {
+    /// There is no text to sign in with.
+    NoText,
+    /// It signs in.
+    Accepted,
+    /// Entra says that the secret is wrong or expired: the only answers that speak against it.
+    Refused,
+    /// Entra could not be asked, or its answer is about something else.
+    Unclear(SignInTrouble),
+}
+
+/// Why a sign-in says nothing about the secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignInTrouble {
+    /// The application is disabled in Entra.
+    ApplicationDisabled,
+    /// The application is unknown to the tenant.
+    ApplicationUnknown,
+    /// Entra could not be reached, was busy, or answered something else.
+    Other(String),
+}
+
+/// What a person asked for, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wish {
+    /// When it was asked for.
+    pub at: OffsetDateTime,
+}
+
+impl Observed {
+    /// The version that consumers read, if they can.
+    #[must_use]
+    pub fn current_version(&self) -> Option<&VersionFacts> {
+        match &self.current {
+            Current::Readable(version) => Some(version),
+            Current::Missing | Current::Disabled => None,
+        }
+    }
+
+    /// The credential that consumers use, if Entra lists it.
+    #[must_use]
+    pub fn current_credential(&self) -> Option<&CredentialFacts> {
+        let version = self.current_version()?;
+        version.named().and_then(|id| self.credential(id)).or_else(|| self.credential(version.proven?))
+    }
+
+    /// The credential with this id.
+    #[must_use]
+    pub fn credential(&self, key_id: KeyId) -> Option<&CredentialFacts> {
+        self.credentials.iter().find(|credential| credential.key_id == key_id)
+    }
+
+    /// The versions that consumers don't read any more.
+    pub fn older_versions(&self) -> impl Iterator<Item = &VersionFacts> {
+        let current = self.current_version().map(|version| &version.version);
+        self.versions.iter().filter(move |version| Some(&version.version) != current)
+    }
+
+    /// What may be in use through the current version: never to be revoked, whatever else is true.
+    #[must_use]
+    pub fn protected(&self) -> BTreeSet<KeyId> {
+        let named = self.current_version().into_iter().flat_map(|version| [version.named(), version.proven]);
+        let texts = self.credentials.iter().filter(|credential| credential.may_be_current_text);
+        named.flatten().chain(texts.map(|credential| credential.key_id)).collect()
+    }
+
+    /// Credentials of ours by their marker that no version names: made, and never published.
+    pub fn orphans(&self) -> impl Iterator<Item = &CredentialFacts> {
+        let published: BTreeSet<_> = self.all_versions().filter_map(VersionFacts::named).collect();
+        let protected = self.protected();
+        let orphaned = move |key_id: &KeyId| !published.contains(key_id) && !protected.contains(key_id);
+        self.credentials
+            .iter()
+            .filter(move |credential| credential.rotation.is_some() && orphaned(&credential.key_id))
+    }
+
+    /// Credentials of ours in older versions, and since when another one is published in their place.
+    ///
+    /// Ours: by their marker, or because the older version's own text proved it.
+    #[must_use]
+    pub fn superseded(&self) -> Vec<(&CredentialFacts, OffsetDateTime)> {
+        let protected = self.protected();
+        let ours = |credential: &&CredentialFacts| {
+            let holders = || self.older_versions().filter(|version| version.holds(credential.key_id));
+            let proven = || holders().any(|version| version.proven == Some(credential.key_id));
+            !protected.contains(&credential.key_id)
+                && holders().next().is_some()
+                && (credential.rotation.is_some() || proven())
+        };
+        let dated = |credential| self.superseded_at(credential).map(|at| (credential, at));
+        self.credentials.iter().filter(ours).filter_map(dated).collect()
+    }
+
+    /// When the last version with this credential was followed by one with another.
+    fn superseded_at(&self, credential: &CredentialFacts) -> Option<OffsetDateTime> {
+        let held = |version: &&VersionFacts| version.holds(credential.key_id);
+        let last = self.all_versions().filter(held).map(|version| version.created).max()?;
+        self.followed_at(last)
+    }
+
+    /// When the version created at `last` was followed by one that names a credential.
+    #[must_use]
+    pub fn followed_at(&self, last: OffsetDateTime) -> Option<OffsetDateTime> {
+        let later = |version: &&VersionFacts| version.created > last && version.named().is_some();
+        let followed = self.all_versions().filter(later).map(|version| version.created).min();
+        // Two versions of one second can't be ordered: then Key Vault's word for the current one decides.
+        followed.or_else(|| self.current_version().map(|version| version.created))
+    }
+
+    /// All versions; the current one may be missing from a listing that lags.
+    fn all_versions(&self) -> impl Iterator<Item = &VersionFacts> {
+        self.versions.iter().chain(self.current_version())
+    }
+
+    /// The attempt that was last written down: on the current version, or on the placeholder of a new secret.
+    #[must_use]
+    pub fn pending(&self) -> Option<PendingRotation> {
+        let noted = |version: &VersionFacts| version.tags.pending_rotation().ok().flatten();
+        match &self.current {
+            Current::Readable(version) => noted(version),
+            Current::Missing => None,
+            Current::Disabled => self.versions.iter().filter_map(noted).max_by_key(|pending| pending.began),
+        }
+    }
+
+    /// Whether all there is of this secret is what rekeyd wrote before its first credential.
+    #[must_use]
+    pub fn is_placeholder(&self) -> bool {
+        let ours = |version: &VersionFacts| {
+            !version.enabled
+                && version.named().is_none()
+                && version.tags.pending_rotation().is_ok_and(|p| p.is_some())
+        };
+        self.current == Current::Disabled && !self.versions.is_empty() && self.versions.iter().all(ours)
+    }
+}
+
+impl VersionFacts {
+    /// The credential that its tag names. A tag that can't be read names none.
+    #[must_use]
+    pub fn named(&self) -> Option<KeyId> {
+        self.tags.credential_id().ok().flatten()
+    }
+
+    /// Whether its tag names this credential, or its text was proven to be of it.
+    #[must_use]
+    pub fn holds(&self, key_id: KeyId) -> bool {
+        self.named() == Some(key_id) || self.proven == Some(key_id)
+    }
+}

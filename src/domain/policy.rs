@@ -1,0 +1,268 @@
+//! The rules of one managed secret: how long credentials live, when a successor is due, how long both are good.
+
+use time::{Duration, OffsetDateTime};
+
+use super::tags::{OVERLAP_DAYS, ROTATE_BEFORE_DAYS, Tags, UnusableTag, VALIDITY_PERIOD_DAYS};
+
+/// The rotation policy of one managed secret. Only consistent ones exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotationPolicy {
+    values: PolicyValues,
+}
+
+/// What a policy is made of, not yet checked. The default is what an empty configuration means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyValues {
+    /// Lifetime of a new credential: whole days, 1 to 730.
+    pub validity: Duration,
+    /// How long before its end a credential is due; never more than a third of its lifetime counts.
+    pub rotate_before: Duration,
+    /// How long a superseded credential stays alive: 1 hour to 365 days.
+    pub overlap: Duration,
+    /// The age at which a credential that was never published is revoked: 2 hours to 30 days.
+    pub orphan_grace: Duration,
+    /// The time to the end below which more risks are taken to get a successor: up to 90 days.
+    pub critical: Duration,
+    /// How long one rotation may take, from intent to publication: 10 minutes to 6 hours.
+    pub deadline: Duration,
+}
+
+impl Default for PolicyValues {
+    fn default() -> Self {
+        Self {
+            validity: Duration::days(90),
+            rotate_before: Duration::days(30),
+            overlap: Duration::days(7),
+            orphan_grace: Duration::hours(24),
+            critical: Duration::days(7),
+            deadline: Duration::minutes(60),
+        }
+    }
+}
+
+/// One way in which [`PolicyValues`] make no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key} is {} and must be {must}", human(*.value))]
+pub struct PolicyProblem {
+    /// Which value, as the configuration names it.
+    pub key: &'static str,
+    value: Duration,
+    must: String,
+}
+
+impl RotationPolicy {
+    /// Checks `values` one by one and against each other.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, not only the first thing.
+    pub fn try_new(values: PolicyValues) -> Result<Self, Vec<PolicyProblem>> {
+        let mut problems = values.out_of_bounds();
+        if problems.is_empty() {
+            problems.extend(values.contradictions());
+        }
+        if problems.is_empty() { Ok(Self { values }) } else { Err(problems) }
+    }
+
+    /// Lifetime of a new credential.
+    #[must_use]
+    pub const fn validity(&self) -> Duration {
+        self.values.validity
+    }
+
+    /// How long a superseded credential stays alive.
+    #[must_use]
+    pub const fn overlap(&self) -> Duration {
+        self.values.overlap
+    }
+
+    /// The age at which a credential that was never published is revoked.
+    #[must_use]
+    pub const fn orphan_grace(&self) -> Duration {
+        self.values.orphan_grace
+    }
+
+    /// The time to the end below which more risks are taken.
+    #[must_use]
+    pub const fn critical(&self) -> Duration {
+        self.values.critical
+    }
+
+    /// How long one rotation may take.
+    #[must_use]
+    pub const fn deadline(&self) -> Duration {
+        self.values.deadline
+    }
+
+    /// When the successor of a credential with these dates (Entra's, not the version's) is due.
+    ///
+    /// Never earlier than after two thirds of its life, so that a short or clamped one is not due for ever.
+    #[must_use]
+    pub fn due(&self, start: OffsetDateTime, end: OffsetDateTime) -> OffsetDateTime {
+        let lifetime = (end - start).max(Duration::ZERO);
+        end - self.values.rotate_before.min(lifetime / 3)
+    }
+
+    /// This policy with what the tags of a version ask for, as far as it makes sense.
+    ///
+    /// What makes none is left as configured and told, since a bad tag must not stop a rotation.
+    #[must_use]
+    pub fn with_tags(&self, tags: &Tags) -> (Self, Vec<TagProblem>) {
+        let wishes: [(&'static str, fn(&mut PolicyValues, Duration)); 3] = [
+            (VALIDITY_PERIOD_DAYS, |values, days| values.validity = days),
+            (ROTATE_BEFORE_DAYS, |values, days| values.rotate_before = days),
+            (OVERLAP_DAYS, |values, days| values.overlap = days),
+        ];
+        let mut problems = Vec::new();
+        let policy = wishes.into_iter().fold(self.clone(), |policy, (name, apply)| match tags.days(name) {
+            Ok(None) => policy,
+            Ok(Some(days)) => policy.with(name, days, apply, &mut problems),
+            Err(unusable) => {
+                problems.push(TagProblem::Unusable(unusable));
+                policy
+            }
+        });
+        (policy, problems)
+    }
+
+    fn with(
+        self,
+        tag: &'static str,
+        days: Duration,
+        apply: fn(&mut PolicyValues, Duration),
+        problems: &mut Vec<TagProblem>,
+    ) -> Self {
+        let mut values = self.values.clone();
+        apply(&mut values, days);
+        Self::try_new(values).unwrap_or_else(|refused| {
+            problems.extend(refused.into_iter().map(|problem| TagProblem::Refused { tag, problem }));
+            self
+        })
+    }
+}
+
+/// Why a tag's wish is not followed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TagProblem {
+    /// It can't be read.
+    #[error("{0}; the configured value stands")]
+    Unusable(UnusableTag),
+    /// It asks for something out of bounds.
+    #[error("tag {tag} is not followed, the configured value stands: {problem}")]
+    Refused {
+        /// Which tag.
+        tag: &'static str,
+        /// What is wrong with it.
+        problem: PolicyProblem,
+    },
+}
+
+impl PolicyValues {
+    fn out_of_bounds(&self) -> Vec<PolicyProblem> {
+        let bounds = [
+            ("validity", self.validity, Duration::days(1), Duration::days(730)),
+            ("rotate_before", self.rotate_before, Duration::hours(1), Duration::days(365)),
+            ("overlap", self.overlap, Duration::hours(1), Duration::days(365)),
+            ("orphan_grace", self.orphan_grace, Duration::hours(2), Duration::days(30)),
+            ("critical", self.critical, Duration::ZERO, Duration::days(90)),
+            ("deadline", self.deadline, Duration::minutes(10), Duration::hours(6)),
+        ];
+        let outside = bounds.into_iter().filter(|(_, value, least, most)| value < least || value > most);
+        outside
+            .map(|(key, value, least, most)| PolicyProblem {
+                key,
+                value,
+                must: format!("from {} to {}", human(least), human(most)),
+            })
+            .collect()
+    }
+
+    fn contradictions(&self) -> Vec<PolicyProblem> {
+        let rules = [
+            ("validity", self.validity, self.validity.whole_seconds() % 86_400 == 0, "whole days".to_owned()),
+            below("rotate_before", self.rotate_before, "validity", self.validity),
+            below("overlap", self.overlap, "validity", self.validity),
+            (
+                "deadline",
+                self.deadline,
+                self.deadline * 2 <= self.orphan_grace,
+                format!("at most half of orphan_grace ({})", human(self.orphan_grace)),
+            ),
+        ];
+        let broken = rules.into_iter().filter(|(_, _, holds, _)| !holds);
+        broken.map(|(key, value, _, must)| PolicyProblem { key, value, must }).collect()
+    }
+}
+
+type Rule = (&'static str, Duration, bool, String);
+
+fn below(key: &'static str, value: Duration, bound: &str, most: Duration) -> Rule {
+    (key, value, value < most, format!("less than {bound} ({})", human(most)))
+}
+
+fn human(duration: Duration) -> String {
+    humantime::format_duration(duration.unsigned_abs()).to_string()
+}
+
+/// How a fresh credential is proven before it is published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyPolicy {
+    /// How many sign-ins in a row must succeed: 1 to 20.
+    pub sign_ins: u32,
+    /// The time between two of them. `(sign_ins - 1) * spacing` should be twice the longest propagation.
+    pub spacing: Duration,
+    /// How long to try. Shorter than the policy's deadline.
+    pub limit: Duration,
+}
+
+impl Default for VerifyPolicy {
+    fn default() -> Self {
+        Self { sign_ins: 3, spacing: Duration::seconds(20), limit: Duration::minutes(45) }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    fn policy() -> RotationPolicy {
+        RotationPolicy::try_new(PolicyValues::default()).unwrap()
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_named() {
+        let values = PolicyValues {
+            validity: Duration::days(1_000),
+            overlap: Duration::ZERO,
+            ..PolicyValues::default()
+        };
+        let told: Vec<_> =
+            RotationPolicy::try_new(values).unwrap_err().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "validity is 2years 8months 25days 10h 48m and must be from 1day to 1year 11months 28days 19h 55m 12s",
+                "overlap is 0s and must be from 1h to 11months 29days 3h 43m 12s"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_third_of_the_life_is_the_most_that_a_credential_is_due_before_its_end() {
+        let start = datetime!(2026-01-01 0:00 UTC);
+        let due = |days| (policy().due(start, start + Duration::days(days)) - start).whole_days();
+        assert_eq!((due(180), due(90), due(30), due(3)), (150, 60, 20, 2));
+    }
+
+    #[test]
+    fn tags_are_followed_within_bounds_only() {
+        let tags: Tags = [(VALIDITY_PERIOD_DAYS, "120"), (OVERLAP_DAYS, "400"), (ROTATE_BEFORE_DAYS, "soon")]
+            .into_iter()
+            .collect();
+        let (followed, problems) = policy().with_tags(&tags);
+        assert_eq!(followed.validity(), Duration::days(120));
+        assert_eq!(followed.overlap(), Duration::days(7));
+        assert_eq!(problems.len(), 2);
+    }
+}

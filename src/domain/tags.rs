@@ -1,0 +1,384 @@
+//! The tag contract: what rekeyd reads and writes on each Key Vault version, and what it leaves alone.
+//!
+//! The first three tags are those of Microsoft's own rotation template, so that a secret can be taken
+//! over from it. A tag is a hint to be checked, never a proof: whoever may write secrets may write tags.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
+
+use super::names::{KeyId, RotationId};
+
+/// Lifetime of the next credential, in days.
+pub const VALIDITY_PERIOD_DAYS: &str = "ValidityPeriodDays";
+/// `KeyId` of the credential whose text is this version's value.
+pub const CREDENTIAL_ID: &str = "CredentialId";
+/// The application: object id, client id, or a Graph URL of it.
+pub const PROVIDER_ADDRESS: &str = "ProviderAddress";
+/// How many days before its end a credential is due.
+pub const ROTATE_BEFORE_DAYS: &str = "RotateBeforeDays";
+/// How many days a superseded credential stays alive.
+pub const OVERLAP_DAYS: &str = "OverlapDays";
+/// `true`: leave this secret alone.
+pub const ROTATION_DISABLED: &str = "RotationDisabled";
+/// The operation that made this version.
+pub const ROTATION_ID: &str = "RotationId";
+/// On the current version, while its successor is being made.
+pub const PENDING_ROTATION: &str = "PendingRotation";
+/// On the current version, while older credentials still have to be retired.
+pub const SUPERSEDED_CREDENTIAL_ID: &str = "SupersededCredentialId";
+/// On a version that must never be published again.
+pub const QUARANTINED: &str = "Quarantined";
+/// After a rollback: no scheduled rotation until it becomes critical.
+pub const ROLLED_BACK: &str = "RolledBack";
+
+/// Never carried over to a new version.
+const NEVER_CARRIED: [&str; 3] = [PENDING_ROTATION, QUARANTINED, ROLLED_BACK];
+
+/// Key Vault takes no more tags on one version.
+pub const MOST_TAGS: usize = 15;
+/// Key Vault takes no longer tag names and values, in characters.
+pub const LONGEST_TAG: usize = 256;
+
+/// The tags of one version. Those that are not ours are kept as they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tags(BTreeMap<String, String>);
+
+/// A tag that says nothing that can be used; it counts as absent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("tag {name} is {value:?}, which is not {expected}")]
+pub struct UnusableTag {
+    /// Which tag.
+    pub name: &'static str,
+    value: String,
+    expected: &'static str,
+}
+
+/// Tags that Key Vault would refuse.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TagLimit {
+    /// More than [`MOST_TAGS`].
+    #[error("{0} tags would be needed, and a version takes 15: remove some of its other tags")]
+    TooMany(usize),
+    /// One longer than [`LONGEST_TAG`].
+    #[error("tag {0} would be longer than 256 characters: shorten it")]
+    TooLong(String),
+}
+
+impl Tags {
+    /// The tag `name`, whatever its letter case.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let same = |(key, _): &(&String, &String)| key.eq_ignore_ascii_case(name);
+        self.0.iter().find(same).map(|(_, value)| value.as_str())
+    }
+
+    /// Sets the tag `name`, in the place of one that differs only in letter case.
+    pub fn set(&mut self, name: &str, value: impl fmt::Display) {
+        self.remove(name);
+        self.0.insert(name.to_owned(), value.to_string());
+    }
+
+    /// Removes the tag `name`.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|key, _| !key.eq_ignore_ascii_case(name));
+    }
+
+    /// All tags by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// What a new version starts from: everything but the tags that belong to one version only.
+    #[must_use]
+    pub fn carried_over(&self) -> Self {
+        let mut tags = self.clone();
+        NEVER_CARRIED.iter().for_each(|name| tags.remove(name));
+        tags
+    }
+
+    /// Whether Key Vault will take these tags.
+    ///
+    /// # Errors
+    /// The limit that they exceed; nothing is ever cut off to fit.
+    pub fn check_limits(&self) -> Result<(), TagLimit> {
+        if self.0.len() > MOST_TAGS {
+            return Err(TagLimit::TooMany(self.0.len()));
+        }
+        let too_long = |text: &str| text.chars().count() > LONGEST_TAG;
+        match self.iter().find(|(name, value)| too_long(name) || too_long(value)) {
+            Some((name, _)) => Err(TagLimit::TooLong(name.chars().take(LONGEST_TAG).collect())),
+            None => Ok(()),
+        }
+    }
+
+    /// The credential that this version says it holds.
+    ///
+    /// # Errors
+    /// The tag is there and is no GUID.
+    pub fn credential_id(&self) -> Result<Option<KeyId>, UnusableTag> {
+        self.parsed(CREDENTIAL_ID, "a GUID", |text| text.parse().ok())
+    }
+
+    /// The rotation that made this version.
+    ///
+    /// # Errors
+    /// The tag is there and is no rotation id.
+    pub fn rotation_id(&self) -> Result<Option<RotationId>, UnusableTag> {
+        self.parsed(ROTATION_ID, "a rotation id", |text| text.parse().ok())
+    }
+
+    /// The rotation that is being made, or was last tried, for the successor of this version.
+    ///
+    /// # Errors
+    /// The tag is there and is none of ours.
+    pub fn pending_rotation(&self) -> Result<Option<PendingRotation>, UnusableTag> {
+        self.parsed(PENDING_ROTATION, "a pending rotation", PendingRotation::parse)
+    }
+
+    /// The credentials still to be retired: an index, never a proof.
+    ///
+    /// # Errors
+    /// The tag is there and is no list of GUIDs.
+    pub fn superseded(&self) -> Result<SupersededIndex, UnusableTag> {
+        let parsed = self.parsed(SUPERSEDED_CREDENTIAL_ID, "a list of GUIDs", SupersededIndex::parse)?;
+        Ok(parsed.unwrap_or_default())
+    }
+
+    /// A number of whole days in the tag `name`.
+    ///
+    /// # Errors
+    /// The tag is there and is no number of days from 1 to 36,500.
+    pub fn days(&self, name: &'static str) -> Result<Option<Duration>, UnusableTag> {
+        let days = |text: &str| text.trim().parse().ok().filter(|days| (1..=36_500).contains(days));
+        self.parsed(name, "a whole number of days", |text| days(text).map(Duration::days))
+    }
+
+    /// Whether somebody asked for this secret to be left alone.
+    #[must_use]
+    pub fn is_rotation_disabled(&self) -> bool {
+        let off =
+            |text: &str| !matches!(text.trim().to_ascii_lowercase().as_str(), "" | "false" | "0" | "no");
+        self.value(ROTATION_DISABLED).is_some_and(off)
+    }
+
+    /// Whether this version must never be published again.
+    #[must_use]
+    pub fn is_quarantined(&self) -> bool {
+        self.value(QUARANTINED).is_some()
+    }
+
+    /// Whether a person went back to this version, so that the schedule leaves it alone for now.
+    #[must_use]
+    pub fn is_rolled_back(&self) -> bool {
+        self.value(ROLLED_BACK).is_some()
+    }
+
+    fn parsed<T>(
+        &self,
+        name: &'static str,
+        expected: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, UnusableTag> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        let unusable = || UnusableTag { name, value: value.chars().take(64).collect(), expected };
+        parse(value).map(Some).ok_or_else(unusable)
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Tags {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(tags: I) -> Self {
+        Self(tags.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+/// The intent of a rotation, written before its first effect.
+///
+/// As text: `<RotationId> <RFC 3339 time> attempt=<n>`, then ` failed` once it is known to have ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingRotation {
+    /// Which rotation; also in the `displayName` of its credential.
+    pub rotation: RotationId,
+    /// When it began.
+    pub began: OffsetDateTime,
+    /// The how-manieth attempt since the last version was published, from 1.
+    pub attempt: u32,
+    /// Whether it is known to have ended without a new version.
+    pub failed: bool,
+}
+
+impl PendingRotation {
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split_whitespace();
+        let rotation = words.next()?.parse().ok()?;
+        let began = OffsetDateTime::parse(words.next()?, &Rfc3339).ok()?;
+        let attempt = words.next()?.strip_prefix("attempt=")?.parse().ok().filter(|attempt| *attempt > 0)?;
+        let failed = match words.next() {
+            None => false,
+            Some("failed") => true,
+            Some(_) => return None,
+        };
+        Some(Self { rotation, began, attempt, failed })
+    }
+}
+
+impl fmt::Display for PendingRotation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let began = self.began.replace_nanosecond(0).unwrap_or(self.began);
+        let began = began.format(&Rfc3339).map_err(|_| fmt::Error)?;
+        write!(f, "{} {began} attempt={}", self.rotation, self.attempt)?;
+        if self.failed { f.write_str(" failed") } else { Ok(()) }
+    }
+}
+
+/// The credentials of a secret that are still to be retired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SupersededIndex {
+    /// These, oldest first.
+    Ids(Vec<KeyId>),
+    /// More than fit into one tag.
+    Many,
+}
+
+impl SupersededIndex {
+    fn parse(text: &str) -> Option<Self> {
+        if text.trim() == MANY {
+            return Some(Self::Many);
+        }
+        let ids = text.split(',').map(str::trim).filter(|id| !id.is_empty());
+        ids.map(|id| id.parse().ok()).collect::<Option<_>>().map(Self::Ids)
+    }
+
+    /// Whether nothing is left to retire.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Ids(ids) if ids.is_empty())
+    }
+
+    /// This index with one more credential.
+    #[must_use]
+    pub fn with(self, key_id: KeyId) -> Self {
+        match self {
+            Self::Many => Self::Many,
+            Self::Ids(ids) if ids.contains(&key_id) => Self::Ids(ids),
+            Self::Ids(ids) if ids.len() == MOST_INDEXED => Self::Many,
+            Self::Ids(mut ids) => {
+                ids.push(key_id);
+                Self::Ids(ids)
+            }
+        }
+    }
+}
+
+impl Default for SupersededIndex {
+    fn default() -> Self {
+        Self::Ids(Vec::new())
+    }
+}
+
+impl fmt::Display for SupersededIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Ids(ids) = self else { return f.write_str(MANY) };
+        for (place, id) in ids.iter().enumerate() {
+            if place > 0 {
+                f.write_char(',')?;
+            }
+            write!(f, "{id}")?;
+        }
+        Ok(())
+    }
+}
+
+const MANY: &str = "many";
+
+/// As many GUIDs with commas between them as fit into 256 characters.
+const MOST_INDEXED: usize = 6;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use time::macros::datetime;
+    use uuid::Uuid;
+
+    fn tags(pairs: &[(&str, &str)]) -> Tags {
+        pairs.iter().copied().collect()
+    }
+
+    #[test]
+    fn a_new_version_keeps_what_is_not_ours_and_drops_what_belongs_to_one_version() {
+        let before = tags(&[
+            ("Team", "imaging"),
+            (CREDENTIAL_ID, "1"),
+            (PENDING_ROTATION, "x"),
+            (QUARANTINED, "rollback"),
+            (ROLLED_BACK, "y"),
+            (OVERLAP_DAYS, "3"),
+        ]);
+        let after = before.carried_over();
+        assert_eq!(after, tags(&[("Team", "imaging"), (CREDENTIAL_ID, "1"), (OVERLAP_DAYS, "3")]));
+    }
+
+    #[test]
+    fn the_case_of_a_tag_s_name_does_not_matter() {
+        let mut seen = tags(&[("credentialid", "6b7a3c1e-0d7e-4d5c-9a54-0c7c8b6f2f10")]);
+        assert!(seen.credential_id().unwrap().is_some());
+        seen.set(CREDENTIAL_ID, "other");
+        assert_eq!(seen.iter().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_use_is_named_and_not_taken() {
+        let seen = tags(&[(CREDENTIAL_ID, "none"), (PENDING_ROTATION, "soon"), (VALIDITY_PERIOD_DAYS, "-3")]);
+        assert_eq!(
+            seen.credential_id().unwrap_err().to_string(),
+            r#"tag CredentialId is "none", which is not a GUID"#
+        );
+        assert!(seen.pending_rotation().is_err());
+        assert!(seen.days(VALIDITY_PERIOD_DAYS).is_err());
+        assert_eq!(seen.days(OVERLAP_DAYS), Ok(None));
+    }
+
+    #[test]
+    fn a_pending_rotation_reads_back_as_written() {
+        for failed in [false, true] {
+            let rotation = "0123456789ab".parse().unwrap();
+            let pending =
+                PendingRotation { rotation, began: datetime!(2026-11-22 10:00:05 UTC), attempt: 3, failed };
+            let mut seen = Tags::default();
+            seen.set(PENDING_ROTATION, &pending);
+            assert_eq!(seen.pending_rotation(), Ok(Some(pending)));
+        }
+    }
+
+    #[test]
+    fn too_many_superseded_ids_become_the_word_many() {
+        let index = (0..6).fold(SupersededIndex::default(), |index, n| index.with(KeyId(Uuid::from_u128(n))));
+        assert!(index.to_string().len() <= LONGEST_TAG);
+        assert_eq!(index.with(KeyId(Uuid::from_u128(6))), SupersededIndex::Many);
+    }
+
+    #[test]
+    fn tags_beyond_the_limits_are_refused_not_cut() {
+        let many: Tags = (0..16).map(|n| (format!("t{n}"), String::new())).collect();
+        assert_eq!(many.check_limits(), Err(TagLimit::TooMany(16)));
+        let long = tags(&[("Note", &"x".repeat(257))]);
+        assert_eq!(long.check_limits(), Err(TagLimit::TooLong("Note".into())));
+        assert_eq!(tags(&[("Note", &"ü".repeat(256))]).check_limits(), Ok(()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_tag_makes_the_parsers_panic(text in ".{0,300}") {
+            let seen = tags(&[
+                (CREDENTIAL_ID, &text), (PENDING_ROTATION, &text), (SUPERSEDED_CREDENTIAL_ID, &text),
+                (OVERLAP_DAYS, &text), (ROTATION_ID, &text),
+            ]);
+            let _ = (seen.credential_id(), seen.pending_rotation(), seen.superseded());
+            let _ = (seen.days(OVERLAP_DAYS), seen.rotation_id());
+        }
+    }
+}
