@@ -1,6 +1,21 @@
 //! rekeyd keeps the client secrets of Microsoft Entra applications fresh, without an outage.
+//!
+//! The layers, each using only what stands above it:
+//! [`domain`], [`ports`], [`clock`], [`config`], [`metrics`], [`telemetry`], [`shutdown`], [`reconcile`],
+//! [`azure`], [`triggers`], [`http`], `sandbox`, [`app`], [`cli`].
 
+pub mod app;
+pub mod azure;
+pub mod cli;
+pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod http;
+pub mod metrics;
 pub mod ports;
+pub mod reconcile;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod shutdown;
+pub mod telemetry;
+pub mod triggers;

@@ -185,9 +185,9 @@ fn index_left_behind(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTi
     is_proven_good(seen, now)?;
     let current = seen.current_version()?;
     let indexed = current.tags.superseded().map_or(true, |index| !index.is_empty());
-    let older = seen.older_versions().any(|version| {
-        version.enabled && version.named().is_some() && version.named() != current.named()
-    });
+    let older = seen
+        .older_versions()
+        .any(|version| version.enabled && version.named().is_some() && version.named() != current.named());
     let settled = current.created + policy.overlap() <= now;
     (indexed && !older && settled && seen.superseded().is_empty())
         .then_some(Decision::Act(Action::ClearIndex))

@@ -199,6 +199,21 @@ reasons! {
     }
 }
 
+impl WaitReason {
+    /// Whether a wish to rotate still stands while waiting for this: it is not met, only not yet possible.
+    #[must_use]
+    pub const fn keeps_wish(self) -> bool {
+        match self {
+            Self::InFlight
+            | Self::BackOff
+            | Self::TooManyOrphans
+            | Self::ConfirmingLoss
+            | Self::Propagating => true,
+            Self::NotDue | Self::Overlap | Self::RotationDisabled | Self::RolledBack => false,
+        }
+    }
+}
+
 impl BlockReason {
     /// Whether only a person can end it. The others pass, and are tried again by themselves.
     #[must_use]

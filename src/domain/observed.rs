@@ -178,7 +178,8 @@ impl Observed {
         let later = |version: &&VersionFacts| version.created > last && version.named().is_some();
         let followed = self.all_versions().filter(later).map(|version| version.created).min();
         // Two versions of one second can't be ordered: then Key Vault's word for the current one decides.
-        followed.or_else(|| self.current_version().map(|version| version.created))
+        // One that is newer than the current one was published since that was read: nothing followed it.
+        followed.or_else(|| self.current_version().map(|version| version.created).filter(|at| *at >= last))
     }
 
     /// All versions; the current one may be missing from a listing that lags.

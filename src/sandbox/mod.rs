@@ -1,3 +1,198 @@
-//! The sandbox: a simulated Azure behind real HTTPS.
+//! The sandbox: a simulated Azure behind real HTTPS on loopback, with a clock of its own.
+//!
+//! **Modelled.** Entra: discovery, signing keys, the v2 token endpoint (client secret or federated assertion) with
+//! RS256 tokens and AADSTS errors, an App-Service-style managed identity. Graph: applications read by object id,
+//! by `appId`, by `$filter` and in pages, `addPassword`, `removePassword`. Key Vault: set, get, update and both
+//! lists of secrets, with the 401 challenge, disabled versions and the documented limits. Event Grid: the three
+//! secret events to one webhook, with handshake, batches, retries, duplicates and disorder. Also propagation delay
+//! and flicker, throttling, outages, lost requests and lost replies, and consumers that must never be refused.
+//!
+//! **Not modelled** (501, saying so): deleting, recovering and backing up secrets, certificates and keys, `$batch`,
+//! creating or changing applications, service principals, app management policies, quotas, storage. An `exp`
+//! changed by `PATCH` doesn't plan another near-expiry event.
+//!
+//! Each request, each consumer and Event Grid hold the clock while they work: time never passes in the middle.
 
+mod azure;
+mod certificates;
 pub mod clock;
+mod consumer_https;
+mod consumers;
+mod directory;
+mod event_grid;
+mod faults;
+mod https;
+pub mod model;
+mod real_time;
+pub mod remote_clock;
+mod service;
+mod start;
+mod tokens;
+
+use std::io;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use thiserror::Error;
+use time::{Duration, OffsetDateTime};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use self::clock::SandboxClock;
+pub use self::directory::{Endpoints, IdentityEndpoint, VaultEndpoint};
+pub use self::faults::{FaultKind, FaultLevel, ScriptedFault};
+pub use self::model::{Happening, HappeningKind, Model, Requests, Service, Summary};
+pub use self::remote_clock::RemoteClock;
+
+use self::azure::Azure;
+use crate::ports::Clock;
+
+/// What kind of world to simulate.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many secrets, each with an application of its own.
+    pub secrets: usize,
+    /// How many vaults they are spread over.
+    pub vaults: usize,
+    /// How long a credential that came or went takes to be known, or forgotten, everywhere.
+    pub propagation: RangeInclusive<Duration>,
+    /// How much goes wrong by chance.
+    pub faults: FaultLevel,
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// The clock's first moment.
+    pub start: OffsetDateTime,
+    /// Where the daemon listens: Event Grid delivers there, and `rekeyd.toml` says so.
+    pub daemon_address: SocketAddr,
+}
+
+/// Why a sandbox, or its clock, can't be had.
+#[derive(Debug, Error)]
+pub enum SandboxError {
+    /// No key or certificate could be made.
+    #[error("can't make a certificate")]
+    Certificate(#[from] rcgen::Error),
+    /// TLS refuses what was made.
+    #[error("can't set up TLS")]
+    Tls(#[from] rustls::Error),
+    /// The token key is unusable.
+    #[error("can't set up the token key")]
+    TokenKey(#[from] jsonwebtoken::errors::Error),
+    /// No port is free on loopback.
+    #[error("can't open a port on loopback")]
+    Bind(#[source] io::Error),
+    /// The HTTP client of the consumers or of Event Grid can't be made.
+    #[error("can't make an HTTP client")]
+    HttpClient(#[source] reqwest::Error),
+    /// A file of the sandbox's directory can't be written.
+    #[error("can't write {}", path.display())]
+    Write {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A sandbox elsewhere doesn't tell the time.
+    #[error("can't read the sandbox's clock")]
+    RemoteClock(#[source] reqwest::Error),
+}
+
+/// A running simulated Azure. Dropped without [`Self::shutdown`] its tasks are told to stop, not waited for.
+pub struct Sandbox {
+    azure: Arc<Azure>,
+    ca_pem: String,
+    api_token: SecretString,
+    daemon_address: SocketAddr,
+    longest_propagation: Duration,
+    /// Consumers and Event Grid, which need the servers.
+    people: Crew,
+    servers: Crew,
+}
+
+/// Tasks that stop together.
+#[derive(Debug, Default)]
+struct Crew {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Sandbox {
+    /// The clock everything goes by. It stands still until somebody lets it run.
+    #[must_use]
+    pub fn clock(&self) -> SandboxClock {
+        self.azure.clock.clone()
+    }
+
+    /// What the simulated Azure knows.
+    #[must_use]
+    pub fn model(&self) -> &Arc<Model> {
+        &self.azure.model
+    }
+
+    /// The CA to trust, as PEM.
+    #[must_use]
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// The token that the daemon's API asks for, as `api-token` has it.
+    #[must_use]
+    pub fn api_token(&self) -> &SecretString {
+        &self.api_token
+    }
+
+    /// What happens from now on. Each caller gets everything.
+    #[must_use]
+    pub fn happenings(&self) -> UnboundedReceiver<Happening> {
+        self.azure.model.happenings()
+    }
+
+    /// Makes the next fitting requests fail, before any fault by chance.
+    pub fn script_faults(&self, faults: Vec<ScriptedFault>) {
+        self.azure.faults.script(faults);
+    }
+
+    /// How much goes wrong by chance from now on.
+    pub fn set_fault_level(&self, level: FaultLevel) {
+        self.azure.faults.set_level(level);
+    }
+
+    /// From now on nothing goes wrong any more, neither by chance nor scripted.
+    pub fn stop_faults(&self) {
+        self.azure.faults.stop();
+    }
+
+    /// What has come of it all so far.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        self.azure.model.summary(self.azure.clock.now())
+    }
+
+    /// Ends the consumers and Event Grid, then the servers, and waits for them.
+    pub async fn shutdown(self) {
+        self.people.end().await;
+        self.servers.end().await;
+    }
+}
+
+impl Crew {
+    async fn end(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests;

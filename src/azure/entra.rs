@@ -1,0 +1,137 @@
+//! The `SignInVerifier` on Entra's v2 token endpoint: the client-credentials flow, as consumers use it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::observation::Observation;
+use crate::domain::ClientId;
+use crate::ports::{Clock, SignIn, SignInVerifier, chain, sleep};
+
+/// Signs in at one tenant's token endpoint.
+#[derive(Debug)]
+pub struct Entra {
+    http: reqwest::Client,
+    endpoint: Url,
+    scope: String,
+    observation: Observation,
+    clock: Arc<dyn Clock>,
+}
+
+/// An error of the token endpoint. Only numbers decide; the text may change at any time.
+#[derive(Debug, Default, Deserialize)]
+struct TokenError {
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    error_codes: Vec<u64>,
+}
+
+impl Entra {
+    pub(super) fn new(
+        http: reqwest::Client,
+        authority: &Url,
+        tenant: &str,
+        scope: String,
+        observation: Observation,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, url::ParseError> {
+        let endpoint = authority.join(&format!("/{tenant}/oauth2/v2.0/token"))?;
+        Ok(Self { http, endpoint, scope, observation, clock })
+    }
+
+    async fn try_once(&self, client_id: ClientId, text: &SecretString) -> SignIn {
+        let started = self.observation.start();
+        let request = self
+            .http
+            .post(self.endpoint.clone())
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(self.form(client_id, text));
+        let result = request.send().await;
+        let answer = result.as_ref().ok();
+        let date = answer.and_then(|answer| answer.headers().get("date")?.to_str().ok());
+        self.observation.finish(&started, answer.map(|answer| answer.status().as_u16()), date);
+        match result {
+            Ok(answer) if answer.status().is_success() => SignIn::Accepted,
+            Ok(answer) => {
+                let status = answer.status().as_u16();
+                interpret(status, &answer.bytes().await.unwrap_or_default())
+            }
+            Err(error) => SignIn::Unclear(chain(&error.without_url())),
+        }
+    }
+
+    fn form(&self, client_id: ClientId, text: &SecretString) -> String {
+        let client_id = client_id.to_string();
+        // Secrets hold characters that a form has to escape.
+        let secret: Zeroizing<String> =
+            Zeroizing::new(url::form_urlencoded::byte_serialize(text.expose_secret().as_bytes()).collect());
+        let scope: String = url::form_urlencoded::byte_serialize(self.scope.as_bytes()).collect();
+        format!("grant_type=client_credentials&client_id={client_id}&scope={scope}&client_secret={}", *secret)
+    }
+}
+
+#[async_trait]
+impl SignInVerifier for Entra {
+    async fn sign_in(&self, client_id: ClientId, text: &SecretString) -> SignIn {
+        let mut answer = self.try_once(client_id, text).await;
+        for pause in PAUSES {
+            if !matches!(answer, SignIn::Unclear(_)) {
+                break;
+            }
+            sleep(&*self.clock, pause).await;
+            answer = self.try_once(client_id, text).await;
+        }
+        answer
+    }
+}
+
+/// What an answer other than a token says about the secret.
+fn interpret(status: u16, body: &[u8]) -> SignIn {
+    let told: TokenError = serde_json::from_slice(body).unwrap_or_default();
+    let has = |code| told.error_codes.contains(&code);
+    if status == 429 || status >= 500 {
+        SignIn::Unclear(format!("status {status}"))
+    } else if has(7_000_222) {
+        SignIn::Expired
+    } else if has(7_000_215) {
+        SignIn::Wrong
+    } else if has(7_000_112) {
+        SignIn::ApplicationDisabled
+    } else if has(700_016) {
+        SignIn::ApplicationUnknown
+    } else {
+        let error: String = told.error.chars().take(64).collect();
+        SignIn::Unclear(format!("status {status}, error {error:?}, codes {:?}", told.error_codes))
+    }
+}
+
+const PAUSES: [time::Duration; 2] = [time::Duration::SECOND, time::Duration::seconds(3)];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_wrong_and_expired_speak_against_a_secret() {
+        let body =
+            |code: u64| format!(r#"{{"error":"invalid_client","error_codes":[{code}],"trace_id":"\r\n"}}"#);
+        for (status, code, expected) in [
+            (401, 7_000_215, SignIn::Wrong),
+            (401, 7_000_222, SignIn::Expired),
+            (400, 7_000_112, SignIn::ApplicationDisabled),
+            (401, 700_016, SignIn::ApplicationUnknown),
+        ] {
+            assert_eq!(interpret(status, body(code).as_bytes()), expected);
+        }
+        for (status, text) in
+            [(503, body(7_000_215)), (400, body(90_002)), (401, "<html>".into()), (429, String::new())]
+        {
+            assert!(matches!(interpret(status, text.as_bytes()), SignIn::Unclear(_)), "{status} {text}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The `SecretStore` on Microsoft's client for Key Vault secrets. The only place that reads and writes vaults.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azure_core::credentials::TokenCredential;
+use azure_core::http::{ClientOptions, RequestContent};
+use azure_security_keyvault_secrets::models::{
+    Secret, SecretAttributes, SecretClientGetSecretOptions, SecretClientListSecretPropertiesOptions,
+    SecretClientUpdateSecretPropertiesOptions, SecretProperties, SetSecretParameters,
+    UpdateSecretPropertiesParameters,
+};
+use azure_security_keyvault_secrets::{ResourceExt, SecretClient, SecretClientOptions};
+use futures::TryStreamExt;
+use futures::future::BoxFuture;
+use secrecy::{ExposeSecret, SecretString};
+use time::OffsetDateTime;
+
+use super::errors::from_sdk;
+use super::reads::retried;
+use crate::config::{AzureConfig, VaultConfig};
+use crate::domain::tags::Tags;
+use crate::domain::{SecretId, VaultName, VersionId};
+use crate::ports::{Clock, CurrentVersion, NewVersion, PortError, ReadVersion, SecretStore, Version};
+
+/// One client a vault, each sharing its connections and its token.
+pub struct KeyVault {
+    clients: BTreeMap<VaultName, SecretClient>,
+    clock: Arc<dyn Clock>,
+    time_out: Duration,
+}
+
+impl KeyVault {
+    pub(super) fn new(
+        config: &AzureConfig,
+        vaults: &[VaultConfig],
+        credential: &Arc<dyn TokenCredential>,
+        options: &ClientOptions,
+        clock: Arc<dyn Clock>,
+    ) -> azure_core::Result<Self> {
+        let client = |vault: &VaultConfig| {
+            let options = SecretClientOptions {
+                client_options: options.clone(),
+                verify_challenge_resource: Some(config.verify_challenge_resource),
+                ..SecretClientOptions::default()
+            };
+            let client = SecretClient::new(vault.url.as_str(), Arc::clone(credential), Some(options))?;
+            Ok((vault.name.clone(), client))
+        };
+        let clients = vaults.iter().map(client).collect::<azure_core::Result<_>>()?;
+        // A call is at most a token, a challenge and the request itself.
+        Ok(Self { clients, clock, time_out: config.request_timeout * 3 })
+    }
+
+    /// Asks a vault for one page of its secrets: whether it answers, and lets us list.
+    ///
+    /// # Errors
+    /// It doesn't.
+    pub async fn probe(&self, vault: &VaultName) -> Result<(), PortError> {
+        const OPERATION: &str = "list secrets";
+        let options = SecretClientListSecretPropertiesOptions { maxresults: Some(1), ..Default::default() };
+        let client = self.client(vault, OPERATION)?;
+        let page = async { client.list_secret_properties(Some(options))?.into_pages().try_next().await };
+        self.bounded(OPERATION, page).await.map(drop)
+    }
+
+    fn client(&self, vault: &VaultName, operation: &'static str) -> Result<&SecretClient, PortError> {
+        let unknown =
+            || PortError::NotSent { operation, source: format!("vault {vault} is not configured").into() };
+        self.clients.get(vault).ok_or_else(unknown)
+    }
+
+    async fn bounded<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = azure_core::Result<T>>,
+    ) -> Result<T, PortError> {
+        match tokio::time::timeout(self.time_out, call).await {
+            Ok(result) => result.map_err(|error| from_sdk(operation, error)),
+            Err(elapsed) => Err(PortError::OutcomeUnknown { operation, source: Box::new(elapsed) }),
+        }
+    }
+
+    async fn get(&self, secret: &SecretId, version: Option<&VersionId>) -> Result<ReadVersion, PortError> {
+        const OPERATION: &str = "get secret";
+        let client = self.client(&secret.vault, OPERATION)?;
+        let read = || -> BoxFuture<'_, _> {
+            let options = SecretClientGetSecretOptions {
+                secret_version: version.map(ToString::to_string),
+                ..SecretClientGetSecretOptions::default()
+            };
+            let got = client.get_secret(secret.name.as_str(), Some(options));
+            Box::pin(self.bounded(OPERATION, async { got.await?.into_model() }))
+        };
+        let found = retried(&self.clock, read).await?;
+        read_version(found).ok_or_else(|| malformed(OPERATION))
+    }
+
+    async fn update(
+        &self,
+        secret: &SecretId,
+        version: &VersionId,
+        parameters: UpdateSecretPropertiesParameters,
+    ) -> Result<(), PortError> {
+        const OPERATION: &str = "update secret";
+        let client = self.client(&secret.vault, OPERATION)?;
+        let options = SecretClientUpdateSecretPropertiesOptions {
+            secret_version: Some(version.to_string()),
+            ..SecretClientUpdateSecretPropertiesOptions::default()
+        };
+        let update = async {
+            let content: RequestContent<_> = parameters.try_into()?;
+            client.update_secret_properties(secret.name.as_str(), content, Some(options)).await
+        };
+        self.bounded(OPERATION, update).await.map(drop)
+    }
+}
+
+impl fmt::Debug for KeyVault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyVault").field("vaults", &self.clients.keys()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SecretStore for KeyVault {
+    async fn read_current(&self, secret: &SecretId) -> Result<CurrentVersion, PortError> {
+        match self.get(secret, None).await {
+            Ok(read) => Ok(CurrentVersion::Readable(read)),
+            Err(error) if is_missing(&error) => Ok(CurrentVersion::Missing),
+            Err(error) if is_disabled(&error) => Ok(CurrentVersion::Disabled),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn read_version(
+        &self,
+        secret: &SecretId,
+        version: &VersionId,
+    ) -> Result<Option<ReadVersion>, PortError> {
+        match self.get(secret, Some(version)).await {
+            Ok(read) => Ok(Some(read)),
+            Err(error) if is_missing(&error) || is_disabled(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn list_versions(&self, secret: &SecretId) -> Result<Vec<Version>, PortError> {
+        const OPERATION: &str = "list secret versions";
+        let client = self.client(&secret.vault, OPERATION)?;
+        let read = || -> BoxFuture<'_, _> {
+            let list = async {
+                client
+                    .list_secret_properties_versions(secret.name.as_str(), None)?
+                    .try_collect::<Vec<_>>()
+                    .await
+            };
+            Box::pin(self.bounded(OPERATION, list))
+        };
+        match retried(&self.clock, read).await {
+            Ok(items) => {
+                items.into_iter().map(|item| listed(item).ok_or_else(|| malformed(OPERATION))).collect()
+            }
+            Err(error) if is_missing(&error) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn put(&self, secret: &SecretId, new: NewVersion) -> Result<VersionId, PortError> {
+        const OPERATION: &str = "set secret";
+        let client = self.client(&secret.vault, OPERATION)?;
+        let attributes =
+            SecretAttributes { enabled: Some(new.enabled), expires: new.expires, ..Default::default() };
+        let parameters = SetSecretParameters {
+            content_type: new.content_type,
+            secret_attributes: Some(attributes),
+            tags: Some(to_map(&new.tags)),
+            value: Some(new.text.expose_secret().to_owned()),
+        };
+        let put = async {
+            let content: RequestContent<_> = parameters.try_into()?;
+            client.set_secret(secret.name.as_str(), content, None).await?.into_model()
+        };
+        let written = self.bounded(OPERATION, put).await?;
+        version_id(&written).ok_or_else(|| malformed(OPERATION))
+    }
+
+    async fn replace_tags(
+        &self,
+        secret: &SecretId,
+        version: &VersionId,
+        tags: &Tags,
+    ) -> Result<(), PortError> {
+        let parameters = UpdateSecretPropertiesParameters { tags: Some(to_map(tags)), ..Default::default() };
+        self.update(secret, version, parameters).await
+    }
+
+    async fn disable(&self, secret: &SecretId, version: &VersionId) -> Result<(), PortError> {
+        let attributes = SecretAttributes { enabled: Some(false), ..Default::default() };
+        let parameters =
+            UpdateSecretPropertiesParameters { secret_attributes: Some(attributes), ..Default::default() };
+        self.update(secret, version, parameters).await
+    }
+}
+
+fn is_missing(error: &PortError) -> bool {
+    error.status() == Some(404)
+}
+
+/// A state, not a missing right, although both are 403.
+fn is_disabled(error: &PortError) -> bool {
+    error.status() == Some(403) && error.code() == Some("SecretDisabled")
+}
+
+fn malformed(operation: &'static str) -> PortError {
+    PortError::OutcomeUnknown { operation, source: "the answer names no version".into() }
+}
+
+fn read_version(mut found: Secret) -> Option<ReadVersion> {
+    let text: SecretString = found.value.take()?.into();
+    let version = version_id(&found)?;
+    let properties = properties(version, found.attributes, found.content_type, found.tags);
+    Some(ReadVersion { properties, text })
+}
+
+fn listed(found: SecretProperties) -> Option<Version> {
+    let version = found.resource_id().ok()?.version?.parse().ok()?;
+    Some(properties(version, found.attributes, found.content_type, found.tags))
+}
+
+fn version_id(found: &Secret) -> Option<VersionId> {
+    found.resource_id().ok()?.version?.parse().ok()
+}
+
+fn properties(
+    version: VersionId,
+    attributes: Option<SecretAttributes>,
+    content_type: Option<String>,
+    tags: Option<HashMap<String, String>>,
+) -> Version {
+    let attributes = attributes.unwrap_or_default();
+    Version {
+        version,
+        enabled: attributes.enabled.unwrap_or(true),
+        created: attributes.created.unwrap_or(OffsetDateTime::UNIX_EPOCH),
+        expires: attributes.expires,
+        content_type,
+        tags: tags.unwrap_or_default().into_iter().collect(),
+    }
+}
+
+fn to_map(tags: &Tags) -> HashMap<String, String> {
+    tags.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}

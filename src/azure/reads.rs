@@ -1,0 +1,39 @@
+//! Repeating reads: a few times, with growing pauses on our own clock. Writes never come here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use futures::future::BoxFuture;
+
+use crate::ports::{Clock, PortError, sleep};
+
+/// Repeats `read` while its failure is a passing one: five tries, pauses from half a second on.
+///
+/// A `Retry-After` is followed up to a minute.
+///
+/// Boxed, since the compiler can't see through the generic futures that it is made of.
+pub(super) fn retried<'a, T: Send + 'a>(
+    clock: &Arc<dyn Clock>,
+    read: impl FnMut() -> BoxFuture<'a, Result<T, PortError>> + Send + 'a,
+) -> BoxFuture<'a, Result<T, PortError>> {
+    let pauses = ExponentialBuilder::default()
+        .with_jitter()
+        .with_min_delay(Duration::from_millis(500))
+        .with_max_times(4);
+    let clock = Arc::clone(clock);
+    let sleeper = move |pause: Duration| -> BoxFuture<'static, ()> {
+        let (clock, pause) = (Arc::clone(&clock), pause.try_into().unwrap_or(time::Duration::MINUTE));
+        Box::pin(async move { sleep(&*clock, pause).await })
+    };
+    let repeated = read.retry(pauses).sleep(sleeper).when(PortError::is_passing).adjust(adjusted);
+    Box::pin(repeated)
+}
+
+/// Our pause or the service's, whichever is longer, up to a minute.
+fn adjusted(error: &PortError, pause: Option<Duration>) -> Option<Duration> {
+    let asked = error.retry_after().and_then(|asked| Duration::try_from(asked).ok());
+    pause.map(|pause| pause.max(asked.unwrap_or_default()).min(LONGEST_PAUSE))
+}
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);

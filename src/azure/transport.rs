@@ -1,0 +1,90 @@
+//! How requests leave: TLS with the system's roots and an extra CA, time-outs on everything, no redirects, no retries.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
+use azure_core::http::{ClientOptions, RetryOptions, Transport, UserAgentOptions};
+use reqwest::redirect::Policy;
+
+use super::observation::Observation;
+use crate::config::AzureConfig;
+
+/// Why no client can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The extra CA file can't be read.
+    #[error("the CA file {} can't be read", path.display())]
+    UnreadableCa {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The extra CA file holds no certificates.
+    #[error("the CA file {} holds no PEM certificates", path.display())]
+    InvalidCa {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Option<reqwest::Error>,
+    },
+    /// There are no root certificates, or TLS can't be set up.
+    #[error("no HTTPS client can be made (are the system's CA certificates installed?)")]
+    Client(#[source] reqwest::Error),
+}
+
+/// The HTTPS client that all of Azure is reached with. A proxy is taken from the environment.
+pub(super) fn https_client(config: &AzureConfig) -> Result<reqwest::Client, TransportError> {
+    let roots = extra_roots(config)?;
+    base(config).tls_certs_merge(roots).build().map_err(TransportError::Client)
+}
+
+/// The client for the local managed-identity endpoint: never through a proxy.
+pub(super) fn local_client(config: &AzureConfig) -> Result<reqwest::Client, TransportError> {
+    base(config).no_proxy().build().map_err(TransportError::Client)
+}
+
+fn base(config: &AzureConfig) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(concat!("rekeyd/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(config.connect_timeout)
+        .timeout(config.request_timeout)
+        .redirect(Policy::none())
+        .tcp_nodelay(true)
+}
+
+fn extra_roots(config: &AzureConfig) -> Result<Vec<reqwest::Certificate>, TransportError> {
+    let Some(path) = config.ca_file.clone() else { return Ok(Vec::new()) };
+    let pem =
+        std::fs::read(&path).map_err(|source| TransportError::UnreadableCa { path: path.clone(), source })?;
+    match reqwest::Certificate::from_pem_bundle(&pem) {
+        Ok(roots) if roots.is_empty() => Err(TransportError::InvalidCa { path, source: None }),
+        Ok(roots) => Ok(roots),
+        Err(source) => Err(TransportError::InvalidCa { path, source: Some(source) }),
+    }
+}
+
+/// The SDK's options: our client, our watch on each try, no retries of its own.
+pub(super) fn client_options(
+    config: &AzureConfig,
+    client: &reqwest::Client,
+    observation: Observation,
+) -> ClientOptions {
+    let mut cloud = CustomConfiguration::default();
+    cloud.authority_host = config.authority_url.as_str().trim_end_matches('/').to_owned();
+    ClientOptions {
+        transport: Some(Transport::new(Arc::new(client.clone()))),
+        per_try_policies: vec![Arc::new(observation)],
+        // Writes must not be repeated blindly, and reads are repeated on our own clock.
+        retry: RetryOptions::none(),
+        user_agent: UserAgentOptions {
+            application_id: Some("rekeyd".to_owned()),
+            ..UserAgentOptions::default()
+        },
+        cloud: Some(Arc::new(CloudConfiguration::Custom(cloud))),
+        ..ClientOptions::default()
+    }
+}

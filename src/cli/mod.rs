@@ -1,0 +1,103 @@
+//! The command line: one file a command. Arguments in, an exit code out.
+
+mod check_config;
+mod completions;
+#[cfg(feature = "sandbox")]
+mod progress;
+mod run;
+#[cfg(feature = "sandbox")]
+mod sandbox;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::{Config, InvalidConfig};
+
+/// Keeps the client secrets of Microsoft Entra applications fresh in Azure Key Vault, without an outage.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the daemon until SIGTERM or Ctrl-C.
+    Run(run::Run),
+    /// Says everything that is wrong with a configuration, and does nothing else.
+    CheckConfig(check_config::CheckConfig),
+    /// Runs against a simulated Azure on this machine: nothing to set up, nothing to break.
+    #[cfg(feature = "sandbox")]
+    Sandbox(sandbox::SandboxCommand),
+    /// Prints a completion script for a shell.
+    Completions(completions::Completions),
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    Text,
+    /// One JSON object, on the last line.
+    Json,
+}
+
+impl Cli {
+    /// Does what was asked for.
+    #[must_use]
+    pub fn execute(self) -> ExitCode {
+        match self.command {
+            Command::Run(command) => command.execute(),
+            Command::CheckConfig(command) => command.execute(),
+            #[cfg(feature = "sandbox")]
+            Command::Sandbox(command) => command.execute(),
+            Command::Completions(command) => command.execute(),
+        }
+    }
+}
+
+/// Which configuration to use.
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// The configuration file; see config/rekeyd.toml for every key.
+    #[arg(long, value_name = "FILE", env = "REKEYD_CONFIG")]
+    config: PathBuf,
+}
+
+impl ConfigFile {
+    fn load(&self) -> Result<Config, InvalidConfig> {
+        Config::load(&self.config)
+    }
+
+    fn path(&self) -> &Path {
+        &self.config
+    }
+}
+
+/// Prints one line on standard output. A reader that went away is no error of ours.
+fn print_line(line: impl std::fmt::Display) {
+    let _ = writeln!(anstream::stdout(), "{line}");
+}
+
+/// Prints one line on standard error.
+fn complain(line: impl std::fmt::Display) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// A usage or configuration error, as `sysexits.h` numbers it.
+pub const USAGE: u8 = 64;
+
+const EXAMPLES: &str = "\
+Examples:
+  rekeyd sandbox --until-rotated        watch near-expiry secrets being rotated, on a simulated Azure
+  rekeyd check-config --config FILE     say everything that is wrong with FILE
+  rekeyd run --config FILE              keep the secrets that FILE names fresh
+
+Exit codes:
+  0   done
+  1   failed, or (sandbox) a consumer could not sign in or a credential was left behind
+  64  wrong arguments or a wrong configuration";

@@ -1,0 +1,83 @@
+//! `rekeyd run`: the daemon.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::{ConfigFile, USAGE, complain};
+use crate::app::App;
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::ports::{Clock, chain};
+use crate::shutdown::{Shutdown, requested};
+use crate::telemetry;
+
+/// What `rekeyd run` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  rekeyd run --config /etc/rekeyd/rekeyd.toml\n  \
+    REKEYD_LISTEN=0.0.0.0:8080 rekeyd run --config rekeyd.toml\n\n\
+    SIGTERM or Ctrl-C stops it: work in hand is finished or stopped at a safe point, within\n\
+    reconcile.shutdown_grace. A second one leaves at once.")]
+pub(super) struct Run {
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+impl Run {
+    pub(super) fn execute(self) -> ExitCode {
+        let config = match self.config.load() {
+            Ok(config) => config,
+            Err(invalid) => {
+                complain(invalid);
+                return ExitCode::from(USAGE);
+            }
+        };
+        match serve(config) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                complain(format_args!("rekeyd can't run: {}", chain(&*error)));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs until asked to stop. Whether all work ended within the grace period.
+#[tokio::main]
+async fn serve(config: Config) -> Result<bool, AnyError> {
+    telemetry::init(&config.log.filter, config.log.format)?;
+    let polling = Shutdown::default();
+    let clock = clock(&config, &polling).await?;
+    let app = App::start(config, clock, fastrand::u64(..)).await?;
+    requested().await?;
+    tracing::info!("asked to stop: finishing what is in hand");
+    let drained = tokio::select! {
+        drained = app.drain() => drained,
+        again = requested() => {
+            again?;
+            tracing::warn!("asked to stop again: leaving at once");
+            false
+        }
+    };
+    polling.stop().cancel();
+    Ok(drained)
+}
+
+#[cfg(feature = "sandbox")]
+async fn clock(config: &Config, polling: &Shutdown) -> Result<Arc<dyn Clock>, AnyError> {
+    let Some(sandbox) = &config.sandbox else { return Ok(Arc::new(SystemClock)) };
+    let ca = config.azure.ca_file.as_ref().map(std::fs::read).transpose()?;
+    tracing::warn!(clock = %sandbox.clock_url, "living in a sandbox's time");
+    let url = sandbox.clock_url.clone();
+    Ok(crate::sandbox::RemoteClock::connect(url, ca.as_deref(), &polling.tasks(), polling.stop()).await?)
+}
+
+#[cfg(not(feature = "sandbox"))]
+#[expect(clippy::unused_async, reason = "the sandbox's clock has to be asked")]
+async fn clock(_: &Config, _: &Shutdown) -> Result<Arc<dyn Clock>, AnyError> {
+    Ok(Arc::new(SystemClock))
+}

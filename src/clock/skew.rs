@@ -1,0 +1,69 @@
+//! How far our clock is from Azure's: a wrong clock must not rotate a fleet.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use time::{Duration, OffsetDateTime};
+
+/// Beyond this distance nothing with an effect is done.
+pub const LARGEST_SKEW: Duration = Duration::minutes(5);
+
+/// The distance between our clock and the `Date` of each service's latest answer.
+#[derive(Debug, Default)]
+pub struct ClockSkew(Mutex<BTreeMap<&'static str, Duration>>);
+
+impl ClockSkew {
+    /// Notes what a service's answer said about the time. `sent` and `received` are ours.
+    ///
+    /// An answer from between the two is no skew: only the distance from that interval counts.
+    pub fn note(
+        &self,
+        service: &'static str,
+        sent: OffsetDateTime,
+        received: OffsetDateTime,
+        date: OffsetDateTime,
+    ) {
+        let distance = if date < sent {
+            date - sent
+        } else if date > received {
+            date - received
+        } else {
+            Duration::ZERO
+        };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(service, distance);
+    }
+
+    /// The largest distance among the services' latest answers; positive if Azure is ahead of us.
+    #[must_use]
+    pub fn largest(&self) -> Duration {
+        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.values().copied().max_by_key(|distance| distance.abs()).unwrap_or_default()
+    }
+
+    /// Whether our clock can be trusted with effects.
+    #[must_use]
+    pub fn is_tolerable(&self) -> bool {
+        self.largest().abs() <= LARGEST_SKEW
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn only_the_distance_from_the_interval_of_the_call_counts() {
+        let skew = ClockSkew::default();
+        let (sent, received) = (datetime!(2026-01-01 10:00 UTC), datetime!(2026-01-01 10:01 UTC));
+        for (date, expected, tolerable) in [
+            (datetime!(2026-01-01 10:00:30 UTC), Duration::ZERO, true),
+            (datetime!(2026-01-01 10:06:00 UTC), Duration::minutes(5), true),
+            (datetime!(2026-01-01 10:06:01 UTC), Duration::seconds(301), false),
+            (datetime!(2026-01-01 9:50 UTC), Duration::minutes(-10), false),
+        ] {
+            skew.note("graph", sent, received, date);
+            assert_eq!((skew.largest(), skew.is_tolerable()), (expected, tolerable));
+        }
+    }
+}

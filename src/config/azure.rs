@@ -1,0 +1,241 @@
+//! Which Azure: the cloud, its addresses, and the vaults.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use super::problems::Problems;
+use super::reader::{Found, Section};
+use super::values;
+use crate::domain::VaultName;
+
+/// Which Azure, and how its services are reached.
+#[derive(Debug, Clone)]
+pub struct AzureConfig {
+    /// Which cloud.
+    pub cloud: Cloud,
+    /// The tenant: a GUID or a verified domain name.
+    pub tenant_id: String,
+    /// Entra's sign-in service.
+    pub authority_url: Url,
+    /// Microsoft Graph, without the version.
+    pub graph_url: Url,
+    /// The scope of tokens for Graph.
+    pub graph_scope: String,
+    /// Further certificate authorities to trust, PEM. `None`: the system's only.
+    pub ca_file: Option<PathBuf>,
+    /// Whether a vault's challenge must name the vault's domain. `false` on loopback only.
+    pub verify_challenge_resource: bool,
+    /// Time to connect: 100 ms to 5 min, default 10 s.
+    pub connect_timeout: Duration,
+    /// Time for one request: 100 ms to 5 min, default 30 s.
+    pub request_timeout: Duration,
+}
+
+/// The clouds of Azure, which differ in their addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cloud {
+    /// Azure.
+    Public,
+    /// Azure Government of the United States.
+    UsGovernment,
+    /// Azure operated by 21Vianet.
+    China,
+    /// Addresses that are all configured.
+    Custom,
+}
+
+/// A vault and its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultConfig {
+    /// Its name, as secrets refer to it.
+    pub name: VaultName,
+    /// Where it is.
+    pub url: Url,
+}
+
+impl Cloud {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "public" => Ok(Self::Public),
+            "us-government" => Ok(Self::UsGovernment),
+            "china" => Ok(Self::China),
+            "custom" => Ok(Self::Custom),
+            _ => Err("none of public, us-government, china and custom".to_owned()),
+        }
+    }
+
+    /// The cloud's sign-in service, Graph and vault domain. `None`: they are configured.
+    const fn addresses(self) -> Option<(&'static str, &'static str, &'static str)> {
+        match self {
+            Self::Public => {
+                Some(("https://login.microsoftonline.com", "https://graph.microsoft.com", "vault.azure.net"))
+            }
+            Self::UsGovernment => Some((
+                "https://login.microsoftonline.us",
+                "https://graph.microsoft.us",
+                "vault.usgovcloudapi.net",
+            )),
+            Self::China => Some((
+                "https://login.partner.microsoftonline.cn",
+                "https://microsoftgraph.chinacloudapi.cn",
+                "vault.azure.cn",
+            )),
+            Self::Custom => None,
+        }
+    }
+}
+
+/// The table `[azure]` as far as it could be read.
+pub(super) struct AzureParts {
+    pub(super) cloud: Option<Cloud>,
+    tenant_id: Option<Found<String>>,
+    authority_url: Option<Url>,
+    graph_url: Option<Url>,
+    graph_scope: Option<String>,
+    ca_file: Option<PathBuf>,
+    verify_challenge_resource: Option<Found<bool>>,
+    connect_timeout: Option<Found<Duration>>,
+    request_timeout: Option<Found<Duration>>,
+}
+
+impl AzureParts {
+    /// `None` only if a problem was told.
+    pub(super) fn checked(self) -> Option<AzureConfig> {
+        Some(AzureConfig {
+            cloud: self.cloud?,
+            tenant_id: self.tenant_id?.value,
+            authority_url: self.authority_url?,
+            graph_url: self.graph_url?,
+            graph_scope: self.graph_scope?,
+            ca_file: self.ca_file,
+            verify_challenge_resource: self.verify_challenge_resource?.value,
+            connect_timeout: self.connect_timeout?.value,
+            request_timeout: self.request_timeout?.value,
+        })
+    }
+}
+
+pub(super) fn azure(mut section: Section<'_>, problems: &Problems) -> AzureParts {
+    let cloud = section.text("cloud", Cloud::parse).map(|found| found.value);
+    let addresses = cloud.and_then(Cloud::addresses);
+    if addresses.is_some() {
+        for key in ["authority_url", "graph_url", "graph_scope"] {
+            only_for_custom(&section, key, problems);
+        }
+    }
+    let timeout = || values::duration_within(Duration::from_millis(100)..=Duration::from_secs(300));
+    let parts = AzureParts {
+        cloud,
+        tenant_id: section.required("tenant_id", values::tenant),
+        authority_url: address(&mut section, "authority_url", cloud, addresses.map(|(login, _, _)| login)),
+        graph_url: address(&mut section, "graph_url", cloud, addresses.map(|(_, graph, _)| graph)),
+        graph_scope: graph_scope(&mut section, addresses.map(|(_, graph, _)| graph)),
+        ca_file: section.text("ca_file", values::path).map(|found| found.value),
+        verify_challenge_resource: section.boolean("verify_challenge_resource"),
+        connect_timeout: section.text("connect_timeout", timeout()),
+        request_timeout: section.text("request_timeout", timeout()),
+    };
+    section.finish();
+    parts
+}
+
+fn only_for_custom(section: &Section<'_>, key: &str, problems: &Problems) {
+    if section.has(key) {
+        let told = format!("{} can be set only with azure.cloud = \"custom\"", section.path_of(key));
+        problems.add(section.place_of(key), told);
+    }
+}
+
+fn address(
+    section: &mut Section<'_>,
+    key: &'static str,
+    cloud: Option<Cloud>,
+    of_cloud: Option<&str>,
+) -> Option<Url> {
+    if cloud == Some(Cloud::Custom) && !section.has(key) {
+        section.complain(format!("{} is missing, and required for a custom cloud", section.path_of(key)));
+    }
+    let given = section.text(key, without_version).map(|found| found.value);
+    given.or_else(|| Url::parse(of_cloud?).ok())
+}
+
+fn without_version(text: &str) -> Result<Url, String> {
+    let url = values::https_url(text)?;
+    let path = url.path().trim_end_matches('/');
+    if path.ends_with("/v1.0") || path.ends_with("/v2.0") || path.ends_with("/beta") {
+        return Err("a URL with a version, which must be left out".to_owned());
+    }
+    Ok(url)
+}
+
+fn graph_scope(section: &mut Section<'_>, of_cloud: Option<&str>) -> Option<String> {
+    let was_given = section.has("graph_scope");
+    let given = section.text("graph_scope", values::scope).map(|found| found.value);
+    let default = || format!("{}/.default", of_cloud.unwrap_or("https://graph.microsoft.com"));
+    if was_given { given } else { Some(default()) }
+}
+
+/// The vaults, and the names that were listed, also those whose URL is bad.
+pub(super) struct Vaults {
+    pub(super) known: Vec<VaultConfig>,
+    pub(super) named: Vec<VaultName>,
+    /// Whether a vault's name could not be read, so that no other one can be called unknown.
+    pub(super) has_unreadable_name: bool,
+}
+
+pub(super) fn vaults(sections: Vec<Section<'_>>, cloud: Option<Cloud>, problems: &Problems) -> Vaults {
+    if sections.is_empty() {
+        problems.add(&super::problems::Place::File, "there is no vault: at least one [[vaults]] is needed");
+    }
+    let mut vaults = Vaults { known: Vec::new(), named: Vec::new(), has_unreadable_name: false };
+    for section in sections {
+        vaults.add(section, cloud, problems);
+    }
+    vaults
+}
+
+impl Vaults {
+    fn add(&mut self, mut section: Section<'_>, cloud: Option<Cloud>, problems: &Problems) {
+        let name = section.required("name", values::name::<VaultName>(VAULT_NAME));
+        let was_given = section.has("url");
+        if cloud == Some(Cloud::Custom) && !was_given {
+            section
+                .complain(format!("{} is missing, and required for a custom cloud", section.path_of("url")));
+        }
+        let given = section.text("url", values::service_url);
+        self.has_unreadable_name |= name.is_none();
+        if let Some(name) = name {
+            let of_cloud = cloud.and_then(Cloud::addresses).filter(|_| !was_given);
+            let default = || Url::parse(&format!("https://{}.{}", name.value, of_cloud?.2)).ok();
+            let url = given.map(|found| found.value).or_else(default);
+            if self.named.contains(&name.value) {
+                problems.add(
+                    &name.place,
+                    format!("{} is {}, which is listed twice", section.path_of("name"), name.shown),
+                );
+            }
+            self.named.push(name.value.clone());
+            self.known.extend(url.map(|url| VaultConfig { name: name.value, url }));
+        }
+        section.finish();
+    }
+}
+
+/// The check of a vault's domain may be off only where nobody else can listen.
+pub(super) fn check_challenge(azure: &AzureParts, vaults: &Vaults, problems: &Problems) {
+    let Some(verify) = azure.verify_challenge_resource.as_ref().filter(|verify| !verify.value) else {
+        return;
+    };
+    let services = [&azure.authority_url, &azure.graph_url].into_iter().flatten();
+    let mut all = services.chain(vaults.known.iter().map(|vault| &vault.url));
+    if let Some(url) = all.find(|url| !values::is_loopback(url)) {
+        let told = format!(
+            "azure.verify_challenge_resource is false, which is allowed on loopback only, and {url} is not"
+        );
+        problems.add(&verify.place, told);
+    }
+}
+
+pub(super) const VAULT_NAME: &str = "a vault name (1 to 63 letters, digits and hyphens)";

@@ -1,0 +1,189 @@
+//! How the daemon itself runs: verification, schedule, API, loop, log, and the sandbox's clock.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use croner::Cron;
+use jiff::tz::TimeZone;
+use secrecy::SecretString;
+use url::Url;
+
+use super::identity::secret_file;
+use super::problems::Problems;
+use super::reader::{Found, Section};
+use super::secrets::ManagedSecret;
+use super::values;
+use crate::domain::VerifyPolicy;
+
+/// How a fresh credential is proven before it is published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyConfig {
+    /// How many sign-ins, how far apart, for how long.
+    pub policy: VerifyPolicy,
+    /// The scope to sign in for; Graph's unless configured.
+    pub scope: String,
+}
+
+/// When all secrets are looked at.
+#[derive(Debug, Clone)]
+pub struct ScheduleConfig {
+    /// Five fields, or six with the seconds in front.
+    pub cron: Cron,
+    /// The expression as written.
+    pub expression: String,
+    /// The zone in which the expression is meant; default UTC.
+    pub time_zone: TimeZone,
+    /// Whether all secrets are also looked at when the daemon starts; default true.
+    pub at_start: bool,
+}
+
+/// Who may use the API.
+#[derive(Debug, Clone)]
+pub struct ApiConfig {
+    /// The bearer token: the content of `token_file`. `None`: the daemon listens on loopback only.
+    pub token: Option<SecretString>,
+}
+
+/// How the loop runs and ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReconcileConfig {
+    /// Passes at a time: 1 to 64, default 8.
+    pub concurrency: usize,
+    /// Time to finish what is in hand: 1 s to 10 min, default 25 s.
+    pub shutdown_grace: Duration,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// As in `RUST_LOG`; default "info".
+    pub filter: String,
+    /// Default JSON.
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// The sandbox in whose time the daemon lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SandboxConfig {
+    /// Its clock.
+    pub clock_url: Url,
+}
+
+/// The policy and the configured scope. `None` only if a problem was told.
+pub(super) fn verify(
+    mut section: Section<'_>,
+    secrets: &[ManagedSecret],
+    problems: &Problems,
+) -> Option<(VerifyPolicy, Option<String>)> {
+    let sign_ins = section.number("sign_ins", values::number_within(1..=20_u32));
+    let spacing = section.text("spacing", values::span);
+    let limit = section.text("limit", values::span);
+    let has_scope = section.has("scope");
+    let scope = section.text("scope", values::scope).map(|found| found.value);
+    section.finish();
+    let (sign_ins, spacing, limit) = (sign_ins?, spacing?, limit?);
+    let policy = VerifyPolicy { sign_ins: sign_ins.value, spacing: spacing.value, limit: limit.value };
+    check_limit(&limit, &policy, secrets, problems);
+    (scope.is_some() == has_scope).then_some((policy, scope))
+}
+
+fn check_limit(
+    limit: &Found<time::Duration>,
+    policy: &VerifyPolicy,
+    secrets: &[ManagedSecret],
+    problems: &Problems,
+) {
+    let gaps = i32::try_from(policy.sign_ins).unwrap_or(i32::MAX) - 1;
+    if policy.spacing.checked_mul(gaps).is_none_or(|least| least >= policy.limit) {
+        let told =
+            format!("verify.limit is {}, which leaves no time for {} sign-ins", limit.shown, policy.sign_ins);
+        problems.add(&limit.place, told);
+    }
+    let tightest = secrets.iter().min_by_key(|secret| secret.policy.deadline());
+    if let Some(secret) = tightest.filter(|secret| secret.policy.deadline() <= policy.limit) {
+        let deadline = humantime::format_duration(secret.policy.deadline().unsigned_abs());
+        let told = format!(
+            "verify.limit is {}, which is not below the deadline of secret {} ({deadline})",
+            limit.shown, secret.id
+        );
+        problems.add(&limit.place, told);
+    }
+}
+
+pub(super) fn schedule(mut section: Section<'_>) -> Option<ScheduleConfig> {
+    let cron = section.text("cron", values::cron);
+    let time_zone = section.text("time_zone", values::time_zone);
+    let at_start = section.boolean("at_start");
+    section.finish();
+    let (cron, expression) = cron?.value;
+    Some(ScheduleConfig { cron, expression, time_zone: time_zone?.value, at_start: at_start?.value })
+}
+
+/// `None` only if a problem was told.
+pub(super) fn api(
+    mut section: Section<'_>,
+    listen: Option<&Found<SocketAddr>>,
+    problems: &Problems,
+) -> Option<ApiConfig> {
+    let has_token = section.has("token_file");
+    let file = section.text("token_file", values::path);
+    section.finish();
+    if has_token {
+        let token = secret_file(&file?, "api.token_file", SHORTEST_TOKEN, problems)?;
+        return Some(ApiConfig { token: Some(token) });
+    }
+    if let Some(listen) = listen.filter(|listen| !listen.value.ip().is_loopback()) {
+        let told = format!(
+            "listen is {}, which is not loopback, and there is no api.token_file: the API would be open to the network",
+            listen.shown
+        );
+        problems.add(&listen.place, told);
+    }
+    Some(ApiConfig { token: None })
+}
+
+pub(super) fn reconcile(mut section: Section<'_>) -> Option<ReconcileConfig> {
+    let grace = values::duration_within(Duration::from_secs(1)..=Duration::from_secs(600));
+    let concurrency = section.number("concurrency", values::number_within(1..=64_usize));
+    let shutdown_grace = section.text("shutdown_grace", grace);
+    section.finish();
+    Some(ReconcileConfig { concurrency: concurrency?.value, shutdown_grace: shutdown_grace?.value })
+}
+
+pub(super) fn log(mut section: Section<'_>) -> Option<LogConfig> {
+    let filter = section.text("filter", values::log_filter);
+    let format = section.text("format", |text: &str| match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("neither json nor text".to_owned()),
+    });
+    section.finish();
+    Some(LogConfig { filter: filter?.value, format: format?.value })
+}
+
+/// `None` without the table, or if a problem was told.
+pub(super) fn sandbox(root: &mut Section<'_>) -> Option<SandboxConfig> {
+    let is_there = root.has("sandbox");
+    let mut section = root.table("sandbox");
+    if !is_there {
+        return None;
+    }
+    if !cfg!(feature = "sandbox") {
+        section.complain("[sandbox] is refused: this rekeyd is built without the cargo feature \"sandbox\"");
+        return None;
+    }
+    let clock_url = section.required("clock_url", values::https_url);
+    section.finish();
+    Some(SandboxConfig { clock_url: clock_url?.value })
+}
+
+const SHORTEST_TOKEN: usize = 16;

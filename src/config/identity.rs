@@ -1,0 +1,164 @@
+//! How the daemon itself signs in, and the reading of secret files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use zeroize::Zeroizing;
+
+use super::problems::Problems;
+use super::reader::{Found, Section};
+use super::values;
+use crate::domain::ClientId;
+
+/// How the daemon itself signs in.
+#[derive(Debug, Clone)]
+pub enum IdentityConfig {
+    /// The identity that Azure gives to the machine.
+    ManagedIdentity {
+        /// A user-assigned one. `None`: the system's.
+        client_id: Option<ClientId>,
+    },
+    /// A token of the cluster, exchanged for one of Entra.
+    WorkloadIdentity {
+        /// `None`: from `AZURE_CLIENT_ID`.
+        client_id: Option<ClientId>,
+        /// `None`: from `AZURE_FEDERATED_TOKEN_FILE`.
+        token_file: Option<PathBuf>,
+    },
+    /// A certificate of the daemon's application.
+    ClientCertificate {
+        /// The daemon's application.
+        client_id: ClientId,
+        /// PEM.
+        certificate_file: PathBuf,
+        /// PEM.
+        private_key_file: PathBuf,
+    },
+    /// Whoever is signed in with `az login`: for development.
+    AzureCli,
+    /// A secret of the daemon's application: for development.
+    ClientSecret {
+        /// The daemon's application.
+        client_id: ClientId,
+        /// The content of `client_secret_file`.
+        secret: SecretString,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    ManagedIdentity,
+    WorkloadIdentity,
+    ClientCertificate,
+    AzureCli,
+    ClientSecret,
+}
+
+impl Kind {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "managed-identity" => Ok(Self::ManagedIdentity),
+            "workload-identity" => Ok(Self::WorkloadIdentity),
+            "client-certificate" => Ok(Self::ClientCertificate),
+            "azure-cli" => Ok(Self::AzureCli),
+            "client-secret" => Ok(Self::ClientSecret),
+            _ => Err("none of managed-identity, workload-identity, client-certificate, azure-cli and client-secret"
+                .to_owned()),
+        }
+    }
+
+    /// The keys it may have, and those of them that it must have.
+    const fn keys(self) -> (&'static [&'static str], &'static [&'static str]) {
+        const CERTIFICATE: &[&str] = &["client_id", "certificate_file", "private_key_file"];
+        const SECRET: &[&str] = &["client_id", "client_secret_file"];
+        match self {
+            Self::ManagedIdentity => (&["client_id"], &[]),
+            Self::WorkloadIdentity => (&["client_id", "token_file"], &[]),
+            Self::ClientCertificate => (CERTIFICATE, CERTIFICATE),
+            Self::AzureCli => (&[], &[]),
+            Self::ClientSecret => (SECRET, SECRET),
+        }
+    }
+}
+
+/// `None` only if a problem was told.
+pub(super) fn identity(mut section: Section<'_>, problems: &Problems) -> Option<IdentityConfig> {
+    let kind = section.text("kind", Kind::parse);
+    if let Some(kind) = &kind {
+        check_keys(&section, kind, problems);
+    }
+    let client_id = section.text("client_id", values::name::<ClientId>("a client id (a GUID)"));
+    let mut file = |key| section.text(key, values::path);
+    let [token, certificate, private_key, secret] =
+        ["token_file", "certificate_file", "private_key_file", "client_secret_file"].map(&mut file);
+    section.finish();
+    let client_id = client_id.map(|found| found.value);
+    Some(match kind?.value {
+        Kind::ManagedIdentity => IdentityConfig::ManagedIdentity { client_id },
+        Kind::WorkloadIdentity => {
+            IdentityConfig::WorkloadIdentity { client_id, token_file: token.map(|found| found.value) }
+        }
+        Kind::ClientCertificate => IdentityConfig::ClientCertificate {
+            client_id: client_id?,
+            certificate_file: certificate?.value,
+            private_key_file: private_key?.value,
+        },
+        Kind::AzureCli => IdentityConfig::AzureCli,
+        Kind::ClientSecret => {
+            let secret = secret_file(&secret?, "identity.client_secret_file", 1, problems);
+            IdentityConfig::ClientSecret { client_id: client_id?, secret: secret? }
+        }
+    })
+}
+
+fn check_keys(section: &Section<'_>, kind: &Found<Kind>, problems: &Problems) {
+    let (allowed, required) = kind.value.keys();
+    for key in KEYS.iter().filter(|key| section.has(key) && !allowed.contains(key)) {
+        let told = format!("{} does not belong to the kind {}", section.path_of(key), kind.shown);
+        problems.add(section.place_of(key), told);
+    }
+    for key in required.iter().filter(|key| !section.has(key)) {
+        section.complain(format!(
+            "{} is missing, and required for the kind {}",
+            section.path_of(key),
+            kind.shown
+        ));
+    }
+}
+
+/// The text in a file, without the newline at its end. No message shows any of it.
+pub(super) fn secret_file(
+    file: &Found<PathBuf>,
+    key: &str,
+    least: usize,
+    problems: &Problems,
+) -> Option<SecretString> {
+    match read_secret(&file.value, least) {
+        Ok(secret) => Some(secret),
+        Err(complaint) => {
+            problems.add(&file.place, format!("{key} is {}, which {complaint}", file.shown));
+            None
+        }
+    }
+}
+
+fn read_secret(file: &Path, least: usize) -> Result<SecretString, String> {
+    let content =
+        Zeroizing::new(fs::read_to_string(file).map_err(|cause| format!("can't be read: {cause}"))?);
+    let text = content.trim_end_matches(['\r', '\n']);
+    if text.chars().count() < least {
+        return Err(if least == 1 {
+            "is empty".to_owned()
+        } else {
+            format!("holds less than {least} characters")
+        });
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("holds other characters than visible ASCII ones".to_owned());
+    }
+    Ok(SecretString::from(text.to_owned()))
+}
+
+const KEYS: [&str; 5] =
+    ["client_id", "token_file", "certificate_file", "private_key_file", "client_secret_file"];

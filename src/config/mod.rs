@@ -1,0 +1,130 @@
+//! The configuration: one file and the environment, read once into checked types, before any port is opened.
+//!
+//! This layer uses the domain only. It opens no port and never asks for the time. Only it reads the environment.
+
+mod azure;
+mod daemon;
+mod identity;
+mod keys;
+mod problems;
+mod reader;
+mod secrets;
+mod tree;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+pub use azure::{AzureConfig, Cloud, VaultConfig};
+pub use daemon::{
+    ApiConfig, LogConfig, LogFormat, ReconcileConfig, SandboxConfig, ScheduleConfig, VerifyConfig,
+};
+pub use identity::IdentityConfig;
+pub use keys::{KEYS, Key};
+pub use problems::{InvalidConfig, Problem};
+pub use secrets::ManagedSecret;
+
+use problems::Problems;
+use reader::Section;
+
+/// Everything as parsed, checked types.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the HTTP server listens; loopback unless the API has a token.
+    pub listen: SocketAddr,
+    /// Which Azure, and how its services are reached.
+    pub azure: AzureConfig,
+    /// How the daemon itself signs in.
+    pub identity: IdentityConfig,
+    /// The vaults, at least one.
+    pub vaults: Vec<VaultConfig>,
+    /// The secrets to keep fresh, at least one.
+    pub secrets: Vec<ManagedSecret>,
+    /// How a fresh credential is proven.
+    pub verify: VerifyConfig,
+    /// When all secrets are looked at.
+    pub schedule: ScheduleConfig,
+    /// Who may use the API.
+    pub api: ApiConfig,
+    /// How the loop runs and ends.
+    pub reconcile: ReconcileConfig,
+    /// What is logged.
+    pub log: LogConfig,
+    /// The sandbox in whose time the daemon lives. `None`: real time.
+    pub sandbox: Option<SandboxConfig>,
+}
+
+impl Config {
+    /// Reads `file`, the process environment, and the secret files that they name.
+    ///
+    /// # Errors
+    /// Everything that is wrong, not only the first thing.
+    pub fn load(file: &Path) -> Result<Self, InvalidConfig> {
+        let file_name = file.display().to_string();
+        let text =
+            std::fs::read_to_string(file).map_err(|cause| InvalidConfig::unreadable(&file_name, &cause))?;
+        // Not `vars`, which panics if any variable of the process is not Unicode.
+        let variables = std::env::vars_os()
+            .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
+        Self::parse(&text, &file_name, &variables.collect::<Vec<_>>())
+    }
+
+    /// Reads `text`, which messages call `file_name`, with `environment` laid over it.
+    ///
+    /// Secret files are read; a relative path starts at the working directory.
+    ///
+    /// # Errors
+    /// Everything that is wrong, not only the first thing.
+    pub fn parse(
+        text: &str,
+        file_name: &str,
+        environment: &[(String, String)],
+    ) -> Result<Self, InvalidConfig> {
+        let problems = Problems::default();
+        match Self::read(text, environment, &problems) {
+            Some(config) if problems.is_empty() => Ok(config),
+            Some(_) | None => Err(problems.into_invalid(file_name)),
+        }
+    }
+
+    /// `None` only with a problem.
+    fn read(text: &str, environment: &[(String, String)], problems: &Problems) -> Option<Self> {
+        let mut entries = tree::parse(text, problems)?;
+        tree::overlay(&mut entries, environment, problems);
+        let mut root = Section::root(entries, problems);
+        let listen = root.text("listen", values::address);
+        let azure = azure::azure(root.table("azure"), problems);
+        let identity = identity::identity(root.table("identity"), problems);
+        let vaults = azure::vaults(root.tables("vaults"), azure.cloud, problems);
+        let policy = secrets::Policy::read(root.table("policy"), problems);
+        let secrets = secrets::secrets(root.tables("secrets"), &policy, &vaults, problems);
+        let verify = daemon::verify(root.table("verify"), &secrets, problems);
+        let schedule = daemon::schedule(root.table("schedule"));
+        let api = daemon::api(root.table("api"), listen.as_ref(), problems);
+        let reconcile = daemon::reconcile(root.table("reconcile"));
+        let log = daemon::log(root.table("log"));
+        let sandbox = daemon::sandbox(&mut root);
+        azure::check_challenge(&azure, &vaults, problems);
+        root.finish();
+
+        let azure = azure.checked()?;
+        let (policy, scope) = verify?;
+        let verify = VerifyConfig { policy, scope: scope.unwrap_or_else(|| azure.graph_scope.clone()) };
+        Some(Self {
+            listen: listen?.value,
+            identity: identity?,
+            vaults: vaults.known,
+            secrets,
+            verify,
+            schedule: schedule?,
+            api: api?,
+            reconcile: reconcile?,
+            log: log?,
+            sandbox,
+            azure,
+        })
+    }
+}

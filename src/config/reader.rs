@@ -1,0 +1,193 @@
+//! A cursor over a table: keys are taken out one by one, and what is left over was not known.
+
+use std::collections::BTreeMap;
+
+use super::keys;
+use super::problems::{Place, Problems};
+use super::tree::{Entry, Kind, shown};
+
+/// A value that was read, and where it stood.
+#[derive(Debug, Clone)]
+pub(super) struct Found<T> {
+    pub(super) value: T,
+    pub(super) place: Place,
+    /// The value as an error message quotes it.
+    pub(super) shown: String,
+}
+
+/// A table being read.
+#[derive(Debug)]
+pub(super) struct Section<'p> {
+    path: String,
+    /// As `path`, with `[]` for each index: what [`keys::KEYS`] calls it.
+    pattern: String,
+    place: Place,
+    entries: BTreeMap<String, Entry>,
+    asked: Vec<&'static str>,
+    problems: &'p Problems,
+}
+
+impl<'p> Section<'p> {
+    pub(super) fn root(entries: BTreeMap<String, Entry>, problems: &'p Problems) -> Self {
+        Self {
+            path: String::new(),
+            pattern: String::new(),
+            place: Place::File,
+            entries,
+            asked: Vec::new(),
+            problems,
+        }
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// Where the table stands.
+    pub(super) const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Where `key` stands, or else the table.
+    pub(super) fn place_of(&self, key: &str) -> &Place {
+        self.entries.get(key).map_or(&self.place, |entry| &entry.place)
+    }
+
+    pub(super) fn path_of(&self, key: &str) -> String {
+        joined(&self.path, key)
+    }
+
+    /// A problem of the table itself.
+    pub(super) fn complain(&self, message: impl Into<String>) {
+        self.problems.add(&self.place, message);
+    }
+
+    /// A text, or its default.
+    pub(super) fn text<T>(&mut self, key: &'static str, parse: impl Parse<T>) -> Option<Found<T>> {
+        self.scalar(key, Kind::Text, parse)
+    }
+
+    /// A text without which there is no configuration.
+    pub(super) fn required<T>(&mut self, key: &'static str, parse: impl Parse<T>) -> Option<Found<T>> {
+        if !self.has(key) {
+            self.complain(format!("{} is missing", self.path_of(key)));
+        }
+        self.text(key, parse)
+    }
+
+    /// A number, or its default.
+    pub(super) fn number<T>(&mut self, key: &'static str, parse: impl Parse<T>) -> Option<Found<T>> {
+        self.scalar(key, Kind::Number, parse)
+    }
+
+    /// `true` or `false`, or its default.
+    pub(super) fn boolean(&mut self, key: &'static str) -> Option<Found<bool>> {
+        self.scalar(key, Kind::Boolean, |text: &str| {
+            text.parse().map_err(|_| "neither true nor false".to_owned())
+        })
+    }
+
+    /// The table `key`, empty if it is not there.
+    pub(super) fn table(&mut self, key: &'static str) -> Self {
+        let (path, pattern) = (self.path_of(key), joined(&self.pattern, key));
+        let (place, entries) = match self.take(key) {
+            None => (Place::File, BTreeMap::new()),
+            Some(entry) => {
+                let place = entry.place.clone();
+                (place, self.entries_of(&path, entry, "a table"))
+            }
+        };
+        Self { path, pattern, place, entries, asked: Vec::new(), problems: self.problems }
+    }
+
+    /// The tables of the array `key`, none if it is not there.
+    pub(super) fn tables(&mut self, key: &'static str) -> Vec<Self> {
+        let (path, pattern) = (self.path_of(key), format!("{}[]", joined(&self.pattern, key)));
+        let Some(entry) = self.take(key) else { return Vec::new() };
+        let place = entry.place.clone();
+        match entry.into_array() {
+            Ok(tables) => {
+                let one = |(index, entry)| self.element(format!("{path}[{index}]"), pattern.clone(), entry);
+                (1..).zip(tables).map(one).collect()
+            }
+            Err(entry) => {
+                let told =
+                    format!("{path} is {}, which is not an array of tables: [[{path}]]", shown(&entry));
+                self.problems.add(&place, told);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Ends the reading: what was not asked for is not known.
+    pub(super) fn finish(self) {
+        for (key, entry) in &self.entries {
+            let path = self.path_of(key);
+            let meant = self.asked.iter().find(|known| is_one_edit_apart(key, known));
+            let hint = meant.map(|known| format!("; did you mean {known:?}?")).unwrap_or_default();
+            self.problems.add(&entry.place, format!("{} is not a known key{hint}", cut(&path)));
+        }
+    }
+
+    fn element(&self, path: String, pattern: String, entry: Entry) -> Self {
+        let place = entry.place.clone();
+        let entries = self.entries_of(&path, entry, "a table");
+        Self { path, pattern, place, entries, asked: Vec::new(), problems: self.problems }
+    }
+
+    fn entries_of(&self, path: &str, entry: Entry, expected: &str) -> BTreeMap<String, Entry> {
+        entry.into_table().unwrap_or_else(|entry| {
+            let told = format!("{path} is {}, which is not {expected}", shown(&entry));
+            self.problems.add(&entry.place, told);
+            BTreeMap::new()
+        })
+    }
+
+    fn scalar<T>(&mut self, key: &'static str, kind: Kind, parse: impl Parse<T>) -> Option<Found<T>> {
+        let path = self.path_of(key);
+        let (text, shown, place) = if let Some(entry) = self.take(key) {
+            let (shown, place) = (shown(&entry), entry.place.clone());
+            (entry.into_text(kind), shown, place)
+        } else {
+            let default = keys::default_of(&joined(&self.pattern, key))?;
+            (Ok(default.to_owned()), format!("{default:?} (the default)"), self.place.clone())
+        };
+        match text.and_then(|text| parse(&text)) {
+            Ok(value) => Some(Found { value, place, shown }),
+            Err(complaint) => {
+                self.problems.add(&place, format!("{path} is {shown}, which is {complaint}"));
+                None
+            }
+        }
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<Entry> {
+        self.asked.push(key);
+        self.entries.remove(key)
+    }
+}
+
+/// Reads a text; the error completes the sentence "… is "x", which is …".
+pub(super) trait Parse<T>: FnOnce(&str) -> Result<T, String> {}
+
+impl<T, F: FnOnce(&str) -> Result<T, String>> Parse<T> for F {}
+
+/// What messages quote of a text: not all of a very long one.
+pub(super) fn cut(text: &str) -> String {
+    let short: String = text.chars().take(MOST_QUOTED).collect();
+    if short.len() < text.len() { format!("{short}…") } else { short }
+}
+
+pub(super) fn is_one_edit_apart(one: &str, other: &str) -> bool {
+    let same_start = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
+    let (left, right) = (one.chars().count() - same_start, other.chars().count() - same_start);
+    let pairs_from_end = one.chars().rev().zip(other.chars().rev()).take(left.min(right));
+    let same_end = pairs_from_end.take_while(|(a, b)| a == b).count();
+    left - same_end <= 1 && right - same_end <= 1
+}
+
+fn joined(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+const MOST_QUOTED: usize = 80;

@@ -1,0 +1,230 @@
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::{PolicyValues, VerifyPolicy};
+
+const REFERENCE: &str = include_str!("../../config/rekeyd.toml");
+const GUID: &str = "6f0c9d0e-3c1a-4c58-9c5e-6a1d0a7f7d11";
+
+/// A whole configuration: `top` in front, `tables` after `[azure]`, `entry` within the one secret.
+fn file(top: &str, tables: &str, entry: &str) -> String {
+    format!(
+        "{top}\n[azure]\ntenant_id = \"example.org\"\n{tables}\n[[vaults]]\nname = \"kv\"\n\
+         [[secrets]]\nvault = \"kv\"\nname = \"app\"\nclient_id = \"{GUID}\"\n{entry}\n"
+    )
+}
+
+fn parse(text: &str) -> Result<Config, InvalidConfig> {
+    Config::parse(text, "rekeyd.toml", &[])
+}
+
+fn with_variable(name: &str, value: &str) -> Result<Config, InvalidConfig> {
+    Config::parse(&file("", "", ""), "rekeyd.toml", &[(name.to_owned(), value.to_owned())])
+}
+
+fn told(result: Result<Config, InvalidConfig>) -> String {
+    result.unwrap_err().to_string()
+}
+
+fn secret_file(content: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), content).unwrap();
+    file
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_with_its_place() {
+    let text = r#"
+listen = "127.0.0.1:99999"
+[azure]
+tenant_id = "example.org"
+[policy]
+validty = "90d"
+overlap = "12 parsecs"
+[schedule]
+cron = "0 25 * * *"
+[[vaults]]
+name = "kv"
+[[secrets]]
+vault = "kw"
+name = "app"
+client_id = "12345"
+"#;
+    insta::assert_snapshot!(told(parse(text)), @r#"
+    6 problems in the configuration:
+      rekeyd.toml:2: listen is "127.0.0.1:99999", which is not an IP address with a port (for example "127.0.0.1:8080")
+      rekeyd.toml:6: policy.validty is not a known key; did you mean "validity"?
+      rekeyd.toml:7: policy.overlap is "12 parsecs", which is not a duration (for example "90d")
+      rekeyd.toml:9: schedule.cron is "0 25 * * *", which is not a cron expression: Component error: Number out of bounds.
+      rekeyd.toml:13: secrets[1].vault is "kw", which is not one of [[vaults]]
+      rekeyd.toml:15: secrets[1].client_id is "12345", which is not a client id (a GUID)
+    "#);
+}
+
+#[test]
+fn the_reference_parses_and_names_every_key() {
+    assert!(parse(REFERENCE).is_ok());
+    let mut table = String::new();
+    let mut named = Vec::new();
+    for line in REFERENCE.lines() {
+        let line = line.strip_prefix("# ").unwrap_or(line);
+        if let Some(name) = line.strip_prefix("[[").and_then(|rest| rest.strip_suffix("]]")) {
+            table = format!("{name}[].");
+        } else if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            table = format!("{name}.");
+        } else if let Some((key, value)) = line.split_once(" = ")
+            && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        {
+            named.push((format!("{table}{key}"), value.trim_matches('"').to_owned()));
+        }
+    }
+    for key in KEYS {
+        let found = named.iter().find(|(path, _)| path == key.path);
+        assert!(found.is_some(), "{} is not in the reference", key.path);
+        let value = &found.unwrap().1;
+        assert!(key.default.is_none_or(|default| default == value), "{}: {value}", key.path);
+    }
+    assert_eq!(named.len(), KEYS.len(), "the reference names a key that does not exist");
+}
+
+#[test]
+fn the_defaults_are_those_of_the_domain() {
+    let config = parse(&file("", "", "")).unwrap();
+    let secret = config.secrets.first().unwrap();
+    assert_eq!(secret.policy, crate::domain::RotationPolicy::try_new(PolicyValues::default()).unwrap());
+    assert_eq!(config.verify.policy, VerifyPolicy::default());
+    assert_eq!(config.verify.scope, "https://graph.microsoft.com/.default");
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.reconcile.shutdown_grace, Duration::from_secs(25));
+    assert_eq!(config.vaults.first().unwrap().url.as_str(), "https://kv.vault.azure.net/");
+    assert!(matches!(config.identity, IdentityConfig::ManagedIdentity { client_id: None }));
+    assert!(config.schedule.at_start && config.azure.verify_challenge_resource && config.sandbox.is_none());
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let config = with_variable("REKEYD_POLICY__VALIDITY", "60d").unwrap();
+    assert_eq!(config.secrets.first().unwrap().policy.validity(), time::Duration::days(60));
+    assert_eq!(with_variable("REKEYD_RECONCILE__CONCURRENCY", "3").unwrap().reconcile.concurrency, 3);
+    assert!(!with_variable("REKEYD_SCHEDULE__AT_START", "false").unwrap().schedule.at_start);
+    assert!(with_variable("REKEYD_CONFIG", "x").is_ok());
+    insta::assert_snapshot!(told(with_variable("REKEYD_POLICY__VALIDITY", "soon")), @r#"
+    1 problem in the configuration:
+      environment variable REKEYD_POLICY__VALIDITY: policy.validity is "soon", which is not a duration (for example "90d")
+    "#);
+    insta::assert_snapshot!(told(with_variable("REKEYD_LISTN", "hunter2")), @r#"
+    1 problem in the configuration:
+      environment variable REKEYD_LISTN: it names no known key; did you mean REKEYD_LISTEN?
+    "#);
+    assert!(told(with_variable("REKEYD_SECRETS__0__NAME", "x")).contains("can't be set by the environment"));
+}
+
+#[test]
+fn an_entry_overrides_the_policy() {
+    let config = parse(&file("", "[policy]\noverlap = \"2d\"", "validity = \"120d\"")).unwrap();
+    let policy = &config.secrets.first().unwrap().policy;
+    assert_eq!((policy.overlap(), policy.validity()), (time::Duration::days(2), time::Duration::days(120)));
+}
+
+/// Each broken rule, as (top, tables, entry, what is told).
+const REFUSED: &[(&str, &str, &str, &str)] = &[
+    ("listen = \"0.0.0.0:80\"", "", "", "the API would be open to the network"),
+    ("listen = 5", "", "", "rekeyd.toml:1: listen is 5, which is not a text in quotes"),
+    ("policy = 5", "", "", "policy is 5, which is not a table"),
+    ("x =", "", "", "rekeyd.toml:1: this is not TOML"),
+    ("", "cloud = \"mars\"", "", "azure.cloud is \"mars\", which is none of public"),
+    ("", "graph_url = \"https://x.org\"", "", "azure.graph_url can be set only with"),
+    ("", "cloud = \"custom\"", "", "azure.authority_url is missing"),
+    ("", "cloud = \"custom\"", "", "vaults[1].url is missing"),
+    ("", "ca_file = \"\"", "", "azure.ca_file is \"\", which is not a path"),
+    ("", "verify_challenge_resource = false", "", "allowed on loopback only"),
+    ("", "connect_timeout = \"0s\"", "", "\"0s\", which is out of range (100ms to 5m)"),
+    ("", "[identity]\ntoken_file = \"x\"", "", "identity.token_file does not belong to the kind"),
+    ("", "[identity]\nkind = \"client-secret\"", "", "identity.client_secret_file is missing"),
+    ("", "[policy]\nvalidity = \"1000d\"", "", "policy.validity is \"1000d\": validity is"),
+    ("", "[policy]\noverlap = \"100d\"", "", "must be less than validity"),
+    ("", "", "validity = \"5d\"", "secrets[1].rotate_before: rotate_before is"),
+    ("", "[verify]\nsign_ins = 21", "", "verify.sign_ins is 21, which is not a whole number from 1 to 20"),
+    ("", "[verify]\nlimit = \"10s\"", "", "leaves no time for 3 sign-ins"),
+    ("", "", "deadline = \"30m\"", "not below the deadline of secret kv/app (30m)"),
+    ("", "[verify]\nscope = \"openid\"", "", "not a scope that ends in /.default"),
+    ("", "[schedule]\ncron = \"@daily\"", "", "five or six fields"),
+    ("", "[schedule]\ntime_zone = \"Mars/Base\"", "", "not an IANA time zone"),
+    ("", "[schedule]\nat_start = \"yes\"", "", "\"yes\", which is neither true nor false"),
+    ("", "[api]\ntoken_file = \"/no/such/file\"", "", "which can't be read"),
+    ("", "[reconcile]\nconcurrency = 0", "", "a whole number from 1 to 64"),
+    ("", "[reconcile]\nshutdown_grace = \"11m\"", "", "out of range (1s to 10m)"),
+    ("", "[log]\nformat = \"xml\"", "", "neither json nor text"),
+    ("", "[log]\nfilter = \"rekeyd=loud\"", "", "not a log filter"),
+    ("", "[[vaults]]\nname = \"KV\"", "", "which is listed twice"),
+    ("", "", "application_object_id = \"x\"", "exactly one of them must be given"),
+    ("", "", "[[secrets]]\nvault = \"kv\"\nname = \"APP\"", "secret kv/app is listed twice"),
+];
+
+#[test]
+fn each_broken_rule_is_told() {
+    for (top, tables, entry, expected) in REFUSED {
+        let told = told(parse(&file(top, tables, entry)));
+        assert!(told.contains(expected), "{told}\n  lacks {expected}");
+    }
+}
+
+#[test]
+fn a_bad_url_is_refused_and_its_password_not_shown() {
+    for bad in ["http://x.org", "https://u:hunter2@x.org", "https://x.org?a", "https://x.org/a", "x"] {
+        let told = told(parse(&file("", "", &format!("[[vaults]]\nname = \"b\"\nurl = \"{bad}\""))));
+        assert!(told.contains("vaults[2].url is") && !told.contains("hunter2"), "{told}");
+    }
+}
+
+#[test]
+fn the_challenge_check_may_be_off_on_loopback() {
+    let text = file("", "", "").replace(
+        "[[vaults]]",
+        "cloud = \"custom\"\nauthority_url = \"https://localhost:1\"\ngraph_url = \"https://[::1]:1\"\n\
+         verify_challenge_resource = false\n[[vaults]]\nurl = \"https://127.0.0.1:2\"",
+    );
+    assert!(!parse(&text).unwrap().azure.verify_challenge_resource);
+}
+
+#[test]
+fn no_secret_is_ever_shown() {
+    let (token, short) = (secret_file("hunter2-hunter2-hunter2\n"), secret_file("hunter2"));
+    let tables = format!(
+        "[api]\ntoken_file = {:?}\n[identity]\nkind = \"client-secret\"\nclient_id = \"{GUID}\"\nclient_secret_file = {:?}",
+        token.path(),
+        short.path()
+    );
+    let config = parse(&file("listen = \"0.0.0.0:80\"", &tables, "")).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let told = told(parse(&file("", &format!("[api]\ntoken_file = {:?}", short.path()), "")));
+    assert!(told.contains("less than 16 characters") && !told.contains("hunter2"), "{told}");
+}
+
+#[test]
+#[cfg(feature = "sandbox")]
+fn a_sandbox_has_a_clock() {
+    let config = parse(&file("", "[sandbox]\nclock_url = \"https://localhost:1/c\"", "")).unwrap();
+    assert_eq!(config.sandbox.unwrap().clock_url.path(), "/c");
+    assert!(told(parse(&file("", "[sandbox]", ""))).contains("sandbox.clock_url is missing"));
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "(?s).{0,200}|[a-z\\[\\]=\"\n.0-9]{0,200}") {
+        drop(parse(&text));
+    }
+
+    #[test]
+    fn no_value_makes_it_panic(
+        at in 0..KEYS.len(),
+        text in "(?s).{0,60}|[-0-9*/,LW# A-Z]{1,30}|[0-9]{1,25}[a-z]{1,3}",
+    ) {
+        let variable = KEYS.get(at).and_then(Key::variable).unwrap_or_default();
+        drop(with_variable(&variable, &text));
+    }
+}

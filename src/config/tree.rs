@@ -1,0 +1,184 @@
+//! The file as a tree of values, each with its place, and the environment laid over it.
+
+use std::collections::BTreeMap;
+
+use toml::de::{DeTable, DeValue};
+
+use super::keys::{KEYS, PREFIX};
+use super::problems::{Place, Problems};
+use super::reader::{cut, is_one_edit_apart};
+
+/// A value and where it stands.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) place: Place,
+    raw: Raw,
+}
+
+#[derive(Debug)]
+enum Raw {
+    Text(String),
+    /// From the environment: a text that stands for a value of any kind.
+    Given(String),
+    Number(String),
+    Boolean(bool),
+    Table(BTreeMap<String, Entry>),
+    Array(Vec<Entry>),
+    /// A kind that no key has: a date or a fraction.
+    Other(String),
+}
+
+/// The kind of value that a key has.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Text,
+    Number,
+    Boolean,
+}
+
+impl Entry {
+    /// The value as a text to parse, or what is wrong with its kind.
+    pub(super) fn into_text(self, kind: Kind) -> Result<String, String> {
+        match (kind, self.raw) {
+            (_, Raw::Given(text)) | (Kind::Text, Raw::Text(text)) | (Kind::Number, Raw::Number(text)) => {
+                Ok(text)
+            }
+            (Kind::Boolean, Raw::Boolean(value)) => Ok(value.to_string()),
+            (Kind::Text, _) => Err("not a text in quotes".to_owned()),
+            (Kind::Number, _) => Err("not a whole number".to_owned()),
+            (Kind::Boolean, _) => Err("neither true nor false".to_owned()),
+        }
+    }
+
+    pub(super) fn into_table(self) -> Result<BTreeMap<String, Self>, Self> {
+        if let Raw::Table(entries) = self.raw { Ok(entries) } else { Err(self) }
+    }
+
+    pub(super) fn into_array(self) -> Result<Vec<Self>, Self> {
+        if let Raw::Array(entries) = self.raw { Ok(entries) } else { Err(self) }
+    }
+}
+
+/// The value as an error message quotes it.
+pub(super) fn shown(entry: &Entry) -> String {
+    match &entry.raw {
+        Raw::Text(text) | Raw::Given(text) => format!("{:?}", cut(&without_password(text))),
+        Raw::Number(text) | Raw::Other(text) => cut(text),
+        Raw::Boolean(value) => value.to_string(),
+        Raw::Table(_) => "a table".to_owned(),
+        Raw::Array(_) => "an array".to_owned(),
+    }
+}
+
+/// A URL that someone put a password into is refused, but must not put it into the log.
+fn without_password(text: &str) -> String {
+    match url::Url::parse(text) {
+        Ok(mut url) if url.password().is_some() => match url.set_password(Some("***")) {
+            Ok(()) => url.to_string(),
+            Err(()) => "a URL with a password".to_owned(),
+        },
+        Ok(_) | Err(_) => text.to_owned(),
+    }
+}
+
+/// Reads the file. `None`: it is not TOML, which is one problem.
+pub(super) fn parse(text: &str, problems: &Problems) -> Option<BTreeMap<String, Entry>> {
+    let lines = Lines::of(text);
+    match DeTable::parse(text) {
+        Ok(table) => Some(entries_of(table.into_inner(), &lines)),
+        Err(error) => {
+            let place = error.span().map_or(Place::File, |span| lines.place(span.start));
+            let message = error.message().lines().collect::<Vec<_>>().join(", ");
+            problems.add(&place, format!("this is not TOML: {message}"));
+            None
+        }
+    }
+}
+
+/// Lays the variables that begin with `REKEYD_` over `root`.
+pub(super) fn overlay(
+    root: &mut BTreeMap<String, Entry>,
+    environment: &[(String, String)],
+    problems: &Problems,
+) {
+    let ours = environment.iter().filter(|(name, _)| name.starts_with(PREFIX) && name != OF_THE_CLI);
+    for (name, value) in ours {
+        match KEYS.iter().find(|key| key.variable().as_ref() == Some(name)) {
+            Some(key) => put(root, key.path, name, value),
+            None => problems.add(&Place::Variable(name.clone()), unknown_variable(name)),
+        }
+    }
+}
+
+fn put(root: &mut BTreeMap<String, Entry>, path: &str, name: &str, value: &str) {
+    let place = Place::Variable(name.to_owned());
+    let given = Entry { place: place.clone(), raw: Raw::Given(value.to_owned()) };
+    let Some((table, key)) = path.split_once('.') else {
+        root.insert(path.to_owned(), given);
+        return;
+    };
+    let empty = || Entry { place: Place::File, raw: Raw::Table(BTreeMap::new()) };
+    // What stands there and is not a table is told when it is read.
+    if let Raw::Table(entries) = &mut root.entry(table.to_owned()).or_insert_with(empty).raw {
+        entries.insert(key.to_owned(), given);
+    }
+}
+
+fn unknown_variable(name: &str) -> String {
+    if name.starts_with("REKEYD_VAULTS_") || name.starts_with("REKEYD_SECRETS_") {
+        return "vaults and secrets can't be set by the environment".to_owned();
+    }
+    let mut known = KEYS.iter().filter_map(super::keys::Key::variable);
+    let hint = known.find(|known| is_one_edit_apart(name, known));
+    let hint = hint.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
+    format!("it names no known key{hint}")
+}
+
+fn entries_of(table: DeTable<'_>, lines: &Lines) -> BTreeMap<String, Entry> {
+    let entry = |(key, value): (toml::Spanned<_>, toml::Spanned<DeValue<'_>>)| {
+        let place = lines.place(key.span().start);
+        let key: std::borrow::Cow<'_, str> = key.into_inner();
+        (key.into_owned(), Entry { place, raw: raw_of(value.into_inner(), lines) })
+    };
+    table.into_iter().map(entry).collect()
+}
+
+fn raw_of(value: DeValue<'_>, lines: &Lines) -> Raw {
+    match value {
+        DeValue::String(text) => Raw::Text(text.into_owned()),
+        DeValue::Integer(number) => {
+            let digits = number.as_str();
+            let value = i64::from_str_radix(digits, number.radix());
+            Raw::Number(value.map_or_else(|_| digits.to_owned(), |value| value.to_string()))
+        }
+        DeValue::Boolean(value) => Raw::Boolean(value),
+        DeValue::Table(table) => Raw::Table(entries_of(table, lines)),
+        DeValue::Array(array) => {
+            let element = |value: toml::Spanned<DeValue<'_>>| {
+                let place = lines.place(value.span().start);
+                Entry { place, raw: raw_of(value.into_inner(), lines) }
+            };
+            Raw::Array(array.into_iter().map(element).collect())
+        }
+        DeValue::Float(number) => Raw::Other(number.as_str().to_owned()),
+        DeValue::Datetime(moment) => Raw::Other(moment.to_string()),
+    }
+}
+
+/// Where the lines of a text begin.
+struct Lines {
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self { ends: text.match_indices('\n').map(|(at, _)| at).collect() }
+    }
+
+    fn place(&self, offset: usize) -> Place {
+        Place::Line(self.ends.partition_point(|&end| end < offset) + 1)
+    }
+}
+
+/// Names the configuration file to the command line, so it is no key of the file.
+const OF_THE_CLI: &str = "REKEYD_CONFIG";

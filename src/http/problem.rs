@@ -1,0 +1,51 @@
+//! Errors of the HTTP face, as problem details (RFC 9457).
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// Why a request is not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// No bearer token, or not the right one.
+    Unauthorized(&'static str),
+    /// No such secret is managed.
+    UnknownSecret(String),
+    /// There is no such route.
+    UnknownRoute,
+    /// The daemon is being stopped.
+    Stopping,
+    /// Metrics can't be written.
+    Internal,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, detail) = match self {
+            Self::Unauthorized(detail) => (StatusCode::UNAUTHORIZED, detail.to_owned()),
+            Self::UnknownSecret(name) => (
+                StatusCode::NOT_FOUND,
+                format!("{name} is not managed: GET /api/v1/secrets lists those that are"),
+            ),
+            Self::UnknownRoute => (StatusCode::NOT_FOUND, "there is no such route".to_owned()),
+            Self::Stopping => {
+                (StatusCode::SERVICE_UNAVAILABLE, "the daemon is being stopped: ask again".to_owned())
+            }
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "see the daemon's log".to_owned()),
+        };
+        let title = status.canonical_reason().unwrap_or("error");
+        let body =
+            json!({"type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail});
+        let mut response = (status, axum::Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+pub(super) async fn no_such_route() -> Problem {
+    Problem::UnknownRoute
+}

@@ -1,0 +1,50 @@
+//! Every route, in one place.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use super::{HttpState, api, authentication, events, health, problem};
+
+/// Every route, for documentation and the test that compares the two.
+pub const ROUTES: [(&str, &str); 7] = [
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+    ("POST", "/events/key-vault"),
+    ("GET", "/api/v1/secrets"),
+    ("GET", "/api/v1/secrets/{vault}/{name}"),
+    ("POST", "/api/v1/secrets/{vault}/{name}/rotate"),
+];
+
+/// The daemon's routes.
+pub fn router(state: HttpState) -> Router {
+    let api = Router::new()
+        .route("/api/v1/secrets", get(api::list_secrets))
+        .route("/api/v1/secrets/{vault}/{name}", get(api::show_secret))
+        .route("/api/v1/secrets/{vault}/{name}/rotate", post(api::rotate_secret))
+        .route_layer(from_fn_with_state(state.clone(), authentication::require_token));
+    Router::new()
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .route("/events/key-vault", post(events::deliver).options(events::consent))
+        .merge(api)
+        .fallback(problem::no_such_route)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))
+        .layer(CatchPanicLayer::new())
+        .with_state(state)
+}
+
+/// Event Grid's largest batch is 1 MB.
+const LARGEST_BODY: usize = 2 * 1024 * 1024;
+
+/// Nothing here waits for Azure; only a slow sender can take this long.
+const LONGEST_REQUEST: Duration = Duration::from_secs(20);

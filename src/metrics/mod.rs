@@ -1,0 +1,226 @@
+//! Every metric, in one struct with its own registry. The help texts here are the documentation.
+
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
+};
+use time::OffsetDateTime;
+
+use crate::domain::{Action, SecretId};
+
+/// All metrics of one daemon. Labels are bounded: configured names and the labels of enums.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// By `action` and `outcome`.
+    pub actions: IntCounterVec,
+    /// By `secret`: Entra's end of the published credential.
+    pub credential_expiry: GaugeVec,
+    /// By `secret`: the last look that found nothing wrong.
+    pub last_success: GaugeVec,
+    /// By `secret` and `state`: 1 for the state that the secret is in.
+    pub secret_state: IntGaugeVec,
+    /// By `secret`: credentials of ours that were never published.
+    pub orphans: IntGaugeVec,
+    /// By `secret`: tags that say nothing usable.
+    pub unusable_tags: IntGaugeVec,
+    /// One observation a pass.
+    pub reconcile_duration: Histogram,
+    /// Secrets that wait for a pass now.
+    pub queue_depth: IntGauge,
+    /// By `service` and `status`.
+    pub remote_requests: IntCounterVec,
+    /// By `service`.
+    pub remote_duration: HistogramVec,
+    /// By `outcome`: events that came by HTTP.
+    pub events: IntCounterVec,
+    /// By `trigger`: what woke the loop.
+    pub triggers: IntCounterVec,
+    /// When the last sweep began.
+    pub last_sweep: Gauge,
+    /// When the next sweep begins.
+    pub next_sweep: Gauge,
+    /// Distance between Azure's clock and ours.
+    pub clock_skew: Gauge,
+}
+
+/// The states of a secret in [`Metrics::secret_state`] and in the API.
+pub const STATES: [&str; 4] = ["unknown", "waiting", "rotating", "blocked"];
+
+/// How an action can end, in [`Metrics::actions`].
+pub const OUTCOMES: [&str; 4] = ["success", "failed", "unknown", "stopped"];
+
+impl Metrics {
+    /// All metrics, registered; those without a secret's name start at zero.
+    ///
+    /// # Errors
+    /// Two metrics of one name: a mistake in this file.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let own = Registry::new_custom(Some(PREFIX.to_owned()), None)?;
+        let metrics = Self {
+            actions: own.counters(
+                "actions_total",
+                "Steps executed, by action and outcome.",
+                &["action", "outcome"],
+            )?,
+            credential_expiry: own.gauges(
+                "credential_expiry_timestamp_seconds",
+                "When the published credential ends, in Unix seconds.",
+            )?,
+            last_success: own.gauges(
+                "last_success_timestamp_seconds",
+                "When a look at this secret last found nothing wrong, in Unix seconds.",
+            )?,
+            secret_state: own.int_gauges(
+                "secret_state",
+                "1 for the state that the secret is in: unknown, waiting, rotating or blocked.",
+                &["secret", "state"],
+            )?,
+            orphans: own.int_gauges(
+                "orphans",
+                "Credentials of ours that were never published.",
+                &["secret"],
+            )?,
+            unusable_tags: own.int_gauges(
+                "unusable_tags",
+                "Tags of the current version that say nothing usable; see the secret's warnings.",
+                &["secret"],
+            )?,
+            reconcile_duration: own.add(Histogram::with_opts(
+                HistogramOpts::new("reconcile_duration_seconds", "How long one pass over one secret took.")
+                    .buckets(vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0]),
+            )?)?,
+            queue_depth: own.add(IntGauge::new("queue_depth", "Secrets that wait for a pass now.")?)?,
+            remote_requests: own.counters(
+                "remote_requests_total",
+                "Requests to Azure, by service and HTTP status (none: no answer came).",
+                &["service", "status"],
+            )?,
+            remote_duration: own.add(HistogramVec::new(
+                HistogramOpts::new("remote_request_duration_seconds", "How long requests to Azure took."),
+                &["service"],
+            )?)?,
+            events: own.counters("events_total", "Event Grid events received, by outcome.", &["outcome"])?,
+            triggers: own.counters(
+                "triggers_total",
+                "Secrets put into the queue, by trigger.",
+                &["trigger"],
+            )?,
+            last_sweep: own.add(Gauge::new(
+                "last_sweep_timestamp_seconds",
+                "When the last sweep over all secrets began, in Unix seconds.",
+            )?)?,
+            next_sweep: own.add(Gauge::new(
+                "next_sweep_timestamp_seconds",
+                "When the next sweep over all secrets begins, in Unix seconds.",
+            )?)?,
+            clock_skew: own.add(Gauge::new(
+                "clock_skew_seconds",
+                "Distance between Azure's clock and this machine's; beyond 300 nothing is changed.",
+            )?)?,
+            registry: own,
+        };
+        metrics.start_at_zero()?;
+        Ok(metrics)
+    }
+
+    /// Declares the metrics of each managed secret, so that one that was never looked at can be seen.
+    pub fn declare_secrets<'a>(&self, secrets: impl IntoIterator<Item = &'a SecretId>) {
+        for secret in secrets {
+            let name = secret.to_string();
+            self.set_state(secret, "unknown");
+            self.credential_expiry.with_label_values(&[&name]);
+            self.last_success.with_label_values(&[&name]);
+            self.orphans.with_label_values(&[&name]);
+            self.unusable_tags.with_label_values(&[&name]);
+        }
+    }
+
+    /// Shows `secret` in `state` and in no other.
+    pub fn set_state(&self, secret: &SecretId, state: &str) {
+        let name = secret.to_string();
+        for other in STATES {
+            self.secret_state.with_label_values(&[name.as_str(), other]).set(i64::from(other == state));
+        }
+    }
+
+    /// Counts one request to Azure. `status` is `None` if no answer came.
+    pub fn remote_request(&self, service: &str, status: Option<u16>, took: Duration) {
+        let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+        self.remote_requests.with_label_values(&[service, status.as_str()]).inc();
+        self.remote_duration.with_label_values(&[service]).observe(took.as_secs_f64());
+    }
+
+    /// Everything, in Prometheus' text format.
+    ///
+    /// # Errors
+    /// A metric that can't be written as text: a mistake in this file.
+    pub fn render(&self) -> Result<String, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))
+    }
+
+    fn start_at_zero(&self) -> Result<(), prometheus::Error> {
+        let build = self.registry.int_gauges("build_info", "1; the version is a label.", &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        for action in Action::LABELS {
+            for outcome in OUTCOMES {
+                self.actions.with_label_values(&[action, outcome]);
+            }
+        }
+        for outcome in EVENT_OUTCOMES {
+            self.events.with_label_values(&[outcome]);
+        }
+        for trigger in TRIGGERS {
+            self.triggers.with_label_values(&[trigger]);
+        }
+        // The process' own metrics carry the product's prefix as well.
+        self.registry.register(Box::new(ProcessCollector::for_self()))
+    }
+}
+
+/// A moment as Prometheus counts it.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit")]
+pub fn unix_seconds(moment: OffsetDateTime) -> f64 {
+    moment.unix_timestamp() as f64
+}
+
+/// What can become of an event: enqueued, about a secret that is not ours, of a kind that wakes nothing, unreadable.
+pub const EVENT_OUTCOMES: [&str; 4] = ["enqueued", "not_managed", "ignored", "malformed"];
+
+/// What can put a secret into the queue.
+pub const TRIGGERS: [&str; 3] = ["schedule", "event", "api"];
+
+const PREFIX: &str = "rekeyd";
+
+trait Register {
+    fn add<M: Collector + Clone + 'static>(&self, metric: M) -> Result<M, prometheus::Error>;
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error>;
+    fn int_gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error>;
+    fn gauges(&self, name: &str, help: &str) -> Result<GaugeVec, prometheus::Error>;
+}
+
+impl Register for Registry {
+    fn add<M: Collector + Clone + 'static>(&self, metric: M) -> Result<M, prometheus::Error> {
+        self.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+        self.add(IntCounterVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn int_gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+        self.add(IntGaugeVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn gauges(&self, name: &str, help: &str) -> Result<GaugeVec, prometheus::Error> {
+        self.add(GaugeVec::new(Opts::new(name, help), &["secret"])?)
+    }
+}

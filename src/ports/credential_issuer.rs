@@ -1,0 +1,79 @@
+//! Who makes and unmakes credentials: the tenant's directory of applications.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use time::OffsetDateTime;
+
+use super::PortError;
+use crate::domain::{AppObjectId, ApplicationRef, ClientId, KeyId};
+
+/// Reads applications, adds and removes their credentials. Adding is sent once, never repeated by the adapter.
+#[async_trait]
+pub trait CredentialIssuer: fmt::Debug + Send + Sync {
+    /// The application and its credentials; `None` if there is none.
+    async fn read_application(&self, application: ApplicationRef) -> Result<Option<Application>, PortError>;
+
+    /// Makes a credential that is good from now until `end`. Its text is known only from the answer.
+    async fn issue(
+        &self,
+        application: AppObjectId,
+        display_name: &str,
+        end: OffsetDateTime,
+    ) -> Result<IssuedCredential, PortError>;
+
+    /// Takes a credential away. One that is already gone counts as taken away.
+    async fn revoke(&self, application: AppObjectId, key_id: KeyId) -> Result<(), PortError>;
+}
+
+/// An application as far as its credentials are concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// What Graph URLs name.
+    pub object_id: AppObjectId,
+    /// What it signs in as.
+    pub client_id: ClientId,
+    /// Its name in the portal.
+    pub display_name: String,
+    /// Its credentials, without texts.
+    pub credentials: Vec<Credential>,
+}
+
+/// One credential, without its text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// Entra's name for it.
+    pub key_id: KeyId,
+    /// What its maker called it.
+    pub display_name: Option<String>,
+    /// The first characters of its text, as Entra shows them to everybody who may read the application.
+    pub hint: Option<String>,
+    /// When it begins to be good.
+    pub start: OffsetDateTime,
+    /// When it ends.
+    pub end: OffsetDateTime,
+}
+
+impl fmt::Debug for Credential {
+    /// Leaves the hint out: no part of a text is shown anywhere.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential")
+            .field("key_id", &self.key_id)
+            .field("display_name", &self.display_name)
+            .field("start", &self.start)
+            .field("end", &self.end)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A credential that was just made.
+#[derive(Debug, Clone)]
+pub struct IssuedCredential {
+    /// Entra's name for it.
+    pub key_id: KeyId,
+    /// Its text: shown this once.
+    pub text: SecretString,
+    /// When it ends, by Entra's word.
+    pub end: OffsetDateTime,
+}

@@ -1,0 +1,94 @@
+//! Where consumers read: vault secrets and their versions.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use time::OffsetDateTime;
+
+use super::PortError;
+use crate::domain::tags::Tags;
+use crate::domain::{SecretId, VersionId};
+
+/// Reads and writes vault secrets. Reads may be repeated by the adapter; writes are sent once.
+#[async_trait]
+pub trait SecretStore: fmt::Debug + Send + Sync {
+    /// What consumers get who ask for no version.
+    async fn read_current(&self, secret: &SecretId) -> Result<CurrentVersion, PortError>;
+
+    /// The text and properties of one version; `None` if it is disabled or unknown.
+    async fn read_version(
+        &self,
+        secret: &SecretId,
+        version: &VersionId,
+    ) -> Result<Option<ReadVersion>, PortError>;
+
+    /// Every version, without texts, in no particular order. Empty if there is no such secret.
+    async fn list_versions(&self, secret: &SecretId) -> Result<Vec<Version>, PortError>;
+
+    /// Writes a new version: the one commit point of a rotation. Never repeated by the adapter.
+    async fn put(&self, secret: &SecretId, new: NewVersion) -> Result<VersionId, PortError>;
+
+    /// Replaces the tags of one version. Nothing else of it changes.
+    async fn replace_tags(
+        &self,
+        secret: &SecretId,
+        version: &VersionId,
+        tags: &Tags,
+    ) -> Result<(), PortError>;
+
+    /// Disables one version, so that it can't be read any more.
+    async fn disable(&self, secret: &SecretId, version: &VersionId) -> Result<(), PortError>;
+}
+
+/// What `GET` without a version gives.
+#[derive(Debug)]
+pub enum CurrentVersion {
+    /// There is no such secret.
+    Missing,
+    /// The newest version is disabled.
+    Disabled,
+    /// This.
+    Readable(ReadVersion),
+}
+
+/// A version with its text.
+#[derive(Debug, Clone)]
+pub struct ReadVersion {
+    /// Its properties.
+    pub properties: Version,
+    /// What consumers sign in with.
+    pub text: SecretString,
+}
+
+/// The properties of one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// Its name.
+    pub version: VersionId,
+    /// Whether it can be read.
+    pub enabled: bool,
+    /// When it was written; whole seconds.
+    pub created: OffsetDateTime,
+    /// The end that is written on it; for information only.
+    pub expires: Option<OffsetDateTime>,
+    /// Its content type.
+    pub content_type: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A version to be written.
+#[derive(Debug, Clone)]
+pub struct NewVersion {
+    /// What consumers will sign in with.
+    pub text: SecretString,
+    /// Whether it can be read at once.
+    pub enabled: bool,
+    /// The end of the credential.
+    pub expires: Option<OffsetDateTime>,
+    /// Its content type.
+    pub content_type: Option<String>,
+    /// Its tags: Key Vault carries none over.
+    pub tags: Tags,
+}

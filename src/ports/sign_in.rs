@@ -1,0 +1,32 @@
+//! Whether a credential signs in.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+use crate::domain::ClientId;
+
+/// Signs in as an application, with the client-credentials flow, as its consumers do.
+#[async_trait]
+pub trait SignInVerifier: fmt::Debug + Send + Sync {
+    /// Tries once. Never fails: whatever is not an answer about the secret is [`SignIn::Unclear`].
+    async fn sign_in(&self, client_id: ClientId, text: &SecretString) -> SignIn;
+}
+
+/// Entra's answer to one sign-in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignIn {
+    /// A token was given.
+    Accepted,
+    /// The secret is wrong, or not known everywhere yet: Entra tells these two not apart.
+    Wrong,
+    /// The secret is past its end.
+    Expired,
+    /// The application is disabled.
+    ApplicationDisabled,
+    /// The tenant does not know the application.
+    ApplicationUnknown,
+    /// Something else, which says nothing about the secret.
+    Unclear(String),
+}

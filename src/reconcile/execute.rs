@@ -1,0 +1,138 @@
+//! Executing: one action, after one last look at what must not be harmed.
+
+use secrecy::SecretString;
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+
+use super::Ports;
+use super::edit::{edit_current_tags, removed};
+use super::failure::Failure;
+use super::observe::Look;
+use super::rotation::{Rotation, intent};
+use crate::clock::ClockSkew;
+use crate::domain::tags::{self, SupersededIndex};
+use crate::domain::{Action, BlockReason, KeyId, RotationId, SecretId, VerifyPolicy, VersionId};
+use crate::ports::{CurrentVersion, NewVersion, ReadVersion};
+
+/// What an action is executed with.
+#[derive(Debug)]
+pub(super) struct Execution<'a> {
+    pub(super) ports: &'a Ports,
+    pub(super) skew: &'a ClockSkew,
+    pub(super) verify: &'a VerifyPolicy,
+    pub(super) secret: &'a SecretId,
+    pub(super) look: &'a Look,
+    pub(super) stop: CancellationToken,
+}
+
+impl Execution<'_> {
+    /// Executes `action`. `rotation` names it if it makes a credential; `now` is the time of the look.
+    ///
+    /// # Errors
+    /// What was not done, and whether that is certain.
+    pub(super) async fn run(
+        self,
+        action: &Action,
+        rotation: RotationId,
+        now: OffsetDateTime,
+    ) -> Result<(), Failure> {
+        if !self.skew.is_tolerable() {
+            return Err(Failure::blocked(BlockReason::ClockSkew));
+        }
+        match action {
+            Action::Issue { attempt, .. } => self.rotate(rotation, now, *attempt).await,
+            Action::Rescue { from } => self.rescue(from).await,
+            Action::Revoke { key_id, .. } => self.revoke(*key_id).await,
+            Action::Disable { version } => self.disable(version).await,
+            Action::ClearIndex => self.clear_index().await,
+        }
+    }
+
+    async fn rotate(self, rotation: RotationId, now: OffsetDateTime, attempt: u32) -> Result<(), Failure> {
+        let seen = &self.look.seen;
+        let rotation = Rotation {
+            ports: self.ports,
+            skew: self.skew,
+            verify: self.verify,
+            policy: &self.look.policy,
+            secret: self.secret,
+            application: &self.look.application,
+            follows: seen.current_version().map(|version| version.version.clone()),
+            supersedes: seen.current_credential().map(|credential| credential.key_id),
+            pending: intent(rotation, now, attempt),
+            stop: self.stop,
+        };
+        rotation.run().await.map(drop)
+    }
+
+    /// Publishes the text of `from` again, in the place of a credential that is lost.
+    async fn rescue(&self, from: &VersionId) -> Result<(), Failure> {
+        let read = self.ports.store.read_version(self.secret, from).await.map_err(Failure::of_read)?;
+        let older = read.ok_or_else(Failure::overtaken)?;
+        let current = self.current().await?.ok_or_else(Failure::overtaken)?;
+        if Some(&current.properties.version)
+            != self.look.seen.current_version().map(|version| &version.version)
+        {
+            return Err(Failure::overtaken());
+        }
+        let new = self.rescue_version(from, &older, &current)?;
+        self.ports.store.put(self.secret, new).await?;
+        Ok(())
+    }
+
+    fn rescue_version(
+        &self,
+        from: &VersionId,
+        older: &ReadVersion,
+        current: &ReadVersion,
+    ) -> Result<NewVersion, Failure> {
+        let seen = &self.look.seen;
+        let proven = seen.versions.iter().find(|version| version.version == *from).and_then(|v| v.proven);
+        let credential = proven.and_then(|key_id| seen.credential(key_id)).ok_or_else(Failure::overtaken)?;
+        let mut after = current.properties.tags.carried_over();
+        after.set(tags::CREDENTIAL_ID, credential.key_id);
+        // No rotation made this version, so it meets nobody's wish to rotate.
+        after.remove(tags::ROTATION_ID);
+        let index = after.superseded().unwrap_or(SupersededIndex::Many);
+        let lost = seen.current_version().and_then(crate::domain::VersionFacts::named);
+        after.set(tags::SUPERSEDED_CREDENTIAL_ID, lost.into_iter().fold(index, SupersededIndex::with));
+        after.check_limits()?;
+        let text: SecretString = older.text.clone();
+        let content_type = current.properties.content_type.clone();
+        Ok(NewVersion { text, enabled: true, expires: Some(credential.end), content_type, tags: after })
+    }
+
+    /// Revokes, unless consumers turn out to read this credential now.
+    async fn revoke(&self, key_id: KeyId) -> Result<(), Failure> {
+        let current = self.current().await?;
+        let named = current.map(|read| read.properties.tags.credential_id());
+        if matches!(named, Some(Ok(Some(published))) if published == key_id) {
+            return Err(Failure::overtaken());
+        }
+        self.ports.issuer.revoke(self.look.application.object_id, key_id).await?;
+        Ok(())
+    }
+
+    /// Disables an older version, unless it turns out to be what consumers read.
+    async fn disable(&self, version: &VersionId) -> Result<(), Failure> {
+        let current = self.current().await?.ok_or_else(Failure::overtaken)?;
+        if current.properties.version == *version {
+            return Err(Failure::overtaken());
+        }
+        self.ports.store.disable(self.secret, version).await?;
+        Ok(())
+    }
+
+    async fn clear_index(&self) -> Result<(), Failure> {
+        let current = self.look.seen.current_version().map(|version| version.version.clone());
+        let clear = |before: &tags::Tags| Ok(removed(before, tags::SUPERSEDED_CREDENTIAL_ID));
+        edit_current_tags(self.ports, self.secret, current.as_ref(), clear).await.map(drop)
+    }
+
+    async fn current(&self) -> Result<Option<ReadVersion>, Failure> {
+        match self.ports.store.read_current(self.secret).await.map_err(Failure::of_read)? {
+            CurrentVersion::Readable(read) => Ok(Some(read)),
+            CurrentVersion::Missing | CurrentVersion::Disabled => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Why an action did not do what it was meant to, and what is known of its effect.
+
+use std::fmt;
+
+use crate::domain::BlockReason;
+use crate::domain::tags::TagLimit;
+use crate::ports::{PortError, chain};
+
+/// An action that did not succeed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    cause: Cause,
+    /// Whether a write of it may have happened, whatever the cause says.
+    unknown: bool,
+}
+
+#[derive(Debug)]
+enum Cause {
+    /// A service did not do it.
+    Port(PortError),
+    /// Something is in the way.
+    Blocked(BlockReason),
+    /// The tags that are needed don't fit.
+    Tags(TagLimit),
+    /// The daemon is being stopped.
+    Stopped,
+    /// Somebody else wrote a version meanwhile.
+    Overtaken,
+    /// It took longer than the deadline.
+    TooLate,
+}
+
+impl Failure {
+    pub(super) const fn blocked(reason: BlockReason) -> Self {
+        Self { cause: Cause::Blocked(reason), unknown: false }
+    }
+
+    /// A read that failed: whatever came of it, nothing has changed.
+    pub(super) const fn of_read(error: PortError) -> Self {
+        Self { cause: Cause::Port(error), unknown: false }
+    }
+
+    pub(super) const fn stopped() -> Self {
+        Self { cause: Cause::Stopped, unknown: false }
+    }
+
+    pub(super) const fn overtaken() -> Self {
+        Self { cause: Cause::Overtaken, unknown: false }
+    }
+
+    pub(super) const fn too_late() -> Self {
+        Self { cause: Cause::TooLate, unknown: false }
+    }
+
+    /// The same failure, after an earlier write whose outcome is `unknown`.
+    pub(super) fn after(self, unknown: bool) -> Self {
+        Self { unknown: self.unknown || unknown, ..self }
+    }
+
+    /// Whether it is certain that no write of the action that matters has happened.
+    pub(super) const fn had_no_effect(&self) -> bool {
+        !self.unknown
+    }
+
+    pub(super) const fn is_stop(&self) -> bool {
+        matches!(self.cause, Cause::Stopped)
+    }
+
+    /// Whether the same may succeed a little later.
+    pub(super) const fn is_passing(&self) -> bool {
+        match &self.cause {
+            Cause::Port(error) => error.is_passing(),
+            Cause::Overtaken => true,
+            Cause::Blocked(_) | Cause::Tags(_) | Cause::Stopped | Cause::TooLate => false,
+        }
+    }
+
+    /// What is in the way, for the status of the secret.
+    pub(super) fn block_reason(&self) -> BlockReason {
+        match &self.cause {
+            Cause::Port(error) => reason_of(error),
+            Cause::Blocked(reason) => *reason,
+            Cause::Tags(_) => BlockReason::TagLimit,
+            Cause::Stopped | Cause::Overtaken | Cause::TooLate => BlockReason::ServiceTrouble,
+        }
+    }
+
+    /// Its outcome in metrics and the API.
+    pub(super) const fn outcome(&self) -> &'static str {
+        match (&self.cause, self.unknown) {
+            (Cause::Stopped, _) => "stopped",
+            (_, true) => "unknown",
+            (_, false) => "failed",
+        }
+    }
+}
+
+impl From<PortError> for Failure {
+    fn from(error: PortError) -> Self {
+        let unknown = !error.had_no_effect();
+        Self { cause: Cause::Port(error), unknown }
+    }
+}
+
+impl From<TagLimit> for Failure {
+    fn from(limit: TagLimit) -> Self {
+        Self { cause: Cause::Tags(limit), unknown: false }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            Cause::Port(error) => f.write_str(&chain(error)),
+            Cause::Blocked(reason) => f.write_str(reason.text()),
+            Cause::Tags(limit) => limit.fmt(f),
+            Cause::Stopped => f.write_str("stopped at a safe point, since the daemon is being stopped"),
+            Cause::Overtaken => f.write_str("somebody else wrote a version meanwhile"),
+            Cause::TooLate => f.write_str("the rotation took longer than its deadline"),
+        }
+    }
+}
+
+/// What a service's refusal means for the secret.
+pub(super) fn reason_of(error: &PortError) -> BlockReason {
+    match (error.code(), error.status()) {
+        (Some("ObjectIsDeletedButRecoverable"), _) => BlockReason::SecretDeleted,
+        (Some("CredentialInvalidLifetimeAsPerAppPolicy" | "CredentialTypeNotAllowedAsPerAppPolicy"), _) => {
+            BlockReason::TenantPolicy
+        }
+        (Some("Request_ResourceNotFound"), _) => BlockReason::ApplicationMissing,
+        (_, Some(401 | 403)) => BlockReason::Forbidden,
+        (Some(_) | None, Some(_) | None) => BlockReason::ServiceTrouble,
+    }
+}

@@ -1,0 +1,35 @@
+//! The loop: observe, decide, execute one action, look again.
+//!
+//! A pass takes no hint: triggers only enqueue a name, and what an event says is never used as a fact. What the
+//! loop remembers (back-off, since when something looks lost) may be forgotten at any moment.
+
+mod back_off;
+mod edit;
+mod execute;
+mod failure;
+mod observe;
+mod queue;
+mod reconciler;
+mod rotation;
+mod status;
+
+use std::sync::Arc;
+
+pub use queue::{WorkItem, WorkQueue};
+pub use reconciler::{Parts, Reconciler};
+pub use status::{LastOutcome, SecretStatus, StatusBoard};
+
+use crate::ports::{Clock, CredentialIssuer, SecretStore, SignInVerifier};
+
+/// The outside world, as the loop sees it.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    /// Where consumers read.
+    pub store: Arc<dyn SecretStore>,
+    /// Who makes credentials.
+    pub issuer: Arc<dyn CredentialIssuer>,
+    /// Whether they sign in.
+    pub verifier: Arc<dyn SignInVerifier>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}

@@ -1,0 +1,375 @@
+//! The loop: takes a secret from the queue, looks, decides, executes one action, and says when to look again.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use time::{Duration, OffsetDateTime};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use super::execute::Execution;
+use super::failure::{Failure, reason_of};
+use super::observe::{Look, observe};
+use super::queue::{WorkItem, WorkQueue};
+use super::status::{LastOutcome, StatusBoard};
+use super::{Ports, back_off};
+use crate::clock::ClockSkew;
+use crate::config::ManagedSecret;
+use crate::domain::{
+    Action, AppObjectId, ApplicationRef, BlockReason, CurrentSignIn, Decision, RotationId, SecretId,
+    VerifyPolicy, WaitReason, Wish, decide,
+};
+use crate::metrics::Metrics;
+use crate::ports::{chain, unheld};
+use crate::shutdown::Shutdown;
+
+/// Everything that a pass over any secret needs.
+#[derive(Debug)]
+pub struct Reconciler {
+    ports: Ports,
+    skew: Arc<ClockSkew>,
+    secrets: BTreeMap<SecretId, ManagedSecret>,
+    verify: VerifyPolicy,
+    queue: Arc<WorkQueue>,
+    board: Arc<StatusBoard>,
+    metrics: Arc<Metrics>,
+    /// How many passes run at a time.
+    permits: Semaphore,
+    memory: Mutex<Memory>,
+    stop: CancellationToken,
+}
+
+/// What a restart may forget.
+#[derive(Debug)]
+struct Memory {
+    random: fastrand::Rng,
+    /// Directory objects by how they are configured; that never changes.
+    resolved: BTreeMap<ApplicationRef, AppObjectId>,
+    /// Applications that a pass works on.
+    busy: std::collections::BTreeSet<AppObjectId>,
+    /// Since when a current credential is lost at every look.
+    lost: BTreeMap<SecretId, OffsetDateTime>,
+    /// Passes in a row that found something in the way.
+    troubles: BTreeMap<SecretId, u32>,
+}
+
+/// What a [`Reconciler`] is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The outside world.
+    pub ports: Ports,
+    /// How far our clock is off.
+    pub skew: Arc<ClockSkew>,
+    /// What is managed.
+    pub secrets: Vec<ManagedSecret>,
+    /// How new credentials are proven.
+    pub verify: VerifyPolicy,
+    /// How many passes run at a time.
+    pub concurrency: usize,
+    /// Where work comes from.
+    pub queue: Arc<WorkQueue>,
+    /// Where statuses go.
+    pub board: Arc<StatusBoard>,
+    /// Where counts go.
+    pub metrics: Arc<Metrics>,
+    /// Seeds jitter and rotation ids.
+    pub seed: u64,
+    /// Told when no new work is to be begun.
+    pub stop: CancellationToken,
+}
+
+/// When to look again, and with which wish.
+#[derive(Debug, Default)]
+struct Next {
+    at: Option<OffsetDateTime>,
+    wish: Option<Wish>,
+}
+
+impl Reconciler {
+    /// A loop that has not begun yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let memory = Memory {
+            random: fastrand::Rng::with_seed(parts.seed),
+            resolved: BTreeMap::new(),
+            busy: std::collections::BTreeSet::new(),
+            lost: BTreeMap::new(),
+            troubles: BTreeMap::new(),
+        };
+        Self {
+            ports: parts.ports,
+            skew: parts.skew,
+            secrets: parts.secrets.into_iter().map(|managed| (managed.id.clone(), managed)).collect(),
+            verify: parts.verify,
+            queue: parts.queue,
+            board: parts.board,
+            metrics: parts.metrics,
+            permits: Semaphore::new(parts.concurrency.max(1)),
+            memory: Mutex::new(memory),
+            stop: parts.stop,
+        }
+    }
+
+    /// Works until it is told to stop; passes in hand go on after that, and `shutdown` waits for them.
+    pub async fn run(self: Arc<Self>, shutdown: Shutdown) {
+        // The task that waits for work owns one hold, which it gives up while it waits.
+        let _hold = self.ports.clock.hold();
+        loop {
+            let item = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                item = self.queue.next() => item,
+            };
+            shutdown.spawn(Arc::clone(&self).work(item));
+        }
+    }
+
+    /// One pass over one secret; also for tests that drive the loop by hand.
+    async fn work(self: Arc<Self>, item: WorkItem) {
+        let WorkItem { secret, wish, hold } = item;
+        let Ok(permit) = unheld(&*self.ports.clock, self.permits.acquire()).await else { return };
+        let next =
+            if self.stop.is_cancelled() { Next { at: None, wish } } else { self.pass(&secret, wish).await };
+        drop(permit);
+        self.queue.finish(&secret, next.at, next.wish);
+        drop(hold);
+    }
+
+    /// Looks, decides, executes one action. Says when to look again.
+    async fn pass(&self, secret: &SecretId, wish: Option<Wish>) -> Next {
+        let Some(managed) = self.secrets.get(secret) else { return Next::default() };
+        let started = self.ports.clock.now();
+        let next = match self.reserve(managed).await {
+            Ok(Some(application)) => {
+                let next = self.look_and_act(managed, wish).await;
+                self.lock().busy.remove(&application);
+                next
+            }
+            Ok(None) => Next { at: Some(started + APPLICATION_BUSY_PAUSE), wish },
+            Err(trouble) => self.blocked(secret, trouble, wish),
+        };
+        let took = (self.ports.clock.now() - started).as_seconds_f64();
+        self.metrics.reconcile_duration.observe(took);
+        let skew = self.skew.largest().as_seconds_f64();
+        self.metrics.clock_skew.set(skew);
+        self.board.update(secret, |status| status.next_look = next.at);
+        next
+    }
+
+    /// Takes the application for this pass: two writes to one application conflict, whichever secrets they are for.
+    async fn reserve(&self, managed: &ManagedSecret) -> Result<Option<AppObjectId>, Trouble> {
+        let known = self.lock().resolved.get(&managed.application).copied();
+        let object_id = if let Some(object_id) = known {
+            object_id
+        } else {
+            let application = self.ports.issuer.read_application(managed.application).await?;
+            application.ok_or_else(|| Trouble::of(BlockReason::ApplicationMissing))?.object_id
+        };
+        let mut memory = self.lock();
+        memory.resolved.insert(managed.application, object_id);
+        Ok(memory.busy.insert(object_id).then_some(object_id))
+    }
+
+    async fn look_and_act(&self, managed: &ManagedSecret, wish: Option<Wish>) -> Next {
+        let secret = &managed.id;
+        let now = self.ports.clock.now();
+        let look = match observe(&self.ports, managed, wish, now).await {
+            Ok(Some(look)) => self.remember_loss(look, now),
+            Ok(None) => return self.blocked(secret, Trouble::of(BlockReason::ApplicationMissing), wish),
+            Err(error) => return self.blocked(secret, error.into(), wish),
+        };
+        let decision = decide(&look.seen, &look.policy, now);
+        debug!(%secret, ?decision, "decided");
+        self.show(secret, &look, &decision, now);
+        match decision {
+            Decision::Act(action) => self.act(secret, &look, &action, now).await,
+            Decision::Wait { until, reason } => self.wait(secret, until, reason, wish, now),
+            Decision::Blocked { until, reason } => {
+                let next = self.blocked(secret, Trouble::of(reason), wish);
+                Next { at: until.into_iter().chain(next.at).min(), ..next }
+            }
+        }
+    }
+
+    /// A credential counts as lost only if it was lost at every look for a while.
+    fn remember_loss(&self, mut look: Look, now: OffsetDateTime) -> Look {
+        let seen = &mut look.seen;
+        let lost = seen.sign_in == CurrentSignIn::Refused && seen.current_credential().is_none();
+        let mut memory = self.lock();
+        if lost {
+            seen.lost_since = Some(*memory.lost.entry(seen.secret.clone()).or_insert(now));
+        } else if !matches!(seen.sign_in, CurrentSignIn::Unclear(_)) {
+            memory.lost.remove(&seen.secret);
+        }
+        drop(memory);
+        look
+    }
+
+    async fn act(&self, secret: &SecretId, look: &Look, action: &Action, now: OffsetDateTime) -> Next {
+        info!(%secret, action = action.label(), detail = ?action, "executing {} for {secret}", action.label());
+        let execution = Execution {
+            ports: &self.ports,
+            skew: &self.skew,
+            verify: &self.verify,
+            secret,
+            look,
+            stop: self.stop.clone(),
+        };
+        let rotation = self.rotation_id();
+        let result = match rotation {
+            Some(rotation) => execution.run(action, rotation, now).await,
+            None => Err(Failure::blocked(BlockReason::ServiceTrouble)),
+        };
+        self.record(secret, action, result.as_ref().err());
+        match result {
+            Ok(()) => Next { at: Some(self.ports.clock.now() + NEXT_LOOK), wish: look.seen.wish },
+            Err(failure) => self.failed(secret, action, &failure, look.seen.wish),
+        }
+    }
+
+    fn failed(&self, secret: &SecretId, action: &Action, failure: &Failure, wish: Option<Wish>) -> Next {
+        warn!(%secret, action = action.label(), error = %failure, "{} failed for {secret}", action.label());
+        if failure.is_stop() {
+            return Next::default();
+        }
+        self.blocked(
+            secret,
+            Trouble { reason: failure.block_reason(), error: Some(failure.to_string()) },
+            wish,
+        )
+    }
+
+    fn record(&self, secret: &SecretId, action: &Action, failure: Option<&Failure>) {
+        let outcome = failure.map_or("success", Failure::outcome);
+        self.metrics.actions.with_label_values(&[action.label(), outcome]).inc();
+        let error = failure.map(ToString::to_string);
+        let at = self.ports.clock.now();
+        self.board.update(secret, |status| {
+            status.last_outcome = Some(LastOutcome { action: action.label(), outcome, error, at });
+        });
+    }
+
+    fn wait(
+        &self,
+        secret: &SecretId,
+        until: Option<OffsetDateTime>,
+        reason: WaitReason,
+        wish: Option<Wish>,
+        now: OffsetDateTime,
+    ) -> Next {
+        self.lock().troubles.remove(secret);
+        let patience = match reason {
+            WaitReason::ConfirmingLoss | WaitReason::Propagating => Some(now + RECHECK),
+            WaitReason::NotDue
+            | WaitReason::Overlap
+            | WaitReason::InFlight
+            | WaitReason::BackOff
+            | WaitReason::TooManyOrphans
+            | WaitReason::RotationDisabled
+            | WaitReason::RolledBack => None,
+        };
+        let wish = if reason.keeps_wish() { wish } else { None };
+        Next { at: until.into_iter().chain(patience).min(), wish }
+    }
+
+    /// Something is in the way: say so, and look again with growing pauses.
+    fn blocked(&self, secret: &SecretId, trouble: Trouble, wish: Option<Wish>) -> Next {
+        let reason = trouble.reason;
+        let message = trouble.error.unwrap_or_else(|| reason.text().to_owned());
+        if reason.needs_person() {
+            error!(%secret, reason = reason.label(), %message, remedy = reason.text(), "{secret} is blocked");
+        } else {
+            warn!(%secret, reason = reason.label(), %message, "{secret} has to wait");
+        }
+        self.board.update(secret, |status| {
+            status.state = "blocked";
+            status.reason = reason.label();
+            status.message = format!("{} ({message})", reason.text());
+            status.needs_person = reason.needs_person();
+        });
+        let mut memory = self.lock();
+        let troubles = memory.troubles.entry(secret.clone()).or_insert(0);
+        *troubles = troubles.saturating_add(1);
+        let count = *troubles;
+        let pause = back_off::pause(count, reason.needs_person(), &mut memory.random);
+        Next { at: Some(self.ports.clock.now() + pause), wish }
+    }
+
+    fn show(&self, secret: &SecretId, look: &Look, decision: &Decision, now: OffsetDateTime) {
+        let seen = &look.seen;
+        let current = seen.current_credential();
+        self.board.update(secret, |status| {
+            (status.state, status.reason) = match decision {
+                Decision::Act(action) => ("rotating", action.label()),
+                Decision::Wait { reason, .. } => ("waiting", reason.label()),
+                Decision::Blocked { reason, .. } => ("blocked", reason.label()),
+            };
+            status.message = message(decision);
+            status.needs_person =
+                matches!(decision, Decision::Blocked { reason, .. } if reason.needs_person());
+            status.credential_id = current.map(|credential| credential.key_id);
+            status.expires = current.map(|credential| credential.end);
+            status.due = current.map(|credential| look.policy.due(credential.start, credential.end));
+            status.last_look = Some(now);
+            if !matches!(decision, Decision::Blocked { .. }) {
+                status.last_success = Some(now);
+            }
+            status.orphans = seen.orphans().count();
+            status.warnings = look.warnings.iter().map(ToString::to_string).collect();
+        });
+    }
+
+    fn rotation_id(&self) -> Option<RotationId> {
+        let number = self.lock().random.u64(..);
+        format!("{number:016x}").parse().ok()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is in the way of a pass.
+#[derive(Debug)]
+struct Trouble {
+    reason: BlockReason,
+    error: Option<String>,
+}
+
+impl Trouble {
+    const fn of(reason: BlockReason) -> Self {
+        Self { reason, error: None }
+    }
+}
+
+impl From<crate::ports::PortError> for Trouble {
+    fn from(error: crate::ports::PortError) -> Self {
+        Self { reason: reason_of(&error), error: Some(chain(&error)) }
+    }
+}
+
+fn message(decision: &Decision) -> String {
+    match decision {
+        Decision::Act(Action::Issue { reason, .. }) => format!("making a successor: {}", reason.text()),
+        Decision::Act(Action::Revoke { key_id, reason }) => format!("revoking {key_id}: {}", reason.text()),
+        Decision::Act(Action::Rescue { from }) => {
+            format!("publishing version {from} again: the current one is lost")
+        }
+        Decision::Act(Action::Disable { version }) => {
+            format!("disabling version {version}: its credential is gone")
+        }
+        Decision::Act(Action::ClearIndex) => "every superseded credential is retired".to_owned(),
+        Decision::Wait { reason, .. } => reason.text().to_owned(),
+        Decision::Blocked { reason, .. } => reason.text().to_owned(),
+    }
+}
+
+/// Before the next try for an application that another secret's pass works on.
+const APPLICATION_BUSY_PAUSE: Duration = Duration::seconds(5);
+
+/// After an action, so that Entra's lists may catch up with it.
+const NEXT_LOOK: Duration = Duration::seconds(20);
+
+/// Between two looks at something that may change at any moment.
+const RECHECK: Duration = Duration::minutes(1);

@@ -1,0 +1,261 @@
+//! One rotation: intent, issue, verify, publish. The text of the new credential lives only here, in memory.
+//!
+//! This is the only place with more than one effect. A `CRASH` comment stands between each two of them and says
+//! what the next pass sees if the process ends there.
+
+use time::{Duration, OffsetDateTime};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::Ports;
+use super::edit::{TagEdit, edit_current_tags, removed, with_pending};
+use super::failure::Failure;
+use crate::clock::ClockSkew;
+use crate::domain::tags::{self, PendingRotation, SupersededIndex, Tags};
+use crate::domain::{
+    BlockReason, KeyId, Marker, RotationId, RotationPolicy, SecretId, VerifyPolicy, VersionId,
+};
+use crate::ports::{Application, CurrentVersion, IssuedCredential, NewVersion, PortError, SignIn, sleep};
+
+/// What one rotation works with.
+#[derive(Debug)]
+pub(super) struct Rotation<'a> {
+    pub(super) ports: &'a Ports,
+    pub(super) skew: &'a ClockSkew,
+    pub(super) verify: &'a VerifyPolicy,
+    pub(super) policy: &'a RotationPolicy,
+    pub(super) secret: &'a SecretId,
+    pub(super) application: &'a Application,
+    /// The version that is to be followed; `None` for a secret without one.
+    pub(super) follows: Option<VersionId>,
+    /// The credential that is to be superseded, if it is known.
+    pub(super) supersedes: Option<KeyId>,
+    pub(super) pending: PendingRotation,
+    pub(super) stop: CancellationToken,
+}
+
+impl Rotation<'_> {
+    /// Makes, proves and publishes a credential.
+    ///
+    /// # Errors
+    /// Why nothing was published, or why that is not known. What can be cleared up at once has been.
+    pub(super) async fn run(self) -> Result<KeyId, Failure> {
+        self.write_intent().await?;
+        // CRASH: the tag says that a rotation began; no credential exists. Seen as in flight, then as due again.
+        let issued = match self.issue().await {
+            Ok(issued) => issued,
+            Err(failure) => return Err(self.give_up(failure, None).await),
+        };
+        // CRASH: the credential exists, its text is only here. Seen as an orphan.
+        match self.verify_and_publish(&issued).await {
+            Ok(()) => Ok(issued.key_id),
+            Err(failure) => Err(self.give_up(failure, Some(issued.key_id)).await),
+        }
+    }
+
+    /// Proves that the vault can be written, tells others, and leaves word for after a crash.
+    async fn write_intent(&self) -> Result<(), Failure> {
+        let intent = |tags: &Tags| {
+            self.publication_tags(tags, KeyId(Uuid::nil())).check_limits()?;
+            Ok(with_pending(tags, &self.pending))
+        };
+        match edit_current_tags(self.ports, self.secret, self.follows.as_ref(), intent).await? {
+            TagEdit::Done => Ok(()),
+            TagEdit::NoVersion => self.write_placeholder().await,
+            TagEdit::Overtaken => Err(Failure::overtaken()),
+        }
+    }
+
+    /// A secret without any version gets a disabled one, so that a soft-deleted name is noticed before minting.
+    async fn write_placeholder(&self) -> Result<(), Failure> {
+        let placeholder = NewVersion {
+            text: "pending".into(),
+            enabled: false,
+            expires: None,
+            content_type: None,
+            tags: with_pending(&Tags::default(), &self.pending),
+        };
+        self.ports.store.put(self.secret, placeholder).await?;
+        Ok(())
+    }
+
+    async fn issue(&self) -> Result<IssuedCredential, Failure> {
+        self.check_clock()?;
+        let display_name = Marker::of(self.secret).display_name(&self.pending.rotation);
+        let end = self.ports.clock.now() + self.policy.validity();
+        Ok(self.ports.issuer.issue(self.application.object_id, &display_name, end).await?)
+    }
+
+    async fn verify_and_publish(&self, issued: &IssuedCredential) -> Result<(), Failure> {
+        self.verify(issued).await?;
+        // CRASH: the credential is proven, its text is only here. Seen as an orphan.
+        self.publish(issued).await
+    }
+
+    /// A fresh credential is refused for a while and then flickers: only several sign-ins in a row prove it.
+    async fn verify(&self, issued: &IssuedCredential) -> Result<(), Failure> {
+        let give_up = self.ports.clock.now() + self.verify.limit;
+        let mut in_a_row = 0;
+        while self.ports.clock.now() <= give_up {
+            match self.ports.verifier.sign_in(self.application.client_id, &issued.text).await {
+                SignIn::Accepted => in_a_row += 1,
+                SignIn::Wrong | SignIn::Expired => in_a_row = 0,
+                // These say nothing about the credential, neither for nor against it.
+                SignIn::ApplicationDisabled | SignIn::ApplicationUnknown | SignIn::Unclear(_) => {}
+            }
+            if in_a_row >= self.verify.sign_ins {
+                return Ok(());
+            }
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Err(Failure::stopped()),
+                () = sleep(&*self.ports.clock, self.verify.spacing) => {}
+            }
+        }
+        Err(Failure::blocked(BlockReason::NeverVerified))
+    }
+
+    /// The commit point: one `PUT` of text, expiry and `CredentialId` together.
+    ///
+    /// An unknown outcome is looked at first, and then repeated with the same credential, within the deadline.
+    async fn publish(&self, issued: &IssuedCredential) -> Result<(), Failure> {
+        let mut trouble = Failure::blocked(BlockReason::ServiceTrouble);
+        let mut unknown = false;
+        for attempt in 0..MOST_PUTS {
+            if attempt > 0 {
+                sleep(&*self.ports.clock, PUT_PAUSE * attempt).await;
+            }
+            let new = match self.prepare(issued).await {
+                Ok(Prepared::AlreadyPublished) => return Ok(()),
+                Ok(Prepared::Version(new)) => new,
+                Err(failure) => return Err(failure.after(unknown)),
+            };
+            match self.put_in_time(new).await {
+                Ok(()) => return Ok(()),
+                Err(failure) => {
+                    unknown |= !failure.had_no_effect();
+                    let passing = failure.is_passing();
+                    trouble = failure;
+                    if !passing {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(trouble.after(unknown))
+    }
+
+    /// Reads the tags that the new version starts from, immediately before it is written.
+    async fn prepare(&self, issued: &IssuedCredential) -> Result<Prepared, Failure> {
+        let current = self.ports.store.read_current(self.secret).await.map_err(Failure::of_read)?;
+        let (before, content_type) = match current {
+            CurrentVersion::Readable(read)
+                if read.properties.tags.credential_id() == Ok(Some(issued.key_id)) =>
+            {
+                return Ok(Prepared::AlreadyPublished);
+            }
+            CurrentVersion::Readable(read) if Some(&read.properties.version) == self.follows.as_ref() => {
+                (read.properties.tags, read.properties.content_type)
+            }
+            CurrentVersion::Disabled if self.follows.is_none() => (Tags::default(), None),
+            CurrentVersion::Disabled => return Err(Failure::blocked(BlockReason::CurrentDisabled)),
+            CurrentVersion::Readable(_) | CurrentVersion::Missing => return Err(Failure::overtaken()),
+        };
+        let tags = self.publication_tags(&before, issued.key_id);
+        tags.check_limits()?;
+        let expires = Some(issued.end);
+        Ok(Prepared::Version(NewVersion {
+            text: issued.text.clone(),
+            enabled: true,
+            expires,
+            content_type,
+            tags,
+        }))
+    }
+
+    /// The clock is the last thing that is looked at: a stalled process must not publish a dead credential.
+    async fn put_in_time(&self, new: NewVersion) -> Result<(), Failure> {
+        self.check_clock()?;
+        self.check_deadline()?;
+        self.ports.store.put(self.secret, new).await?;
+        Ok(())
+    }
+
+    fn publication_tags(&self, before: &Tags, key_id: KeyId) -> Tags {
+        let mut after = before.carried_over();
+        after.set(tags::CREDENTIAL_ID, key_id);
+        after.set(tags::ROTATION_ID, &self.pending.rotation);
+        after.set(tags::PROVIDER_ADDRESS, self.application.object_id);
+        after.set(tags::VALIDITY_PERIOD_DAYS, self.policy.validity().whole_days());
+        let index = before.superseded().unwrap_or(SupersededIndex::Many);
+        let index = self.supersedes.into_iter().fold(index, SupersededIndex::with);
+        if !index.is_empty() {
+            after.set(tags::SUPERSEDED_CREDENTIAL_ID, index);
+        }
+        after
+    }
+
+    fn check_clock(&self) -> Result<(), Failure> {
+        if self.skew.is_tolerable() { Ok(()) } else { Err(Failure::blocked(BlockReason::ClockSkew)) }
+    }
+
+    fn check_deadline(&self) -> Result<(), Failure> {
+        let deadline = self.pending.began + self.policy.deadline();
+        if self.ports.clock.now() < deadline { Ok(()) } else { Err(Failure::too_late()) }
+    }
+
+    /// Clears up what a failed rotation left, as far as that is certain to be safe.
+    ///
+    /// Its credential is revoked only if no `PUT` of it can have happened; else only `orphan_grace` may.
+    async fn give_up(&self, failure: Failure, issued: Option<KeyId>) -> Failure {
+        let revoked = match issued {
+            Some(key_id) if failure.had_no_effect() => self.revoke(key_id).await.is_ok(),
+            Some(_) => false,
+            None => failure.had_no_effect(),
+        };
+        let note = |tags: &Tags| Ok(self.noted(tags, failure.is_stop() && revoked));
+        // CRASH: the tag still says in flight. The next pass waits for the deadline in the place of the back-off.
+        if let Err(error) = edit_current_tags(self.ports, self.secret, self.follows.as_ref(), note).await {
+            tracing::warn!(secret = %self.secret, %error, "could not note that the rotation failed");
+        }
+        failure
+    }
+
+    /// The tags after the rotation ended: without a trace of it if it was stopped cleanly, else marked as failed.
+    fn noted(&self, tags: &Tags, cleanly: bool) -> Tags {
+        let ours = |pending: &PendingRotation| pending.rotation == self.pending.rotation;
+        if !tags.pending_rotation().is_ok_and(|pending| pending.as_ref().is_some_and(ours)) {
+            return tags.clone();
+        }
+        if cleanly && self.follows.is_some() {
+            return removed(tags, tags::PENDING_ROTATION);
+        }
+        with_pending(tags, &PendingRotation { failed: true, ..self.pending.clone() })
+    }
+
+    async fn revoke(&self, key_id: KeyId) -> Result<(), PortError> {
+        let mut result = self.ports.issuer.revoke(self.application.object_id, key_id).await;
+        for _ in 1..MOST_PUTS {
+            if !result.as_ref().is_err_and(PortError::is_passing) {
+                break;
+            }
+            sleep(&*self.ports.clock, PUT_PAUSE).await;
+            result = self.ports.issuer.revoke(self.application.object_id, key_id).await;
+        }
+        result
+    }
+}
+
+enum Prepared {
+    /// A `PUT` whose outcome was unknown did happen.
+    AlreadyPublished,
+    Version(NewVersion),
+}
+
+/// The note that a rotation begins now.
+pub(super) fn intent(rotation: RotationId, began: OffsetDateTime, attempt: u32) -> PendingRotation {
+    PendingRotation { rotation, began, attempt, failed: false }
+}
+
+const MOST_PUTS: i32 = 4;
+const PUT_PAUSE: Duration = Duration::seconds(2);

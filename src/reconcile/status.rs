@@ -1,0 +1,138 @@
+//! The status board: what is known of each managed secret, for people, the API and metrics.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::domain::{KeyId, SecretId};
+use crate::metrics::{Metrics, unix_seconds};
+
+/// What is known of one managed secret. Made anew by each look; nothing is decided from it.
+#[derive(Debug, Clone, Serialize)]
+pub struct SecretStatus {
+    /// `vault/name`.
+    pub secret: SecretId,
+    /// `unknown` (not looked at yet), `waiting`, `rotating` or `blocked`.
+    pub state: &'static str,
+    /// The reason's short name.
+    pub reason: &'static str,
+    /// What it means and, if somebody has to act, what to do.
+    pub message: String,
+    /// Whether only a person can end this state.
+    pub needs_person: bool,
+    /// The published credential.
+    pub credential_id: Option<KeyId>,
+    /// When the published credential ends.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub expires: Option<OffsetDateTime>,
+    /// When its successor is due.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub due: Option<OffsetDateTime>,
+    /// When it was last looked at.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub last_look: Option<OffsetDateTime>,
+    /// When a look last found nothing wrong.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub last_success: Option<OffsetDateTime>,
+    /// When it will be looked at next, if nothing wakes it earlier.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub next_look: Option<OffsetDateTime>,
+    /// The last action and how it ended.
+    pub last_outcome: Option<LastOutcome>,
+    /// Credentials of ours that were never published.
+    pub orphans: usize,
+    /// What is odd and not followed, for example unusable tags.
+    pub warnings: Vec<String>,
+}
+
+/// An action and how it ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct LastOutcome {
+    /// Its label.
+    pub action: &'static str,
+    /// `success`, `failed`, `unknown` or `stopped`.
+    pub outcome: &'static str,
+    /// What went wrong, if anything did.
+    pub error: Option<String>,
+    /// When it ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+}
+
+/// The status of every managed secret. The only writer of their states and of the metrics of them.
+#[derive(Debug)]
+pub struct StatusBoard {
+    metrics: Arc<Metrics>,
+    statuses: Mutex<BTreeMap<SecretId, SecretStatus>>,
+}
+
+impl StatusBoard {
+    /// A board on which no secret was looked at yet.
+    #[must_use]
+    pub fn new<'a>(metrics: Arc<Metrics>, secrets: impl IntoIterator<Item = &'a SecretId>) -> Self {
+        let statuses: BTreeMap<_, _> =
+            secrets.into_iter().map(|secret| (secret.clone(), SecretStatus::unknown(secret))).collect();
+        metrics.declare_secrets(statuses.keys());
+        Self { metrics, statuses: Mutex::new(statuses) }
+    }
+
+    /// Whether `secret` is managed.
+    #[must_use]
+    pub fn knows(&self, secret: &SecretId) -> bool {
+        self.lock().contains_key(secret)
+    }
+
+    /// The status of one secret, if it is managed.
+    #[must_use]
+    pub fn show(&self, secret: &SecretId) -> Option<SecretStatus> {
+        self.lock().get(secret).cloned()
+    }
+
+    /// The status of every secret, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<SecretStatus> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// Changes what is known of `secret`, and the metrics with it.
+    pub fn update(&self, secret: &SecretId, change: impl FnOnce(&mut SecretStatus)) {
+        let mut statuses = self.lock();
+        let Some(status) = statuses.get_mut(secret) else { return };
+        change(status);
+        let name = secret.to_string();
+        self.metrics.set_state(secret, status.state);
+        let seconds = |moment: Option<OffsetDateTime>| moment.map_or(0.0, unix_seconds);
+        self.metrics.credential_expiry.with_label_values(&[&name]).set(seconds(status.expires));
+        self.metrics.last_success.with_label_values(&[&name]).set(seconds(status.last_success));
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.metrics.orphans.with_label_values(&[&name]).set(count(status.orphans));
+        self.metrics.unusable_tags.with_label_values(&[&name]).set(count(status.warnings.len()));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<SecretId, SecretStatus>> {
+        self.statuses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SecretStatus {
+    fn unknown(secret: &SecretId) -> Self {
+        Self {
+            secret: secret.clone(),
+            state: "unknown",
+            reason: "not_looked_at",
+            message: "not looked at yet".to_owned(),
+            needs_person: false,
+            credential_id: None,
+            expires: None,
+            due: None,
+            last_look: None,
+            last_success: None,
+            next_look: None,
+            last_outcome: None,
+            orphans: 0,
+            warnings: Vec::new(),
+        }
+    }
+}

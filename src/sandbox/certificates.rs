@@ -1,0 +1,37 @@
+//! A CA made at start, and the one server certificate it has signed.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use super::SandboxError;
+
+/// What a server needs to be trusted, and what a client needs to trust it.
+pub(crate) struct Certificates {
+    pub(crate) ca_pem: String,
+    pub(crate) server: Arc<ServerConfig>,
+}
+
+impl Certificates {
+    /// A CA of this process alone; the leaf is for `localhost` and `127.0.0.1`.
+    pub(crate) fn generate() -> Result<Self, SandboxError> {
+        let ca_key = KeyPair::generate()?;
+        let mut ca = CertificateParams::new(Vec::new())?;
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        ca.distinguished_name.push(DnType::CommonName, "rekeyd sandbox CA");
+        let ca_certificate = ca.self_signed(&ca_key)?;
+        let leaf_key = KeyPair::generate()?;
+        let mut leaf = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+        leaf.distinguished_name.push(DnType::CommonName, "localhost");
+        let leaf = leaf.signed_by(&leaf_key, &Issuer::new(ca, ca_key))?;
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
+        let server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![leaf.der().clone()], key)?;
+        Ok(Self { ca_pem: ca_certificate.pem(), server: Arc::new(server) })
+    }
+}

@@ -1,0 +1,220 @@
+//! The directory a sandbox leaves for others: its CA, where everything is, and a configuration for the daemon.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Serialize, Serializer};
+use time::Duration;
+use uuid::Uuid;
+
+use super::model::ServiceIdentity;
+use super::{Sandbox, SandboxError};
+
+/// Where everything is and who may come in, as `endpoints.json` has it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Endpoints {
+    /// The tenant.
+    pub tenant_id: Uuid,
+    /// Entra's base URL; no slash at the end.
+    pub authority: String,
+    /// Graph's base URL, without `/v1.0`.
+    pub graph: String,
+    /// The vaults.
+    pub vaults: Vec<VaultEndpoint>,
+    /// The CA's certificate, once it is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// The identity that may do what the daemon needs.
+    pub daemon: IdentityEndpoint,
+    /// The identity that may do everything.
+    pub client: IdentityEndpoint,
+    /// The daemon's API token, once it is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_token_file: Option<PathBuf>,
+}
+
+/// A vault and its URL.
+#[derive(Debug, Clone, Serialize)]
+pub struct VaultEndpoint {
+    /// Its name.
+    pub name: String,
+    /// Its URL; no slash at the end.
+    pub url: String,
+}
+
+/// A service identity with its secret, which is of use in this sandbox only.
+#[derive(Debug, Clone, Serialize)]
+pub struct IdentityEndpoint {
+    /// The client id.
+    pub client_id: Uuid,
+    /// The secret.
+    #[serde(serialize_with = "exposed")]
+    pub client_secret: SecretString,
+}
+
+fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose_secret())
+}
+
+impl Sandbox {
+    /// Where everything is; the files' members are missing, since there may be none.
+    #[must_use]
+    pub fn endpoints(&self) -> Endpoints {
+        let tenant = self.azure.model.tenant();
+        let addresses = &self.azure.addresses;
+        let vault = |(name, url): &(String, String)| VaultEndpoint { name: name.clone(), url: url.clone() };
+        Endpoints {
+            tenant_id: tenant.id,
+            authority: addresses.authority.clone(),
+            graph: addresses.authority.clone(),
+            vaults: addresses.vaults.iter().map(vault).collect(),
+            ca_file: None,
+            daemon: IdentityEndpoint::of(&tenant.daemon),
+            client: IdentityEndpoint::of(&tenant.client),
+            api_token_file: None,
+        }
+    }
+
+    /// Writes `ca.pem`, `rekeyd.toml`, `daemon-secret`, `api-token` and, last and by renaming, `endpoints.json`.
+    ///
+    /// # Errors
+    /// If the directory can't be made or a file can't be written.
+    pub fn write_directory(&self, dir: &Path, clock_url: bool) -> Result<(), SandboxError> {
+        let failed = |source| SandboxError::Write { path: dir.to_owned(), source };
+        fs::create_dir_all(dir).map_err(failed)?;
+        let dir = dir.canonicalize().map_err(failed)?;
+        let endpoints = Endpoints {
+            ca_file: Some(dir.join("ca.pem")),
+            api_token_file: Some(dir.join("api-token")),
+            ..self.endpoints()
+        };
+        let json = serde_json::to_string_pretty(&endpoints).map_err(io::Error::from).map_err(failed)?;
+        write_private(&dir.join("ca.pem"), self.ca_pem())?;
+        write_private(&dir.join("daemon-secret"), endpoints.daemon.client_secret.expose_secret())?;
+        write_private(&dir.join("api-token"), self.api_token().expose_secret())?;
+        write_private(&dir.join("rekeyd.toml"), &self.daemon_configuration(&dir, clock_url))?;
+        let unfinished = dir.join("endpoints.json.new");
+        write_private(&unfinished, &json)?;
+        fs::rename(&unfinished, dir.join("endpoints.json")).map_err(failed)
+    }
+
+    /// A complete configuration for a daemon that works on this sandbox, with files in `dir`.
+    #[must_use]
+    pub fn daemon_configuration(&self, dir: &Path, clock_url: bool) -> String {
+        let head = self.head(dir);
+        let vaults = self.azure.addresses.vaults.iter();
+        let vaults = vaults.map(|(name, url)| format!("\n[[vaults]]\nname = \"{name}\"\nurl = \"{url}\"\n"));
+        let body: String = vaults.chain(self.secret_tables()).collect();
+        let clock = format!("\n[sandbox]\nclock_url = \"{}\"\n", self.clock_url());
+        format!("{head}{body}{}", if clock_url { &clock } else { "" })
+    }
+
+    /// Where a daemon in another process reads the time.
+    #[must_use]
+    pub fn clock_url(&self) -> String {
+        format!("{}/_sandbox/clock", self.azure.addresses.authority)
+    }
+
+    fn head(&self, dir: &Path) -> String {
+        let tenant = self.azure.model.tenant();
+        let file = |name: &str| toml::Value::String(dir.join(name).to_string_lossy().into_owned());
+        format!(
+            r#"listen = "{listen}"
+
+[azure]
+cloud = "custom"
+tenant_id = "{tenant_id}"
+authority_url = "{authority}"
+graph_url = "{authority}"
+ca_file = {ca}
+verify_challenge_resource = false
+
+[identity]
+kind = "client-secret"
+client_id = "{client_id}"
+client_secret_file = {secret}
+
+[api]
+token_file = {token}
+
+[schedule]
+cron = "0 3 * * *"
+time_zone = "UTC"
+
+[policy]
+validity = "120d"
+rotate_before = "60d"
+overlap = "7d"
+
+[verify]
+sign_ins = {SIGN_INS}
+spacing = "{spacing}s"
+scope = "https://graph.microsoft.com/.default"
+"#,
+            listen = self.daemon_address,
+            tenant_id = tenant.id,
+            authority = self.azure.addresses.authority,
+            client_id = tenant.daemon.client_id,
+            ca = file("ca.pem"),
+            secret = file("daemon-secret"),
+            token = file("api-token"),
+            spacing = verify_spacing(self.longest_propagation),
+        )
+    }
+
+    /// Both ways to name an application, by turns.
+    fn secret_tables(&self) -> impl Iterator<Item = String> {
+        self.azure.model.managed().iter().enumerate().map(|(index, secret)| {
+            let application = if index % 2 == 0 {
+                format!("application_object_id = \"{}\"", secret.object_id)
+            } else {
+                format!("client_id = \"{}\"", secret.client_id)
+            };
+            format!(
+                "\n[[secrets]]\nvault = \"{}\"\nname = \"{}\"\n{application}\n",
+                secret.vault, secret.name
+            )
+        })
+    }
+}
+
+impl IdentityEndpoint {
+    fn of(identity: &ServiceIdentity) -> Self {
+        Self { client_id: identity.client_id, client_secret: identity.secret.clone() }
+    }
+}
+
+/// How often in a row the daemon signs in with a new credential.
+const SIGN_INS: i64 = 3;
+
+/// In seconds: all sign-ins together take at least as long as flicker may last.
+fn verify_spacing(longest_propagation: Duration) -> i64 {
+    let milliseconds = longest_propagation.saturating_mul(2).whole_milliseconds();
+    let gaps = i128::from(SIGN_INS - 1) * 1000;
+    i64::try_from((milliseconds + gaps - 1) / gaps).unwrap_or(i64::MAX).max(1)
+}
+
+/// Readable by its owner alone, on systems that know such things.
+fn write_private(path: &Path, text: &str) -> Result<(), SandboxError> {
+    let failed = |source| SandboxError::Write { path: path.to_owned(), source };
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sign_ins_are_spaced_so_that_flicker_has_ended() {
+        assert_eq!(verify_spacing(Duration::seconds(18)), 18);
+        assert_eq!(verify_spacing(Duration::milliseconds(4100)), 5);
+        assert_eq!(verify_spacing(Duration::ZERO), 1);
+    }
+}

@@ -1,0 +1,170 @@
+//! Faults on demand: by chance for the daemon's requests, or scripted for tests.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::http::{StatusCode, header};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::consumers::USER_AGENT as CONSUMER;
+use super::https::{Answer, Request};
+use super::model::Service;
+
+/// How much goes wrong by chance with the daemon's requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FaultLevel {
+    /// Nothing.
+    #[default]
+    None,
+    /// One request in a hundred.
+    Light,
+    /// One request in twenty.
+    Heavy,
+}
+
+/// What can go wrong with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// 429, with or without `Retry-After`; no effect.
+    Throttled,
+    /// 503; no effect.
+    Unavailable,
+    /// The connection is closed before anything happens.
+    Timeout,
+    /// What was asked for happens, then the connection is closed.
+    LostReply,
+}
+
+/// A fault that the next fitting requests meet, whoever sends them (but for the simulated consumers).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScriptedFault {
+    /// Only requests to this service; any if absent.
+    pub service: Option<Service>,
+    /// Only requests with this method; any if absent.
+    pub method: Option<String>,
+    /// Only requests whose path contains this; any if absent.
+    pub path_contains: Option<String>,
+    /// What goes wrong.
+    pub kind: FaultKind,
+    /// How many requests meet it.
+    #[serde(default = "once")]
+    pub count: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// The faults still to come.
+#[derive(Debug)]
+pub(crate) struct Faults(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    level: FaultLevel,
+    script: Vec<ScriptedFault>,
+    rng: fastrand::Rng,
+}
+
+impl Faults {
+    pub(crate) fn new(level: FaultLevel, seed: u64) -> Self {
+        Self(Mutex::new(State { level, script: Vec::new(), rng: fastrand::Rng::with_seed(seed) }))
+    }
+
+    pub(crate) fn set_level(&self, level: FaultLevel) {
+        self.lock().level = level;
+    }
+
+    pub(crate) fn script(&self, faults: Vec<ScriptedFault>) {
+        self.lock().script.extend(faults);
+    }
+
+    /// No more faults, neither by chance nor scripted.
+    pub(crate) fn stop(&self) {
+        let mut state = self.lock();
+        state.level = FaultLevel::None;
+        state.script.clear();
+    }
+
+    /// The fault that this request meets.
+    pub(crate) fn draw(&self, service: Service, request: &Request) -> Option<FaultKind> {
+        if request.user_agent().starts_with(CONSUMER) {
+            return None;
+        }
+        let mut state = self.lock();
+        state.scripted(service, request).or_else(|| state.by_chance(request))
+    }
+
+    /// The answer that shows a fault; only for the kinds that do answer.
+    pub(crate) fn answer(&self, kind: FaultKind, service: Service) -> Answer {
+        let status = match kind {
+            FaultKind::Throttled => StatusCode::TOO_MANY_REQUESTS,
+            FaultKind::Unavailable | FaultKind::Timeout | FaultKind::LostReply => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        };
+        let answer = Answer::json(status, body(status, service));
+        let mut state = self.lock();
+        if status == StatusCode::TOO_MANY_REQUESTS && state.rng.bool() {
+            return answer.with(header::RETRY_AFTER, state.rng.u8(1..=5).to_string());
+        }
+        answer
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn scripted(&mut self, service: Service, request: &Request) -> Option<FaultKind> {
+        let path = format!("/{}", request.segments.join("/"));
+        let fits = |fault: &&mut ScriptedFault| {
+            fault.count > 0
+                && fault.service.is_none_or(|wanted| wanted == service)
+                && fault.method.as_ref().is_none_or(|wanted| request.method.as_str() == wanted)
+                && fault.path_contains.as_ref().is_none_or(|wanted| path.contains(wanted))
+        };
+        let fault = self.script.iter_mut().find(fits)?;
+        fault.count -= 1;
+        Some(fault.kind)
+    }
+
+    fn by_chance(&mut self, request: &Request) -> Option<FaultKind> {
+        let percent = match self.level {
+            FaultLevel::None => return None,
+            FaultLevel::Light => 1,
+            FaultLevel::Heavy => 5,
+        };
+        let is_hit = request.user_agent().starts_with("rekeyd") && self.rng.u8(0..100) < percent;
+        if is_hit { self.rng.choice(KINDS) } else { None }
+    }
+}
+
+/// As the services themselves would say it.
+fn body(status: StatusCode, service: Service) -> Value {
+    let is_throttled = status == StatusCode::TOO_MANY_REQUESTS;
+    match service {
+        Service::KeyVault if is_throttled => json!({"error": {"code": "Throttled", "message":
+            "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached"}}),
+        Service::KeyVault => {
+            json!({"error": {"code": "ServiceUnavailable", "message": "The service is unavailable."}})
+        }
+        Service::Graph if is_throttled => json!({"error": {"code": "TooManyRequests", "message":
+            "Too many requests from Identifier:sandbox under category:aadgraph.app.tenant_large. Please try again later."}}),
+        Service::Graph => {
+            json!({"error": {"code": "ServiceNotAvailable", "message": "The service is not available."}})
+        }
+        Service::Entra => {
+            json!({"error": "temporarily_unavailable", "error_codes": [90024], "error_description":
+            "AADSTS90024: Transient error: the request budget is exceeded. Please try again later."})
+        }
+    }
+}
+
+const KINDS: [FaultKind; 4] =
+    [FaultKind::Throttled, FaultKind::Unavailable, FaultKind::Timeout, FaultKind::LostReply];

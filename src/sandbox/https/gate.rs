@@ -1,0 +1,125 @@
+//! What each request goes through: the clock is held, it is counted, may meet a fault, and is dated in sandbox time.
+
+use axum::body::Body;
+use axum::http::{self, HeaderName, header};
+use thiserror::Error;
+use time::OffsetDateTime;
+use time::format_description::StaticFormatDescription;
+use time::macros::format_description;
+use uuid::Uuid;
+
+use super::message::{Answer, Request};
+use super::server::Port;
+use crate::ports::Clock;
+use crate::sandbox::azure::Azure;
+use crate::sandbox::faults::FaultKind;
+use crate::sandbox::model::{Happening, HappeningKind, Service};
+use crate::sandbox::service::{control, entra, graph, key_vault};
+
+/// The connection is to be closed without an answer.
+#[derive(Debug, Error)]
+#[error("the connection is closed without an answer")]
+pub(super) struct Dropped;
+
+pub(super) async fn pass(
+    azure: &Azure,
+    port: &Port,
+    request: http::Request<Body>,
+) -> Result<http::Response<Body>, Dropped> {
+    if *port == Port::Authority && request.uri().path().starts_with("/_sandbox/") {
+        return Ok(control_answer(azure, request).await.into_response());
+    }
+    let _hold = azure.clock.hold();
+    let request = match Request::read(request).await {
+        Ok(request) => request,
+        Err(answer) => return Ok(stamped(azure, answer, None)),
+    };
+    let service = service_of(port, &request);
+    azure.model.count_request(service);
+    let fault = azure.faults.draw(service, &request);
+    if let Some(kind) = fault {
+        report_fault(azure, kind, service, &request);
+    }
+    let client_request_id = client_request_id(&request).map(str::to_owned);
+    let answer = match fault {
+        Some(FaultKind::Timeout) => return Err(Dropped),
+        Some(FaultKind::LostReply) => {
+            dispatch(azure, port, service, &request);
+            return Err(Dropped);
+        }
+        Some(kind @ (FaultKind::Throttled | FaultKind::Unavailable)) => azure.faults.answer(kind, service),
+        None => dispatch(azure, port, service, &request),
+    };
+    Ok(stamped(azure, answer, client_request_id))
+}
+
+async fn control_answer(azure: &Azure, request: http::Request<Body>) -> Answer {
+    match Request::read(request).await {
+        Ok(request) => control::answer(azure, &request).await,
+        Err(answer) => answer,
+    }
+}
+
+fn service_of(port: &Port, request: &Request) -> Service {
+    match (port, request.segments.first().map(String::as_str)) {
+        (Port::Vault(_), _) => Service::KeyVault,
+        (Port::Authority, Some("v1.0" | "beta")) => Service::Graph,
+        (Port::Authority, _) => Service::Entra,
+    }
+}
+
+fn dispatch(azure: &Azure, port: &Port, service: Service, request: &Request) -> Answer {
+    match (port, service) {
+        (Port::Vault(vault), _) => key_vault::answer(azure, vault, request),
+        (Port::Authority, Service::Graph) => graph::answer(azure, request),
+        (Port::Authority, Service::Entra | Service::KeyVault) => entra::answer(azure, request),
+    }
+}
+
+fn report_fault(azure: &Azure, kind: FaultKind, service: Service, request: &Request) {
+    let detail = format!("{kind:?} for {} /{}", request.method, request.segments.join("/"));
+    let secret = format!("{service:?}");
+    azure.model.report(&Happening {
+        at: azure.clock.now(),
+        kind: HappeningKind::FaultInjected,
+        secret,
+        detail,
+    });
+}
+
+fn client_request_id(request: &Request) -> Option<&str> {
+    request.header("client-request-id").or_else(|| request.header("x-ms-client-request-id"))
+}
+
+fn stamped(azure: &Azure, answer: Answer, client_request_id: Option<String>) -> http::Response<Body> {
+    let id = Uuid::new_v4().to_string();
+    let mut answer = answer
+        .with(header::DATE, http_date(azure.clock.now()))
+        .with(header::CACHE_CONTROL, "no-store".to_owned())
+        .with(HeaderName::from_static("x-ms-request-id"), id.clone())
+        .with(HeaderName::from_static("request-id"), id);
+    if let Some(id) = client_request_id {
+        answer = answer
+            .with(HeaderName::from_static("x-ms-client-request-id"), id.clone())
+            .with(HeaderName::from_static("client-request-id"), id);
+    }
+    answer.into_response()
+}
+
+fn http_date(moment: OffsetDateTime) -> String {
+    moment.format(HTTP_DATE).unwrap_or_default()
+}
+
+const HTTP_DATE: StaticFormatDescription =
+    format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_written_as_http_wants_them() {
+        let moment = time::macros::datetime!(1994-11-06 8:49:37.5 UTC);
+        assert_eq!(http_date(moment), "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
+}

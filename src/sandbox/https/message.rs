@@ -1,0 +1,161 @@
+//! Requests and answers as the simulated services see them: read whole, with decoded path and query.
+
+use std::collections::BTreeMap;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{self, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use url::form_urlencoded;
+
+const LARGEST_BODY: usize = 1024 * 1024;
+
+/// A request, read to its end.
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    /// Decoded, without empty ones: `//` and a slash at the end make no difference.
+    pub(crate) segments: Vec<String>,
+    /// Names in lower case.
+    pub(crate) query: BTreeMap<String, String>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// An answer that has no date yet.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: Vec<(HeaderName, String)>,
+    body: Option<Value>,
+}
+
+impl Request {
+    /// `Err` holds the answer to a body that is too large or breaks off.
+    pub(crate) async fn read(request: http::Request<Body>) -> Result<Self, Answer> {
+        let (parts, body) = request.into_parts();
+        let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
+            let error =
+                json!({"error": {"code": "RequestTooLarge", "message": "The body has more than 1 MiB."}});
+            return Err(Answer::json(StatusCode::PAYLOAD_TOO_LARGE, error));
+        };
+        let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        Ok(Self {
+            segments: segments(parts.uri.path()),
+            query: query.map(|(name, value)| (name.to_ascii_lowercase(), value.into_owned())).collect(),
+            method: parts.method,
+            headers: parts.headers,
+            body,
+        })
+    }
+
+    /// The path's segments, to match on.
+    pub(crate) fn path(&self) -> Vec<&str> {
+        self.segments.iter().map(String::as_str).collect()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        self.query.get(name).map(String::as_str)
+    }
+
+    pub(crate) fn bearer_token(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    }
+
+    pub(crate) fn user_agent(&self) -> &str {
+        self.header("user-agent").unwrap_or_default()
+    }
+
+    /// The body as JSON; `None` if it isn't what is expected. No body counts as `{}`.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        let body: &[u8] = if self.body.is_empty() { b"{}" } else { &self.body };
+        serde_json::from_slice(body).ok()
+    }
+
+    /// The body as a form.
+    pub(crate) fn form(&self) -> BTreeMap<String, String> {
+        form_urlencoded::parse(&self.body).into_owned().collect()
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(status: StatusCode, body: Value) -> Self {
+        Self { status, headers: Vec::new(), body: Some(body) }
+    }
+
+    pub(crate) fn ok(body: Value) -> Self {
+        Self::json(StatusCode::OK, body)
+    }
+
+    pub(crate) fn no_content() -> Self {
+        Self { status: StatusCode::NO_CONTENT, headers: Vec::new(), body: None }
+    }
+
+    /// What the sandbox doesn't have, said clearly.
+    pub(crate) fn not_modelled(request: &Request) -> Self {
+        let path = request.segments.join("/");
+        let message = format!("The rekeyd sandbox doesn't model {} /{path}.", request.method);
+        Self::json(
+            StatusCode::NOT_IMPLEMENTED,
+            json!({"error": {"code": "NotModelledBySandbox", "message": message}}),
+        )
+    }
+
+    pub(crate) fn with(mut self, name: HeaderName, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    pub(crate) fn into_response(self) -> http::Response<Body> {
+        let is_json = self.body.is_some();
+        let body = self.body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let mut response = http::Response::new(body);
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        if is_json {
+            let json = HeaderValue::from_static("application/json; charset=utf-8");
+            headers.insert(header::CONTENT_TYPE, json);
+        }
+        for (name, value) in self.headers {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+fn segments(path: &str) -> Vec<String> {
+    path.split('/').filter(|segment| !segment.is_empty()).map(percent_decoded).collect()
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                bytes.extend_from_slice(part.get(2..).unwrap_or_default().as_bytes());
+            }
+            None => bytes.extend(format!("%{part}").bytes()),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_decoded_and_empty_segments_are_dropped() {
+        let path = "/v1.0//applications(appId=%27a%20b%27)/";
+        assert_eq!(segments(path), ["v1.0", "applications(appId='a b')"]);
+        assert_eq!(percent_decoded("100%"), "100%");
+        assert_eq!(percent_decoded("%zz%41"), "%zzA");
+    }
+}

@@ -1,0 +1,177 @@
+//! Counters and the summary a run ends with.
+
+use serde::Serialize;
+use time::{Duration, OffsetDateTime};
+
+use super::{Model, State};
+
+/// One of the simulated services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Service {
+    /// Key Vault's data plane.
+    KeyVault,
+    /// Microsoft Graph.
+    Graph,
+    /// Entra's token service.
+    Entra,
+}
+
+/// How many requests reached each service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Requests {
+    /// Key Vault's data plane.
+    pub key_vault: u64,
+    /// Microsoft Graph.
+    pub graph: u64,
+    /// Entra's token service.
+    pub entra: u64,
+}
+
+/// What came of it all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Credentials made.
+    pub issued: u64,
+    /// Enabled versions put that name a credential.
+    pub published: u64,
+    /// Credentials removed that some version names.
+    pub retired: u64,
+    /// Our credentials in no version, older than 24 hours of grace and a day's sweep.
+    pub orphans_left: u64,
+    /// How often consumers tried to sign in.
+    pub consumer_sign_ins: u64,
+    /// How often they were refused, or had nothing to sign in with.
+    pub consumer_sign_in_failures: u64,
+    /// The fewest rotations any of the first secrets has had.
+    pub min_rotations_per_secret: u64,
+    /// The most unexpired credentials one application ever had at once.
+    pub max_live_credentials_per_app: u64,
+    /// Requests by service.
+    pub requests: Requests,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    issued: u64,
+    published: u64,
+    retired: u64,
+    most_live: u64,
+    sign_ins: u64,
+    sign_in_failures: u64,
+    requests: Requests,
+}
+
+impl Model {
+    /// What has come of it all until `now`.
+    pub fn summary(&self, now: OffsetDateTime) -> Summary {
+        let state = self.lock();
+        let rotations = |secret: &super::ManagedSecret| {
+            state.secret(&secret.vault, &secret.name).map_or(0, |secret| secret.rotations)
+        };
+        let counters = &state.counters;
+        Summary {
+            issued: counters.issued,
+            published: counters.published,
+            retired: counters.retired,
+            orphans_left: state.orphans(now),
+            consumer_sign_ins: counters.sign_ins,
+            consumer_sign_in_failures: counters.sign_in_failures,
+            min_rotations_per_secret: self.managed.iter().map(rotations).min().unwrap_or(0),
+            max_live_credentials_per_app: counters.most_live,
+            requests: counters.requests,
+        }
+    }
+
+    pub(crate) fn count_request(&self, service: Service) {
+        let mut state = self.lock();
+        let requests = &mut state.counters.requests;
+        match service {
+            Service::KeyVault => requests.key_vault += 1,
+            Service::Graph => requests.graph += 1,
+            Service::Entra => requests.entra += 1,
+        }
+    }
+
+    pub(crate) fn count_consumer_sign_in(&self) {
+        self.lock().counters.sign_ins += 1;
+    }
+
+    pub(crate) fn count_consumer_failure(&self) {
+        self.lock().counters.sign_in_failures += 1;
+    }
+}
+
+impl State {
+    fn orphans(&self, now: OffsetDateTime) -> u64 {
+        let too_old = now.saturating_sub(Duration::hours(48));
+        let credentials = self.applications.values().flat_map(|application| &application.credentials);
+        let is_ours = |name: &Option<String>| name.as_deref().is_some_and(|name| name.starts_with("rekeyd "));
+        let abandoned = credentials.filter(|credential| {
+            !credential.is_removed()
+                && credential.start < too_old
+                && is_ours(&credential.display_name)
+                && !self.is_named_by_a_version(credential.key_id)
+        });
+        abandoned.fold(0, |count, _| count + 1)
+    }
+}
+
+impl Counters {
+    pub(super) fn count_issued(&mut self, live: usize) {
+        self.issued += 1;
+        self.count_live(live);
+    }
+
+    pub(super) fn count_live(&mut self, live: usize) {
+        self.most_live = self.most_live.max(u64::try_from(live).unwrap_or(u64::MAX));
+    }
+
+    pub(super) fn count_published(&mut self) {
+        self.published += 1;
+    }
+
+    pub(super) fn count_retired(&mut self) {
+        self.retired += 1;
+    }
+
+    pub(super) fn sign_ins(&self) -> (u64, u64) {
+        (self.sign_ins, self.sign_in_failures)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop here")]
+mod tests {
+    use super::*;
+    use crate::sandbox::model::NewVersion;
+    use crate::sandbox::model::seed::tests::{START, small_world};
+
+    #[test]
+    fn an_orphan_is_ours_in_no_version_and_old() {
+        let model = small_world();
+        let secret = &model.managed()[0];
+        for name in ["rekeyd vault-1/app-01 1", "somebody's"] {
+            model.add_password(secret.object_id, Some(name), None, None, START).unwrap();
+        }
+        assert_eq!(model.summary(START + Duration::hours(47)).orphans_left, 0);
+        assert_eq!(model.summary(START + Duration::hours(49)).orphans_left, 1);
+    }
+
+    #[test]
+    fn a_rotation_counts_once_for_each_credential() {
+        let model = small_world();
+        for secret in model.managed() {
+            let made = model.add_password(secret.object_id, None, None, None, START).unwrap();
+            let tags = [("CredentialId".to_owned(), made.key_id.to_string())];
+            let new = NewVersion { tags: tags.into(), ..NewVersion::of(made.text) };
+            model.put_secret(&secret.vault, &secret.name, new.clone(), START).unwrap();
+            model.put_secret(&secret.vault, &secret.name, new, START).unwrap();
+            model.remove_password(secret.object_id, made.key_id, START).unwrap();
+        }
+        let summary = model.summary(START);
+        let counts = [summary.issued, summary.published, summary.retired, summary.min_rotations_per_secret];
+        assert_eq!(counts, [3, 6, 3, 1]);
+        assert_eq!(summary.max_live_credentials_per_app, 2);
+    }
+}

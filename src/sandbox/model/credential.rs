@@ -1,0 +1,200 @@
+//! A password credential, and how slowly the world learns that it came or went.
+
+use std::ops::RangeInclusive;
+
+use secrecy::{ExposeSecret, SecretString};
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+/// One client secret of an application.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// Entra's id of it.
+    pub key_id: Uuid,
+    /// The name that whoever made it gave it.
+    pub display_name: Option<String>,
+    /// From when it is valid.
+    pub start: OffsetDateTime,
+    /// When it expires.
+    pub end: OffsetDateTime,
+    /// The text itself; Graph tells it once only.
+    pub text: SecretString,
+    /// `None`: added so long ago that everybody knows it.
+    pub(super) added: Option<Change>,
+    pub(super) removed: Option<Change>,
+}
+
+/// A change that spreads: known nowhere until `reaches`, here and there until `settles`, then everywhere.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Change {
+    reaches: OffsetDateTime,
+    settles: OffsetDateTime,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spread {
+    Unknown,
+    Flickering,
+    Settled,
+}
+
+/// How long changes take to spread.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Propagation {
+    shortest_ms: u64,
+    longest_ms: u64,
+}
+
+impl Credential {
+    /// The first three characters of the text, which Graph shows for good.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        self.text.expose_secret().chars().take(3).collect()
+    }
+
+    pub(super) fn has_text(&self, text: &str) -> bool {
+        self.text.expose_secret() == text
+    }
+
+    pub(super) fn is_removed(&self) -> bool {
+        self.removed.is_some()
+    }
+
+    pub(super) fn is_live(&self, now: OffsetDateTime) -> bool {
+        !self.is_removed() && self.end > now
+    }
+
+    /// Nobody remembers it any more.
+    pub(super) fn is_forgotten(&self, now: OffsetDateTime) -> bool {
+        self.removed.is_some_and(|change| change.spread(now) == Spread::Settled)
+    }
+
+    /// Whether the server that happens to be asked lets it sign in.
+    pub(super) fn is_accepted(&self, now: OffsetDateTime, rng: &mut fastrand::Rng) -> bool {
+        let added = match self.added.map(|change| change.spread(now)) {
+            Some(Spread::Unknown) => false,
+            Some(Spread::Flickering) => rng.u8(0..3) > 0,
+            Some(Spread::Settled) | None => true,
+        };
+        let removed = match self.removed.map(|change| change.spread(now)) {
+            Some(Spread::Unknown) => rng.bool(),
+            Some(Spread::Flickering) => rng.u8(0..3) > 0,
+            Some(Spread::Settled) => true,
+            None => false,
+        };
+        added && !removed
+    }
+
+    /// Whether the server that happens to be asked shows it in a read.
+    pub(super) fn is_shown(&self, now: OffsetDateTime, rng: &mut fastrand::Rng) -> bool {
+        let is_unknown =
+            |change: Option<Change>| change.is_some_and(|change| change.spread(now) == Spread::Unknown);
+        let added = !is_unknown(self.added) || rng.bool();
+        let removed = self.is_removed() && (!is_unknown(self.removed) || rng.bool());
+        added && !removed
+    }
+}
+
+impl Change {
+    fn spread(self, now: OffsetDateTime) -> Spread {
+        if now < self.reaches {
+            Spread::Unknown
+        } else if now < self.settles {
+            Spread::Flickering
+        } else {
+            Spread::Settled
+        }
+    }
+}
+
+impl Propagation {
+    pub(super) fn new(range: &RangeInclusive<Duration>) -> Self {
+        let milliseconds = |duration: &Duration| u64::try_from(duration.whole_milliseconds()).unwrap_or(0);
+        let shortest_ms = milliseconds(range.start());
+        Self { shortest_ms, longest_ms: milliseconds(range.end()).max(shortest_ms) }
+    }
+
+    /// A change made at `now`, with a delay of its own.
+    pub(super) fn change(self, now: OffsetDateTime, rng: &mut fastrand::Rng) -> Change {
+        let after =
+            |ms: u64| now.saturating_add(Duration::milliseconds(i64::try_from(ms).unwrap_or(i64::MAX)));
+        Change {
+            reaches: after(rng.u64(self.shortest_ms..=self.longest_ms)),
+            settles: after(self.longest_ms.saturating_mul(2)),
+        }
+    }
+}
+
+/// A text as Entra makes them: 40 characters, never beginning with a dash.
+pub(super) fn random_text(rng: &mut fastrand::Rng) -> SecretString {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789~._-";
+    let mut one = |_| char::from(*rng.choice(alphabet).unwrap_or(&b'A'));
+    let rest: String = (0..34).map(&mut one).collect();
+    let start: String = (0..3).map(|_| rng.alphanumeric()).collect();
+    SecretString::from(format!("{start}8Q~{rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
+
+    fn accepted(credential: &Credential, after: Duration) -> usize {
+        let mut rng = fastrand::Rng::with_seed(1);
+        (0..300).filter(|_| credential.is_accepted(NOW + after, &mut rng)).count()
+    }
+
+    fn credential(added: Option<Change>, removed: Option<Change>) -> Credential {
+        let text = random_text(&mut fastrand::Rng::with_seed(2));
+        Credential {
+            key_id: Uuid::nil(),
+            display_name: None,
+            start: NOW,
+            end: NOW + Duration::days(1),
+            text,
+            added,
+            removed,
+        }
+    }
+
+    #[test]
+    fn a_new_credential_is_unknown_then_flickers_then_stays() {
+        let propagation = Propagation::new(&(Duration::seconds(4)..=Duration::seconds(18)));
+        let change = propagation.change(NOW, &mut fastrand::Rng::with_seed(3));
+        let new = credential(Some(change), None);
+        assert_eq!(accepted(&new, Duration::seconds(3)), 0);
+        let flickering = accepted(&new, Duration::seconds(30));
+        assert!((150..250).contains(&flickering), "{flickering}");
+        assert_eq!(accepted(&new, Duration::seconds(36)), 300);
+    }
+
+    #[test]
+    fn a_removed_credential_lingers_and_then_is_gone() {
+        let propagation = Propagation::new(&(Duration::seconds(4)..=Duration::seconds(18)));
+        let change = propagation.change(NOW, &mut fastrand::Rng::with_seed(3));
+        let old = credential(None, Some(change));
+        assert!(accepted(&old, Duration::ZERO) > 0);
+        assert_eq!(accepted(&old, Duration::seconds(36)), 0);
+        assert!(old.is_forgotten(NOW + Duration::seconds(36)));
+    }
+
+    #[test]
+    fn without_propagation_everything_is_known_at_once() {
+        let propagation = Propagation::new(&(Duration::ZERO..=Duration::ZERO));
+        let change = propagation.change(NOW, &mut fastrand::Rng::with_seed(3));
+        assert_eq!(accepted(&credential(Some(change), None), Duration::ZERO), 300);
+        assert_eq!(accepted(&credential(None, Some(change)), Duration::ZERO), 0);
+    }
+
+    #[test]
+    fn texts_have_forty_characters_and_no_leading_dash() {
+        let mut rng = fastrand::Rng::with_seed(4);
+        for _ in 0..200 {
+            let text = random_text(&mut rng);
+            assert_eq!(text.expose_secret().len(), 40);
+            assert!(!text.expose_secret().starts_with('-'));
+        }
+    }
+}

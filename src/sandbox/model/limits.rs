@@ -1,0 +1,39 @@
+//! What Key Vault takes: names, sizes, numbers of tags.
+
+use std::collections::BTreeMap;
+
+use super::version::VaultRefusal;
+
+const MOST_TAGS: usize = 15;
+const LONGEST_TAG: usize = 256;
+const LONGEST_VALUE: usize = 25 * 1024;
+const LONGEST_CONTENT_TYPE: usize = 255;
+
+/// 1 to 127 letters, digits and dashes.
+pub(super) fn check_name(name: &str) -> Result<(), VaultRefusal> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if (1..=127).contains(&name.len()) && name.bytes().all(is_allowed) {
+        return Ok(());
+    }
+    Err(VaultRefusal::BadParameter(format!("The request URI contains an invalid name: {name}")))
+}
+
+pub(super) fn check_value(value: &str) -> Result<(), VaultRefusal> {
+    refuse_if(value.len() > LONGEST_VALUE, "The secret value is too long: it has more than 25 KB.")
+}
+
+pub(super) fn check_content_type(content_type: Option<&str>) -> Result<(), VaultRefusal> {
+    let is_too_long = content_type.is_some_and(|text| text.chars().count() > LONGEST_CONTENT_TYPE);
+    refuse_if(is_too_long, "The content type is too long: it has more than 255 characters.")
+}
+
+pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), VaultRefusal> {
+    refuse_if(tags.len() > MOST_TAGS, "There are more than 15 tags.")?;
+    let is_too_long = |text: &String| text.chars().count() > LONGEST_TAG;
+    let any = tags.iter().any(|(name, value)| is_too_long(name) || is_too_long(value));
+    refuse_if(any, "A tag's name or value has more than 256 characters.")
+}
+
+fn refuse_if(is_wrong: bool, message: &str) -> Result<(), VaultRefusal> {
+    if is_wrong { Err(VaultRefusal::BadParameter(message.to_owned())) } else { Ok(()) }
+}

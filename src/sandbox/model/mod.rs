@@ -1,0 +1,153 @@
+//! The model: what the simulated Azure knows, as plain state behind one lock.
+//!
+//! Nothing here does I/O or reads a clock: the time is handed in as `now`, chance comes from one seeded
+//! generator. The HTTPS services are one face of it; tests may use it directly.
+
+mod application;
+mod counters;
+mod credential;
+mod journal;
+mod limits;
+mod seed;
+mod tenant;
+mod vault;
+mod version;
+mod view;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+pub use application::{Application, GraphRefusal, SignInRefusal};
+pub use counters::{Requests, Service, Summary};
+pub use credential::Credential;
+pub use journal::{Happening, HappeningKind};
+pub use seed::{ManagedSecret, Seed};
+pub use tenant::{FederatedCredential, ServiceIdentity, Tenant};
+pub use version::{NewVersion, VaultRefusal, Version, VersionChange};
+pub use view::StateView;
+
+use counters::Counters;
+use credential::Propagation;
+use journal::Journal;
+use vault::Vault;
+
+/// Everything there is in the simulated Azure. Shared by reference; all methods lock for a moment.
+pub struct Model {
+    tenant: Tenant,
+    managed: Vec<ManagedSecret>,
+    state: Mutex<State>,
+    journal: Journal,
+    on_new_version: OnceLock<Box<dyn Fn(VersionCreated) + Send + Sync>>,
+}
+
+struct State {
+    rng: fastrand::Rng,
+    propagation: Propagation,
+    applications: BTreeMap<Uuid, Application>,
+    object_ids: HashMap<Uuid, Uuid>,
+    /// By lower-case name: vaults' names don't tell case.
+    vaults: BTreeMap<String, Vault>,
+    federated: Vec<FederatedCredential>,
+    counters: Counters,
+}
+
+/// A version has just been put: what Event Grid has to know.
+#[derive(Debug, Clone)]
+pub struct VersionCreated {
+    /// The vault, as it is written.
+    pub vault: String,
+    /// The secret, as it is written.
+    pub secret: String,
+    /// The version's id.
+    pub version: String,
+    /// When it was created.
+    pub at: OffsetDateTime,
+    /// Its validity, as attributes say.
+    pub not_before: Option<OffsetDateTime>,
+    /// Its end, as attributes say.
+    pub expires: Option<OffsetDateTime>,
+}
+
+impl Model {
+    /// A world as `seed` describes it, with everything older than `seed.start` settled.
+    #[must_use]
+    pub fn new(seed: &Seed) -> Self {
+        let mut state = State::empty(seed.seed, &seed.propagation);
+        let managed = seed::populate(&mut state, seed);
+        Self {
+            tenant: Tenant::generate(),
+            managed,
+            state: Mutex::new(state),
+            journal: Journal::default(),
+            on_new_version: OnceLock::new(),
+        }
+    }
+
+    /// The tenant's id and the identities that work in it.
+    #[must_use]
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// The secrets the world began with, and their applications.
+    #[must_use]
+    pub fn managed(&self) -> &[ManagedSecret] {
+        &self.managed
+    }
+
+    /// What happens from now on, never with a secret's text. Each caller gets everything.
+    pub fn happenings(&self) -> tokio::sync::mpsc::UnboundedReceiver<Happening> {
+        self.journal.subscribe()
+    }
+
+    /// Writes down what happened outside of the model (faults, deliveries, consumers).
+    pub(crate) fn report(&self, happening: &Happening) {
+        self.journal.report(happening);
+    }
+
+    /// Has `tell` called after each new version, with the model unlocked. Only the first one counts.
+    pub(crate) fn on_new_version(&self, tell: impl Fn(VersionCreated) + Send + Sync + 'static) {
+        // A second listener is refused, as documented.
+        let _ = self.on_new_version.set(Box::new(tell));
+    }
+
+    fn tell_new_version(&self, created: VersionCreated) {
+        if let Some(tell) = self.on_new_version.get() {
+            tell(created);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn empty(seed: u64, propagation: &RangeInclusive<Duration>) -> Self {
+        Self {
+            rng: fastrand::Rng::with_seed(seed),
+            propagation: Propagation::new(propagation),
+            applications: BTreeMap::new(),
+            object_ids: HashMap::new(),
+            vaults: BTreeMap::new(),
+            federated: Vec::new(),
+            counters: Counters::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model").field("managed", &self.managed).finish_non_exhaustive()
+    }
+}
+
+/// A random GUID from the seeded generator.
+fn guid(rng: &mut fastrand::Rng) -> Uuid {
+    uuid::Builder::from_random_bytes(rng.u128(..).to_be_bytes()).into_uuid()
+}

@@ -1,0 +1,165 @@
+//! The world at the start: secrets that a person made by hand, some of them due.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::application::Application;
+use super::credential::{Credential, random_text};
+use super::vault::{Secret, Vault};
+use super::version::{CREDENTIAL_ID, NewVersion, Version};
+use super::{State, guid};
+
+/// How long the first credentials were issued for.
+const FIRST_VALIDITY: Duration = Duration::days(180);
+
+/// What kind of world to begin with.
+#[derive(Debug, Clone)]
+pub struct Seed {
+    /// How many secrets, each with an application of its own.
+    pub secrets: usize,
+    /// How many vaults they are spread over; at least one.
+    pub vaults: usize,
+    /// How long a credential that came or went takes to be known, or forgotten, everywhere.
+    pub propagation: RangeInclusive<Duration>,
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// The first moment.
+    pub start: OffsetDateTime,
+}
+
+/// A secret the world began with, and its application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManagedSecret {
+    /// The vault's name.
+    pub vault: String,
+    /// The secret's name.
+    pub name: String,
+    /// The application's object id.
+    pub object_id: Uuid,
+    /// The application's client id.
+    pub client_id: Uuid,
+}
+
+pub(super) fn populate(state: &mut State, seed: &Seed) -> Vec<ManagedSecret> {
+    let vaults: Vec<String> = (1..=seed.vaults.max(1)).map(|number| format!("vault-{number}")).collect();
+    for name in &vaults {
+        let vault = Vault { name: name.clone(), secrets: BTreeMap::new() };
+        state.vaults.insert(name.clone(), vault);
+    }
+    let certainly_due = if seed.secrets == 0 { 0 } else { state.rng.usize(0..seed.secrets) };
+    let width = seed.secrets.to_string().len().max(2);
+    (0..seed.secrets)
+        .zip(vaults.iter().cycle())
+        .map(|(index, vault)| {
+            let days_left = if index == certainly_due { 45..=59 } else { 45..=100 };
+            let end = seed.start.truncate_to_second() + Duration::days(state.rng.i64(days_left));
+            state.add_by_hand(vault, &format!("app-{:0width$}", index + 1), end)
+        })
+        .collect()
+}
+
+impl State {
+    /// An application with one old credential, which the secret's only version holds.
+    fn add_by_hand(&mut self, vault: &str, name: &str, end: OffsetDateTime) -> ManagedSecret {
+        let rng = &mut self.rng;
+        let credential = Credential {
+            key_id: guid(rng),
+            display_name: Some("created by hand".to_owned()),
+            start: end - FIRST_VALIDITY,
+            end,
+            text: random_text(rng),
+            added: None,
+            removed: None,
+        };
+        let managed = ManagedSecret {
+            vault: vault.to_owned(),
+            name: name.to_owned(),
+            object_id: guid(rng),
+            client_id: guid(rng),
+        };
+        let version = Version::new(first_version(&credential, managed.object_id), credential.start, rng);
+        self.insert(&managed, credential, version);
+        managed
+    }
+
+    fn insert(&mut self, managed: &ManagedSecret, credential: Credential, version: Version) {
+        let application = Application {
+            object_id: managed.object_id,
+            client_id: managed.client_id,
+            display_name: format!("Application of {}", managed.name),
+            tags: vec![format!("rekeyd:secret={}/{}", managed.vault, managed.name)],
+            enabled: true,
+            credentials: vec![credential],
+        };
+        self.counters.count_live(1);
+        self.object_ids.insert(managed.client_id, managed.object_id);
+        self.applications.insert(managed.object_id, application);
+        let secret = Secret { versions: vec![version], ..Secret::named(&managed.name) };
+        if let Some(vault) = self.vaults.get_mut(&managed.vault) {
+            vault.secrets.insert(managed.name.clone(), secret);
+        }
+    }
+}
+
+fn first_version(credential: &Credential, object_id: Uuid) -> NewVersion {
+    let tags = [
+        (CREDENTIAL_ID, credential.key_id.to_string()),
+        ("ProviderAddress", object_id.to_string()),
+        ("ValidityPeriodDays", "120".to_owned()),
+        ("Team", "payments".to_owned()),
+    ];
+    NewVersion {
+        expires: Some(credential.end),
+        content_type: Some("text/plain".to_owned()),
+        tags: tags.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        ..NewVersion::of(credential.text.clone())
+    }
+}
+
+#[cfg(test)]
+pub(in crate::sandbox) mod tests {
+    use super::*;
+    use crate::sandbox::model::Model;
+    use secrecy::ExposeSecret;
+    use time::macros::datetime;
+
+    pub(in crate::sandbox) const START: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
+
+    /// Three secrets in two vaults, without propagation delay.
+    pub(in crate::sandbox) fn small_world() -> Model {
+        world(3, 7)
+    }
+
+    fn world(secrets: usize, seed: u64) -> Model {
+        let propagation = Duration::ZERO..=Duration::ZERO;
+        Model::new(&Seed { secrets, vaults: 2, propagation, seed, start: START })
+    }
+
+    #[test]
+    fn the_first_versions_hold_their_credentials_and_one_is_due() {
+        for seed in 0..20 {
+            let model = world(5, seed);
+            let days_left = |secret: &ManagedSecret| {
+                let version = model.current_version(&secret.vault, &secret.name)?;
+                let credential = model.application(secret.object_id, START)?.credentials.pop()?;
+                assert_eq!(version.expires, Some(credential.end));
+                assert_eq!(version.credential(), Some(credential.key_id.to_string().as_str()));
+                assert_eq!(model.sign_in(secret.client_id, version.value.expose_secret(), START), Ok(()));
+                Some((credential.end - START).whole_days())
+            };
+            let days: Vec<_> = model.managed().iter().filter_map(days_left).collect();
+            assert_eq!(days.len(), 5);
+            assert!(days.iter().all(|days| (45..=100).contains(days)));
+            assert!(days.iter().any(|days| *days < 60), "{days:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_world() {
+        assert_eq!(world(5, 1).managed(), world(5, 1).managed());
+        assert_ne!(world(5, 1).managed(), world(5, 2).managed());
+    }
+}

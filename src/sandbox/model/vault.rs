@@ -1,0 +1,281 @@
+//! Vaults: secrets, their versions, and what Key Vault lets one do with them.
+
+use std::collections::BTreeMap;
+
+use secrecy::ExposeSecret;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::journal::{Happening, HappeningKind};
+use super::limits::{check_content_type, check_name, check_tags, check_value};
+use super::version::{CREDENTIAL_ID, NewVersion, VaultRefusal, Version, VersionChange};
+use super::{Model, State, VersionCreated};
+
+#[derive(Debug)]
+pub(super) struct Vault {
+    pub(super) name: String,
+    /// By lower-case name.
+    pub(super) secrets: BTreeMap<String, Secret>,
+}
+
+#[derive(Debug)]
+pub(super) struct Secret {
+    pub(super) name: String,
+    /// Oldest first; the last one is current.
+    pub(super) versions: Vec<Version>,
+    /// How often a credential that was new to this secret was published.
+    pub(super) rotations: u64,
+}
+
+impl Model {
+    /// Puts a new version, which is current from now on.
+    ///
+    /// # Errors
+    /// `BadParameter` beyond Key Vault's limits; `NotFound` for an unknown vault.
+    pub fn put_secret(
+        &self,
+        vault: &str,
+        name: &str,
+        new: NewVersion,
+        now: OffsetDateTime,
+    ) -> Result<Version, VaultRefusal> {
+        check_name(name)?;
+        check_value(new.value.expose_secret())?;
+        check_content_type(new.content_type.as_deref())?;
+        check_tags(&new.tags)?;
+        let (version, created) = self.lock().put(vault, name, new, now)?;
+        self.report(&Happening::of_put(&version, &created, now));
+        self.tell_new_version(created);
+        Ok(version)
+    }
+
+    /// The current version, or the one asked for.
+    ///
+    /// # Errors
+    /// `NotFound`, `Disabled`.
+    pub fn get_secret(
+        &self,
+        vault: &str,
+        name: &str,
+        version: Option<&str>,
+    ) -> Result<Version, VaultRefusal> {
+        check_name(name)?;
+        let state = self.lock();
+        let found = state.secret(vault, name)?.version(version)?;
+        if found.enabled { Ok(found.clone()) } else { Err(VaultRefusal::Disabled) }
+    }
+
+    /// Changes a version, disabled or not.
+    ///
+    /// # Errors
+    /// `NotFound`; `BadParameter` beyond Key Vault's limits.
+    pub fn patch(
+        &self,
+        vault: &str,
+        name: &str,
+        version: &str,
+        change: VersionChange,
+        now: OffsetDateTime,
+    ) -> Result<Version, VaultRefusal> {
+        check_name(name)?;
+        check_content_type(change.content_type.as_deref())?;
+        change.tags.as_ref().map_or(Ok(()), check_tags)?;
+        let (patched, was_disabled) = self.lock().patch(vault, name, version, change, now)?;
+        if was_disabled {
+            let detail = format!("version {version}");
+            let secret = format!("{vault}/{name}");
+            self.report(&Happening { at: now, kind: HappeningKind::VersionDisabled, secret, detail });
+        }
+        Ok(patched)
+    }
+
+    /// Each secret's name and current version, by name.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown vault.
+    pub fn list_secrets(&self, vault: &str) -> Result<Vec<(String, Version)>, VaultRefusal> {
+        let state = self.lock();
+        let secrets = state.vault(vault)?.secrets.values();
+        Ok(secrets
+            .filter_map(|secret| Some((secret.name.clone(), secret.versions.last()?.clone())))
+            .collect())
+    }
+
+    /// All versions of a secret, disabled ones too, oldest first.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn list_versions(&self, vault: &str, name: &str) -> Result<Vec<Version>, VaultRefusal> {
+        check_name(name)?;
+        Ok(self.lock().secret(vault, name)?.versions.clone())
+    }
+
+    /// The secret's name as it was first written, and its current version, enabled or not.
+    pub(crate) fn current_version(&self, vault: &str, name: &str) -> Option<Version> {
+        self.lock().secret(vault, name).ok()?.versions.last().cloned()
+    }
+}
+
+impl State {
+    pub(super) fn vault(&self, name: &str) -> Result<&Vault, VaultRefusal> {
+        self.vaults.get(&name.to_ascii_lowercase()).ok_or_else(|| VaultRefusal::NotFound(name.to_owned()))
+    }
+
+    pub(super) fn secret(&self, vault: &str, name: &str) -> Result<&Secret, VaultRefusal> {
+        let secret = self.vault(vault)?.secrets.get(&name.to_ascii_lowercase());
+        secret.ok_or_else(|| VaultRefusal::NotFound(name.to_owned()))
+    }
+
+    pub(super) fn is_named_by_a_version(&self, key_id: Uuid) -> bool {
+        let key_id = key_id.to_string();
+        let mut secrets = self.vaults.values().flat_map(|vault| vault.secrets.values());
+        secrets.any(|secret| secret.names_credential(&key_id))
+    }
+
+    fn put(
+        &mut self,
+        vault: &str,
+        name: &str,
+        new: NewVersion,
+        now: OffsetDateTime,
+    ) -> Result<(Version, VersionCreated), VaultRefusal> {
+        let Self { vaults, rng, counters, .. } = self;
+        let unknown = || VaultRefusal::NotFound(vault.to_owned());
+        let vault = vaults.get_mut(&vault.to_ascii_lowercase()).ok_or_else(unknown)?;
+        let version = Version::new(new, now, rng);
+        let secret = vault.secrets.entry(name.to_ascii_lowercase()).or_insert_with(|| Secret::named(name));
+        if let Some(key_id) = version.tags.get(CREDENTIAL_ID).filter(|_| version.enabled) {
+            counters.count_published();
+            secret.rotations += u64::from(!secret.names_credential(key_id));
+        }
+        secret.versions.push(version.clone());
+        let created = VersionCreated {
+            vault: vault.name.clone(),
+            secret: secret.name.clone(),
+            version: version.version.clone(),
+            at: now,
+            not_before: version.not_before,
+            expires: version.expires,
+        };
+        Ok((version, created))
+    }
+
+    fn patch(
+        &mut self,
+        vault: &str,
+        name: &str,
+        version: &str,
+        change: VersionChange,
+        now: OffsetDateTime,
+    ) -> Result<(Version, bool), VaultRefusal> {
+        let unknown = || VaultRefusal::NotFound(format!("{name}/{version}"));
+        let vault = self.vaults.get_mut(&vault.to_ascii_lowercase()).ok_or_else(unknown)?;
+        let secret = vault.secrets.get_mut(&name.to_ascii_lowercase()).ok_or_else(unknown)?;
+        let is_it = |found: &&mut Version| found.version.eq_ignore_ascii_case(version);
+        let found = secret.versions.iter_mut().find(is_it).ok_or_else(unknown)?;
+        let was_enabled = found.enabled;
+        found.apply(change, now);
+        Ok((found.clone(), was_enabled && !found.enabled))
+    }
+}
+
+impl Secret {
+    pub(super) fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), versions: Vec::new(), rotations: 0 }
+    }
+
+    /// The version asked for, else the current one.
+    fn version(&self, version: Option<&str>) -> Result<&Version, VaultRefusal> {
+        let found = match version {
+            None => self.versions.last(),
+            Some(id) => self.versions.iter().find(|found| found.version.eq_ignore_ascii_case(id)),
+        };
+        found.ok_or_else(|| VaultRefusal::NotFound(format!("{}/{}", self.name, version.unwrap_or_default())))
+    }
+
+    fn names_credential(&self, key_id: &str) -> bool {
+        let named =
+            |version: &Version| version.credential().is_some_and(|id| id.eq_ignore_ascii_case(key_id));
+        self.versions.iter().any(named)
+    }
+}
+
+impl Happening {
+    fn of_put(version: &Version, created: &VersionCreated, now: OffsetDateTime) -> Self {
+        let secret = format!("{}/{}", created.vault, created.secret);
+        match version.credential() {
+            Some(key_id) if version.enabled => {
+                Self { at: now, kind: HappeningKind::Published, secret, detail: key_id.to_owned() }
+            }
+            Some(_) | None => {
+                let detail = format!("version {}", created.version);
+                Self { at: now, kind: HappeningKind::VersionAdded, secret, detail }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop here")]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::sandbox::model::seed::tests::{START, small_world};
+    use time::Duration;
+
+    fn tags(name: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([(name.to_owned(), "yes".to_owned())])
+    }
+
+    fn text(text: &str) -> NewVersion {
+        NewVersion::of(SecretString::from(text))
+    }
+
+    #[test]
+    fn a_put_inherits_nothing_and_becomes_current() {
+        let model = small_world();
+        let first = NewVersion { tags: tags("Team"), ..text("one") };
+        model.put_secret("vault-1", "it", first, START).unwrap();
+        let second = model.put_secret("VAULT-1", "IT", text("two"), START + Duration::hours(1)).unwrap();
+        let current = model.get_secret("vault-1", "it", None).unwrap();
+        assert_eq!(current.version, second.version);
+        assert!(current.tags.is_empty());
+        assert_eq!(model.list_versions("vault-1", "it").unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_disabled_version_is_listed_and_patched_but_not_read() {
+        let model = small_world();
+        let put = model.put_secret("vault-1", "it", text("one"), START).unwrap();
+        let change = |enabled| VersionChange { enabled: Some(enabled), ..VersionChange::default() };
+        model.patch("vault-1", "it", &put.version, change(false), START).unwrap();
+        assert_eq!(model.get_secret("vault-1", "it", None).unwrap_err(), VaultRefusal::Disabled);
+        assert_eq!(model.list_versions("vault-1", "it").unwrap().len(), 1);
+        model.patch("vault-1", "it", &put.version, change(true), START).unwrap();
+        assert!(model.get_secret("vault-1", "it", Some(&put.version)).is_ok());
+    }
+
+    #[test]
+    fn patched_tags_replace_the_map_and_silence_leaves_it() {
+        let model = small_world();
+        let first = NewVersion { tags: tags("Team"), ..text("one") };
+        let put = model.put_secret("vault-1", "it", first, START).unwrap();
+        let patch = |tags| {
+            let change = VersionChange { tags, ..VersionChange::default() };
+            model.patch("vault-1", "it", &put.version, change, START).unwrap().tags
+        };
+        assert_eq!(patch(None), tags("Team"));
+        assert_eq!(patch(Some(tags("Owner"))), tags("Owner"));
+    }
+
+    #[test]
+    fn too_much_is_refused() {
+        let model = small_world();
+        let many = (0..16).map(|n| (n.to_string(), String::new())).collect();
+        let refused = |name, new| model.put_secret("vault-1", name, new, START).is_err();
+        assert!(refused("it", NewVersion { tags: many, ..text("one") }));
+        assert!(refused("not_a_name", text("one")));
+        assert!(refused("it", text(&"x".repeat(26_000))));
+    }
+}

@@ -1,0 +1,132 @@
+//! A version of a secret, what makes and changes one, and why Key Vault refuses.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+use thiserror::Error;
+use time::OffsetDateTime;
+
+/// The tag that names the credential whose text a version holds.
+pub(crate) const CREDENTIAL_ID: &str = "CredentialId";
+
+/// One version of a secret. Its `Debug` shows no value.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// 32 hexadecimal digits.
+    pub version: String,
+    /// The text.
+    pub value: SecretString,
+    /// Whether it can be read.
+    pub enabled: bool,
+    /// When it was put, in whole seconds.
+    pub created: OffsetDateTime,
+    /// When it was put or last patched, in whole seconds.
+    pub updated: OffsetDateTime,
+    /// Informational only.
+    pub not_before: Option<OffsetDateTime>,
+    /// Informational only, but near-expiry events go by it.
+    pub expires: Option<OffsetDateTime>,
+    /// What kind of text it is.
+    pub content_type: Option<String>,
+    /// Tags; not inherited from the version before.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What a `PUT` says of a version.
+#[derive(Debug, Clone)]
+pub struct NewVersion {
+    /// The text.
+    pub value: SecretString,
+    /// Whether it can be read.
+    pub enabled: bool,
+    /// Informational only.
+    pub not_before: Option<OffsetDateTime>,
+    /// Informational only.
+    pub expires: Option<OffsetDateTime>,
+    /// What kind of text it is.
+    pub content_type: Option<String>,
+    /// The tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What a `PATCH` says: `None` leaves things as they are, `Some(tags)` replaces the whole map.
+#[derive(Debug, Clone, Default)]
+pub struct VersionChange {
+    /// Whether it can be read.
+    pub enabled: Option<bool>,
+    /// Informational only.
+    pub not_before: Option<OffsetDateTime>,
+    /// Informational only.
+    pub expires: Option<OffsetDateTime>,
+    /// What kind of text it is.
+    pub content_type: Option<String>,
+    /// All tags there shall be.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+/// Key Vault says no.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum VaultRefusal {
+    /// There is no such secret or version; holds what was asked for.
+    #[error(
+        "A secret with (name/id) {0} was not found in this key vault. If you recently deleted this secret you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182"
+    )]
+    NotFound(String),
+    /// The version exists and is disabled.
+    #[error("Operation get is not allowed on a disabled secret.")]
+    Disabled,
+    /// The request breaks a rule.
+    #[error("{0}")]
+    BadParameter(String),
+}
+
+impl NewVersion {
+    /// An enabled version with this text and nothing else.
+    #[must_use]
+    pub fn of(value: SecretString) -> Self {
+        Self {
+            value,
+            enabled: true,
+            not_before: None,
+            expires: None,
+            content_type: None,
+            tags: BTreeMap::new(),
+        }
+    }
+}
+
+impl Version {
+    pub(super) fn new(new: NewVersion, now: OffsetDateTime, rng: &mut fastrand::Rng) -> Self {
+        let created = now.truncate_to_second();
+        Self {
+            version: format!("{:032x}", rng.u128(..)),
+            value: new.value,
+            enabled: new.enabled,
+            created,
+            updated: created,
+            not_before: new.not_before.map(OffsetDateTime::truncate_to_second),
+            expires: new.expires.map(OffsetDateTime::truncate_to_second),
+            content_type: new.content_type,
+            tags: new.tags,
+        }
+    }
+
+    /// The id of the credential whose text this is, if a tag says so.
+    #[must_use]
+    pub fn credential(&self) -> Option<&str> {
+        self.tags.get(CREDENTIAL_ID).map(String::as_str)
+    }
+
+    pub(super) fn apply(&mut self, change: VersionChange, now: OffsetDateTime) {
+        self.enabled = change.enabled.unwrap_or(self.enabled);
+        self.not_before = change.not_before.map(OffsetDateTime::truncate_to_second).or(self.not_before);
+        self.expires = change.expires.map(OffsetDateTime::truncate_to_second).or(self.expires);
+        if change.content_type.is_some() {
+            self.content_type = change.content_type;
+        }
+        if let Some(tags) = change.tags {
+            self.tags = tags;
+        }
+        self.updated = now.truncate_to_second();
+    }
+}

@@ -1,0 +1,130 @@
+//! A sandbox's time as another process sees it: asked for over HTTPS every 100 ms.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use reqwest::{Certificate, Client};
+use serde::Deserialize;
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use super::SandboxError;
+use crate::ports::{Clock, Hold};
+
+/// In real time.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The clock of a sandbox elsewhere. It can't be held: the sandbox runs in real time, and jumps when told to.
+#[derive(Debug)]
+pub struct RemoteClock(Mutex<Reading>);
+
+/// What the sandbox's clock showed, and when in real time.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    shown: OffsetDateTime,
+    at: Instant,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(with = "time::serde::rfc3339")]
+    now: OffsetDateTime,
+}
+
+struct Poller {
+    http: Client,
+    url: Url,
+}
+
+impl RemoteClock {
+    /// Reads the clock once, then goes on in a task of its own until told to stop.
+    ///
+    /// # Errors
+    /// If the CA is unusable or the clock doesn't answer.
+    pub async fn connect(
+        clock_url: Url,
+        ca_pem: Option<&[u8]>,
+        tasks: &TaskTracker,
+        stop: CancellationToken,
+    ) -> Result<Arc<Self>, SandboxError> {
+        let mut client = Client::builder().no_proxy().timeout(TIMEOUT);
+        if let Some(ca) = ca_pem {
+            let ca = Certificate::from_pem(ca).map_err(SandboxError::RemoteClock)?;
+            client = client.tls_certs_only([ca]);
+        }
+        let http = client.build().map_err(SandboxError::RemoteClock)?;
+        let poller = Poller { http, url: clock_url };
+        let first = poller.read().await.map_err(SandboxError::RemoteClock)?;
+        let clock = Arc::new(Self(Mutex::new(first)));
+        tasks.spawn(poller.poll(Arc::clone(&clock), stop));
+        Ok(clock)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Reading> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a reading unless it would turn time back.
+    fn set(&self, reading: Reading) {
+        let mut last = self.lock();
+        if reading.now() > last.now() {
+            *last = reading;
+        }
+    }
+}
+
+impl Reading {
+    fn now(self) -> OffsetDateTime {
+        self.shown.saturating_add(self.at.elapsed().try_into().unwrap_or(time::Duration::MAX))
+    }
+}
+
+impl Poller {
+    async fn read(&self) -> Result<Reading, reqwest::Error> {
+        let response = self.http.get(self.url.clone()).send().await?.error_for_status()?;
+        let answer: Answer = response.json().await?;
+        Ok(Reading { shown: answer.now, at: Instant::now() })
+    }
+
+    /// Without an answer time runs on from the last reading.
+    async fn poll(self, clock: Arc<RemoteClock>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = interval() => {}
+            }
+            match self.read().await {
+                Ok(reading) => clock.set(reading),
+                Err(error) => {
+                    tracing::debug!(error = %error.without_url(), "the sandbox's clock doesn't answer");
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Clock for RemoteClock {
+    fn now(&self) -> OffsetDateTime {
+        self.lock().now()
+    }
+
+    async fn sleep_until(&self, deadline: OffsetDateTime) {
+        while self.now() < deadline {
+            interval().await;
+        }
+    }
+
+    fn hold(&self) -> Hold {
+        Hold::none()
+    }
+}
+
+async fn interval() {
+    tokio::time::sleep_until(tokio::time::Instant::now() + POLL_INTERVAL).await;
+}

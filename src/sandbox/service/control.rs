@@ -1,0 +1,114 @@
+//! The sandbox's own controls, for tests: the whole state, the clock, faults, events. No token is asked for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::sync::oneshot;
+
+use crate::ports::Clock;
+use crate::sandbox::azure::Azure;
+use crate::sandbox::event_grid::Notice;
+use crate::sandbox::faults::{FaultLevel, ScriptedFault};
+use crate::sandbox::https::{Answer, Request};
+
+pub(crate) async fn answer(azure: &Azure, request: &Request) -> Answer {
+    match (&request.method, request.path().as_slice()) {
+        (&Method::GET, ["_sandbox", "state"]) => state(azure),
+        (&Method::GET, ["_sandbox", "clock"]) => time(azure),
+        (&Method::POST, ["_sandbox", "clock"]) => advance(azure, request).await,
+        (&Method::POST, ["_sandbox", "faults"]) => faults(azure, request),
+        (&Method::POST, ["_sandbox", "events", vault, secret]) => event(azure, vault, secret).await,
+        _ => Answer::not_modelled(request),
+    }
+}
+
+fn state(azure: &Azure) -> Answer {
+    Answer::ok(json!(azure.model.view(azure.clock.now())))
+}
+
+fn time(azure: &Azure) -> Answer {
+    Answer::ok(json!({"now": rfc3339(azure.clock.now())}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance: String,
+}
+
+/// Answers when everybody has lived through it, even if nobody waits for the answer any more.
+async fn advance(azure: &Azure, request: &Request) -> Answer {
+    let by = request.json::<Advance>().and_then(|body| duration(&body.advance));
+    let Some(by) = by else {
+        return bad_request("\"advance\" must be a duration such as \"25d\" or \"90m\"");
+    };
+    let (clock, moving) = (azure.clock.clone(), Arc::clone(&azure.moving_clock));
+    let moved = azure.tasks.spawn(async move {
+        let _alone = moving.lock().await;
+        clock.advance(by).await;
+    });
+    match moved.await {
+        Ok(()) => time(azure),
+        Err(_) => Answer::json(StatusCode::INTERNAL_SERVER_ERROR, json!({"error": "the clock did not move"})),
+    }
+}
+
+fn duration(text: &str) -> Option<time::Duration> {
+    let duration: Duration = humantime::parse_duration(text).ok()?;
+    // Far beyond any test, and far from the end of the calendar.
+    let limit = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+    (duration <= limit).then(|| duration.try_into().ok()).flatten()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WantedFaults {
+    level: Option<FaultLevel>,
+    #[serde(default)]
+    script: Vec<ScriptedFault>,
+}
+
+fn faults(azure: &Azure, request: &Request) -> Answer {
+    let Some(wanted) = request.json::<WantedFaults>() else {
+        return bad_request("expected {\"level\": ..., \"script\": [...]}");
+    };
+    if let Some(level) = wanted.level {
+        azure.faults.set_level(level);
+    }
+    azure.faults.script(wanted.script);
+    Answer::no_content()
+}
+
+/// Answers when the event was delivered, or could not be.
+async fn event(azure: &Azure, vault: &str, secret: &str) -> Answer {
+    let Some(version) = azure.model.current_version(vault, secret) else {
+        let error = format!("there is no secret {vault}/{secret}");
+        return Answer::json(StatusCode::NOT_FOUND, json!({"error": error}));
+    };
+    let (reply, delivered) = oneshot::channel();
+    let notice = Notice::Wanted {
+        vault: vault.to_owned(),
+        secret: secret.to_owned(),
+        version: Box::new(version),
+        reply,
+    };
+    // Without Event Grid nobody answers either.
+    let _ = azure.notices.send(notice);
+    match delivered.await {
+        Ok(true) => Answer::ok(json!({"delivered": true})),
+        Ok(false) | Err(_) => Answer::json(StatusCode::BAD_GATEWAY, json!({"delivered": false})),
+    }
+}
+
+fn bad_request(message: &str) -> Answer {
+    Answer::json(StatusCode::BAD_REQUEST, json!({"error": message}))
+}
+
+fn rfc3339(moment: OffsetDateTime) -> String {
+    moment.format(&Rfc3339).unwrap_or_default()
+}

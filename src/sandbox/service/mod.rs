@@ -1,0 +1,9 @@
+//! The simulated services, each a function from a request to an answer, and the sandbox's own controls.
+
+pub(crate) mod control;
+pub(crate) mod entra;
+mod entra_token;
+pub(crate) mod graph;
+mod graph_wire;
+pub(crate) mod key_vault;
+mod key_vault_wire;

@@ -1,0 +1,310 @@
+//! The whole sandbox over HTTPS, as a client sees it.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop here")]
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use reqwest::{Certificate, Client, StatusCode};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use time::macros::datetime;
+use uuid::Uuid;
+
+use super::*;
+
+const START: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
+
+struct World {
+    sandbox: Sandbox,
+    http: Client,
+    at: Endpoints,
+}
+
+impl World {
+    async fn start() -> Self {
+        let sandbox = Sandbox::start(Options {
+            secrets: 3,
+            vaults: 2,
+            propagation: Duration::seconds(4)..=Duration::seconds(18),
+            faults: FaultLevel::None,
+            seed: 7,
+            start: START,
+            // Nobody listens there.
+            daemon_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
+        });
+        let sandbox = sandbox.await.unwrap();
+        let ca = Certificate::from_pem(sandbox.ca_pem().as_bytes()).unwrap();
+        let http = Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();
+        let at = sandbox.endpoints();
+        Self { sandbox, http, at }
+    }
+
+    async fn sign_in(&self, client_id: Uuid, secret: &str, scope: &str) -> (StatusCode, Value) {
+        let url = format!("{}/{}/oauth2/v2.0/token", self.at.authority, self.at.tenant_id);
+        let client_id = client_id.to_string();
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", client_id.as_str()),
+            ("client_secret", secret),
+            ("scope", scope),
+        ];
+        let response = self.http.post(url).form(&form).send().await.unwrap();
+        (response.status(), response.json().await.unwrap())
+    }
+
+    /// A token of the client that may do everything.
+    async fn token(&self, resource: &str) -> String {
+        let scope = format!("{resource}/.default");
+        let secret = self.at.client.client_secret.expose_secret();
+        let (status, body) = self.sign_in(self.at.client.client_id, secret, &scope).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        body["access_token"].as_str().unwrap().to_owned()
+    }
+
+    async fn graph(&self) -> String {
+        self.token("https://graph.microsoft.com").await
+    }
+
+    fn secret_url(&self, path: &str) -> String {
+        format!("{}/secrets/{path}?api-version=2025-07-01", self.at.vaults[0].url)
+    }
+
+    fn application_url(&self, action: &str) -> String {
+        let id = self.sandbox.model().managed()[0].object_id;
+        format!("{}/v1.0/applications/{id}{action}", self.at.graph)
+    }
+
+    async fn get(&self, url: &str, token: &str) -> Value {
+        let response = self.http.get(url).bearer_auth(token).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        response.json().await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn key_vault_challenges_before_anything_else_and_dates_in_sandbox_time() {
+    let world = World::start().await;
+    let response = world.http.put(world.secret_url("x")).body("{").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    let challenge = response.headers()["www-authenticate"].to_str().unwrap();
+    let (authority, tenant) = (&world.at.authority, world.at.tenant_id);
+    assert_eq!(
+        challenge,
+        format!("Bearer authorization=\"{authority}/{tenant}\", resource=\"https://vault.azure.net\"")
+    );
+    let dates: Vec<_> = response.headers().get_all("date").iter().collect();
+    assert_eq!(dates, ["Thu, 01 Jan 2026 00:00:00 GMT"]);
+    let wrong = world.http.get(world.secret_url("app-01")).bearer_auth(world.graph().await);
+    let body: Value = wrong.send().await.unwrap().json().await.unwrap();
+    assert!(body["error"]["message"].as_str().unwrap().starts_with("AKV10022"));
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn secrets_are_put_read_listed_and_disabled() {
+    let world = World::start().await;
+    let token = world.token("https://vault.azure.net").await;
+    let body = json!({"value": "text", "tags": {"a": "b"}, "attributes": {"exp": 1_900_000_000}});
+    let put = world.http.put(world.secret_url("it/")).bearer_auth(&token).json(&body);
+    let put: Value = put.send().await.unwrap().json().await.unwrap();
+    assert_eq!((&put["value"], &put["attributes"]["exp"]), (&json!("text"), &json!(1_900_000_000)));
+    let version = put["id"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let list = format!("{}&maxresults=1", world.secret_url(""));
+    let first = world.get(&list, &token).await;
+    let second = world.get(first["nextLink"].as_str().unwrap(), &token).await;
+    let names = [&first, &second].map(|page| page["value"][0]["id"].as_str().unwrap().to_owned());
+    assert!(names[0].ends_with("/secrets/app-01") && names[1].ends_with("/secrets/app-03"), "{names:?}");
+    let patch = world.http.patch(world.secret_url(&format!("it/{version}"))).bearer_auth(&token);
+    let patched = patch.json(&json!({"attributes": {"enabled": false}})).send().await.unwrap();
+    let patched: Value = patched.json().await.unwrap();
+    assert_eq!((patched.get("value"), &patched["tags"]), (None, &json!({"a": "b"})));
+    let read = world.http.get(world.secret_url("it")).bearer_auth(&token).send().await.unwrap();
+    assert_eq!(read.status(), StatusCode::FORBIDDEN);
+    let read: Value = read.json().await.unwrap();
+    assert_eq!(read["error"]["innererror"]["code"], "SecretDisabled");
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_new_password_is_refused_then_signs_in_and_is_shown_once() {
+    let world = World::start().await;
+    let token = world.graph().await;
+    let add = world.http.post(world.application_url("/addPassword")).bearer_auth(&token);
+    let body = json!({"passwordCredential": {"displayName": "x", "endDateTime": "2026-06-01T00:00:00Z"}});
+    let made: Value = add.json(&body).send().await.unwrap().json().await.unwrap();
+    let text = made["secretText"].as_str().unwrap();
+    assert_eq!(made["endDateTime"], "2026-06-01T00:00:00.0000000Z");
+    let client_id = world.sandbox.model().managed()[0].client_id;
+    let scope = "https://graph.microsoft.com/.default";
+    let (status, body) = world.sign_in(client_id, text, scope).await;
+    assert_eq!((status, &body["error_codes"][0]), (StatusCode::UNAUTHORIZED, &json!(7_000_215)));
+    world.sandbox.clock().run_until(START + Duration::minutes(1)).await;
+    let (status, body) = world.sign_in(client_id, text, scope).await;
+    assert_eq!(status, StatusCode::OK);
+    let consumers_token = body["access_token"].as_str().unwrap();
+    let refused = world.http.get(world.application_url("")).bearer_auth(consumers_token);
+    assert_eq!(refused.send().await.unwrap().status(), StatusCode::FORBIDDEN);
+    let read = world.get(&world.application_url(""), &token).await;
+    assert_eq!(read["passwordCredentials"].as_array().unwrap().len(), 2);
+    assert!(!read.to_string().contains(text));
+    let remove = world.http.post(world.application_url("/removePassword")).bearer_auth(&token);
+    let removed = remove.json(&json!({"keyId": made["keyId"]})).send().await.unwrap();
+    assert_eq!(removed.status(), StatusCode::NO_CONTENT);
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn applications_are_found_by_client_id_and_in_pages() {
+    let world = World::start().await;
+    let token = world.graph().await;
+    let secret = world.sandbox.model().managed()[1].clone();
+    let base = format!("{}/v1.0//applications", world.at.graph);
+    let by_key = world.get(&format!("{base}(appId='{}')", secret.client_id), &token).await;
+    assert_eq!(by_key["id"], secret.object_id.to_string());
+    let filter = format!("{base}?$filter=appId%20eq%20'{}'&$select=id,appId", secret.client_id);
+    let filtered = world.get(&filter, &token).await;
+    assert_eq!(filtered["value"], json!([{"id": secret.object_id, "appId": secret.client_id}]));
+    let first = world.get(&format!("{base}?$top=2&$select=id"), &token).await;
+    let second = world.get(first["@odata.nextLink"].as_str().unwrap(), &token).await;
+    assert_eq!(first["value"].as_array().unwrap().len() + second["value"].as_array().unwrap().len(), 3);
+    assert_eq!(second.get("@odata.nextLink"), None);
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_lost_reply_has_its_effect_and_a_time_out_has_none() {
+    let world = World::start().await;
+    let token = world.graph().await;
+    for (kind, effects) in [(FaultKind::LostReply, 1), (FaultKind::Timeout, 1), (FaultKind::Throttled, 1)] {
+        let path_contains = Some("addPassword".to_owned());
+        world.sandbox.script_faults(vec![ScriptedFault {
+            service: Some(Service::Graph),
+            method: Some("POST".to_owned()),
+            path_contains,
+            kind,
+            count: 1,
+        }]);
+        let add = world.http.post(world.application_url("/addPassword")).bearer_auth(&token);
+        let answer = add.json(&json!({})).send().await;
+        match kind {
+            FaultKind::Throttled => assert_eq!(answer.unwrap().status(), StatusCode::TOO_MANY_REQUESTS),
+            FaultKind::LostReply | FaultKind::Timeout | FaultKind::Unavailable => assert!(answer.is_err()),
+        }
+        assert_eq!(world.sandbox.summary().issued, effects, "{kind:?}");
+    }
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_controls_move_the_clock_and_never_show_a_text() {
+    let world = World::start().await;
+    world.sandbox.clock().go_real_time();
+    let clock_url = world.sandbox.clock_url();
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let url = clock_url.parse().unwrap();
+    let ca = world.sandbox.ca_pem().as_bytes();
+    let remote = RemoteClock::connect(url, Some(ca), &tasks, stop.clone()).await.unwrap();
+    let advance = |text: &str| world.http.post(&clock_url).json(&json!({"advance": text})).send();
+    assert_eq!(advance("soon").await.unwrap().status(), StatusCode::BAD_REQUEST);
+    let answer: Value = advance("25d").await.unwrap().json().await.unwrap();
+    assert!(answer["now"].as_str().unwrap().starts_with("2026-01-26T"), "{answer}");
+    remote.sleep_until(START + Duration::days(25)).await;
+    stop.cancel();
+    let summary = world.sandbox.summary();
+    assert!(summary.consumer_sign_ins >= 3 * 25 * 25, "{summary:?}");
+    assert_eq!(summary.consumer_sign_in_failures, 0);
+    let url = format!("{}/_sandbox/state", world.at.authority);
+    let text = world.http.get(url).send().await.unwrap().text().await.unwrap();
+    let state: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(state["vaults"][0]["secrets"][0]["name"], "app-01");
+    assert_eq!(state["consumers"]["failures"], 0);
+    for secret in world.sandbox.model().managed() {
+        let version = world.sandbox.model().get_secret(&secret.vault, &secret.name, None).unwrap();
+        assert!(!text.contains(version.value.expose_secret()));
+    }
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn consumers_report_a_credential_that_is_gone() {
+    let world = World::start().await;
+    let mut happenings = world.sandbox.happenings();
+    let secret = world.sandbox.model().managed()[0].clone();
+    let shown = world.sandbox.model().application(secret.object_id, START).unwrap();
+    let key_id = shown.credentials[0].key_id;
+    world.sandbox.model().remove_password(secret.object_id, key_id, START).unwrap();
+    world.sandbox.clock().run_until(START + Duration::days(2)).await;
+    assert!(world.sandbox.summary().consumer_sign_in_failures > 40);
+    let mut kinds = Vec::new();
+    while let Ok(happening) = happenings.try_recv() {
+        kinds.push(happening.kind);
+    }
+    assert!(kinds.contains(&HappeningKind::Revoked) && kinds.contains(&HappeningKind::ConsumerFailed));
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_managed_identity_gets_the_daemons_token() {
+    let world = World::start().await;
+    let url =
+        format!("{}/msi/token?api-version=2019-08-01&resource=https://vault.azure.net", world.at.authority);
+    assert_eq!(world.http.get(&url).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let header = world.sandbox.model().tenant().identity_header.expose_secret();
+    let answer = world.http.get(&url).header("X-IDENTITY-HEADER", header).send().await.unwrap();
+    let answer: Value = answer.json().await.unwrap();
+    assert!(answer.as_object().unwrap().values().all(Value::is_string));
+    world.get(&world.secret_url("app-01"), answer["access_token"].as_str().unwrap()).await;
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_directory_holds_a_configuration_and_private_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    world.sandbox.write_directory(dir.path(), true).unwrap();
+    let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+    let configuration: toml::Table = read("rekeyd.toml").parse().unwrap();
+    assert_eq!(configuration["secrets"].as_array().unwrap().len(), 3);
+    assert_eq!(configuration["verify"]["spacing"].as_str(), Some("18s"));
+    let endpoints: Value = serde_json::from_str(&read("endpoints.json")).unwrap();
+    assert_eq!(endpoints["vaults"][1]["name"], "vault-2");
+    assert_eq!(endpoints["daemon"]["client_secret"].as_str(), Some(read("daemon-secret").as_str()));
+    let mode = std::fs::metadata(dir.path().join("api-token")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_federated_assertion_signs_in_where_its_issuer_is_trusted() {
+    let world = World::start().await;
+    let (azure, secret) = (&world.sandbox.azure, world.sandbox.model().managed()[0].clone());
+    let audience = "api://AzureADTokenExchange".to_owned();
+    let assertion = azure
+        .issue_token(&tokens::Grant {
+            client_id: secret.client_id,
+            object_id: secret.object_id,
+            audience: audience.clone(),
+            by_assertion: false,
+        })
+        .unwrap();
+    let client_id = secret.client_id.to_string();
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", client_id.as_str()),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", assertion.as_str()),
+        ("scope", "https://graph.microsoft.com/.default"),
+    ];
+    let url = format!("{}/{}/oauth2/v2.0/token", world.at.authority, world.at.tenant_id);
+    let sign_in = || world.http.post(&url).form(&form).send();
+    assert_eq!(sign_in().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    world.sandbox.model().add_federated_credential(model::FederatedCredential {
+        client_id: secret.client_id,
+        issuer: format!("https://sts.windows.net/{}/", world.at.tenant_id),
+        subject: secret.object_id.to_string(),
+        audience,
+        keys: azure.signer.key_set(),
+    });
+    assert_eq!(sign_in().await.unwrap().status(), StatusCode::OK);
+    world.sandbox.shutdown().await;
+}

@@ -1,0 +1,165 @@
+//! Event Grid deliveries: which secret an event is about, and the handshake. Nothing else of an event is used.
+//!
+//! Both schemas are read, one event or many, with the quirks that were seen in the wild: keys in any letter
+//! case, blanks around keys and values (contract B).
+
+use serde_json::{Map, Value};
+
+use crate::domain::SecretId;
+
+/// What a delivery asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Event Grid wants to know whether this endpoint wants its events: answer with this code.
+    Validation(String),
+    /// Events.
+    Events(Vec<Event>),
+}
+
+/// What one event says.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Something happened to this secret.
+    Secret(SecretId),
+    /// It is about something else.
+    Ignored,
+    /// It can't be understood, for this reason.
+    Malformed(String),
+}
+
+/// Reads the body of a delivery. Never fails: what can't be understood is told as such, since an error status
+/// would make Event Grid drop the event for ever.
+#[must_use]
+pub fn read_delivery(body: &[u8]) -> Delivery {
+    let events = match serde_json::from_slice(body) {
+        Ok(Value::Array(events)) => events,
+        Ok(event @ Value::Object(_)) => vec![event],
+        Ok(_) => return Delivery::Events(vec![malformed("neither an object nor an array")]),
+        Err(error) => return Delivery::Events(vec![malformed(&format!("not JSON: {error}"))]),
+    };
+    match events.iter().find_map(validation_code) {
+        Some(code) => Delivery::Validation(code),
+        None => Delivery::Events(events.iter().map(read_event).collect()),
+    }
+}
+
+fn validation_code(event: &Value) -> Option<String> {
+    let event = event.as_object()?;
+    let kind = text(event, "eventType")?;
+    let data = field(event, "data")?.as_object()?;
+    (kind == "Microsoft.EventGrid.SubscriptionValidationEvent").then(|| text(data, "validationCode"))?
+}
+
+fn read_event(event: &Value) -> Event {
+    let Some(event) = event.as_object() else { return malformed("an event that is no object") };
+    let Some(kind) = text(event, "eventType").or_else(|| text(event, "type")) else {
+        return malformed("an event without a type");
+    };
+    if !WAKING.contains(&kind.as_str()) {
+        return Event::Ignored;
+    }
+    let empty = Map::new();
+    let data = field(event, "data").and_then(Value::as_object).unwrap_or(&empty);
+    match secret_of(event, data) {
+        Some(named) => named.map_or_else(|error| malformed(&error.to_string()), Event::Secret),
+        None => malformed("an event that names no secret"),
+    }
+}
+
+/// The secret, by its address first: the other fields were seen with blanks in them.
+fn secret_of(
+    event: &Map<String, Value>,
+    data: &Map<String, Value>,
+) -> Option<Result<SecretId, crate::domain::InvalidName>> {
+    let address = text(data, "Id").and_then(|id| url::Url::parse(&id).ok());
+    let from_host = address.as_ref().and_then(|id| {
+        let (vault, rest) = id.host_str()?.split_once('.')?;
+        rest.starts_with("vault.").then(|| vault.to_owned())
+    });
+    let from_path = address.as_ref().and_then(|id| {
+        let mut parts = id.path_segments()?;
+        (parts.next()? == "secrets").then(|| parts.next().map(str::to_owned))?
+    });
+    let vault = from_host.or_else(|| text(data, "VaultName"))?;
+    let name = from_path.or_else(|| text(data, "ObjectName")).or_else(|| text(event, "subject"))?;
+    Some(vault.parse().and_then(|vault| Ok(SecretId::new(vault, name.parse()?))))
+}
+
+fn text(object: &Map<String, Value>, key: &str) -> Option<String> {
+    let text = field(object, key)?.as_str()?.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn field<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
+    let same = |found: &&String| found.trim().eq_ignore_ascii_case(key);
+    object.get(key).or_else(|| object.iter().find(|(found, _)| same(found)).map(|(_, value)| value))
+}
+
+fn malformed(reason: &str) -> Event {
+    Event::Malformed(reason.to_owned())
+}
+
+/// A new version wakes the loop as well: somebody else may have written it.
+const WAKING: [&str; 3] = [
+    "Microsoft.KeyVault.SecretNearExpiry",
+    "Microsoft.KeyVault.SecretExpired",
+    "Microsoft.KeyVault.SecretNewVersionCreated",
+];
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn secret(id: &str) -> Event {
+        Event::Secret(id.parse().unwrap())
+    }
+
+    #[test]
+    fn both_schemas_name_the_secret_one_event_or_many() {
+        let data = json!({"Id": "https://KV-1.vault.azure.net/secrets/App-Foo/00ee", "VaultName": "x", "ObjectName": "y"});
+        let grid =
+            json!({"eventType": "Microsoft.KeyVault.SecretNearExpiry", "subject": "app-foo", "data": data});
+        let cloud = json!({"type": "Microsoft.KeyVault.SecretExpired", "specversion": "1.0", "data": data});
+        for (body, count) in [(json!([grid, cloud]), 2), (grid, 1), (cloud, 1)] {
+            let read = read_delivery(body.to_string().as_bytes());
+            assert_eq!(read, Delivery::Events((0..count).map(|_| secret("kv-1/app-foo")).collect()));
+        }
+    }
+
+    #[test]
+    fn blanks_and_letter_case_as_in_the_documentation_s_own_example_do_no_harm() {
+        let body = json!([{"EventType": "Microsoft.KeyVault.SecretNearExpiry", "subject": "newsecret",
+            "data": {"vaultname": " sample-kv ", "ObjectName ": "newsecret ", "Version": " ee05", "NBF": null, "EXP": 1.5}}]);
+        assert_eq!(
+            read_delivery(body.to_string().as_bytes()),
+            Delivery::Events(vec![secret("sample-kv/newsecret")])
+        );
+    }
+
+    #[test]
+    fn the_handshake_s_code_is_found() {
+        let body = json!([{"eventType": "Microsoft.EventGrid.SubscriptionValidationEvent", "data": {"validationCode": "512d"}}]);
+        assert_eq!(read_delivery(body.to_string().as_bytes()), Delivery::Validation("512d".into()));
+    }
+
+    #[test]
+    fn what_is_about_something_else_is_ignored_and_what_is_broken_is_told() {
+        let key = json!({"eventType": "Microsoft.KeyVault.KeyNearExpiry", "data": {}}).to_string();
+        assert_eq!(read_delivery(key.as_bytes()), Delivery::Events(vec![Event::Ignored]));
+        let bad = json!({"eventType": "Microsoft.KeyVault.SecretExpired", "data": {"VaultName": "v", "ObjectName": "../x"}});
+        for body in ["", "nonsense", "3", "[1]", "{}", &bad.to_string()] {
+            let Delivery::Events(events) = read_delivery(body.as_bytes()) else { unreachable!() };
+            assert!(matches!(events.as_slice(), [Event::Malformed(_)]), "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_the_parser_panic(body in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = read_delivery(&body);
+        }
+    }
+}

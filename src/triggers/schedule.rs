@@ -1,0 +1,107 @@
+//! The cron schedule: the guarantee behind all events. Each run is a sweep over every managed secret.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::config::ScheduleConfig;
+use crate::domain::SecretId;
+use crate::metrics::{Metrics, unix_seconds};
+use crate::ports::{Clock, NEVER};
+use crate::reconcile::WorkQueue;
+
+/// What a schedule needs to run.
+#[derive(Debug)]
+pub struct Schedule {
+    /// When.
+    pub config: ScheduleConfig,
+    /// Of what.
+    pub secrets: Vec<SecretId>,
+    /// Where to.
+    pub queue: Arc<WorkQueue>,
+    /// By whose time.
+    pub clock: Arc<dyn Clock>,
+    /// Where runs are shown.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Schedule {
+    /// Sweeps by the schedule until it is told to stop; at the start too, if so configured.
+    pub async fn run(self, stop: CancellationToken) {
+        let _hold = self.clock.hold();
+        if self.config.at_start {
+            self.sweep();
+        }
+        loop {
+            let next = next_run(&self.config, self.clock.now());
+            self.metrics.next_sweep.set(next.map_or(0.0, unix_seconds));
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.clock.sleep_until(next.unwrap_or(NEVER)) => self.sweep(),
+            }
+        }
+    }
+
+    fn sweep(&self) {
+        self.metrics.last_sweep.set(unix_seconds(self.clock.now()));
+        info!(secrets = self.secrets.len(), "sweeping over all managed secrets");
+        for secret in &self.secrets {
+            self.metrics.triggers.with_label_values(&["schedule"]).inc();
+            self.queue.enqueue(secret, None);
+        }
+    }
+}
+
+/// The first run after `now`, by the clock on the wall of the configured time zone.
+#[must_use]
+pub fn next_run(config: &ScheduleConfig, now: OffsetDateTime) -> Option<OffsetDateTime> {
+    let zoned = to_zoned(now, &config.time_zone)?;
+    match config.cron.find_next_occurrence(&zoned, false) {
+        Ok(next) => OffsetDateTime::from_unix_timestamp(next.timestamp().as_second()).ok(),
+        Err(error) => {
+            warn!(%error, cron = config.expression, "the schedule has no next run");
+            None
+        }
+    }
+}
+
+fn to_zoned(moment: OffsetDateTime, zone: &TimeZone) -> Option<jiff::Zoned> {
+    Timestamp::from_second(moment.unix_timestamp()).ok().map(|stamp| stamp.to_zoned(zone.clone()))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    fn schedule(cron: &str, zone: &str) -> ScheduleConfig {
+        ScheduleConfig {
+            cron: cron.parse().unwrap(),
+            expression: cron.to_owned(),
+            time_zone: TimeZone::get(zone).unwrap(),
+            at_start: false,
+        }
+    }
+
+    #[test]
+    fn a_run_is_at_the_wall_clock_s_hour_in_summer_and_winter() {
+        let berlin = schedule("0 3 * * *", "Europe/Berlin");
+        let next = |now| next_run(&berlin, now);
+        assert_eq!(next(datetime!(2026-01-10 12:00 UTC)), Some(datetime!(2026-01-11 2:00 UTC)));
+        assert_eq!(next(datetime!(2026-07-10 12:00 UTC)), Some(datetime!(2026-07-11 1:00 UTC)));
+    }
+
+    #[test]
+    fn an_hour_that_comes_twice_runs_once() {
+        let berlin = schedule("30 2 * * *", "Europe/Berlin");
+        let first = next_run(&berlin, datetime!(2026-10-24 22:30 UTC)).unwrap();
+        let second = next_run(&berlin, first).unwrap();
+        assert!(second - first >= time::Duration::hours(23), "{first} {second}");
+    }
+}
