@@ -64,7 +64,7 @@ impl App {
     ///
     /// # Errors
     /// Why it can't.
-    pub async fn start(config: Config, clock: Arc<dyn Clock>, seed: u64) -> Result<Self, AppError> {
+    pub async fn start(config: &Config, clock: &Arc<dyn Clock>, seed: u64) -> Result<Self, AppError> {
         let listen = |source| AppError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         Self::start_on(listener, config, clock, seed)
@@ -76,22 +76,22 @@ impl App {
     /// Why it can't.
     pub fn start_on(
         listener: TcpListener,
-        config: Config,
-        clock: Arc<dyn Clock>,
+        config: &Config,
+        clock: &Arc<dyn Clock>,
         seed: u64,
     ) -> Result<Self, AppError> {
         let address =
             listener.local_addr().map_err(|source| AppError::Listen { address: config.listen, source })?;
         let (metrics, skew) = (Arc::new(Metrics::new()?), Arc::new(ClockSkew::default()));
-        let azure = azure::connect(&config, &clock, &skew, &metrics)?;
+        let azure = azure::connect(config, clock, &skew, &metrics)?;
         let secrets: Vec<SecretId> = config.secrets.iter().map(|managed| managed.id.clone()).collect();
-        let queue = Arc::new(WorkQueue::new(Arc::clone(&clock), Arc::clone(&metrics)));
+        let queue = Arc::new(WorkQueue::new(Arc::clone(clock), Arc::clone(&metrics)));
         let board = Arc::new(StatusBoard::new(Arc::clone(&metrics), &secrets));
-        let readiness = Arc::new(Readiness::new(awaited(&config)));
+        let readiness = Arc::new(Readiness::new(awaited(config)));
         let shutdown = Shutdown::default();
 
         let reconciler = Arc::new(Reconciler::new(Parts {
-            ports: ports(&azure, &clock),
+            ports: ports(&azure, clock),
             skew,
             secrets: config.secrets.clone(),
             verify: config.verify.policy.clone(),
@@ -107,20 +107,20 @@ impl App {
             board: Arc::clone(&board),
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
-            clock: Arc::clone(&clock),
+            clock: Arc::clone(clock),
             token: config.api.token.as_ref().map(ApiToken::new),
         };
         let schedule = Schedule {
             config: config.schedule.clone(),
             secrets,
             queue,
-            clock: Arc::clone(&clock),
+            clock: Arc::clone(clock),
             metrics: Arc::clone(&metrics),
         };
 
         shutdown.spawn(reconciler.run(shutdown.clone()));
         shutdown.spawn(schedule.run(shutdown.stop()));
-        spawn_probes(azure, &config, &clock, &readiness, &shutdown);
+        spawn_probes(azure, config, clock, &readiness, &shutdown);
         let server = Server::start(listener, state);
         info!(%address, version = env!("CARGO_PKG_VERSION"), secrets = config.secrets.len(), "listening");
         Ok(Self {

@@ -74,16 +74,13 @@ pub(super) fn client_options(
     observation: Observation,
 ) -> ClientOptions {
     let mut cloud = CustomConfiguration::default();
-    cloud.authority_host = config.authority_url.as_str().trim_end_matches('/').to_owned();
+    config.authority_url.as_str().trim_end_matches('/').clone_into(&mut cloud.authority_host);
     ClientOptions {
         transport: Some(Transport::new(Arc::new(client.clone()))),
         per_try_policies: vec![Arc::new(observation)],
         // Writes must not be repeated blindly, and reads are repeated on our own clock.
         retry: RetryOptions::none(),
-        user_agent: UserAgentOptions {
-            application_id: Some("rekeyd".to_owned()),
-            ..UserAgentOptions::default()
-        },
+        user_agent: UserAgentOptions { application_id: Some("rekeyd".to_owned()) },
         cloud: Some(Arc::new(CloudConfiguration::Custom(cloud))),
         ..ClientOptions::default()
     }

@@ -33,7 +33,7 @@ impl Run {
                 return ExitCode::from(USAGE);
             }
         };
-        match serve(config) {
+        match serve(&config) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) => {
@@ -48,11 +48,11 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs until asked to stop. Whether all work ended within the grace period.
 #[tokio::main]
-async fn serve(config: Config) -> Result<bool, AnyError> {
+async fn serve(config: &Config) -> Result<bool, AnyError> {
     telemetry::init(&config.log.filter, config.log.format)?;
     let polling = Shutdown::default();
-    let clock = clock(&config, &polling).await?;
-    let app = App::start(config, clock, fastrand::u64(..)).await?;
+    let clock = clock(config, &polling).await?;
+    let app = App::start(config, &clock, fastrand::u64(..)).await?;
     requested().await?;
     tracing::info!("asked to stop: finishing what is in hand");
     let drained = tokio::select! {

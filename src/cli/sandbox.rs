@@ -166,7 +166,7 @@ impl SandboxCommand {
         }
         if !self.until_rotated {
             clock.go_real_time();
-            self.invite(sandbox, app);
+            invite(sandbox, app);
             requested().await?;
         }
         Ok(())
@@ -181,25 +181,6 @@ impl SandboxCommand {
         } else {
             summary.published >= 1 && all(&["not_due", "overlap"])
         }
-    }
-
-    fn invite(&self, sandbox: &Sandbox, app: &App) {
-        let (endpoints, address) = (sandbox.endpoints(), app.address());
-        let token = secrecy::ExposeSecret::expose_secret(sandbox.api_token()).to_owned();
-        let first = app.board().list().first().map(|status| status.secret.to_string()).unwrap_or_default();
-        print_line("\nWhat was due is rotated. From here on time runs as outside; Ctrl-C ends it.\n");
-        print_line(format_args!("  daemon          http://{address}"));
-        print_line(format_args!("  Entra, Graph    {}", endpoints.graph));
-        for vault in &endpoints.vaults {
-            print_line(format_args!("  {:<14}  {}", vault.name, vault.url));
-        }
-        print_line("\nTry (the token is of this sandbox only):\n");
-        print_line(format_args!("  curl http://{address}/readyz"));
-        print_line(format_args!("  curl http://{address}/metrics"));
-        print_line(format_args!("  curl -H 'Authorization: Bearer {token}' http://{address}/api/v1/secrets"));
-        print_line(format_args!(
-            "  curl -X POST -H 'Authorization: Bearer {token}' http://{address}/api/v1/secrets/{first}/rotate\n"
-        ));
     }
 
     fn conclude(&self, summary: &Summary, days: i64, began: Instant) {
@@ -227,6 +208,26 @@ impl SandboxCommand {
     }
 }
 
+/// Says where everything is, and what to try.
+fn invite(sandbox: &Sandbox, app: &App) {
+    let (endpoints, address) = (sandbox.endpoints(), app.address());
+    let token = secrecy::ExposeSecret::expose_secret(sandbox.api_token()).to_owned();
+    let first = app.board().list().first().map(|status| status.secret.to_string()).unwrap_or_default();
+    print_line("\nWhat was due is rotated. From here on time runs as outside; Ctrl-C ends it.\n");
+    print_line(format_args!("  daemon          http://{address}"));
+    print_line(format_args!("  Entra, Graph    {}", endpoints.graph));
+    for vault in &endpoints.vaults {
+        print_line(format_args!("  {:<14}  {}", vault.name, vault.url));
+    }
+    print_line("\nTry (the token is of this sandbox only):\n");
+    print_line(format_args!("  curl http://{address}/readyz"));
+    print_line(format_args!("  curl http://{address}/metrics"));
+    print_line(format_args!("  curl -H 'Authorization: Bearer {token}' http://{address}/api/v1/secrets"));
+    print_line(format_args!(
+        "  curl -X POST -H 'Authorization: Bearer {token}' http://{address}/api/v1/secrets/{first}/rotate\n"
+    ));
+}
+
 /// Starts the daemon as it runs in production, from a configuration file's text.
 fn start_daemon(
     sandbox: &Sandbox,
@@ -240,7 +241,8 @@ fn start_daemon(
     let mut config = Config::parse(&text, &file.display().to_string(), &[])?;
     // At the end of a run the clock stands still, so that there is nothing to wait for.
     config.reconcile.shutdown_grace = std::time::Duration::from_secs(2);
-    Ok(App::start_on(listener, config, Arc::new(sandbox.clock()), seed)?)
+    let clock: Arc<dyn Clock> = Arc::new(sandbox.clock());
+    Ok(App::start_on(listener, &config, &clock, seed)?)
 }
 
 /// A directory of this process, removed at the end.

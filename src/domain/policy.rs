@@ -107,7 +107,7 @@ impl RotationPolicy {
     /// What makes none is left as configured and told, since a bad tag must not stop a rotation.
     #[must_use]
     pub fn with_tags(&self, tags: &Tags) -> (Self, Vec<TagProblem>) {
-        let wishes: [(&'static str, fn(&mut PolicyValues, Duration)); 3] = [
+        let wishes: [(&'static str, Apply); 3] = [
             (VALIDITY_PERIOD_DAYS, |values, days| values.validity = days),
             (ROTATE_BEFORE_DAYS, |values, days| values.rotate_before = days),
             (OVERLAP_DAYS, |values, days| values.overlap = days),
@@ -124,13 +124,7 @@ impl RotationPolicy {
         (policy, problems)
     }
 
-    fn with(
-        self,
-        tag: &'static str,
-        days: Duration,
-        apply: fn(&mut PolicyValues, Duration),
-        problems: &mut Vec<TagProblem>,
-    ) -> Self {
+    fn with(self, tag: &'static str, days: Duration, apply: Apply, problems: &mut Vec<TagProblem>) -> Self {
         let mut values = self.values.clone();
         apply(&mut values, days);
         Self::try_new(values).unwrap_or_else(|refused| {
@@ -139,6 +133,9 @@ impl RotationPolicy {
         })
     }
 }
+
+/// Puts a tag's days where they belong.
+type Apply = fn(&mut PolicyValues, Duration);
 
 /// Why a tag's wish is not followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -199,7 +196,11 @@ fn below(key: &'static str, value: Duration, bound: &str, most: Duration) -> Rul
     (key, value, value < most, format!("less than {bound} ({})", human(most)))
 }
 
+/// Days as days: years and months of a duration are no calendar's.
 fn human(duration: Duration) -> String {
+    if duration.whole_seconds() % 86_400 == 0 && !duration.is_zero() {
+        return format!("{}d", duration.whole_days());
+    }
     humantime::format_duration(duration.unsigned_abs()).to_string()
 }
 
@@ -241,10 +242,7 @@ mod tests {
             RotationPolicy::try_new(values).unwrap_err().iter().map(ToString::to_string).collect();
         assert_eq!(
             told,
-            [
-                "validity is 2years 8months 25days 10h 48m and must be from 1day to 1year 11months 28days 19h 55m 12s",
-                "overlap is 0s and must be from 1h to 11months 29days 3h 43m 12s"
-            ]
+            ["validity is 1000d and must be from 1d to 730d", "overlap is 0s and must be from 1h to 365d"]
         );
     }
 

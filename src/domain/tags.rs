@@ -95,7 +95,9 @@ impl Tags {
     #[must_use]
     pub fn carried_over(&self) -> Self {
         let mut tags = self.clone();
-        NEVER_CARRIED.iter().for_each(|name| tags.remove(name));
+        for name in NEVER_CARRIED {
+            tags.remove(name);
+        }
         tags
     }
 

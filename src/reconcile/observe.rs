@@ -71,7 +71,7 @@ impl Observer<'_> {
         let mut seen = Observed {
             secret: self.managed.id.clone(),
             current: self.current_facts(&current, &sign_in),
-            versions: sorted(versions),
+            versions: sorted(&versions),
             credentials: self.credential_facts(text),
             sign_in,
             lost_since: None,
@@ -145,7 +145,7 @@ impl Observer<'_> {
         };
         let candidates: Vec<_> = seen
             .older_versions()
-            .filter(|v| v.enabled && over(v) && self.lacks_marker(v, seen))
+            .filter(|v| v.enabled && over(v) && lacks_marker(v, seen))
             .cloned()
             .collect();
         for version in candidates {
@@ -153,16 +153,6 @@ impl Observer<'_> {
             set_proof(seen, &version, proven);
         }
         Ok(())
-    }
-
-    fn lacks_marker(&self, version: &VersionFacts, seen: &Observed) -> bool {
-        let protected = seen.protected();
-        version.named().map_or_else(
-            || seen.credentials.iter().any(|c| c.rotation.is_none() && !protected.contains(&c.key_id)),
-            |key_id| {
-                seen.credential(key_id).is_some_and(|c| c.rotation.is_none() && !protected.contains(&key_id))
-            },
-        )
     }
 
     /// The credential that this version's text was shown to belong to.
@@ -226,7 +216,18 @@ impl CurrentVersion {
     }
 }
 
-fn sorted(versions: Vec<Version>) -> Vec<VersionFacts> {
+/// Whether a version's credential can only be proven ours by the version's own text.
+fn lacks_marker(version: &VersionFacts, seen: &Observed) -> bool {
+    let protected = seen.protected();
+    version.named().map_or_else(
+        || seen.credentials.iter().any(|c| c.rotation.is_none() && !protected.contains(&c.key_id)),
+        |key_id| {
+            seen.credential(key_id).is_some_and(|c| c.rotation.is_none() && !protected.contains(&key_id))
+        },
+    )
+}
+
+fn sorted(versions: &[Version]) -> Vec<VersionFacts> {
     let mut facts: Vec<_> = versions.iter().map(facts).collect();
     facts.sort_by(|one, other| (one.created, &one.version).cmp(&(other.created, &other.version)));
     facts
@@ -242,8 +243,8 @@ fn facts(version: &Version) -> VersionFacts {
     }
 }
 
-fn set_proof(seen: &mut Observed, proved: &VersionFacts, proven: Option<KeyId>) {
-    for version in seen.versions.iter_mut().filter(|version| version.version == proved.version) {
+fn set_proof(seen: &mut Observed, tried: &VersionFacts, proven: Option<KeyId>) {
+    for version in seen.versions.iter_mut().filter(|version| version.version == tried.version) {
         version.proven = proven;
     }
 }
