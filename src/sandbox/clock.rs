@@ -63,6 +63,11 @@ impl SandboxClock {
         }
     }
 
+    /// From now on time stands still; a run under way ends where it is.
+    pub fn freeze(&self) {
+        self.0.set_mode(|_| Mode::Frozen);
+    }
+
     /// From now on time runs as outside; [`Self::tick`] must be running.
     pub fn go_real_time(&self) {
         self.0.set_mode(|state| Mode::RealTime { since: Instant::now(), at: state.now() });

@@ -18,6 +18,7 @@ mod certificates;
 pub mod clock;
 mod consumer_https;
 mod consumers;
+mod direct;
 mod directory;
 mod event_grid;
 mod faults;
@@ -43,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::clock::SandboxClock;
+pub use self::direct::DirectPorts;
 pub use self::directory::{Endpoints, IdentityEndpoint, VaultEndpoint};
 pub use self::faults::{FaultKind, FaultLevel, ScriptedFault};
 pub use self::model::{Happening, HappeningKind, Model, Requests, Service, Summary};

@@ -1,0 +1,90 @@
+//! Crash-safety: whatever happens at whichever point between two effects, consumers sign in and nothing is left over.
+
+use std::sync::Arc;
+
+use time::Duration;
+
+use super::world::{Interference, START, World};
+
+/// Long enough for two rotations and both retirements: the first credential is due at once, its successor after
+/// 80 days; the last 13 days are for the second one's overlap, back-off and orphans.
+const LIFE: Duration = Duration::days(100);
+
+#[test]
+fn an_undisturbed_life_has_two_rotations_and_leaves_nothing_behind() {
+    let world = World::new(None);
+    world.live_until(START + LIFE);
+    assert_eq!(world.issued(), 2);
+    assert_clean(&world);
+}
+
+#[test]
+fn a_process_that_ends_at_any_point_locks_nobody_out() {
+    let points = interfere_at_every_point(Interference::Stop, 3);
+    assert!(points > 100, "only {points} points");
+}
+
+#[test]
+fn a_process_that_stalls_for_a_day_publishes_nothing_dead() {
+    interfere_at_every_point(Interference::Stall, 4);
+}
+
+#[test]
+fn another_instance_at_any_point_locks_nobody_out() {
+    interfere_at_every_point(Interference::OtherInstance, 4);
+}
+
+#[test]
+fn a_call_that_is_not_sent_locks_nobody_out() {
+    interfere_at_every_point(Interference::NotSent, 3);
+}
+
+#[test]
+fn a_call_that_is_throttled_locks_nobody_out() {
+    interfere_at_every_point(Interference::Throttled, 3);
+}
+
+#[test]
+fn a_reply_that_is_lost_locks_nobody_out() {
+    interfere_at_every_point(Interference::LostReply, 3);
+}
+
+/// Lives once for each point. The promise itself is checked by the world, after every call.
+fn interfere_at_every_point(how: Interference, most_issued: u64) -> usize {
+    for point in 0.. {
+        let world = World::new(Some((point, how)));
+        world.live_until(START + LIFE);
+        let issued = world.issued();
+        assert!((2..=most_issued).contains(&issued), "{how:?} at point {point}: {issued} issued");
+        assert_clean(&world);
+        if !world.has_interfered() && !may_be_skipped(point, how) {
+            return point;
+        }
+    }
+    unreachable!("a life has finitely many points")
+}
+
+/// Some things happen only before a call's effect, others only after.
+fn may_be_skipped(point: usize, how: Interference) -> bool {
+    match how {
+        Interference::Stop | Interference::OtherInstance => false,
+        Interference::Stall | Interference::LostReply => point.is_multiple_of(2),
+        Interference::NotSent | Interference::Throttled => !point.is_multiple_of(2),
+    }
+}
+
+/// One credential, one readable version, no notes about what is under way.
+fn assert_clean(world: &Arc<World>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let application = world.application().await;
+        assert_eq!(application.credentials.len(), 1, "{:?}", application.credentials);
+        let current = world.current().await.properties;
+        let named = current.tags.credential_id().unwrap();
+        assert_eq!(named, Some(application.credentials[0].key_id));
+        assert_eq!(current.tags.pending_rotation(), Ok(None));
+        assert!(current.tags.superseded().unwrap().is_empty());
+        assert!(current.tags.value("Team").is_some(), "a tag that is not ours is lost");
+        assert_eq!(world.versions().await.iter().filter(|version| version.enabled).count(), 1);
+    });
+}

@@ -1,0 +1,12 @@
+//! The loop in one process: in an in-memory world that interferes at every point, and on the sandbox over HTTPS.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what it expects"
+)]
+
+mod crash;
+mod situations;
+mod world;

@@ -1,0 +1,216 @@
+//! Situations that people and services bring about, lived through in the in-memory world.
+
+use std::sync::Arc;
+
+use rekeyd::domain::tags::{self, Tags};
+use rekeyd::domain::{AppObjectId, ApplicationRef};
+use rekeyd::ports::{CredentialIssuer, NewVersion, SecretStore};
+use time::Duration;
+
+use super::world::World;
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+fn object_id(world: &Arc<World>) -> AppObjectId {
+    block_on(world.application()).object_id
+}
+
+/// Changes the current version's tags, as somebody who may write them.
+fn retag(world: &Arc<World>, change: impl FnOnce(&mut Tags)) {
+    block_on(async {
+        let current = world.current().await.properties;
+        let mut after = current.tags;
+        change(&mut after);
+        world.direct.replace_tags(&world.secret, &current.version, &after).await.unwrap();
+    });
+}
+
+#[test]
+fn a_credential_that_flickers_is_published_only_when_it_is_known_everywhere() {
+    let world = World::with_propagation(None, Duration::seconds(18));
+    world.live(Duration::days(10));
+    assert_eq!(world.issued(), 1);
+    let published = block_on(world.versions()).into_iter().map(|version| version.created).max().unwrap();
+    let made =
+        block_on(world.application()).credentials.iter().map(|credential| credential.start).max().unwrap();
+    assert!(published - made >= Duration::seconds(36), "published after {}", published - made);
+}
+
+#[test]
+fn a_credential_that_never_signs_in_is_revoked_and_tried_again_ever_more_rarely() {
+    let world = World::with_propagation(None, Duration::hours(3));
+    world.live(Duration::hours(12));
+    let attempts = world.issued();
+    assert!((2..=4).contains(&attempts), "{attempts} attempts in 12 hours");
+    assert_eq!(block_on(world.versions()).len(), 1, "nothing unproven is published");
+    let ours = block_on(world.application()).credentials;
+    assert!(ours.len() <= 3, "{} credentials", ours.len());
+    let pending = block_on(world.current()).properties.tags.pending_rotation().unwrap().unwrap();
+    assert_eq!(u64::from(pending.attempt), attempts, "the attempts are counted in the tag");
+}
+
+#[test]
+fn a_foreign_credential_is_never_touched() {
+    let world = World::new(None);
+    let end = world.now() + Duration::days(30);
+    let colleague = block_on(world.direct.issue(object_id(&world), "made by a colleague", end)).unwrap();
+    // Named like ours, but for another secret.
+    let other = block_on(world.direct.issue(object_id(&world), "rekeyd vault-1/other 0123456789abcdef", end))
+        .unwrap();
+    world.live(Duration::days(100));
+    let left = block_on(world.application()).credentials;
+    for foreign in [colleague.key_id, other.key_id] {
+        assert!(left.iter().any(|credential| credential.key_id == foreign), "{foreign} is gone");
+    }
+}
+
+#[test]
+fn a_tag_that_names_a_colleague_s_credential_does_not_get_it_revoked() {
+    let world = World::new(None);
+    let end = world.now() + Duration::days(300);
+    let colleague = block_on(world.direct.issue(object_id(&world), "made by a colleague", end)).unwrap();
+    retag(&world, |tags| {
+        tags.set(tags::SUPERSEDED_CREDENTIAL_ID, colleague.key_id);
+    });
+    world.live(Duration::days(10));
+    // Now the tag of the version that was superseded, whose text begins otherwise.
+    let older = block_on(world.versions()).into_iter().min_by_key(|version| version.created).unwrap();
+    let mut after = older.tags.clone();
+    after.set(tags::CREDENTIAL_ID, colleague.key_id);
+    block_on(world.direct.replace_tags(&world.secret, &older.version, &after)).unwrap();
+    world.live(Duration::days(100));
+    let left = block_on(world.application()).credentials;
+    assert!(left.iter().any(|credential| credential.key_id == colleague.key_id));
+}
+
+#[test]
+fn a_current_credential_that_somebody_removed_is_replaced_by_an_older_one_that_signs_in() {
+    let world = World::new(None);
+    world.live(Duration::days(2));
+    let current = block_on(world.current()).properties;
+    let lost = current.tags.credential_id().unwrap().unwrap();
+    world.lock_consumers_out();
+    block_on(world.direct.revoke(object_id(&world), lost)).unwrap();
+    let since = world.now();
+    world.live(Duration::hours(1));
+    let rescued = block_on(world.current()).properties;
+    assert_ne!(rescued.tags.credential_id().unwrap(), Some(lost));
+    let confirmed = rescued.created - since;
+    assert!(confirmed >= Duration::minutes(10), "displaced after {confirmed}");
+    // The older one is due, so that a new one follows at once.
+    assert_eq!(world.issued(), 2);
+    let answer = block_on(async {
+        let read = world.current().await;
+        let client_id = world.application().await.client_id;
+        rekeyd::ports::SignInVerifier::sign_in(&world.direct, client_id, &read.text).await
+    });
+    assert_eq!(answer, rekeyd::ports::SignIn::Accepted);
+}
+
+#[test]
+fn an_expired_current_credential_is_replaced_at_once() {
+    let world = World::new(None);
+    world.lock_consumers_out();
+    // Nobody looks for half a year.
+    block_on(world.clock().run_until(world.now() + Duration::days(200)));
+    let since = world.now();
+    world.live(Duration::hours(1));
+    assert_eq!(world.issued(), 1);
+    assert!(block_on(world.current()).properties.created - since < Duration::minutes(5));
+}
+
+#[test]
+fn a_version_that_somebody_disabled_is_not_displaced() {
+    let world = World::new(None);
+    world.lock_consumers_out();
+    let current = block_on(world.current()).properties.version;
+    block_on(world.direct.disable(&world.secret, &current)).unwrap();
+    world.live(Duration::days(3));
+    assert_eq!(world.last_state(), ("blocked", "current_disabled"));
+    assert_eq!((world.issued(), block_on(world.versions()).len()), (0, 1));
+}
+
+#[test]
+fn a_disabled_application_blocks_without_minting_and_goes_on_when_it_is_enabled() {
+    let world = World::new(None);
+    world.lock_consumers_out();
+    let application = object_id(&world);
+    assert!(world.direct.model.set_application_enabled(application.0, false));
+    world.live(Duration::days(2));
+    assert_eq!(world.last_state(), ("blocked", "application_disabled"));
+    assert_eq!(world.issued(), 0);
+    assert!(world.direct.model.set_application_enabled(application.0, true));
+    world.live(Duration::hours(2));
+    assert_eq!(world.issued(), 1);
+}
+
+#[test]
+fn a_text_of_no_known_credential_is_reported_and_not_displaced() {
+    let world = World::new(None);
+    world.lock_consumers_out();
+    let text = "typed by somebody in a hurry".into();
+    let new = NewVersion { text, enabled: true, expires: None, content_type: None, tags: Tags::default() };
+    block_on(world.direct.put(&world.secret, new)).unwrap();
+    world.live(Duration::days(20));
+    assert_eq!(world.last_state(), ("blocked", "unknown_credential"));
+    assert_eq!((world.issued(), block_on(world.application()).credentials.len()), (0, 1));
+    world.wish_to_rotate();
+    world.live(Duration::hours(1));
+    assert_eq!(world.issued(), 1);
+}
+
+#[test]
+fn asking_twice_rotates_once_and_asking_an_hour_later_rotates_again() {
+    let world = World::new(None);
+    world.wish_to_rotate();
+    world.live(Duration::minutes(5));
+    world.wish_to_rotate();
+    world.live(Duration::minutes(30));
+    assert_eq!(world.issued(), 1);
+    world.live(Duration::minutes(30));
+    world.wish_to_rotate();
+    world.live(Duration::minutes(30));
+    assert_eq!(world.issued(), 2);
+}
+
+#[test]
+fn a_secret_without_any_version_gets_its_first_credential() {
+    let world = World::without_secret();
+    world.lock_consumers_out();
+    world.live(Duration::hours(1));
+    assert_eq!(world.issued(), 1);
+    let versions = block_on(world.versions());
+    assert_eq!(versions.iter().map(|version| version.enabled).collect::<Vec<_>>(), [false, true]);
+    assert!(block_on(world.current()).properties.tags.credential_id().unwrap().is_some());
+}
+
+#[test]
+fn tags_without_room_block_before_anything_is_made() {
+    let world = World::new(None);
+    retag(&world, |tags| (0..11).for_each(|n| tags.set(&format!("Theirs{n}"), "x")));
+    world.live(Duration::days(1));
+    assert_eq!(world.last_state(), ("blocked", "tag_limit"));
+    assert_eq!(world.issued(), 0);
+    assert_eq!(block_on(world.current()).properties.tags.pending_rotation(), Ok(None));
+}
+
+#[test]
+fn a_wrong_clock_changes_nothing() {
+    let world = World::new(None);
+    world.skew_clock(Duration::minutes(6));
+    world.live(Duration::days(5));
+    assert_eq!(world.last_state(), ("blocked", "clock_skew"));
+    assert_eq!(world.issued(), 0);
+    world.skew_clock(Duration::minutes(4));
+    world.live(Duration::days(1));
+    assert_eq!(world.issued(), 1);
+}
+
+#[test]
+fn an_application_that_does_not_exist_is_named_with_a_remedy() {
+    let world = World::for_application(ApplicationRef::ObjectId(AppObjectId(uuid::Uuid::nil())));
+    world.live(Duration::days(1));
+    assert_eq!(world.last_state(), ("blocked", "application_missing"));
+}
