@@ -263,3 +263,6 @@ fn next_change(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) ->
     let moments = ends.chain(due).chain(orphans).chain(overlaps).chain(followed).chain(published).chain(held);
     moments.filter(|moment| *moment > now).min()
 }
+
+#[cfg(test)]
+mod tests;

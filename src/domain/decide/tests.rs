@@ -1,0 +1,385 @@
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+use proptest::prelude::*;
+use time::macros::datetime;
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::observed::{SignInTrouble, VersionFacts, Wish};
+use crate::domain::policy::PolicyValues;
+use crate::domain::tags::{self, PendingRotation, Tags};
+use crate::domain::{KeyId, RotationId};
+
+const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
+
+fn policy() -> RotationPolicy {
+    RotationPolicy::try_new(PolicyValues::default()).unwrap()
+}
+
+fn key(number: u128) -> KeyId {
+    KeyId(Uuid::from_u128(number))
+}
+
+fn rotation() -> RotationId {
+    "0123456789abcdef".parse().unwrap()
+}
+
+/// A credential of 90 days that is `age` old, ours by its marker.
+fn credential(number: u128, age: Duration) -> CredentialFacts {
+    let start = NOW - age;
+    let rotation = Some(rotation());
+    CredentialFacts {
+        key_id: key(number),
+        rotation,
+        start,
+        end: start + Duration::days(90),
+        may_be_current_text: false,
+    }
+}
+
+/// A version of the credential `number` that is `age` old, made by a rotation.
+fn version(number: u128, age: Duration) -> VersionFacts {
+    let mut tags = Tags::default();
+    tags.set(tags::CREDENTIAL_ID, key(number));
+    tags.set(tags::ROTATION_ID, rotation());
+    let version = format!("{number:032x}").parse().unwrap();
+    VersionFacts { version, enabled: true, created: NOW - age, tags, proven: None }
+}
+
+/// A secret with these versions (the last one current) and credentials, which signs in.
+fn seen(versions: Vec<VersionFacts>, credentials: Vec<CredentialFacts>) -> Observed {
+    let current =
+        versions.last().map_or(Current::Missing, |current| Current::Readable(Box::new(current.clone())));
+    let sign_in = if versions.is_empty() { CurrentSignIn::NoText } else { CurrentSignIn::Accepted };
+    Observed {
+        secret: "kv-1/app-foo".parse().unwrap(),
+        current,
+        versions,
+        credentials,
+        sign_in,
+        lost_since: None,
+        fallback: None,
+        wish: None,
+    }
+}
+
+/// One credential of this age, published.
+fn aged(days: i64) -> Observed {
+    let age = Duration::days(days);
+    seen(vec![version(1, age)], vec![credential(1, age)])
+}
+
+/// The credential 2 was published `days` ago in the place of 1.
+fn rotated(days: i64) -> Observed {
+    let (old, new) = (Duration::days(days + 60), Duration::days(days));
+    seen(vec![version(1, old), version(2, new)], vec![credential(1, old), credential(2, new)])
+}
+
+fn with_pending(mut seen: Observed, began: Duration, attempt: u32, failed: bool) -> Observed {
+    let pending = PendingRotation { rotation: rotation(), began: NOW - began, attempt, failed };
+    if let Current::Readable(version) = &mut seen.current {
+        version.tags.set(tags::PENDING_ROTATION, pending);
+    }
+    seen
+}
+
+fn decided(seen: &Observed) -> Decision {
+    decide(seen, &policy(), NOW)
+}
+
+fn issue(reason: IssueReason, attempt: u32) -> Decision {
+    Decision::Act(Action::Issue { reason, attempt })
+}
+
+fn waits(seen: &Observed) -> WaitReason {
+    match decided(seen) {
+        Decision::Wait { reason, .. } => reason,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+fn blocked(seen: &Observed) -> BlockReason {
+    match decided(seen) {
+        Decision::Blocked { reason, .. } => reason,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_successor_is_made_when_it_is_due_and_not_before() {
+    assert_eq!(
+        decided(&aged(59)),
+        Decision::Wait { until: Some(NOW + Duration::DAY), reason: WaitReason::NotDue }
+    );
+    assert_eq!(decided(&aged(60)), issue(IssueReason::NearExpiry, 1));
+}
+
+#[test]
+fn the_crash_table_is_followed() {
+    // Intent written, no credential: waits for the deadline, then issues.
+    let intent = |minutes| with_pending(aged(60), Duration::minutes(minutes), 1, false);
+    assert_eq!(waits(&intent(59)), WaitReason::InFlight);
+    assert_eq!(decided(&intent(60)), issue(IssueReason::NearExpiry, 2));
+    // Issued, not published: the orphan raises the pause to an hour, and is revoked after a day.
+    let mut orphaned = with_pending(aged(60), Duration::minutes(59), 1, true);
+    orphaned.credentials.push(credential(2, Duration::minutes(59)));
+    assert_eq!(waits(&orphaned), WaitReason::BackOff);
+    let mut abandoned = with_pending(aged(60), Duration::hours(24), 1, false);
+    abandoned.credentials.push(credential(2, Duration::hours(24)));
+    let revoke = |number, reason| Decision::Act(Action::Revoke { key_id: key(number), reason });
+    assert_eq!(decided(&abandoned), revoke(2, RevokeReason::Orphaned));
+    // Published: the old one lives through its overlap, then is revoked; its version is disabled, the index cleared.
+    assert_eq!(waits(&rotated(6)), WaitReason::Overlap);
+    assert_eq!(decided(&rotated(7)), revoke(1, RevokeReason::Superseded));
+    let mut revoked = rotated(7);
+    revoked.credentials.remove(0);
+    let version = revoked.versions.first().unwrap().version.clone();
+    assert_eq!(decided(&revoked), Decision::Act(Action::Disable { version }));
+    revoked.versions.first_mut().unwrap().enabled = false;
+    if let Current::Readable(current) = &mut revoked.current {
+        current.tags.set(tags::SUPERSEDED_CREDENTIAL_ID, key(1));
+    }
+    assert_eq!(decided(&revoked), Decision::Act(Action::ClearIndex));
+    if let Current::Readable(current) = &mut revoked.current {
+        current.tags.remove(tags::SUPERSEDED_CREDENTIAL_ID);
+    }
+    assert_eq!(waits(&revoked), WaitReason::NotDue);
+}
+
+#[test]
+fn attempts_come_ever_more_rarely() {
+    for (attempt, minutes) in [(1, 15), (2, 60), (3, 240), (4, 960), (5, 1_440), (50, 1_440)] {
+        let at = |minutes| with_pending(aged(60), Duration::minutes(minutes), attempt, true);
+        assert_eq!(waits(&at(minutes - 1)), WaitReason::BackOff, "attempt {attempt}");
+        assert_eq!(decided(&at(minutes)), issue(IssueReason::NearExpiry, attempt + 1));
+    }
+}
+
+#[test]
+fn two_orphans_stop_minting_and_four_do_when_it_is_critical() {
+    let with_orphans = |age, count| {
+        let mut seen = aged(age);
+        seen.credentials.extend((0..count).map(|n| credential(10 + n, Duration::hours(23))));
+        seen
+    };
+    assert_eq!(decided(&with_orphans(60, 1)), issue(IssueReason::NearExpiry, 1));
+    assert_eq!(waits(&with_orphans(60, 2)), WaitReason::TooManyOrphans);
+    assert_eq!(decided(&with_orphans(84, 3)), issue(IssueReason::NearExpiry, 1));
+    assert_eq!(waits(&with_orphans(84, 4)), WaitReason::TooManyOrphans);
+}
+
+#[test]
+fn only_an_answer_about_the_secret_lets_a_successor_be_made() {
+    let answered = |sign_in| Observed { sign_in, ..aged(60) };
+    assert_eq!(decided(&answered(CurrentSignIn::Refused)), issue(IssueReason::NearExpiry, 1));
+    for (trouble, reason) in [
+        (SignInTrouble::ApplicationDisabled, BlockReason::ApplicationDisabled),
+        (SignInTrouble::ApplicationUnknown, BlockReason::ApplicationMissing),
+        (SignInTrouble::Other("busy".into()), BlockReason::SignInUnclear),
+    ] {
+        assert_eq!(blocked(&answered(CurrentSignIn::Unclear(trouble))), reason);
+    }
+}
+
+#[test]
+fn a_credential_in_doubt_is_never_retired() {
+    for sign_in in [CurrentSignIn::Refused, CurrentSignIn::Unclear(SignInTrouble::Other(String::new()))] {
+        let doubtful = Observed { sign_in, ..rotated(20) };
+        assert!(!matches!(decided(&doubtful), Decision::Act(_)), "{doubtful:?}");
+    }
+    let mut unlisted = rotated(30);
+    unlisted.credentials.remove(1);
+    assert_eq!(blocked(&unlisted), BlockReason::UnknownCredential);
+}
+
+#[test]
+fn a_lost_credential_is_displaced_only_after_ten_minutes_of_refusals() {
+    let lost = |minutes| {
+        let mut seen = rotated(1);
+        seen.credentials.remove(1);
+        seen.sign_in = CurrentSignIn::Refused;
+        seen.lost_since = Some(NOW - Duration::minutes(minutes));
+        seen
+    };
+    assert_eq!(waits(&lost(9)), WaitReason::ConfirmingLoss);
+    assert_eq!(decided(&lost(10)), issue(IssueReason::CurrentLost, 1));
+    let from = lost(10).versions.first().unwrap().version.clone();
+    let rescuable = Observed { fallback: Some(from.clone()), ..lost(10) };
+    assert_eq!(decided(&rescuable), Decision::Act(Action::Rescue { from }));
+}
+
+#[test]
+fn a_refused_text_whose_credential_is_listed_displaces_nothing() {
+    let refused =
+        Observed { sign_in: CurrentSignIn::Refused, lost_since: Some(NOW - Duration::DAY), ..aged(10) };
+    assert_eq!(blocked(&refused), BlockReason::CurrentRefused);
+}
+
+#[test]
+fn a_version_newer_than_the_current_one_that_was_read_is_not_taken_for_an_old_one() {
+    let mut stale = rotated(30);
+    stale.versions.push(version(3, Duration::seconds(1)));
+    stale.credentials.push(credential(3, Duration::minutes(2)));
+    stale.credentials.remove(0);
+    stale.versions.remove(0);
+    assert!(!matches!(decided(&stale), Decision::Act(_)), "{:?}", decided(&stale));
+}
+
+#[test]
+fn a_credential_whose_text_may_be_the_current_one_is_never_revoked() {
+    let mut seen = rotated(30);
+    seen.credentials.first_mut().unwrap().may_be_current_text = true;
+    assert!(!matches!(decided(&seen), Decision::Act(Action::Revoke { .. })));
+}
+
+#[test]
+fn a_foreign_credential_is_left_alone_whatever_tags_say() {
+    let mut seen = rotated(30);
+    seen.credentials.first_mut().unwrap().rotation = None;
+    assert!(!matches!(decided(&seen), Decision::Act(Action::Revoke { .. })));
+    // Its own text proves it.
+    seen.versions.first_mut().unwrap().proven = Some(key(1));
+    assert!(matches!(decided(&seen), Decision::Act(Action::Revoke { .. })));
+}
+
+#[test]
+fn people_are_not_fought() {
+    let disabled = Observed { current: Current::Disabled, sign_in: CurrentSignIn::NoText, ..aged(80) };
+    assert_eq!(blocked(&disabled), BlockReason::CurrentDisabled);
+    let mut left_alone = aged(80);
+    let mut rolled_back = aged(80);
+    for (seen, tag) in [(&mut left_alone, tags::ROTATION_DISABLED), (&mut rolled_back, tags::ROLLED_BACK)] {
+        if let Current::Readable(version) = &mut seen.current {
+            version.tags.set(tag, "true");
+        }
+    }
+    assert_eq!(waits(&left_alone), WaitReason::RotationDisabled);
+    assert_eq!(waits(&rolled_back), WaitReason::RolledBack);
+}
+
+#[test]
+fn a_wish_is_met_by_a_rotation_since_shortly_before_it() {
+    let wished = |days, minutes_ago| {
+        let at = NOW - Duration::minutes(minutes_ago);
+        Observed { wish: Some(Wish { at }), ..aged(days) }
+    };
+    assert_eq!(decided(&wished(1, 0)), issue(IssueReason::Wish, 1));
+    let mut met = wished(0, 0);
+    met.versions = vec![version(1, Duration::minutes(10))];
+    met.current = Current::Readable(Box::new(version(1, Duration::minutes(10))));
+    assert_eq!(waits(&met), WaitReason::NotDue);
+}
+
+#[test]
+fn a_secret_without_a_version_gets_one_and_its_placeholder_is_no_person_s() {
+    assert_eq!(decided(&seen(Vec::new(), Vec::new())), issue(IssueReason::FirstCredential, 1));
+    let pending =
+        PendingRotation { rotation: rotation(), began: NOW - Duration::hours(2), attempt: 1, failed: false };
+    let mut placeholder = version(1, Duration::hours(2));
+    placeholder.enabled = false;
+    placeholder.tags = Tags::default();
+    placeholder.tags.set(tags::PENDING_ROTATION, pending);
+    let mut seen = seen(vec![placeholder], Vec::new());
+    (seen.current, seen.sign_in) = (Current::Disabled, CurrentSignIn::NoText);
+    assert_eq!(decided(&seen), issue(IssueReason::FirstCredential, 2));
+}
+
+prop_compose! {
+    fn any_credential(number: u128)(
+        age in 0_i64..200 * 24, days in 1_i64..200, marked in any::<bool>(), text in proptest::bool::weighted(0.2),
+    ) -> CredentialFacts {
+        let start = NOW - Duration::hours(age);
+        CredentialFacts {
+            key_id: key(number),
+            rotation: marked.then(rotation),
+            start,
+            end: start + Duration::days(days),
+            may_be_current_text: text,
+        }
+    }
+}
+
+prop_compose! {
+    fn any_version(number: u128)(
+        age in 0_i64..200 * 24, names in 0_u128..5, enabled in any::<bool>(), proven in proptest::option::weighted(0.2, 0_u128..5),
+        pending in proptest::option::weighted(0.2, (0_i64..3_000, 1_u32..6, any::<bool>())),
+    ) -> VersionFacts {
+        let mut facts = version(number, Duration::hours(age));
+        facts.tags.set(tags::CREDENTIAL_ID, key(names));
+        (facts.enabled, facts.proven) = (enabled, proven.map(key));
+        if let Some((began, attempt, failed)) = pending {
+            let began = NOW - Duration::minutes(began);
+            facts.tags.set(tags::PENDING_ROTATION, PendingRotation { rotation: rotation(), began, attempt, failed });
+        }
+        facts
+    }
+}
+
+fn any_sign_in() -> impl Strategy<Value = CurrentSignIn> {
+    prop_oneof![
+        3 => Just(CurrentSignIn::Accepted),
+        1 => Just(CurrentSignIn::Refused),
+        1 => Just(CurrentSignIn::Unclear(SignInTrouble::Other("busy".into()))),
+    ]
+}
+
+prop_compose! {
+    fn any_observed()(
+        versions in (any_version(1), any_version(2), any_version(3)),
+        credentials in (any_credential(0), any_credential(1), any_credential(2), any_credential(3)),
+        listed in 0_usize..=4,
+        sign_in in any_sign_in(),
+        wished in proptest::option::weighted(0.2, 0_i64..100),
+    ) -> Observed {
+        let mut versions = vec![versions.0, versions.1, versions.2];
+        versions.sort_by_key(|version| version.created);
+        let credentials = vec![credentials.0, credentials.1, credentials.2, credentials.3];
+        let credentials = credentials.into_iter().take(listed).collect();
+        let wish = wished.map(|hours| Wish { at: NOW - Duration::hours(hours) });
+        Observed { sign_in, wish, lost_since: Some(NOW - Duration::minutes(3)), ..seen(versions, credentials) }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn what_may_be_published_is_never_revoked(seen in any_observed()) {
+        if let Decision::Act(Action::Revoke { key_id, .. }) = decided(&seen) {
+            prop_assert!(!seen.protected().contains(&key_id));
+        }
+    }
+
+    #[test]
+    fn what_is_not_proven_ours_is_never_revoked(seen in any_observed()) {
+        if let Decision::Act(Action::Revoke { key_id, .. }) = decided(&seen) {
+            let marked = seen.credential(key_id).unwrap().rotation.is_some();
+            let proven = seen.older_versions().any(|version| version.proven == Some(key_id));
+            prop_assert!(marked || proven);
+        }
+    }
+
+    #[test]
+    fn the_current_version_is_never_disabled(seen in any_observed()) {
+        if let Decision::Act(Action::Disable { version }) = decided(&seen) {
+            prop_assert_ne!(Some(&version), seen.current_version().map(|current| &current.version));
+        }
+    }
+
+    #[test]
+    fn nothing_is_superseded_while_the_current_text_is_in_doubt(seen in any_observed()) {
+        if let Decision::Act(Action::Revoke { reason: RevokeReason::Superseded, .. }) = decided(&seen) {
+            prop_assert_eq!(&seen.sign_in, &CurrentSignIn::Accepted);
+            prop_assert!(seen.current_credential().unwrap().end > NOW);
+        }
+    }
+
+    #[test]
+    fn nothing_changes_before_the_moment_waited_for(seen in any_observed(), minutes in 1_i64..200_000) {
+        let first = decided(&seen);
+        let later = NOW + Duration::minutes(minutes);
+        if let Decision::Wait { until, .. } = &first && until.is_none_or(|until| later < until) {
+            prop_assert_eq!(decide(&seen, &policy(), later), first);
+        }
+    }
+}
