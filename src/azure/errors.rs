@@ -36,7 +36,8 @@ pub(super) fn innermost_code(body: &[u8]) -> String {
 
 /// A status that says no.
 ///
-/// A server's error may come after the effect, so that for a write it leaves the outcome unknown.
+/// A server's error, or a gateway that gave up waiting, may come after the effect: for a write the outcome is
+/// unknown then.
 pub(super) fn refusal(
     operation: &'static str,
     status: u16,
@@ -44,7 +45,7 @@ pub(super) fn refusal(
     retry_after: Option<Duration>,
 ) -> PortError {
     let code = innermost_code(body);
-    if status >= 500 {
+    if status >= 500 || matches!(status, 408 | 499) {
         let source = format!("status {status} ({code})").into();
         return PortError::OutcomeUnknown { operation, source };
     }
@@ -105,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_server_s_error_leaves_the_outcome_open_and_a_refusal_does_not() {
-        assert!(!refusal("put", 503, b"", None).had_no_effect());
+        assert!([408, 500, 503].iter().all(|status| !refusal("put", *status, b"", None).had_no_effect()));
         assert!(refusal("put", 429, b"", None).had_no_effect());
     }
 }

@@ -206,8 +206,9 @@ impl SecretStore for KeyVault {
     }
 }
 
+/// Key Vault's own word that there is no such secret; not any 404 of a proxy or a wrong address.
 fn is_missing(error: &PortError) -> bool {
-    error.status() == Some(404)
+    error.status() == Some(404) && error.code() == Some("SecretNotFound")
 }
 
 /// A state, not a missing right, although both are 403.

@@ -209,6 +209,17 @@ impl Vaults {
         if let Some(name) = name {
             let of_cloud = cloud.and_then(Cloud::addresses).filter(|_| !was_given);
             let default = || Url::parse(&format!("https://{}.{}", name.value, of_cloud?.2)).ok();
+            if let Some(given) = given.as_ref().filter(|given| !is_of(&given.value, &name.value)) {
+                problems.add(
+                    &given.place,
+                    format!(
+                        "{} is {}, which is not of the vault {}: its host must begin with that name",
+                        section.path_of("url"),
+                        given.shown,
+                        name.shown
+                    ),
+                );
+            }
             let url = given.map(|found| found.value).or_else(default);
             if self.named.contains(&name.value) {
                 problems.add(
@@ -221,6 +232,13 @@ impl Vaults {
         }
         section.finish();
     }
+}
+
+/// Whether a vault's address begins with its name, as every real one does. The name is in the marker of our
+/// credentials: two vaults under one name would take each other's for their own.
+fn is_of(url: &Url, vault: &VaultName) -> bool {
+    let label = url.host_str().and_then(|host| host.split('.').next());
+    values::is_loopback(url) || label.is_some_and(|label| label.eq_ignore_ascii_case(vault.as_str()))
 }
 
 /// The check of a vault's domain may be off only where nobody else can listen.

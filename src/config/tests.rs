@@ -37,6 +37,15 @@ fn secret_file(content: &str) -> tempfile::NamedTempFile {
 }
 
 #[test]
+fn a_vault_s_address_begins_with_its_name() {
+    let text =
+        file("", "", "").replace("name = \"kv\"", "name = \"kv\"\nurl = \"https://other.vault.azure.net\"");
+    assert!(told(parse(&text)).contains("its host must begin with that name"));
+    let text = text.replace("other.vault", "KV.vault");
+    assert!(parse(&text).is_ok());
+}
+
+#[test]
 fn everything_that_is_wrong_is_told_with_its_place() {
     let text = r#"
 listen = "127.0.0.1:99999"

@@ -27,9 +27,10 @@ pub(super) fn next_attempt(
     if let CurrentSignIn::Unclear(trouble) = &seen.sign_in {
         return Err(Held::Blocked(block_reason(trouble)));
     }
-    let pending = seen.pending();
+    // A tag from the future is nobody's honest note, and must not hold anything up.
+    let pending = seen.pending().filter(|pending| pending.began <= now + HONEST_LEAD);
     if let Some(pending) = pending.as_ref().filter(|pending| !pending.failed) {
-        wait_until(pending.began + policy.deadline(), WaitReason::InFlight, now)?;
+        wait_until(pending.began.saturating_add(policy.deadline()), WaitReason::InFlight, now)?;
     }
     let live = || seen.orphans().filter(|orphan| orphan.end > now);
     let (attempt, began) = pending.map_or((0, None), |pending| (pending.attempt, Some(pending.began)));
@@ -37,10 +38,10 @@ pub(super) fn next_attempt(
     if live().count() >= most_orphans(seen, policy, now)
         && let Some(oldest) = live().map(|orphan| orphan.start).min()
     {
-        return Err(Held::Waiting(WaitReason::TooManyOrphans, oldest + policy.orphan_grace()));
+        return Err(Held::Waiting(WaitReason::TooManyOrphans, oldest.saturating_add(policy.orphan_grace())));
     }
     if let Some(latest) = latest {
-        wait_until(latest + pause(attempt, live().count()), WaitReason::BackOff, now)?;
+        wait_until(latest.saturating_add(pause(attempt, live().count())), WaitReason::BackOff, now)?;
     }
     Ok(attempt.saturating_add(1))
 }
@@ -73,8 +74,11 @@ pub(super) fn is_critical(
     policy: &RotationPolicy,
     now: OffsetDateTime,
 ) -> bool {
-    current.is_none_or(|credential| now >= credential.end - policy.critical())
+    current.is_none_or(|credential| now >= credential.end.saturating_sub(policy.critical()))
 }
+
+/// How far ahead of ours another instance's clock may be.
+const HONEST_LEAD: Duration = Duration::minutes(5);
 
 #[cfg(test)]
 mod tests {

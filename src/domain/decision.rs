@@ -185,7 +185,7 @@ reasons! {
         /// Entra can't be asked whether the current text signs in.
         SignInUnclear = "sign_in_unclear", "Entra can't be asked whether the current credential signs in";
         /// The new credential was never accepted.
-        NeverVerified = "never_verified", "the new credential was never accepted by Entra and was revoked";
+        NeverVerified = "never_verified", "Entra never accepted the new credential, so that nothing was published";
         /// A right is missing.
         Forbidden = "forbidden", "a service refused for lack of a right: see permissions in the README";
         /// Key Vault would refuse the tags.
@@ -194,6 +194,14 @@ reasons! {
         TenantPolicy = "tenant_policy", "the tenant's application management policy refuses the credential: shorten validity, or ask for an exception";
         /// The clock and Azure's differ.
         ClockSkew = "clock_skew", "this machine's clock and Azure's differ by more than 5 minutes: set the clock";
+        /// The application holds as many credentials as it can.
+        NoRoom = "no_room", "the application has no room for another credential: remove expired or unused ones";
+        /// Somebody else wrote a version while an action was under way.
+        Overtaken = "overtaken", "somebody else wrote a version meanwhile: looking again";
+        /// A rotation took longer than its deadline.
+        TooLate = "too_late", "the rotation took longer than its deadline, so that nothing was published";
+        /// A pass over the secret panicked.
+        InternalError = "internal_error", "rekeyd made a mistake: please report it with the log";
         /// A service could not be reached, or answered with an error.
         ServiceTrouble = "service_trouble", "a service can't be reached or answers with errors";
     }
@@ -228,8 +236,14 @@ impl BlockReason {
             | Self::Forbidden
             | Self::TagLimit
             | Self::TenantPolicy
+            | Self::NoRoom
             | Self::ClockSkew => true,
-            Self::SignInUnclear | Self::NeverVerified | Self::ServiceTrouble => false,
+            Self::SignInUnclear
+            | Self::NeverVerified
+            | Self::Overtaken
+            | Self::TooLate
+            | Self::InternalError
+            | Self::ServiceTrouble => false,
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::names::{KeyId, RotationId, SecretId, VersionId};
-use super::tags::{PendingRotation, Tags};
+use super::tags::{PendingRotation, SupersededIndex, Tags};
 
 /// Everything that a decision about one managed secret rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub struct VersionFacts {
     /// The credential whose text it was shown to hold: the text signs in, and one credential alone has
     /// its hint and end. `None` also where nobody tried.
     pub proven: Option<KeyId>,
+    /// Whether Entra was asked about its text and said that it is wrong or expired.
+    pub refused: bool,
 }
 
 /// One credential of the application, as Entra lists it.
@@ -112,10 +114,13 @@ impl Observed {
     }
 
     /// The credential that consumers use, if Entra lists it.
+    ///
+    /// What the text itself proves stands above what a tag says: whoever may write secrets may write tags.
     #[must_use]
     pub fn current_credential(&self) -> Option<&CredentialFacts> {
         let version = self.current_version()?;
-        version.named().and_then(|id| self.credential(id)).or_else(|| self.credential(version.proven?))
+        let listed = |key_id: Option<KeyId>| self.credential(key_id?);
+        listed(version.proven).or_else(|| listed(version.named()))
     }
 
     /// The credential with this id.
@@ -133,43 +138,63 @@ impl Observed {
     /// What may be in use through the current version: never to be revoked, whatever else is true.
     #[must_use]
     pub fn protected(&self) -> BTreeSet<KeyId> {
-        let named = self.current_version().into_iter().flat_map(|version| [version.named(), version.proven]);
+        let held = self.current_version().into_iter().flat_map(VersionFacts::held);
         let texts = self.credentials.iter().filter(|credential| credential.may_be_current_text);
-        named.flatten().chain(texts.map(|credential| credential.key_id)).collect()
+        held.chain(texts.map(|credential| credential.key_id)).collect()
     }
 
-    /// Credentials of ours by their marker that no version names: made, and never published.
+    /// Credentials of ours by their marker that were made and never published.
+    ///
+    /// Not those that the current version's index names: their version's tags were wiped, so that they were
+    /// published once. Nor those older than the oldest version: what they were for was deleted.
     pub fn orphans(&self) -> impl Iterator<Item = &CredentialFacts> {
-        let published: BTreeSet<_> = self.all_versions().filter_map(VersionFacts::named).collect();
+        let published: BTreeSet<_> = self.all_versions().flat_map(VersionFacts::held).collect();
         let protected = self.protected();
-        let orphaned = move |key_id: &KeyId| !published.contains(key_id) && !protected.contains(key_id);
-        self.credentials
-            .iter()
-            .filter(move |credential| credential.rotation.is_some() && orphaned(&credential.key_id))
+        let oldest = self.all_versions().map(|version| version.created).min();
+        let young = move |start: OffsetDateTime| oldest.is_some_and(|oldest| start >= oldest - CREATION_LAG);
+        self.credentials.iter().filter(move |credential| {
+            credential.rotation.is_some()
+                && young(credential.start)
+                && !published.contains(&credential.key_id)
+                && !protected.contains(&credential.key_id)
+                && !self.is_indexed(credential.key_id)
+        })
     }
 
-    /// Credentials of ours in older versions, and since when another one is published in their place.
+    /// Credentials of ours that were published before, and since when another one is in their place.
     ///
     /// Ours: by their marker, or because the older version's own text proved it.
     #[must_use]
     pub fn superseded(&self) -> Vec<(&CredentialFacts, OffsetDateTime)> {
         let protected = self.protected();
         let ours = |credential: &&CredentialFacts| {
-            let holders = || self.older_versions().filter(|version| version.holds(credential.key_id));
-            let proven = || holders().any(|version| version.proven == Some(credential.key_id));
-            !protected.contains(&credential.key_id)
-                && holders().next().is_some()
-                && (credential.rotation.is_some() || proven())
+            let key_id = credential.key_id;
+            let proven = || self.older_versions().any(|version| version.proven == Some(key_id));
+            !protected.contains(&key_id) && (credential.rotation.is_some() || proven())
         };
         let dated = |credential| self.superseded_at(credential).map(|at| (credential, at));
         self.credentials.iter().filter(ours).filter_map(dated).collect()
     }
 
+    /// Whether the current version says that this credential was published before. An index that can't be read
+    /// may name any.
+    fn is_indexed(&self, key_id: KeyId) -> bool {
+        self.current_version().is_some_and(|version| match version.tags.superseded() {
+            Ok(SupersededIndex::Ids(ids)) => ids.contains(&key_id),
+            Ok(SupersededIndex::Many) | Err(_) => true,
+        })
+    }
+
     /// When the last version with this credential was followed by one with another.
     fn superseded_at(&self, credential: &CredentialFacts) -> Option<OffsetDateTime> {
         let held = |version: &&VersionFacts| version.holds(credential.key_id);
-        let last = self.all_versions().filter(held).map(|version| version.created).max()?;
-        self.followed_at(last)
+        match self.all_versions().filter(held).map(|version| version.created).max() {
+            Some(last) => self.followed_at(last),
+            None if self.is_indexed(credential.key_id) => {
+                self.current_version().map(|version| version.created)
+            }
+            None => None,
+        }
     }
 
     /// When the version created at `last` was followed by one that names a credential.
@@ -220,6 +245,14 @@ impl VersionFacts {
     /// Whether its tag names this credential, or its text was proven to be of it.
     #[must_use]
     pub fn holds(&self, key_id: KeyId) -> bool {
-        self.named() == Some(key_id) || self.proven == Some(key_id)
+        self.held().any(|held| held == key_id)
+    }
+
+    /// The credentials that its tag names and that its text was proven to be of.
+    fn held(&self) -> impl Iterator<Item = KeyId> + use<> {
+        [self.named(), self.proven].into_iter().flatten()
     }
 }
+
+/// Key Vault counts whole seconds, and its clock is not Entra's.
+const CREATION_LAG: Duration = Duration::minutes(5);

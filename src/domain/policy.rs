@@ -99,7 +99,7 @@ impl RotationPolicy {
     #[must_use]
     pub fn due(&self, start: OffsetDateTime, end: OffsetDateTime) -> OffsetDateTime {
         let lifetime = (end - start).max(Duration::ZERO);
-        end - self.values.rotate_before.min(lifetime / 3)
+        end.saturating_sub(self.values.rotate_before.min(lifetime / 3))
     }
 
     /// This policy with what the tags of a version ask for, as far as it makes sense.
@@ -113,14 +113,24 @@ impl RotationPolicy {
             (OVERLAP_DAYS, |values, days| values.overlap = days),
         ];
         let mut problems = Vec::new();
-        let policy = wishes.into_iter().fold(self.clone(), |policy, (name, apply)| match tags.days(name) {
-            Ok(None) => policy,
-            Ok(Some(days)) => policy.with(name, days, apply, &mut problems),
-            Err(unusable) => {
-                problems.push(TagProblem::Unusable(unusable));
-                policy
+        let mut asked = Vec::new();
+        for (name, apply) in wishes {
+            match tags.days(name) {
+                Ok(days) => asked.extend(days.map(|days| (name, days, apply))),
+                Err(unusable) => problems.push(TagProblem::Unusable(unusable)),
             }
-        });
+        }
+        let mut together = self.values.clone();
+        for (_, days, apply) in &asked {
+            apply(&mut together, *days);
+        }
+        if let Ok(policy) = Self::try_new(together) {
+            return (policy, problems);
+        }
+        let mut policy = self.clone();
+        for (name, days, apply) in asked {
+            policy = policy.with(name, days, apply, &mut problems);
+        }
         (policy, problems)
     }
 

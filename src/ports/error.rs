@@ -74,7 +74,7 @@ impl PortError {
     pub const fn is_passing(&self) -> bool {
         match self {
             Self::NotSent { .. } | Self::OutcomeUnknown { .. } => true,
-            Self::Refused { status, .. } => matches!(*status, 408 | 429 | 500..=599),
+            Self::Refused { status, .. } => *status == 429,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Executing: one action, after one last look at what must not be harmed.
 
 use secrecy::SecretString;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use tokio_util::sync::CancellationToken;
 
 use super::Ports;
@@ -41,9 +41,9 @@ impl Execution<'_> {
         }
         match action {
             Action::Issue { attempt, .. } => self.rotate(rotation, now, *attempt).await,
-            Action::Rescue { from } => self.rescue(from).await,
-            Action::Revoke { key_id, .. } => self.revoke(*key_id).await,
-            Action::Disable { version } => self.disable(version).await,
+            Action::Rescue { from } => self.rescue(from, now).await,
+            Action::Revoke { key_id, .. } => self.revoke(*key_id, now).await,
+            Action::Disable { version } => self.disable(version, now).await,
             Action::ClearIndex => self.clear_index().await,
         }
     }
@@ -66,16 +66,14 @@ impl Execution<'_> {
     }
 
     /// Publishes the text of `from` again, in the place of a credential that is lost.
-    async fn rescue(&self, from: &VersionId) -> Result<(), Failure> {
+    async fn rescue(&self, from: &VersionId, now: OffsetDateTime) -> Result<(), Failure> {
         let read = self.ports.store.read_version(self.secret, from).await.map_err(Failure::of_read)?;
         let older = read.ok_or_else(Failure::overtaken)?;
-        let current = self.current().await?.ok_or_else(Failure::overtaken)?;
-        if Some(&current.properties.version)
-            != self.look.seen.current_version().map(|version| &version.version)
-        {
-            return Err(Failure::overtaken());
-        }
+        let current = self.unchanged_current(now).await?.ok_or_else(Failure::overtaken)?;
         let new = self.rescue_version(from, &older, &current)?;
+        if new.expires.is_none_or(|end| end <= self.ports.clock.now()) {
+            return Err(Failure::too_late());
+        }
         self.ports.store.put(self.secret, new).await?;
         Ok(())
     }
@@ -102,23 +100,16 @@ impl Execution<'_> {
         Ok(NewVersion { text, enabled: true, expires: Some(credential.end), content_type, tags: after })
     }
 
-    /// Revokes, unless consumers turn out to read this credential now.
-    async fn revoke(&self, key_id: KeyId) -> Result<(), Failure> {
-        let current = self.current().await?;
-        let named = current.map(|read| read.properties.tags.credential_id());
-        if matches!(named, Some(Ok(Some(published))) if published == key_id) {
-            return Err(Failure::overtaken());
-        }
+    /// Revokes, unless consumers turn out to read another version than was looked at.
+    async fn revoke(&self, key_id: KeyId, now: OffsetDateTime) -> Result<(), Failure> {
+        self.unchanged_current(now).await?;
         self.ports.issuer.revoke(self.look.application.object_id, key_id).await?;
         Ok(())
     }
 
-    /// Disables an older version, unless it turns out to be what consumers read.
-    async fn disable(&self, version: &VersionId) -> Result<(), Failure> {
-        let current = self.current().await?.ok_or_else(Failure::overtaken)?;
-        if current.properties.version == *version {
-            return Err(Failure::overtaken());
-        }
+    /// Disables an older version, unless consumers turn out to read another one than was looked at.
+    async fn disable(&self, version: &VersionId, now: OffsetDateTime) -> Result<(), Failure> {
+        self.unchanged_current(now).await?;
         self.ports.store.disable(self.secret, version).await?;
         Ok(())
     }
@@ -129,10 +120,26 @@ impl Execution<'_> {
         edit_current_tags(self.ports, self.secret, current.as_ref(), clear).await.map(drop)
     }
 
-    async fn current(&self) -> Result<Option<ReadVersion>, Failure> {
-        match self.ports.store.read_current(self.secret).await.map_err(Failure::of_read)? {
-            CurrentVersion::Readable(read) => Ok(Some(read)),
-            CurrentVersion::Missing | CurrentVersion::Disabled => Ok(None),
+    /// The current version, read immediately before an effect: still the one that was looked at, a moment ago.
+    async fn unchanged_current(&self, now: OffsetDateTime) -> Result<Option<ReadVersion>, Failure> {
+        let current = match self.ports.store.read_current(self.secret).await.map_err(Failure::of_read)? {
+            CurrentVersion::Readable(read) => Some(read),
+            CurrentVersion::Disabled if self.look.seen.is_placeholder() => None,
+            CurrentVersion::Missing | CurrentVersion::Disabled => return Err(Failure::overtaken()),
+        };
+        let looked_at = self.look.seen.current_version().map(|version| &version.version);
+        if current.as_ref().map(|read| &read.properties.version) != looked_at {
+            return Err(Failure::overtaken());
         }
+        if !self.skew.is_tolerable() {
+            return Err(Failure::blocked(BlockReason::ClockSkew));
+        }
+        if self.ports.clock.now() - now > LONGEST_LOOK {
+            return Err(Failure::too_late());
+        }
+        Ok(current)
     }
 }
+
+/// From a look to the effect that rests on it. A process that stalls longer than this has to look again.
+const LONGEST_LOOK: Duration = Duration::minutes(5);

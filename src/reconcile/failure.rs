@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::domain::BlockReason;
 use crate::domain::tags::TagLimit;
-use crate::ports::{PortError, chain};
+use crate::ports::{PortError, SignIn, chain};
 
 /// An action that did not succeed.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ enum Cause {
     Port(PortError),
     /// Something is in the way.
     Blocked(BlockReason),
+    /// The new credential was not accepted in time; the last answer to a sign-in.
+    NeverVerified(SignIn),
     /// The tags that are needed don't fit.
     Tags(TagLimit),
     /// The daemon is being stopped.
@@ -42,6 +44,10 @@ impl Failure {
 
     pub(super) const fn stopped() -> Self {
         Self { cause: Cause::Stopped, unknown: false }
+    }
+
+    pub(super) const fn never_verified(last: SignIn) -> Self {
+        Self { cause: Cause::NeverVerified(last), unknown: false }
     }
 
     pub(super) const fn overtaken() -> Self {
@@ -71,7 +77,11 @@ impl Failure {
         match &self.cause {
             Cause::Port(error) => error.is_passing(),
             Cause::Overtaken => true,
-            Cause::Blocked(_) | Cause::Tags(_) | Cause::Stopped | Cause::TooLate => false,
+            Cause::Blocked(_)
+            | Cause::NeverVerified(_)
+            | Cause::Tags(_)
+            | Cause::Stopped
+            | Cause::TooLate => false,
         }
     }
 
@@ -80,8 +90,11 @@ impl Failure {
         match &self.cause {
             Cause::Port(error) => reason_of(error),
             Cause::Blocked(reason) => *reason,
+            Cause::NeverVerified(_) => BlockReason::NeverVerified,
             Cause::Tags(_) => BlockReason::TagLimit,
-            Cause::Stopped | Cause::Overtaken | Cause::TooLate => BlockReason::ServiceTrouble,
+            Cause::Overtaken => BlockReason::Overtaken,
+            Cause::TooLate => BlockReason::TooLate,
+            Cause::Stopped => BlockReason::ServiceTrouble,
         }
     }
 
@@ -113,6 +126,7 @@ impl fmt::Display for Failure {
         match &self.cause {
             Cause::Port(error) => f.write_str(&chain(error)),
             Cause::Blocked(reason) => f.write_str(reason.text()),
+            Cause::NeverVerified(last) => write!(f, "not accepted in time; the last answer was {last:?}"),
             Cause::Tags(limit) => limit.fmt(f),
             Cause::Stopped => f.write_str("stopped at a safe point, since the daemon is being stopped"),
             Cause::Overtaken => f.write_str("somebody else wrote a version meanwhile"),
@@ -129,6 +143,7 @@ pub(super) fn reason_of(error: &PortError) -> BlockReason {
             BlockReason::TenantPolicy
         }
         (Some("Request_ResourceNotFound"), _) => BlockReason::ApplicationMissing,
+        (Some("Directory_ResourceSizeExceeded"), _) => BlockReason::NoRoom,
         (_, Some(401 | 403)) => BlockReason::Forbidden,
         (Some(_) | None, Some(_) | None) => BlockReason::ServiceTrouble,
     }

@@ -8,6 +8,7 @@ mod edit;
 mod execute;
 mod failure;
 mod observe;
+mod presentation;
 mod queue;
 mod reconciler;
 mod rotation;

@@ -1,7 +1,5 @@
 //! Observing: reads both services and turns what they say into facts. It changes nothing.
 
-use std::collections::BTreeSet;
-
 use secrecy::{ExposeSecret, SecretString};
 use time::{Duration, OffsetDateTime};
 
@@ -9,7 +7,7 @@ use super::Ports;
 use crate::config::ManagedSecret;
 use crate::domain::{
     CredentialFacts, Current, CurrentSignIn, KeyId, Marker, Observed, RotationPolicy, SignInTrouble,
-    TagProblem, VersionFacts, Wish,
+    TagProblem, VersionFacts, VersionId, Wish,
 };
 use crate::ports::{Application, Credential, CurrentVersion, PortError, ReadVersion, SignIn, Version};
 
@@ -22,8 +20,8 @@ pub(super) struct Look {
     pub(super) application: Application,
     /// The policy, with what the current version's tags ask for.
     pub(super) policy: RotationPolicy,
-    /// Tags that are not followed.
-    pub(super) warnings: Vec<TagProblem>,
+    /// What is odd and not followed.
+    pub(super) warnings: Vec<String>,
 }
 
 /// Reads the versions, then the credentials, then signs in with the current text.
@@ -59,7 +57,7 @@ impl Observer<'_> {
         wish: Option<Wish>,
         now: OffsetDateTime,
     ) -> Result<Look, PortError> {
-        let (policy, warnings) = match &current {
+        let (policy, unfollowed) = match &current {
             CurrentVersion::Readable(read) => self.managed.policy.with_tags(&read.properties.tags),
             CurrentVersion::Missing | CurrentVersion::Disabled => (self.managed.policy.clone(), Vec::new()),
         };
@@ -78,8 +76,9 @@ impl Observer<'_> {
             fallback: None,
             wish,
         };
-        self.prove_superseded(&mut seen, &policy, now).await?;
+        self.try_superseded(&mut seen, &policy, now).await?;
         self.find_fallback(&mut seen, now).await?;
+        let warnings = warnings(&seen, &unfollowed);
         Ok(Look { seen, application: self.application, policy, warnings })
     }
 
@@ -113,7 +112,7 @@ impl Observer<'_> {
             rotation: credential.display_name.as_deref().and_then(|name| marker.rotation_of(name)),
             start: credential.start,
             end: credential.end,
-            may_be_current_text: text.is_some_and(|text| has_hint(credential, text)),
+            may_be_current_text: text.is_some_and(|text| may_have_text(credential, text)),
         };
         self.application.credentials.iter().map(facts).collect()
     }
@@ -128,10 +127,10 @@ impl Observer<'_> {
         matching.next().filter(|_| matching.next().is_none()).map(|credential| credential.key_id)
     }
 
-    /// Older versions whose credential bears no marker: whether their own text proves it ours.
+    /// Older versions whose overlap is over: whether their own text still signs in, and whose it is.
     ///
-    /// Only once their overlap is over, since each proof is a sign-in with the old credential.
-    async fn prove_superseded(
+    /// Not earlier, since each try is a sign-in with the old credential; and not where the marker tells already.
+    async fn try_superseded(
         &self,
         seen: &mut Observed,
         policy: &RotationPolicy,
@@ -141,47 +140,45 @@ impl Observer<'_> {
             return Ok(());
         }
         let over = |version: &VersionFacts| {
-            seen.followed_at(version.created).is_some_and(|at| at + policy.overlap() <= now)
+            seen.followed_at(version.created).is_some_and(|at| at.saturating_add(policy.overlap()) <= now)
         };
-        let candidates: Vec<_> = seen
-            .older_versions()
-            .filter(|v| v.enabled && over(v) && lacks_marker(v, seen))
-            .cloned()
-            .collect();
-        for version in candidates {
-            let proven = self.proof(&version).await?;
-            set_proof(seen, &version, proven);
+        let told = |version: &VersionFacts| {
+            let named = version.named().and_then(|key_id| seen.credential(key_id));
+            named.is_some_and(|credential| credential.rotation.is_some())
+        };
+        let untold =
+            seen.older_versions().filter(|version| version.enabled && over(version) && !told(version));
+        let untold: Vec<_> = untold.map(|version| version.version.clone()).collect();
+        for version in untold {
+            let Some(read) = self.ports.store.read_version(&self.managed.id, &version).await? else {
+                continue;
+            };
+            let answer = self.sign_in(&read.text).await;
+            let found = seen.versions.iter_mut().filter(|facts| facts.version == version);
+            for facts in found {
+                facts.proven = self.matching(&read).filter(|_| answer == CurrentSignIn::Accepted);
+                facts.refused = answer == CurrentSignIn::Refused;
+            }
         }
         Ok(())
-    }
-
-    /// The credential that this version's text was shown to belong to.
-    async fn proof(&self, version: &VersionFacts) -> Result<Option<KeyId>, PortError> {
-        let Some(read) = self.ports.store.read_version(&self.managed.id, &version.version).await? else {
-            return Ok(None);
-        };
-        let Some(matching) = self.matching(&read) else { return Ok(None) };
-        let accepted = self.sign_in(&read.text).await == CurrentSignIn::Accepted;
-        Ok(accepted.then_some(matching))
     }
 
     /// Where consumers are locked out: the newest older version of ours whose text still signs in.
     async fn find_fallback(&self, seen: &mut Observed, now: OffsetDateTime) -> Result<(), PortError> {
         let expired = seen.current_credential().is_some_and(|credential| credential.end <= now);
         let gone = seen.sign_in == CurrentSignIn::Refused && seen.current_credential().is_none();
-        if !(expired || gone) {
+        if seen.sign_in == CurrentSignIn::Accepted || !(expired || gone) {
             return Ok(());
         }
-        let dead: BTreeSet<_> = seen.protected();
-        let candidates: Vec<_> =
-            seen.older_versions().filter(|v| v.enabled && !v.tags.is_quarantined()).cloned().collect();
+        let usable =
+            seen.older_versions().filter(|version| version.enabled && !version.tags.is_quarantined());
+        let candidates: Vec<_> = usable.map(|version| version.version.clone()).collect();
         for version in candidates.into_iter().rev() {
             let Some(key_id) = self.usable(&version, seen, now).await? else { continue };
-            if dead.contains(&key_id) {
-                continue;
+            for facts in seen.versions.iter_mut().filter(|facts| facts.version == version) {
+                facts.proven = Some(key_id);
             }
-            set_proof(seen, &version, Some(key_id));
-            seen.fallback = Some(version.version);
+            seen.fallback = Some(version);
             return Ok(());
         }
         Ok(())
@@ -190,20 +187,35 @@ impl Observer<'_> {
     /// The credential of an older version, if it is provably ours, unexpired, and signs in.
     async fn usable(
         &self,
-        version: &VersionFacts,
+        version: &VersionId,
         seen: &Observed,
         now: OffsetDateTime,
     ) -> Result<Option<KeyId>, PortError> {
-        let Some(read) = self.ports.store.read_version(&self.managed.id, &version.version).await? else {
+        let Some(read) = self.ports.store.read_version(&self.managed.id, version).await? else {
             return Ok(None);
         };
-        let marked = version.named().and_then(|id| seen.credential(id)).filter(|c| c.rotation.is_some());
-        let Some(key_id) = marked.map(|credential| credential.key_id).or_else(|| self.matching(&read)) else {
+        let Some(key_id) = self.marked(&read, seen).or_else(|| self.matching(&read)) else { return Ok(None) };
+        let dead = seen.protected().contains(&key_id);
+        if dead || seen.credential(key_id).is_none_or(|credential| credential.end <= now) {
             return Ok(None);
-        };
-        let unexpired = seen.credential(key_id).is_some_and(|credential| credential.end > now);
-        let accepted = unexpired && self.sign_in(&read.text).await == CurrentSignIn::Accepted;
-        Ok(accepted.then_some(key_id))
+        }
+        match self.sign_in(&read.text).await {
+            CurrentSignIn::Accepted => Ok(Some(key_id)),
+            CurrentSignIn::Refused | CurrentSignIn::NoText => Ok(None),
+            // Better to ask again than to mint while this one may be good.
+            CurrentSignIn::Unclear(why) => {
+                let source = format!("{why:?}").into();
+                Err(PortError::OutcomeUnknown { operation: "sign in with an older version", source })
+            }
+        }
+    }
+
+    /// The credential that a version's tag names, if it bears our marker and its text begins as the version's.
+    fn marked(&self, read: &ReadVersion, seen: &Observed) -> Option<KeyId> {
+        let key_id = read.properties.tags.credential_id().ok().flatten()?;
+        let ours = seen.credential(key_id)?.rotation.is_some();
+        let listed = self.application.credentials.iter().find(|credential| credential.key_id == key_id)?;
+        (ours && may_have_text(listed, &read.text)).then_some(key_id)
     }
 }
 
@@ -214,17 +226,6 @@ impl CurrentVersion {
             Self::Missing | Self::Disabled => None,
         }
     }
-}
-
-/// Whether a version's credential can only be proven ours by the version's own text.
-fn lacks_marker(version: &VersionFacts, seen: &Observed) -> bool {
-    let protected = seen.protected();
-    version.named().map_or_else(
-        || seen.credentials.iter().any(|c| c.rotation.is_none() && !protected.contains(&c.key_id)),
-        |key_id| {
-            seen.credential(key_id).is_some_and(|c| c.rotation.is_none() && !protected.contains(&key_id))
-        },
-    )
 }
 
 fn sorted(versions: &[Version]) -> Vec<VersionFacts> {
@@ -240,13 +241,31 @@ fn facts(version: &Version) -> VersionFacts {
         created: version.created,
         tags: version.tags.clone(),
         proven: None,
+        refused: false,
     }
 }
 
-fn set_proof(seen: &mut Observed, tried: &VersionFacts, proven: Option<KeyId>) {
-    for version in seen.versions.iter_mut().filter(|version| version.version == tried.version) {
-        version.proven = proven;
+/// What is odd about a secret and not followed.
+fn warnings(seen: &Observed, unfollowed: &[TagProblem]) -> Vec<String> {
+    let mut warnings: Vec<_> = unfollowed.iter().map(ToString::to_string).collect();
+    let Some(current) = seen.current_version() else { return warnings };
+    let unusable = [
+        current.tags.credential_id().err(),
+        current.tags.pending_rotation().err(),
+        current.tags.superseded().err(),
+    ];
+    warnings.extend(unusable.into_iter().flatten().map(|unusable| unusable.to_string()));
+    if let (Some(named), Some(proven)) = (current.named(), current.proven)
+        && named != proven
+    {
+        warnings.push(format!("tag CredentialId names {named}, but the text is of {proven}"));
     }
+    warnings
+}
+
+/// Whether this credential's text may be `text`: unknown where Entra shows no hint.
+fn may_have_text(credential: &Credential, text: &SecretString) -> bool {
+    credential.hint.is_none() || has_hint(credential, text)
 }
 
 /// Whether the text begins as Entra says that this credential's does.

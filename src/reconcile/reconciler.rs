@@ -1,8 +1,10 @@
 //! The loop: takes a secret from the queue, looks, decides, executes one action, and says when to look again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::FutureExt;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -11,6 +13,7 @@ use tracing::{debug, error, info, warn};
 use super::execute::Execution;
 use super::failure::{Failure, reason_of};
 use super::observe::{Look, observe};
+use super::presentation::{is_well, shown};
 use super::queue::{WorkItem, WorkQueue};
 use super::status::{LastOutcome, StatusBoard};
 use super::{Ports, back_off};
@@ -18,7 +21,7 @@ use crate::clock::ClockSkew;
 use crate::config::ManagedSecret;
 use crate::domain::{
     Action, AppObjectId, ApplicationRef, BlockReason, CurrentSignIn, Decision, RotationId, SecretId,
-    VerifyPolicy, WaitReason, Wish, decide,
+    SignInTrouble, VerifyPolicy, VersionId, WaitReason, Wish, decide,
 };
 use crate::metrics::Metrics;
 use crate::ports::{chain, unheld};
@@ -47,11 +50,13 @@ struct Memory {
     /// Directory objects by how they are configured; that never changes.
     resolved: BTreeMap<ApplicationRef, AppObjectId>,
     /// Applications that a pass works on.
-    busy: std::collections::BTreeSet<AppObjectId>,
-    /// Since when a current credential is lost at every look.
-    lost: BTreeMap<SecretId, OffsetDateTime>,
+    busy: BTreeSet<AppObjectId>,
+    /// Of which version, and since when, the current credential is lost at every look.
+    lost: BTreeMap<SecretId, (VersionId, OffsetDateTime)>,
     /// Passes in a row that found something in the way.
     troubles: BTreeMap<SecretId, u32>,
+    /// Why the last rotation failed, until one succeeds.
+    failures: BTreeMap<SecretId, (BlockReason, String)>,
 }
 
 /// What a [`Reconciler`] is made of.
@@ -93,9 +98,10 @@ impl Reconciler {
         let memory = Memory {
             random: fastrand::Rng::with_seed(parts.seed),
             resolved: BTreeMap::new(),
-            busy: std::collections::BTreeSet::new(),
+            busy: BTreeSet::new(),
             lost: BTreeMap::new(),
             troubles: BTreeMap::new(),
+            failures: BTreeMap::new(),
         };
         Self {
             ports: parts.ports,
@@ -125,12 +131,17 @@ impl Reconciler {
         }
     }
 
-    /// One pass over one secret; also for tests that drive the loop by hand.
+    /// One pass over one secret, whatever becomes of it.
     async fn work(self: Arc<Self>, item: WorkItem) {
         let WorkItem { secret, wish, hold } = item;
         let Ok(permit) = unheld(&*self.ports.clock, self.permits.acquire()).await else { return };
-        let next =
-            if self.stop.is_cancelled() { Next { at: None, wish } } else { self.pass(&secret, wish).await };
+        let next = if self.stop.is_cancelled() {
+            Next::default()
+        } else {
+            let pass = AssertUnwindSafe(self.pass(&secret, wish)).catch_unwind().await;
+            // A panic is a mistake of ours: it must not keep this secret, or its application, for ever.
+            pass.unwrap_or_else(|_| self.blocked(&secret, Trouble::of(BlockReason::InternalError), wish))
+        };
         drop(permit);
         self.queue.finish(&secret, next.at, next.wish);
         drop(hold);
@@ -141,11 +152,7 @@ impl Reconciler {
         let Some(managed) = self.secrets.get(secret) else { return Next::default() };
         let started = self.ports.clock.now();
         let next = match self.reserve(managed).await {
-            Ok(Some(application)) => {
-                let next = self.look_and_act(managed, wish).await;
-                self.lock().busy.remove(&application);
-                next
-            }
+            Ok(Some(_application)) => self.look_and_act(managed, wish).await,
             Ok(None) => Next { at: Some(started + APPLICATION_BUSY_PAUSE), wish },
             Err(trouble) => self.blocked(secret, trouble, wish),
         };
@@ -158,7 +165,7 @@ impl Reconciler {
     }
 
     /// Takes the application for this pass: two writes to one application conflict, whichever secrets they are for.
-    async fn reserve(&self, managed: &ManagedSecret) -> Result<Option<AppObjectId>, Trouble> {
+    async fn reserve(&self, managed: &ManagedSecret) -> Result<Option<Reserved<'_>>, Trouble> {
         let known = self.lock().resolved.get(&managed.application).copied();
         let object_id = if let Some(object_id) = known {
             object_id
@@ -168,7 +175,9 @@ impl Reconciler {
         };
         let mut memory = self.lock();
         memory.resolved.insert(managed.application, object_id);
-        Ok(memory.busy.insert(object_id).then_some(object_id))
+        let free = memory.busy.insert(object_id);
+        drop(memory);
+        Ok(free.then_some(Reserved { reconciler: self, application: object_id }))
     }
 
     async fn look_and_act(&self, managed: &ManagedSecret, wish: Option<Wish>) -> Next {
@@ -186,21 +195,34 @@ impl Reconciler {
             Decision::Act(action) => self.act(secret, &look, &action, now).await,
             Decision::Wait { until, reason } => self.wait(secret, until, reason, wish, now),
             Decision::Blocked { until, reason } => {
-                let next = self.blocked(secret, Trouble::of(reason), wish);
+                let error = match &look.seen.sign_in {
+                    CurrentSignIn::Unclear(SignInTrouble::Other(why)) => Some(why.clone()),
+                    CurrentSignIn::Unclear(_)
+                    | CurrentSignIn::Accepted
+                    | CurrentSignIn::Refused
+                    | CurrentSignIn::NoText => None,
+                };
+                let next = self.blocked(secret, Trouble { reason, error }, wish);
                 Next { at: until.into_iter().chain(next.at).min(), ..next }
             }
         }
     }
 
-    /// A credential counts as lost only if it was lost at every look for a while.
+    /// A credential counts as lost only if it was lost at every look for a while; its successor starts anew.
     fn remember_loss(&self, mut look: Look, now: OffsetDateTime) -> Look {
         let seen = &mut look.seen;
         let lost = seen.sign_in == CurrentSignIn::Refused && seen.current_credential().is_none();
+        let version = seen.current_version().map(|version| version.version.clone());
         let mut memory = self.lock();
-        if lost {
-            seen.lost_since = Some(*memory.lost.entry(seen.secret.clone()).or_insert(now));
-        } else if !matches!(seen.sign_in, CurrentSignIn::Unclear(_)) {
-            memory.lost.remove(&seen.secret);
+        match version.filter(|_| lost) {
+            Some(version) => {
+                let known = memory.lost.remove(&seen.secret).filter(|(lost, _)| *lost == version);
+                let since = known.map_or(now, |(_, since)| since);
+                memory.lost.insert(seen.secret.clone(), (version, since));
+                seen.lost_since = Some(since);
+            }
+            None if matches!(seen.sign_in, CurrentSignIn::Unclear(_)) => {}
+            None => drop(memory.lost.remove(&seen.secret)),
         }
         drop(memory);
         look
@@ -242,12 +264,26 @@ impl Reconciler {
 
     fn record(&self, secret: &SecretId, action: &Action, failure: Option<&Failure>) {
         let outcome = failure.map_or("success", Failure::outcome);
+        if matches!(action, Action::Issue { .. }) {
+            self.remember_failure(secret, failure);
+        }
         self.metrics.actions.with_label_values(&[action.label(), outcome]).inc();
         let error = failure.map(ToString::to_string);
         let at = self.ports.clock.now();
         self.board.update(secret, |status| {
             status.last_outcome = Some(LastOutcome { action: action.label(), outcome, error, at });
         });
+    }
+
+    /// A rotation that failed is why its secret waits for the next attempt: people see that, not only that it waits.
+    fn remember_failure(&self, secret: &SecretId, failure: Option<&Failure>) {
+        let mut memory = self.lock();
+        match failure.filter(|failure| !failure.is_stop()) {
+            Some(failure) => {
+                memory.failures.insert(secret.clone(), (failure.block_reason(), failure.to_string()));
+            }
+            None => drop(memory.failures.remove(secret)),
+        }
     }
 
     fn wait(
@@ -270,7 +306,9 @@ impl Reconciler {
             | WaitReason::RolledBack => None,
         };
         let wish = if reason.keeps_wish() { wish } else { None };
-        Next { at: until.into_iter().chain(patience).min(), wish }
+        // A moment that is past already must not make a loop without a pause.
+        let at = until.into_iter().chain(patience).min().map(|at| at.max(now + NEXT_LOOK));
+        Next { at, wish }
     }
 
     /// Something is in the way: say so, and look again with growing pauses.
@@ -299,24 +337,18 @@ impl Reconciler {
     fn show(&self, secret: &SecretId, look: &Look, decision: &Decision, now: OffsetDateTime) {
         let seen = &look.seen;
         let current = seen.current_credential();
+        let failure = self.lock().failures.get(secret).cloned();
         self.board.update(secret, |status| {
-            (status.state, status.reason) = match decision {
-                Decision::Act(action) => ("rotating", action.label()),
-                Decision::Wait { reason, .. } => ("waiting", reason.label()),
-                Decision::Blocked { reason, .. } => ("blocked", reason.label()),
-            };
-            status.message = message(decision);
-            status.needs_person =
-                matches!(decision, Decision::Blocked { reason, .. } if reason.needs_person());
+            shown(status, decision, failure);
             status.credential_id = current.map(|credential| credential.key_id);
             status.expires = current.map(|credential| credential.end);
             status.due = current.map(|credential| look.policy.due(credential.start, credential.end));
             status.last_look = Some(now);
-            if !matches!(decision, Decision::Blocked { .. }) {
+            if is_well(decision) {
                 status.last_success = Some(now);
             }
             status.orphans = seen.orphans().count();
-            status.warnings = look.warnings.iter().map(ToString::to_string).collect();
+            status.warnings.clone_from(&look.warnings);
         });
     }
 
@@ -327,6 +359,18 @@ impl Reconciler {
 
     fn lock(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An application that one pass works on, until it is dropped.
+struct Reserved<'a> {
+    reconciler: &'a Reconciler,
+    application: AppObjectId,
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        self.reconciler.lock().busy.remove(&self.application);
     }
 }
 
@@ -346,22 +390,6 @@ impl Trouble {
 impl From<crate::ports::PortError> for Trouble {
     fn from(error: crate::ports::PortError) -> Self {
         Self { reason: reason_of(&error), error: Some(chain(&error)) }
-    }
-}
-
-fn message(decision: &Decision) -> String {
-    match decision {
-        Decision::Act(Action::Issue { reason, .. }) => format!("making a successor: {}", reason.text()),
-        Decision::Act(Action::Revoke { key_id, reason }) => format!("revoking {key_id}: {}", reason.text()),
-        Decision::Act(Action::Rescue { from }) => {
-            format!("publishing version {from} again: the current one is lost")
-        }
-        Decision::Act(Action::Disable { version }) => {
-            format!("disabling version {version}: its credential is gone")
-        }
-        Decision::Act(Action::ClearIndex) => "every superseded credential is retired".to_owned(),
-        Decision::Wait { reason, .. } => reason.text().to_owned(),
-        Decision::Blocked { reason, .. } => reason.text().to_owned(),
     }
 }
 

@@ -5,17 +5,20 @@
 
 use time::{Duration, OffsetDateTime};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 use uuid::Uuid;
 
 use super::Ports;
-use super::edit::{TagEdit, edit_current_tags, removed, with_pending};
+use super::edit::{TagEdit, edit_current_tags, with_pending};
 use super::failure::Failure;
 use crate::clock::ClockSkew;
 use crate::domain::tags::{self, PendingRotation, SupersededIndex, Tags};
 use crate::domain::{
     BlockReason, KeyId, Marker, RotationId, RotationPolicy, SecretId, VerifyPolicy, VersionId,
 };
-use crate::ports::{Application, CurrentVersion, IssuedCredential, NewVersion, PortError, SignIn, sleep};
+use crate::ports::{
+    Application, CurrentVersion, IssuedCredential, NewVersion, PortError, SignIn, chain, sleep,
+};
 
 /// What one rotation works with.
 #[derive(Debug)]
@@ -96,8 +99,9 @@ impl Rotation<'_> {
     async fn verify(&self, issued: &IssuedCredential) -> Result<(), Failure> {
         let give_up = self.ports.clock.now() + self.verify.limit;
         let mut in_a_row = 0;
-        while self.ports.clock.now() <= give_up {
-            match self.ports.verifier.sign_in(self.application.client_id, &issued.text).await {
+        loop {
+            let answer = self.ports.verifier.sign_in(self.application.client_id, &issued.text).await;
+            match &answer {
                 SignIn::Accepted => in_a_row += 1,
                 SignIn::Wrong | SignIn::Expired => in_a_row = 0,
                 // These say nothing about the credential, neither for nor against it.
@@ -106,13 +110,15 @@ impl Rotation<'_> {
             if in_a_row >= self.verify.sign_ins {
                 return Ok(());
             }
+            if self.ports.clock.now() > give_up {
+                return Err(Failure::never_verified(answer));
+            }
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Err(Failure::stopped()),
                 () = sleep(&*self.ports.clock, self.verify.spacing) => {}
             }
         }
-        Err(Failure::blocked(BlockReason::NeverVerified))
     }
 
     /// The commit point: one `PUT` of text, expiry and `CredentialId` together.
@@ -186,7 +192,6 @@ impl Rotation<'_> {
         after.set(tags::CREDENTIAL_ID, key_id);
         after.set(tags::ROTATION_ID, &self.pending.rotation);
         after.set(tags::PROVIDER_ADDRESS, self.application.object_id);
-        after.set(tags::VALIDITY_PERIOD_DAYS, self.policy.validity().whole_days());
         let index = before.superseded().unwrap_or(SupersededIndex::Many);
         let index = self.supersedes.into_iter().fold(index, SupersededIndex::with);
         if !index.is_empty() {
@@ -208,29 +213,26 @@ impl Rotation<'_> {
     ///
     /// Its credential is revoked only if no `PUT` of it can have happened; else only `orphan_grace` may.
     async fn give_up(&self, failure: Failure, issued: Option<KeyId>) -> Failure {
-        let revoked = match issued {
-            Some(key_id) if failure.had_no_effect() => self.revoke(key_id).await.is_ok(),
-            Some(_) => false,
-            None => failure.had_no_effect(),
-        };
-        let note = |tags: &Tags| Ok(self.noted(tags, failure.is_stop() && revoked));
+        if let Some(key_id) = issued.filter(|_| failure.had_no_effect())
+            && let Err(error) = self.revoke(key_id).await
+        {
+            warn!(secret = %self.secret, %key_id, error = chain(&error), "left a credential for orphan_grace");
+        }
+        let note = |tags: &Tags| Ok(self.noted(tags));
         // CRASH: the tag still says in flight. The next pass waits for the deadline in the place of the back-off.
         if let Err(error) = edit_current_tags(self.ports, self.secret, self.follows.as_ref(), note).await {
-            tracing::warn!(secret = %self.secret, %error, "could not note that the rotation failed");
+            warn!(secret = %self.secret, %error, "could not note that the rotation failed");
         }
         failure
     }
 
-    /// The tags after the rotation ended: without a trace of it if it was stopped cleanly, else marked as failed.
-    fn noted(&self, tags: &Tags, cleanly: bool) -> Tags {
+    /// The tags with our note marked as failed, if it is still there. It stays, so that a restart resets nothing.
+    fn noted(&self, tags: &Tags) -> Tags {
         let ours = |pending: &PendingRotation| pending.rotation == self.pending.rotation;
-        if !tags.pending_rotation().is_ok_and(|pending| pending.as_ref().is_some_and(ours)) {
-            return tags.clone();
+        if tags.pending_rotation().is_ok_and(|pending| pending.as_ref().is_some_and(ours)) {
+            return with_pending(tags, &PendingRotation { failed: true, ..self.pending.clone() });
         }
-        if cleanly && self.follows.is_some() {
-            return removed(tags, tags::PENDING_ROTATION);
-        }
-        with_pending(tags, &PendingRotation { failed: true, ..self.pending.clone() })
+        tags.clone()
     }
 
     async fn revoke(&self, key_id: KeyId) -> Result<(), PortError> {

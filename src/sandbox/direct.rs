@@ -136,7 +136,7 @@ impl CredentialIssuer for DirectPorts {
 
     async fn revoke(&self, application: AppObjectId, key_id: KeyId) -> Result<(), PortError> {
         match self.model.remove_password(application.0, key_id.0, self.clock.now()) {
-            Ok(_) | Err(GraphRefusal::UnknownCredential(_)) => Ok(()),
+            Ok(()) | Err(GraphRefusal::UnknownCredential(_)) => Ok(()),
             Err(refusal) => Err(graph_refused("removePassword", &refusal)),
         }
     }

@@ -49,6 +49,50 @@ fn a_reply_that_is_lost_locks_nobody_out() {
     interfere_at_every_point(Interference::LostReply, 3);
 }
 
+/// Key Vault has no conditional writes, so that one gap stays: between the last read and the `PUT` that follows it.
+#[test]
+fn a_person_who_publishes_during_a_rotation_is_overruled_only_in_the_gap_before_the_put() {
+    let mut overruled = Vec::new();
+    for point in 0.. {
+        let world = World::new(Some((point, Interference::PersonPublishes)));
+        world.live_until(START + Duration::hours(3));
+        if !world.has_interfered() {
+            assert!(point > 30, "only {point} points");
+            break;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let current = runtime.block_on(world.current()).properties;
+        if current.tags.rotation_id() != Ok(None) {
+            overruled.push(point);
+        }
+    }
+    // After the effect of the read, before the effect of the `PUT`.
+    assert!(
+        matches!(overruled.as_slice(), [read, put] if read % 2 == 1 && *put == read + 1),
+        "{overruled:?}"
+    );
+}
+
+#[test]
+fn a_publication_whose_reply_is_lost_is_found_out_and_not_repeated() {
+    let world = World::new(None);
+    world.lose_next_put(Duration::ZERO);
+    world.live_until(START + Duration::hours(1));
+    assert_eq!(world.last_outcome(), Some(("issue", "success")));
+    assert_eq!(world.issued(), 1);
+}
+
+#[test]
+fn a_credential_that_may_have_been_published_is_not_revoked_while_the_vault_can_t_be_read() {
+    let world = World::new(None);
+    world.lose_next_put(Duration::hours(2));
+    world.live_until(START + Duration::hours(1));
+    assert_eq!(world.last_outcome(), Some(("issue", "unknown")));
+    world.live_until(START + LIFE);
+    assert_eq!(world.issued(), 2);
+    assert_clean(&world);
+}
+
 /// Lives once for each point. The promise itself is checked by the world, after every call.
 fn interfere_at_every_point(how: Interference, most_issued: u64) -> usize {
     for point in 0.. {
@@ -67,7 +111,7 @@ fn interfere_at_every_point(how: Interference, most_issued: u64) -> usize {
 /// Some things happen only before a call's effect, others only after.
 fn may_be_skipped(point: usize, how: Interference) -> bool {
     match how {
-        Interference::Stop | Interference::OtherInstance => false,
+        Interference::Stop | Interference::OtherInstance | Interference::PersonPublishes => false,
         Interference::Stall | Interference::LostReply => point.is_multiple_of(2),
         Interference::NotSent | Interference::Throttled => !point.is_multiple_of(2),
     }

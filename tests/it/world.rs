@@ -10,7 +10,7 @@ use std::time::Duration as StdDuration;
 use async_trait::async_trait;
 use rekeyd::clock::ClockSkew;
 use rekeyd::config::ManagedSecret;
-use rekeyd::domain::tags::Tags;
+use rekeyd::domain::tags::{CREDENTIAL_ID, Tags};
 use rekeyd::domain::{
     AppObjectId, ApplicationRef, ClientId, KeyId, PolicyValues, RotationPolicy, SecretId, VerifyPolicy,
     VersionId, Wish,
@@ -47,6 +47,8 @@ pub(crate) enum Interference {
     Throttled,
     /// The call has its effect, and nobody hears of it.
     LostReply,
+    /// A person makes a credential and publishes it.
+    PersonPublishes,
 }
 
 /// One secret, its application, and whoever interferes with its daemon.
@@ -68,6 +70,9 @@ pub(crate) struct World {
     promised: AtomicBool,
     /// What services say the time is, besides what it is.
     skew: Arc<ClockSkew>,
+    /// Whether the next `PUT`'s answer is lost, and for how long nothing reaches the vault then.
+    lost_put: Mutex<Option<Duration>>,
+    blind_until: Mutex<OffsetDateTime>,
 }
 
 impl World {
@@ -113,6 +118,8 @@ impl World {
             status: Mutex::default(),
             promised: AtomicBool::new(true),
             skew: Arc::default(),
+            lost_put: Mutex::default(),
+            blind_until: Mutex::new(START),
         }
     }
 
@@ -141,7 +148,7 @@ impl World {
     pub(crate) async fn current(&self) -> ReadVersion {
         match self.direct.read_current(&self.secret).await.unwrap() {
             CurrentVersion::Readable(read) => read,
-            other => panic!("the current version can't be read: {other:?}"),
+            CurrentVersion::Missing | CurrentVersion::Disabled => panic!("the current version can't be read"),
         }
     }
 
@@ -163,6 +170,13 @@ impl World {
     /// From here on services say that it is `distance` later than it is.
     pub(crate) fn skew_clock(&self, distance: Duration) {
         self.skew.note("graph", self.now(), self.now(), self.now() + distance);
+    }
+
+    /// The last action of the last daemon, and how it ended.
+    pub(crate) fn last_outcome(&self) -> Option<(&'static str, &'static str)> {
+        let status = self.status.lock().unwrap();
+        let outcome = status.as_ref().and_then(|status| status.last_outcome.as_ref());
+        outcome.map(|last| (last.action, last.outcome))
     }
 
     /// The state and reason that the last daemon showed.
@@ -227,6 +241,7 @@ impl World {
                 std::future::pending::<()>().await;
             }
             Interference::Stall if !is_before => self.other_instance(Duration::hours(26)).await,
+            Interference::PersonPublishes => self.publish_by_hand().await,
             Interference::OtherInstance => self.other_instance(Duration::minutes(10)).await,
             Interference::NotSent if is_before => {
                 return Err(PortError::NotSent { operation: "test", source: "no route".into() });
@@ -244,6 +259,32 @@ impl World {
             | Interference::LostReply => {
                 self.interfered.store(false, Ordering::SeqCst);
             }
+        }
+        Ok(())
+    }
+
+    /// What a person does in the portal: a new credential, a new version.
+    pub(crate) async fn publish_by_hand(&self) {
+        let application = self.application().await;
+        let end = self.now() + Duration::days(180);
+        let made = self.direct.issue(application.object_id, "made by hand", end).await.unwrap();
+        let tags = [(CREDENTIAL_ID, made.key_id.to_string())].into_iter().collect();
+        let new = NewVersion { text: made.text, enabled: true, expires: Some(end), content_type: None, tags };
+        self.direct.put(&self.secret, new).await.unwrap();
+    }
+
+    /// The answer to the next `PUT` is lost; then no call reaches the vault for this long.
+    pub(crate) fn lose_next_put(&self, then_blind: Duration) {
+        *self.lost_put.lock().unwrap() = Some(then_blind);
+    }
+
+    /// Fails what can't reach the vault now.
+    fn reach_vault(&self) -> Result<(), PortError> {
+        if self.now() < *self.blind_until.lock().unwrap() {
+            return Err(PortError::NotSent {
+                operation: "test",
+                source: "the vault can't be reached".into(),
+            });
         }
         Ok(())
     }
@@ -366,6 +407,7 @@ impl std::fmt::Debug for World {
 #[async_trait]
 impl SecretStore for World {
     async fn read_current(&self, secret: &SecretId) -> Result<CurrentVersion, PortError> {
+        self.reach_vault()?;
         self.call(self.direct.read_current(secret)).await
     }
 
@@ -382,7 +424,13 @@ impl SecretStore for World {
     }
 
     async fn put(&self, secret: &SecretId, new: NewVersion) -> Result<VersionId, PortError> {
-        self.call(self.direct.put(secret, new)).await
+        self.reach_vault()?;
+        let result = self.call(self.direct.put(secret, new)).await;
+        if let Some(blind) = self.lost_put.lock().unwrap().take() {
+            *self.blind_until.lock().unwrap() = self.now() + blind;
+            return Err(PortError::OutcomeUnknown { operation: "test", source: "no answer".into() });
+        }
+        result
     }
 
     async fn replace_tags(

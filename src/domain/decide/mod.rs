@@ -28,15 +28,17 @@ pub fn decide(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> 
 
 type Check = fn(&Observed, &RotationPolicy, OffsetDateTime) -> Option<Decision>;
 
-/// In order of precedence: people first, then rescue, clear up, issue, retire.
+/// In order of precedence: people first, then rescue, issue, clear up, retire.
+///
+/// Issuing comes before clearing up: a credential that can't be revoked must not keep a successor from being made.
 const CHECKS: [Check; 11] = [
     rotation_disabled,
     current_disabled,
     current_lost,
     current_unlisted,
+    successor_wanted,
     orphan_abandoned,
     expired_left_behind,
-    successor_wanted,
     overlap_over,
     revoked_version_enabled,
     index_left_behind,
@@ -58,8 +60,8 @@ fn current_disabled(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> O
 /// Consumers are locked out: the most urgent state there is.
 fn current_lost(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Option<Decision> {
     let reason = match loss(seen, now)? {
-        Loss::Since(since) if now < since + LOSS_CONFIRMED_AFTER => {
-            let until = Some(since + LOSS_CONFIRMED_AFTER);
+        Loss::Since(since) if now < since.saturating_add(LOSS_CONFIRMED_AFTER) => {
+            let until = Some(since.saturating_add(LOSS_CONFIRMED_AFTER));
             return Some(Decision::Wait { until, reason: WaitReason::ConfirmingLoss });
         }
         Loss::Since(_) => IssueReason::CurrentLost,
@@ -67,6 +69,12 @@ fn current_lost(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -
     };
     if let Some(from) = &seen.fallback {
         return Some(Decision::Act(Action::Rescue { from: from.clone() }));
+    }
+    // Orphans of earlier attempts may be what holds the next one up. The current text is none of theirs.
+    if next_attempt(seen, policy, now).is_err()
+        && let Some(revoke) = orphan_abandoned(seen, policy, now)
+    {
+        return Some(revoke);
     }
     Some(issue(reason, seen, policy, now))
 }
@@ -81,6 +89,9 @@ enum Loss {
 /// Whether the current credential is lost. A version that names none is reported, not displaced.
 fn loss(seen: &Observed, now: OffsetDateTime) -> Option<Loss> {
     let version = seen.current_version()?;
+    if seen.sign_in == CurrentSignIn::Accepted {
+        return None;
+    }
     match seen.current_credential() {
         Some(credential) if credential.end <= now => Some(Loss::Expired),
         Some(_) => None,
@@ -102,7 +113,7 @@ fn current_unlisted(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTim
     if is_wished(seen) {
         return Some(issue(IssueReason::Wish, seen, policy, now));
     }
-    let listed_by = version.created + WORST_LAG;
+    let listed_by = version.created.saturating_add(WORST_LAG);
     if version.named().is_some() && now < listed_by {
         return Some(Decision::Wait { until: Some(listed_by), reason: WaitReason::Propagating });
     }
@@ -111,7 +122,7 @@ fn current_unlisted(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTim
 
 /// Made, never published, and old enough that no rotation can still have it in hand.
 fn orphan_abandoned(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Option<Decision> {
-    let abandoned = |orphan: &&CredentialFacts| orphan.start + policy.orphan_grace() <= now;
+    let abandoned = |orphan: &&CredentialFacts| orphan.start.saturating_add(policy.orphan_grace()) <= now;
     let orphan = seen.orphans().find(abandoned)?;
     Some(revoke(orphan, RevokeReason::Orphaned))
 }
@@ -149,7 +160,7 @@ fn wanted(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Opti
 /// A wish is met by any version that a rotation made since shortly before it.
 fn is_wished(seen: &Observed) -> bool {
     let Some(wish) = seen.wish else { return false };
-    let meets = |created: OffsetDateTime| created >= wish.at - WISH_TOLERANCE;
+    let meets = |created: OffsetDateTime| created >= wish.at.saturating_sub(WISH_TOLERANCE);
     let rotated = seen.versions.iter().chain(seen.current_version());
     !rotated
         .filter(|version| version.tags.rotation_id().is_ok_and(|id| id.is_some()))
@@ -161,11 +172,11 @@ fn is_wished(seen: &Observed) -> bool {
 fn overlap_over(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Option<Decision> {
     is_proven_good(seen, now)?;
     let superseded = seen.superseded();
-    let (credential, _) = superseded.iter().find(|(_, at)| *at + policy.overlap() <= now)?;
+    let (credential, _) = superseded.iter().find(|(_, at)| at.saturating_add(policy.overlap()) <= now)?;
     Some(revoke(credential, RevokeReason::Superseded))
 }
 
-/// An older version whose credential is gone can only mislead.
+/// An older version whose credential is gone, and whose text is refused, can only mislead.
 fn revoked_version_enabled(
     seen: &Observed,
     policy: &RotationPolicy,
@@ -174,8 +185,9 @@ fn revoked_version_enabled(
     is_proven_good(seen, now)?;
     let dead = seen.older_versions().find(|version| {
         let gone = version.named().is_some_and(|key_id| seen.credential(key_id).is_none());
-        let followed = seen.followed_at(version.created).is_some_and(|at| at + policy.overlap() <= now);
-        version.enabled && version.proven.is_none() && gone && followed
+        let followed =
+            seen.followed_at(version.created).is_some_and(|at| at.saturating_add(policy.overlap()) <= now);
+        version.enabled && version.refused && gone && followed
     })?;
     Some(Decision::Act(Action::Disable { version: dead.version.clone() }))
 }
@@ -188,7 +200,7 @@ fn index_left_behind(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTi
     let older = seen
         .older_versions()
         .any(|version| version.enabled && version.named().is_some() && version.named() != current.named());
-    let settled = current.created + policy.overlap() <= now;
+    let settled = current.created.saturating_add(policy.overlap()) <= now;
     (indexed && !older && settled && seen.superseded().is_empty())
         .then_some(Decision::Act(Action::ClearIndex))
 }
@@ -249,13 +261,14 @@ fn rest_reason(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) ->
 fn next_change(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Option<OffsetDateTime> {
     let ends = seen.credentials.iter().map(|credential| credential.end);
     let current = seen.current_credential().into_iter();
-    let due = current.flat_map(|c| [policy.due(c.start, c.end), c.end - policy.critical()]);
-    let orphans = seen.orphans().map(|orphan| orphan.start + policy.orphan_grace());
-    let overlaps = seen.superseded().into_iter().map(|(_, at)| at + policy.overlap());
+    let due = current.flat_map(|c| [policy.due(c.start, c.end), c.end.saturating_sub(policy.critical())]);
+    let orphans = seen.orphans().map(|orphan| orphan.start.saturating_add(policy.orphan_grace()));
+    let overlaps = seen.superseded().into_iter().map(|(_, at)| at.saturating_add(policy.overlap()));
     let older = seen.older_versions().filter(|version| version.enabled);
-    let followed =
-        older.filter_map(|version| seen.followed_at(version.created)).map(|at| at + policy.overlap());
-    let published = seen.current_version().map(|version| version.created + policy.overlap());
+    let followed = older
+        .filter_map(|version| seen.followed_at(version.created))
+        .map(|at| at.saturating_add(policy.overlap()));
+    let published = seen.current_version().map(|version| version.created.saturating_add(policy.overlap()));
     let held = next_attempt(seen, policy, now).err().and_then(|held| match held {
         Held::Waiting(_, until) => Some(until),
         Held::Blocked(_) => None,

@@ -43,7 +43,7 @@ fn version(number: u128, age: Duration) -> VersionFacts {
     tags.set(tags::CREDENTIAL_ID, key(number));
     tags.set(tags::ROTATION_ID, rotation());
     let version = format!("{number:032x}").parse().unwrap();
-    VersionFacts { version, enabled: true, created: NOW - age, tags, proven: None }
+    VersionFacts { version, enabled: true, created: NOW - age, tags, proven: None, refused: false }
 }
 
 /// A secret with these versions (the last one current) and credentials, which signs in.
@@ -94,14 +94,14 @@ fn issue(reason: IssueReason, attempt: u32) -> Decision {
 fn waits(seen: &Observed) -> WaitReason {
     match decided(seen) {
         Decision::Wait { reason, .. } => reason,
-        other => unreachable!("{other:?}"),
+        other @ (Decision::Act(_) | Decision::Blocked { .. }) => unreachable!("{other:?}"),
     }
 }
 
 fn blocked(seen: &Observed) -> BlockReason {
     match decided(seen) {
         Decision::Blocked { reason, .. } => reason,
-        other => unreachable!("{other:?}"),
+        other @ (Decision::Act(_) | Decision::Wait { .. }) => unreachable!("{other:?}"),
     }
 }
 
@@ -127,12 +127,17 @@ fn the_crash_table_is_followed() {
     let mut abandoned = with_pending(aged(60), Duration::hours(24), 1, false);
     abandoned.credentials.push(credential(2, Duration::hours(24)));
     let revoke = |number, reason| Decision::Act(Action::Revoke { key_id: key(number), reason });
-    assert_eq!(decided(&abandoned), revoke(2, RevokeReason::Orphaned));
+    assert_eq!(decided(&abandoned), issue(IssueReason::NearExpiry, 2));
+    let mut left_behind = aged(10);
+    left_behind.credentials.push(credential(2, Duration::hours(24)));
+    assert_eq!(decided(&left_behind), revoke(2, RevokeReason::Orphaned));
     // Published: the old one lives through its overlap, then is revoked; its version is disabled, the index cleared.
     assert_eq!(waits(&rotated(6)), WaitReason::Overlap);
     assert_eq!(decided(&rotated(7)), revoke(1, RevokeReason::Superseded));
     let mut revoked = rotated(7);
     revoked.credentials.remove(0);
+    assert_eq!(waits(&revoked), WaitReason::NotDue, "one list without a credential disables nothing");
+    revoked.versions.first_mut().unwrap().refused = true;
     let version = revoked.versions.first().unwrap().version.clone();
     assert_eq!(decided(&revoked), Decision::Act(Action::Disable { version }));
     revoked.versions.first_mut().unwrap().enabled = false;
@@ -243,6 +248,63 @@ fn a_foreign_credential_is_left_alone_whatever_tags_say() {
 }
 
 #[test]
+fn a_deleted_secret_s_credentials_are_not_taken_for_orphans() {
+    let deleted = seen(Vec::new(), vec![credential(1, Duration::days(50)), credential(2, Duration::days(3))]);
+    assert_eq!(decided(&deleted), issue(IssueReason::FirstCredential, 1));
+    let mut held = deleted;
+    held.credentials.clear();
+    assert_eq!(held.orphans().count(), 0);
+}
+
+#[test]
+fn a_credential_whose_version_lost_its_tags_lives_through_its_overlap() {
+    let wiped = |days| {
+        let mut seen = rotated(days);
+        seen.versions.first_mut().unwrap().tags = Tags::default();
+        if let Current::Readable(version) = &mut seen.current {
+            version.tags.set(tags::SUPERSEDED_CREDENTIAL_ID, key(1));
+        }
+        seen
+    };
+    assert_eq!(waits(&wiped(6)), WaitReason::Overlap);
+    assert!(matches!(
+        decided(&wiped(7)),
+        Decision::Act(Action::Revoke { reason: RevokeReason::Superseded, .. })
+    ));
+}
+
+#[test]
+fn what_the_text_proves_stands_above_what_a_tag_says() {
+    // The tag names a credential that is long past its end; the text is of another one, and signs in.
+    let mut mistagged = aged(10);
+    mistagged.credentials.push(credential(9, Duration::days(120)));
+    if let Current::Readable(version) = &mut mistagged.current {
+        version.tags.set(tags::CREDENTIAL_ID, key(9));
+        version.proven = Some(key(1));
+    }
+    mistagged.fallback = Some(version(5, Duration::DAY).version);
+    assert_eq!(waits(&mistagged), WaitReason::NotDue);
+}
+
+#[test]
+fn orphans_of_failed_attempts_do_not_keep_a_lost_credential_lost() {
+    let mut stuck = rotated(2);
+    stuck.credentials.remove(1);
+    (stuck.sign_in, stuck.lost_since) = (CurrentSignIn::Refused, Some(NOW - Duration::DAY));
+    stuck.credentials.extend((10..14).map(|number| credential(number, Duration::hours(30))));
+    assert!(matches!(decided(&stuck), Decision::Act(Action::Revoke { reason: RevokeReason::Orphaned, .. })));
+}
+
+#[test]
+fn a_note_from_the_far_future_holds_nothing_up() {
+    let mut noted = aged(60);
+    if let Current::Readable(version) = &mut noted.current {
+        version.tags.set(tags::PENDING_ROTATION, "0123456789abcdef 9999-12-31T23:59:59Z attempt=1");
+    }
+    assert_eq!(decided(&noted), issue(IssueReason::NearExpiry, 1));
+}
+
+#[test]
 fn people_are_not_fought() {
     let disabled = Observed { current: Current::Disabled, sign_in: CurrentSignIn::NoText, ..aged(80) };
     assert_eq!(blocked(&disabled), BlockReason::CurrentDisabled);
@@ -301,12 +363,12 @@ prop_compose! {
 
 prop_compose! {
     fn any_version(number: u128)(
-        age in 0_i64..200 * 24, names in 0_u128..5, enabled in any::<bool>(), proven in proptest::option::weighted(0.2, 0_u128..5),
+        age in 0_i64..200 * 24, names in 0_u128..5, enabled in any::<bool>(), refused in any::<bool>(), proven in proptest::option::weighted(0.2, 0_u128..5),
         pending in proptest::option::weighted(0.2, (0_i64..3_000, 1_u32..6, any::<bool>())),
     ) -> VersionFacts {
         let mut facts = version(number, Duration::hours(age));
         facts.tags.set(tags::CREDENTIAL_ID, key(names));
-        (facts.enabled, facts.proven) = (enabled, proven.map(key));
+        (facts.enabled, facts.proven, facts.refused) = (enabled, proven.map(key), refused);
         if let Some((began, attempt, failed)) = pending {
             let began = NOW - Duration::minutes(began);
             facts.tags.set(tags::PENDING_ROTATION, PendingRotation { rotation: rotation(), began, attempt, failed });

@@ -1,0 +1,47 @@
+//! How a decision is shown to people: the state, reason and message of a secret's status.
+
+use super::status::SecretStatus;
+use crate::domain::{Action, BlockReason, Decision, WaitReason};
+
+/// State, reason and message of a secret. Where a failed rotation is waited for, that failure is shown.
+pub(super) fn shown(status: &mut SecretStatus, decision: &Decision, failure: Option<(BlockReason, String)>) {
+    status.message = message(decision);
+    (status.state, status.reason, status.needs_person) = match decision {
+        Decision::Act(action) => ("rotating", action.label(), false),
+        Decision::Wait { reason, .. } => ("waiting", reason.label(), false),
+        Decision::Blocked { reason, .. } => ("blocked", reason.label(), reason.needs_person()),
+    };
+    let retrying = matches!(
+        decision,
+        Decision::Wait {
+            reason: WaitReason::BackOff | WaitReason::TooManyOrphans | WaitReason::InFlight,
+            ..
+        }
+    );
+    if let Some((reason, error)) = failure.filter(|_| retrying) {
+        (status.state, status.reason, status.needs_person) =
+            ("blocked", reason.label(), reason.needs_person());
+        status.message = format!("{} ({error}); {}", reason.text(), message(decision));
+    }
+}
+
+/// Whether a look found nothing wrong.
+pub(super) fn is_well(decision: &Decision) -> bool {
+    matches!(decision, Decision::Wait { reason: WaitReason::NotDue | WaitReason::Overlap, .. })
+}
+
+fn message(decision: &Decision) -> String {
+    match decision {
+        Decision::Act(Action::Issue { reason, .. }) => format!("making a successor: {}", reason.text()),
+        Decision::Act(Action::Revoke { key_id, reason }) => format!("revoking {key_id}: {}", reason.text()),
+        Decision::Act(Action::Rescue { from }) => {
+            format!("publishing version {from} again: the current one is lost")
+        }
+        Decision::Act(Action::Disable { version }) => {
+            format!("disabling version {version}: its credential is gone")
+        }
+        Decision::Act(Action::ClearIndex) => "every superseded credential is retired".to_owned(),
+        Decision::Wait { reason, .. } => reason.text().to_owned(),
+        Decision::Blocked { reason, .. } => reason.text().to_owned(),
+    }
+}
