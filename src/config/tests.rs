@@ -133,6 +133,23 @@ fn the_environment_overrides_the_file() {
 }
 
 #[test]
+fn the_addresses_of_a_kubernetes_service_are_no_configuration() {
+    for name in [
+        "REKEYD_SERVICE_HOST",
+        "REKEYD_SERVICE_PORT",
+        "REKEYD_SERVICE_PORT_HTTP",
+        "REKEYD_PORT",
+        "REKEYD_PORT_8080_TCP",
+        "REKEYD_PORT_8080_TCP_ADDR",
+    ] {
+        assert!(with_variable(name, "tcp://10.0.0.7:8080").is_ok(), "{name} is refused");
+        assert!(KEYS.iter().all(|key| key.variable().as_deref() != Some(name)), "{name} is a key");
+    }
+    assert!(with_variable("REKEYD_SERVICE_HOSTS", "x").is_err());
+    assert!(with_variable("REKEYD_PORTS", "x").is_err());
+}
+
+#[test]
 fn an_entry_overrides_the_policy() {
     let config = parse(&file("", "[policy]\noverlap = \"2d\"", "validity = \"120d\"")).unwrap();
     let policy = &config.secrets.first().unwrap().policy;

@@ -101,13 +101,23 @@ pub(super) fn overlay(
     environment: &[(String, String)],
     problems: &Problems,
 ) {
-    let ours = environment.iter().filter(|(name, _)| name.starts_with(PREFIX) && name != OF_THE_CLI);
+    let is_ours = |name: &str| name.starts_with(PREFIX) && name != OF_THE_CLI && !is_of_kubernetes(name);
+    let ours = environment.iter().filter(|(name, _)| is_ours(name));
     for (name, value) in ours {
         match KEYS.iter().find(|key| key.variable().as_ref() == Some(name)) {
             Some(key) => put(root, key.path, name, value),
             None => problems.add(&Place::Variable(name.clone()), unknown_variable(name)),
         }
     }
+}
+
+/// Kubernetes gives every pod the addresses of the services in its namespace. Those of a service named `rekeyd`
+/// begin as ours do, and nobody meant them for the configuration.
+fn is_of_kubernetes(name: &str) -> bool {
+    let rest = name.strip_prefix(PREFIX).unwrap_or_default();
+    matches!(rest, "SERVICE_HOST" | "SERVICE_PORT" | "PORT")
+        || rest.starts_with("SERVICE_PORT_")
+        || rest.starts_with("PORT_")
 }
 
 fn put(root: &mut BTreeMap<String, Entry>, path: &str, name: &str, value: &str) {
