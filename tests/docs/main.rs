@@ -1,0 +1,128 @@
+//! What is written about rekeyd says what rekeyd is: README.md, CHANGELOG.md, config/rekeyd.toml, the doc comments
+//! of actions, and the order of the layers.
+
+#![expect(clippy::expect_used, reason = "a test may fail")]
+
+mod layers;
+
+use std::fs;
+use std::path::Path;
+
+use rekeyd::config::KEYS;
+use rekeyd::domain::SecretId;
+use rekeyd::http::ROUTES;
+use rekeyd::metrics::Metrics;
+
+/// The text of a file of this package.
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path)
+}
+
+/// Whether `text` has `word`, not as a part of a longer word.
+fn names(text: &str, word: &str) -> bool {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    text.match_indices(word).any(|(at, _)| {
+        let (before, rest) = text.split_at(at);
+        let after = rest.strip_prefix(word).unwrap_or_default();
+        !before.ends_with(is_part) && !after.starts_with(is_part)
+    })
+}
+
+#[test]
+fn the_readme_names_every_route() {
+    let readme = read("README.md");
+    let missing: Vec<_> = ROUTES
+        .iter()
+        .map(|(method, path)| format!("`{method} {path}`"))
+        .filter(|route| !readme.contains(route))
+        .collect();
+    assert!(missing.is_empty(), "README.md lacks the routes {missing:?}");
+}
+
+#[test]
+fn the_readme_names_every_metric() {
+    let readme = read("README.md");
+    let metrics = Metrics::new().expect("metrics can be registered");
+    let secret: SecretId = "vault/secret".parse().expect("a name");
+    metrics.declare_secrets([&secret]);
+    metrics.remote_request("graph", Some(200), std::time::Duration::ZERO);
+    let text = metrics.render().expect("metrics can be written");
+    let all: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .filter(|name| !name.starts_with("rekeyd_process_"))
+        .collect();
+    assert!(all.len() > 10 && all.iter().all(|name| name.starts_with("rekeyd_")), "{all:?}");
+    let missing: Vec<_> = all.into_iter().filter(|name| !names(&readme, name)).collect();
+    assert!(missing.is_empty(), "README.md lacks the metrics {missing:?}");
+}
+
+#[test]
+fn the_readme_names_no_metric_that_does_not_exist() {
+    let readme = read("README.md");
+    let metrics = read("src/metrics/mod.rs");
+    let unknown: Vec<_> = readme
+        .split(|character: char| !(character.is_ascii_alphanumeric() || character == '_'))
+        .filter_map(|word| word.strip_prefix("rekeyd_"))
+        .filter(|name| !name.is_empty() && !name.starts_with("process_"))
+        .filter(|name| !metrics.contains(&format!("\"{name}\"")))
+        .collect();
+    assert!(unknown.is_empty(), "no metrics of src/metrics: {unknown:?}");
+}
+
+#[test]
+fn the_reference_configuration_names_every_key() {
+    let reference = read("config/rekeyd.toml");
+    let last = |path: &'static str| path.rsplit(['.', ']']).next().unwrap_or(path);
+    let given = |name: &str| {
+        let mut lines = reference.lines().map(|line| line.trim_start_matches(['#', ' ']));
+        lines.any(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(" = ")))
+    };
+    let missing: Vec<_> = KEYS.iter().map(|key| key.path).filter(|path| !given(last(path))).collect();
+    assert!(missing.is_empty(), "config/rekeyd.toml lacks {missing:?}");
+}
+
+#[test]
+fn the_readme_is_under_two_hundred_lines() {
+    let lines = read("README.md").lines().count();
+    assert!(lines < 200, "README.md has {lines} lines");
+}
+
+#[test]
+fn the_files_that_the_readme_links_to_exist() {
+    let readme = read("README.md");
+    let links: Vec<_> = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    assert!(!links.is_empty());
+    for link in links.iter().filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(link).exists(), "README.md links to {link}");
+    }
+}
+
+#[test]
+fn the_changelog_begins_with_what_is_unreleased_and_has_this_version() {
+    let changelog = read("CHANGELOG.md");
+    let mut heads = changelog.lines().filter_map(|line| line.strip_prefix("## "));
+    assert_eq!(heads.next(), Some("[Unreleased]"));
+    let version = format!("[{}]", env!("CARGO_PKG_VERSION"));
+    assert!(heads.any(|head| head.starts_with(&version)), "CHANGELOG.md lacks {version}");
+}
+
+#[test]
+fn every_action_says_what_is_left_if_it_stops_half_way() {
+    let source = read("src/domain/decision.rs");
+    let body = source.split("pub enum Action {").nth(1).and_then(|rest| rest.split("\n}\n").next());
+    let body = body.expect("src/domain/decision.rs has `pub enum Action`");
+    // The variants stand one level in, their doc comments in front of them.
+    let (mut doc, mut variants) = (String::new(), Vec::new());
+    for line in body.lines().filter_map(|line| line.strip_prefix("    ")) {
+        if line.starts_with("///") {
+            doc.push_str(line);
+        } else if line.starts_with(|first: char| first.is_ascii_uppercase()) {
+            variants.push((line.to_owned(), std::mem::take(&mut doc)));
+        }
+    }
+    assert_eq!(variants.len(), rekeyd::domain::Action::LABELS.len(), "{variants:?}");
+    for (variant, doc) in variants {
+        assert!(doc.contains("# If it stops half-way"), "Action::{variant} lacks `# If it stops half-way`");
+    }
+}
