@@ -62,7 +62,7 @@ pub(super) struct SandboxCommand {
     /// Where --azure-only writes ca.pem, rekeyd.toml and endpoints.json.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Leave the [sandbox] table out of rekeyd.toml, for a daemon that was built without the sandbox.
+    /// Leave the `sandbox` table out of rekeyd.toml, for a daemon that was built without the sandbox.
     #[arg(long, requires = "azure_only")]
     no_clock_url: bool,
     /// What the daemon logs, in the syntax of RUST_LOG.

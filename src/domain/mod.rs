@@ -1,6 +1,6 @@
 //! The rotation itself, as pure functions of what was seen: no clock, no network, no log, no random number.
 //!
-//! A pass observes Key Vault and Entra, [`decide`] gives one answer, one action is executed, and the next pass
+//! A pass observes Key Vault and Entra, [`decide()`] gives one answer, one action is executed, and the next pass
 //! looks again. No phase is stored, so there is nothing to lose: Key Vault's tags and Entra's list are the state.
 //!
 //! The order of one rotation is **issue → verify → publish → overlap → retire** (revoke, then disable).
