@@ -44,7 +44,8 @@ pub(super) fn https_client(config: &AzureConfig) -> Result<reqwest::Client, Tran
 
 /// The client for the local managed-identity endpoint: never through a proxy.
 pub(super) fn local_client(config: &AzureConfig) -> Result<reqwest::Client, TransportError> {
-    base(config).no_proxy().build().map_err(TransportError::Client)
+    let roots = extra_roots(config)?;
+    base(config).tls_certs_merge(roots).no_proxy().build().map_err(TransportError::Client)
 }
 
 fn base(config: &AzureConfig) -> reqwest::ClientBuilder {

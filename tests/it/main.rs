@@ -8,5 +8,6 @@
 )]
 
 mod crash;
+mod identities;
 mod situations;
 mod world;

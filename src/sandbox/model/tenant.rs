@@ -44,7 +44,7 @@ pub struct FederatedCredential {
     pub subject: String,
     /// The `aud` they must bear, as a rule `api://AzureADTokenExchange`.
     pub audience: String,
-    /// The keys they may be signed with (RS256).
+    /// The keys they may be signed with (RS256, or PS256 for a certificate's).
     pub keys: JwkSet,
 }
 

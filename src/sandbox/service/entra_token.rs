@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
-use jsonwebtoken::{DecodingKey, decode, decode_header};
+use jsonwebtoken::{Algorithm, DecodingKey, decode, decode_header};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::json;
@@ -101,9 +101,16 @@ fn check_assertion(azure: &Azure, client_id: Uuid, assertion: &str) -> Result<()
 
 /// The assertion's claims, if this issuer has made it for this purpose.
 fn verified(credential: &FederatedCredential, assertion: &str) -> Option<Assertion> {
-    let key_id = decode_header(assertion).ok()?.kid?;
-    let key = DecodingKey::from_jwk(credential.keys.find(&key_id)?).ok()?;
-    let claims = decode::<Assertion>(assertion, &key, &signature_only()).ok()?.claims;
+    let header = decode_header(assertion).ok()?;
+    // A certificate's assertion names no key, only a thumbprint, and may be signed with PS256.
+    let jwk = match &header.kid {
+        Some(key_id) => credential.keys.find(key_id)?,
+        None => credential.keys.keys.first()?,
+    };
+    let mut validation = signature_only();
+    validation.algorithms = vec![Algorithm::RS256, Algorithm::PS256];
+    let key = DecodingKey::from_jwk(jwk).ok()?;
+    let claims = decode::<Assertion>(assertion, &key, &validation).ok()?.claims;
     let is_meant = claims.iss == credential.issuer
         && claims.sub == credential.subject
         && claims.aud == credential.audience;
