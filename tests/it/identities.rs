@@ -135,8 +135,8 @@ async fn a_workload_identity_signs_the_daemon_in() {
     let pair = place.trust(issuer, subject, "api://AzureADTokenExchange");
     let key = EncodingKey::from_rsa_pem(pair.serialize_pem().as_bytes()).unwrap();
     let header = Header { kid: Some("key-1".to_owned()), ..Header::new(Algorithm::RS256) };
-    let issued = now().unix_timestamp();
-    let claims = json!({"iss": issuer, "sub": subject, "aud": "api://AzureADTokenExchange", "exp": issued + 3_600, "nbf": issued});
+    let signed = now().unix_timestamp();
+    let claims = json!({"iss": issuer, "sub": subject, "aud": "api://AzureADTokenExchange", "exp": signed + 3_600, "nbf": signed});
     let token = place.write("service-account-token", &jsonwebtoken::encode(&header, &claims, &key).unwrap());
     let identity = "kind = \"workload-identity\"";
     let environment =

@@ -7,6 +7,7 @@
     reason = "a test says what it expects"
 )]
 
+mod adapters;
 mod crash;
 mod identities;
 mod situations;

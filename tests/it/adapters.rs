@@ -1,0 +1,304 @@
+//! The Azure adapters against the sandbox, over HTTPS, with scripted faults.
+
+use std::sync::Arc;
+
+use rekeyd::azure::{self, Azure};
+use rekeyd::clock::ClockSkew;
+use rekeyd::config::Config;
+use rekeyd::domain::tags::Tags;
+use rekeyd::domain::{AppObjectId, ApplicationRef, ClientId, KeyId, SecretId};
+use rekeyd::metrics::Metrics;
+use rekeyd::ports::{
+    Clock, CredentialIssuer, CurrentVersion, Hold, NewVersion, PortError, SecretStore, SignIn, SignInVerifier,
+};
+use rekeyd::sandbox::model::ManagedSecret;
+use rekeyd::sandbox::{FaultKind, FaultLevel, Options, Sandbox, ScriptedFault, Service};
+use secrecy::ExposeSecret;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::world::START;
+
+/// A sandbox and the adapters on it. Sleeps on its clock pass at once.
+struct Bench {
+    sandbox: Sandbox,
+    azure: Azure,
+    skew: Arc<ClockSkew>,
+    metrics: Arc<Metrics>,
+}
+
+/// The sandbox's clock, which jumps over whatever is slept.
+#[derive(Debug)]
+struct Jumping(rekeyd::sandbox::SandboxClock);
+
+#[async_trait::async_trait]
+impl Clock for Jumping {
+    fn now(&self) -> OffsetDateTime {
+        self.0.now()
+    }
+
+    async fn sleep_until(&self, deadline: OffsetDateTime) {
+        self.0.run_until(deadline).await;
+    }
+
+    fn hold(&self) -> Hold {
+        Hold::none()
+    }
+}
+
+impl Bench {
+    async fn new() -> Self {
+        Self::changed(|_| ()).await
+    }
+
+    /// With a configuration that is not quite the sandbox's own.
+    async fn changed(change: impl FnOnce(&mut Config)) -> Self {
+        let sandbox = Sandbox::start(Options {
+            secrets: 2,
+            vaults: 2,
+            propagation: Duration::ZERO..=Duration::ZERO,
+            faults: FaultLevel::None,
+            seed: 1,
+            start: START,
+            daemon_address: "127.0.0.1:9".parse().unwrap(),
+        });
+        let sandbox = sandbox.await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        sandbox.write_directory(directory.path(), false).unwrap();
+        let text = std::fs::read_to_string(directory.path().join("rekeyd.toml")).unwrap();
+        let mut config = Config::parse(&text, "rekeyd.toml", &[]).unwrap();
+        change(&mut config);
+        let clock: Arc<dyn Clock> = Arc::new(Jumping(sandbox.clock()));
+        let (skew, metrics) = (Arc::new(ClockSkew::default()), Arc::new(Metrics::new().unwrap()));
+        let azure = azure::connect(&config, &clock, &skew, &metrics).unwrap();
+        Self { sandbox, azure, skew, metrics }
+    }
+
+    fn managed(&self) -> ManagedSecret {
+        self.sandbox.model().managed()[0].clone()
+    }
+
+    fn secret(&self) -> SecretId {
+        let managed = self.managed();
+        format!("{}/{}", managed.vault, managed.name).parse().unwrap()
+    }
+
+    fn application(&self) -> AppObjectId {
+        AppObjectId(self.managed().object_id)
+    }
+
+    /// How many credentials the application has.
+    async fn credentials(&self) -> usize {
+        let application = ApplicationRef::ObjectId(self.application());
+        self.azure.graph.read_application(application).await.unwrap().unwrap().credentials.len()
+    }
+
+    async fn versions(&self) -> usize {
+        self.azure.key_vault.list_versions(&self.secret()).await.unwrap().len()
+    }
+
+    /// The next `count` requests of this kind fail.
+    fn fail(&self, service: Service, method: &str, path: &str, kind: FaultKind, count: u32) {
+        self.sandbox.script_faults(vec![ScriptedFault {
+            service: Some(service),
+            method: Some(method.to_owned()),
+            path_contains: Some(path.to_owned()),
+            kind,
+            count,
+        }]);
+    }
+}
+
+fn version(text: &str) -> NewVersion {
+    let tags = [("Team", "imaging"), ("CredentialId", "6b7a3c1e-0d7e-4d5c-9a54-0c7c8b6f2f10")];
+    NewVersion {
+        text: text.into(),
+        enabled: true,
+        expires: Some(START + Duration::days(90)),
+        content_type: Some("text/plain".to_owned()),
+        tags: tags.into_iter().collect(),
+    }
+}
+
+#[tokio::test]
+async fn a_version_is_read_back_as_it_was_written() {
+    let bench = Bench::new().await;
+    let (store, secret) = (&bench.azure.key_vault, bench.secret());
+    let written = store.put(&secret, version("a text ~ with + odd & characters")).await.unwrap();
+    let CurrentVersion::Readable(read) = store.read_current(&secret).await.unwrap() else {
+        panic!("unreadable")
+    };
+    assert_eq!(read.text.expose_secret(), "a text ~ with + odd & characters");
+    assert_eq!(read.properties.version, written);
+    assert_eq!(read.properties.expires, Some(START + Duration::days(90)));
+    assert_eq!(read.properties.content_type.as_deref(), Some("text/plain"));
+    assert_eq!(read.properties.tags, version("").tags);
+    let only: Tags = [("Other", "x")].into_iter().collect();
+    store.replace_tags(&secret, &written, &only).await.unwrap();
+    store.disable(&secret, &written).await.unwrap();
+    assert!(matches!(store.read_current(&secret).await.unwrap(), CurrentVersion::Disabled));
+    assert!(store.read_version(&secret, &written).await.unwrap().is_none());
+    let listed = store.list_versions(&secret).await.unwrap();
+    let listed = listed.iter().find(|listed| listed.version == written).unwrap();
+    assert_eq!((&listed.tags, listed.enabled), (&only, false));
+}
+
+#[tokio::test]
+async fn a_secret_that_is_not_there_is_missing_and_has_no_versions() {
+    let bench = Bench::new().await;
+    let nothing: SecretId = format!("{}/nothing", bench.secret().vault).parse().unwrap();
+    assert!(matches!(bench.azure.key_vault.read_current(&nothing).await.unwrap(), CurrentVersion::Missing));
+    assert_eq!(bench.azure.key_vault.list_versions(&nothing).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn every_page_of_versions_is_read() {
+    let bench = Bench::new().await;
+    for number in 0..60 {
+        bench.azure.key_vault.put(&bench.secret(), version(&format!("text {number}"))).await.unwrap();
+    }
+    assert_eq!(bench.versions().await, 61);
+}
+
+#[tokio::test]
+async fn a_write_whose_reply_is_lost_is_unknown_and_sent_once() {
+    let bench = Bench::new().await;
+    // A client's first request only provokes the challenge, and has no effect.
+    assert_eq!(bench.versions().await, 1);
+    bench.fail(Service::KeyVault, "PUT", "/secrets/", FaultKind::LostReply, 1);
+    let put = bench.azure.key_vault.put(&bench.secret(), version("once")).await;
+    assert!(matches!(put, Err(PortError::OutcomeUnknown { .. })), "{put:?}");
+    assert_eq!(bench.versions().await, 2);
+
+    bench.fail(Service::Graph, "POST", "/addPassword", FaultKind::LostReply, 1);
+    let end = START + Duration::days(90);
+    let issued = bench.azure.graph.issue(bench.application(), "rekeyd test", end).await;
+    assert!(matches!(issued, Err(PortError::OutcomeUnknown { .. })), "{issued:?}");
+    assert_eq!(bench.credentials().await, 2);
+}
+
+#[tokio::test]
+async fn a_write_that_is_throttled_had_no_effect_and_is_not_repeated() {
+    let bench = Bench::new().await;
+    bench.fail(Service::Graph, "POST", "/addPassword", FaultKind::Throttled, 1);
+    let end = START + Duration::days(90);
+    let issued = bench.azure.graph.issue(bench.application(), "rekeyd test", end).await;
+    assert!(issued.as_ref().is_err_and(PortError::had_no_effect), "{issued:?}");
+    assert_eq!(bench.credentials().await, 1);
+    bench.fail(Service::KeyVault, "PUT", "/secrets/", FaultKind::Throttled, 1);
+    let put = bench.azure.key_vault.put(&bench.secret(), version("refused")).await;
+    assert!(put.as_ref().is_err_and(PortError::had_no_effect), "{put:?}");
+    assert_eq!(bench.versions().await, 1);
+}
+
+#[tokio::test]
+async fn a_write_that_a_server_s_error_answers_is_unknown() {
+    let bench = Bench::new().await;
+    bench.fail(Service::KeyVault, "PUT", "/secrets/", FaultKind::Unavailable, 1);
+    let put = bench.azure.key_vault.put(&bench.secret(), version("perhaps")).await;
+    assert!(matches!(put, Err(PortError::OutcomeUnknown { .. })), "{put:?}");
+}
+
+#[tokio::test]
+async fn reads_are_repeated_until_they_succeed() {
+    let bench = Bench::new().await;
+    for kind in [FaultKind::Throttled, FaultKind::Unavailable, FaultKind::Timeout, FaultKind::LostReply] {
+        bench.fail(Service::KeyVault, "GET", "/secrets/", kind, 3);
+        assert!(bench.azure.key_vault.read_current(&bench.secret()).await.is_ok(), "{kind:?}");
+        bench.fail(Service::Graph, "GET", "/applications", kind, 3);
+        assert_eq!(bench.credentials().await, 1, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_application_is_found_by_either_of_its_ids() {
+    let bench = Bench::new().await;
+    let (managed, graph) = (bench.managed(), &bench.azure.graph);
+    let by_object =
+        graph.read_application(ApplicationRef::ObjectId(AppObjectId(managed.object_id))).await.unwrap();
+    let by_client =
+        graph.read_application(ApplicationRef::ClientId(ClientId(managed.client_id))).await.unwrap();
+    assert_eq!(by_object, by_client);
+    assert!(by_object.is_some());
+    for nobody in
+        [ApplicationRef::ObjectId(AppObjectId(Uuid::nil())), ApplicationRef::ClientId(ClientId(Uuid::nil()))]
+    {
+        assert_eq!(graph.read_application(nobody).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_credential_signs_in_until_it_is_revoked_and_revoking_twice_does_no_harm() {
+    let bench = Bench::new().await;
+    let (client_id, application) = (ClientId(bench.managed().client_id), bench.application());
+    let end = START + Duration::days(90);
+    let issued = bench.azure.graph.issue(application, "rekeyd test", end).await.unwrap();
+    assert_eq!(issued.end, end);
+    assert_eq!(bench.azure.entra.sign_in(client_id, &issued.text).await, SignIn::Accepted);
+    for _ in 0..2 {
+        bench.azure.graph.revoke(application, issued.key_id).await.unwrap();
+    }
+    assert_eq!(bench.azure.entra.sign_in(client_id, &issued.text).await, SignIn::Wrong);
+    bench.azure.graph.revoke(application, KeyId(Uuid::nil())).await.unwrap();
+    assert_eq!(
+        bench.azure.entra.sign_in(ClientId(Uuid::nil()), &issued.text).await,
+        SignIn::ApplicationUnknown
+    );
+    assert!(bench.sandbox.model().set_application_enabled(application.0, false));
+    assert_eq!(bench.azure.entra.sign_in(client_id, &issued.text).await, SignIn::ApplicationDisabled);
+}
+
+#[tokio::test]
+async fn an_entra_that_is_busy_says_nothing_about_the_secret() {
+    let bench = Bench::new().await;
+    bench.fail(Service::Entra, "POST", "/token", FaultKind::Unavailable, 20);
+    let answer = bench.azure.entra.sign_in(ClientId(bench.managed().client_id), &"text".into()).await;
+    assert!(matches!(answer, SignIn::Unclear(_)), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_service_that_can_t_be_reached_was_not_sent_anything() {
+    // A port that was free a moment ago.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let bench = Bench::changed(|config| {
+        config.azure.graph_url = format!("https://localhost:{}/", free.port()).parse().unwrap();
+    })
+    .await;
+    let issued = bench.azure.graph.issue(bench.application(), "rekeyd test", START).await;
+    assert!(matches!(issued, Err(PortError::NotSent { .. })), "{issued:?}");
+}
+
+#[tokio::test]
+async fn a_vault_that_is_not_trusted_is_not_sent_anything() {
+    let bench = Bench::changed(|config| config.azure.ca_file = None).await;
+    let put = bench.azure.key_vault.put(&bench.secret(), version("for nobody")).await;
+    assert!(matches!(put, Err(PortError::NotSent { .. })), "{put:?}");
+}
+
+#[tokio::test]
+async fn the_date_of_an_answer_shows_a_wrong_clock() {
+    let bench = Bench::new().await;
+    bench.azure.graph.probe().await.unwrap();
+    assert!(bench.skew.is_tolerable(), "{}", bench.skew.largest());
+    let late = START - Duration::hours(1);
+    bench.skew.note("graph", late, late, START);
+    assert_eq!(bench.skew.largest(), Duration::HOUR);
+    bench.azure.graph.probe().await.unwrap();
+    assert!(bench.skew.is_tolerable(), "the latest answer counts");
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_service_and_status() {
+    let bench = Bench::new().await;
+    bench.azure.key_vault.probe(&bench.secret().vault).await.unwrap();
+    bench.azure.graph.probe().await.unwrap();
+    let text = bench.metrics.render().unwrap();
+    for series in [
+        r#"rekeyd_remote_requests_total{service="key_vault",status="200"}"#,
+        r#"rekeyd_remote_requests_total{service="key_vault",status="401"}"#,
+        r#"rekeyd_remote_requests_total{service="graph",status="200"}"#,
+        r#"rekeyd_remote_requests_total{service="entra",status="200"}"#,
+    ] {
+        assert!(text.contains(series), "{series} is missing in\n{text}");
+    }
+}
