@@ -1,0 +1,89 @@
+//! No text of a secret leaves the daemon, except to Azure.
+
+use std::collections::BTreeSet;
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::support::{Azure, Daemon, PATIENCE, eventually};
+
+#[tokio::test]
+async fn nothing_that_can_be_read_shows_a_secret_even_when_everything_is_logged() {
+    let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "3", "--log", "trace"]).await;
+    let mut texts: BTreeSet<String> = azure.texts().await.into_iter().collect();
+    let daemon = azure.daemon(&[("REKEYD_LOG__FILTER", "trace"), ("REKEYD_LOG__FORMAT", "json")]).await;
+    azure.settle(&daemon).await;
+    for secret in daemon.secrets().await {
+        daemon.rotate(&secret.name).await;
+    }
+    eventually("every secret is rotated", PATIENCE, async || {
+        let state = azure.state().await;
+        state.secrets().values().all(|versions| versions.len() > 1).then_some(())
+    })
+    .await;
+    texts.extend(azure.texts().await);
+    assert!(texts.len() >= 6, "every version has a text of its own");
+    azure.advance("8d").await;
+    azure.settle(&daemon).await;
+    texts.extend(azure.texts().await);
+
+    let mut told = answers(&daemon).await;
+    told.push(("the state of the sandbox".to_owned(), azure.state_text().await));
+    let id = daemon.process.id();
+    told.push((
+        "the command line".to_owned(),
+        String::from_utf8(std::fs::read(format!("/proc/{id}/cmdline")).unwrap()).unwrap(),
+    ));
+    told.push(("the log".to_owned(), daemon.printed()));
+    let log_of_azure = ("the sandbox's log".to_owned(), azure.printed());
+    assert!(daemon.printed().contains("\"level\":\"TRACE\""), "everything is logged");
+
+    for text in [daemon.token.as_str(), azure.endpoint("/daemon/client_secret")] {
+        texts.insert(text.to_owned());
+    }
+    let mut leaks = Vec::new();
+    for (place, content) in told.iter().chain([&log_of_azure]) {
+        let forms = texts.iter().flat_map(|text| forms(text));
+        leaks.extend(forms.filter(|form| content.contains(form)).map(|form| excerpt(place, content, &form)));
+        // Every access token is a JWT, and its header begins with `{"`; the second is the same as bytes.
+        let tokens = ["eyJ", "101, 121, 74, "].into_iter().filter(|token| content.contains(token));
+        leaks.extend(tokens.map(|token| excerpt(place, content, token)));
+    }
+    assert!(leaks.is_empty(), "{} leaks, the first of them:\n{}", leaks.len(), leaks.first().unwrap());
+}
+
+/// How a text may be found: as it is, in a form, in JSON, as the bytes of a debug print, or cut off.
+fn forms(text: &str) -> BTreeSet<String> {
+    let in_form: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    let bytes = format!("{:?}", text.as_bytes()).trim_matches(['[', ']']).to_owned();
+    let in_json = json!(text).to_string().trim_matches('"').to_owned();
+    let beginning = text.chars().take(16).collect();
+    [text.to_owned(), in_form, bytes, in_json, beginning].into()
+}
+
+/// Everything that the daemon answers.
+async fn answers(daemon: &Daemon) -> Vec<(String, String)> {
+    let mut told = Vec::new();
+    let first = daemon.secrets().await.swap_remove(0).name;
+    let one = format!("/api/v1/secrets/{first}");
+    for path in ["/livez", "/readyz", "/metrics", "/api/v1/secrets", &one, "/nothing"] {
+        told.push((path.to_owned(), daemon.get(path).await.1));
+    }
+    for token in [None, Some(daemon.token.as_str())] {
+        let response = daemon.send(Method::POST, &format!("{one}/rotate"), token).await;
+        told.push((
+            format!("{one}/rotate"),
+            format!("{:?} {}", response.headers().clone(), response.text().await.unwrap()),
+        ));
+    }
+    let event = json!([{"eventType": "Microsoft.KeyVault.SecretNearExpiry", "data": {"VaultName": "vault-1", "ObjectName": "app-01"}}]);
+    let (status, answer) = daemon.post_json("/events/key-vault", &event).await;
+    assert_eq!(status, StatusCode::OK);
+    told.push(("/events/key-vault".to_owned(), answer));
+    told
+}
+
+fn excerpt(place: &str, content: &str, found: &str) -> String {
+    let line = content.lines().find(|line| line.contains(found)).unwrap();
+    format!("{place} shows {found}: {}", line.chars().take(600).collect::<String>())
+}

@@ -1,0 +1,16 @@
+//! The program as its users meet it: real processes, real signals, HTTPS on loopback.
+//!
+//! `REKEYD_BIN` names the binary to run in the place of the one cargo has built; if it is set, the long
+//! runs are run in full. `REKEYD_ROUNDS` says how often the daemon is killed.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may stop here")]
+#![expect(clippy::print_stdout, reason = "what a run has shown is of interest even if it passes")]
+
+mod clock_skew;
+mod command_line;
+mod confidentiality;
+mod http_face;
+mod kill;
+mod sandbox_run;
+mod support;
+mod termination;

@@ -1,0 +1,46 @@
+//! What all process tests stand on: children that die with their test, and polls with a limit.
+
+mod azure;
+mod daemon;
+mod process;
+mod state;
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::RwLock;
+
+pub(crate) use azure::Azure;
+pub(crate) use daemon::Daemon;
+pub(crate) use process::{Process, finish, rekeyd, variable};
+pub(crate) use state::State;
+
+/// Those who measure time have the machine for themselves (write); all others share it (read).
+pub(crate) static MACHINE: RwLock<()> = RwLock::const_new(());
+
+/// The first answer of `probe`. The test fails if there is none within `limit`.
+pub(crate) async fn eventually<T>(what: &str, limit: Duration, probe: impl AsyncFnMut() -> Option<T>) -> T {
+    within(limit, probe).await.unwrap_or_else(|| panic!("not within {limit:?}: {what}"))
+}
+
+/// The first answer of `probe` within `limit`.
+pub(crate) async fn within<T>(limit: Duration, mut probe: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = probe().await {
+            return Some(answer);
+        }
+        if began.elapsed() > limit {
+            return None;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+}
+
+/// Between two polls, and before a kill at a random moment. Never to wait for something to have happened.
+#[expect(clippy::disallowed_methods, reason = "processes live in real time")]
+pub(crate) async fn pause(length: Duration) {
+    tokio::time::sleep(length).await;
+}
+
+/// A machine that builds something else at the same time is slow.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);

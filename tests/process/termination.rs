@@ -1,0 +1,56 @@
+//! SIGTERM: the work in hand stops at a safe point, and the next daemon takes it up.
+
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+
+use crate::support::{Azure, PATIENCE, eventually};
+
+#[tokio::test]
+async fn asked_to_stop_during_a_rotation_the_daemon_leaves_at_a_safe_point() {
+    let azure = Azure::start(&["--propagation", "4s..18s", "--secrets", "4"]).await;
+    // One pass at a time: whatever else is asked for could only begin after the one in hand.
+    let mut daemon = azure.daemon(&[("REKEYD_RECONCILE__CONCURRENCY", "1")]).await;
+    let secrets: Vec<String> = azure.state().await.secrets().into_keys().collect();
+    for secret in &secrets {
+        daemon.rotate(secret).await;
+    }
+    eventually("a credential is issued", PATIENCE, async || {
+        azure.state().await.unpublished().next().map(drop)
+    })
+    .await;
+    let began = Instant::now();
+    daemon.process.terminate();
+
+    let mut refused = false;
+    let status = eventually("the daemon ends", GRACE, async || {
+        let ready = daemon.try_get("/readyz").await == Some(StatusCode::OK);
+        assert!(!(ready && refused), "ready again while it drains");
+        refused |= !ready;
+        daemon.process.ended()
+    })
+    .await;
+    let took = began.elapsed();
+    println!("left after {took:?}");
+    assert_eq!(status.code(), Some(0), "{}", daemon.printed());
+    assert!(refused && took < Duration::from_secs(15), "{took:?}: {}", daemon.printed());
+    let state = azure.state().await;
+    assert!(secrets.iter().all(|secret| state.versions_of(secret) == 1), "{}", daemon.printed());
+    assert_eq!(daemon.printed().matches("executing issue").count(), 1, "a new pass has begun");
+    assert_eq!((state.in_flight().len(), state.unpublished().count()), (0, 0), "{}", daemon.printed());
+
+    let due = state.due_at_first();
+    let daemon = azure.daemon(&[]).await;
+    eventually("the next daemon rotates what is due", PATIENCE, async || {
+        azure.advance("5s").await;
+        let state = azure.state().await;
+        due.iter().all(|secret| state.versions_of(secret) == 2).then_some(())
+    })
+    .await;
+    azure.settle(&daemon).await;
+    let state = azure.state().await;
+    assert_eq!((state.consumers.failures, state.unpublished().count()), (0, 0), "{}", azure.printed());
+}
+
+/// The default of `reconcile.shutdown_grace`.
+const GRACE: Duration = Duration::from_secs(25);
