@@ -1,7 +1,8 @@
 //! The program as its users meet it: real processes, real signals, HTTPS on loopback.
 //!
 //! `REKEYD_BIN` names the binary to run in the place of the one cargo has built; if it is set, the long
-//! runs are run in full. `REKEYD_ROUNDS` says how often the daemon is killed.
+//! runs are run in full. `REKEYD_ROUNDS` says how often the daemon is killed, `REKEYD_SEED` when. `promtool`, of
+//! the Debian package prometheus, has to be there.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may stop here")]
 #![expect(clippy::print_stdout, reason = "what a run has shown is of interest even if it passes")]
