@@ -50,7 +50,7 @@ pub(super) struct SandboxCommand {
     /// How long a new or removed credential takes to be known everywhere.
     #[arg(long, value_name = "FROM..TO", default_value = "4s..18s", value_parser = parse_propagation)]
     propagation: (Duration, Duration),
-    /// Where all chance comes from: the same number, the same world.
+    /// Seeds the world: its secrets, dates and dice. The order in which requests arrive stays free.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How the result is printed.

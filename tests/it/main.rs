@@ -9,6 +9,7 @@
 
 mod adapters;
 mod crash;
+mod http_face;
 mod identities;
 mod situations;
 mod world;

@@ -78,32 +78,30 @@ pub(crate) struct World {
 impl World {
     /// A world with one secret, whose credential is due.
     pub(crate) fn new(interference: Option<(usize, Interference)>) -> Arc<Self> {
-        Self::with_propagation(interference, Duration::ZERO)
+        Arc::new(Self::make(interference, Duration::ZERO, 1))
     }
 
-    pub(crate) fn with_propagation(
-        interference: Option<(usize, Interference)>,
-        longest: Duration,
-    ) -> Arc<Self> {
-        Arc::new(Self::make(interference, longest))
+    /// A world in which a new credential takes this long to be known, and flickers as long again.
+    pub(crate) fn with_propagation(longest: Duration, seed: u64) -> Arc<Self> {
+        Arc::new(Self::make(None, longest, seed))
     }
 
     /// A world in whose vault the secret does not exist yet.
     pub(crate) fn without_secret() -> Arc<Self> {
-        let mut world = Self::make(None, Duration::ZERO);
+        let mut world = Self::make(None, Duration::ZERO, 1);
         world.secret = format!("{}/not-yet", world.secret.vault).parse().unwrap();
         Arc::new(world)
     }
 
     /// A world whose configuration names this application.
     pub(crate) fn for_application(application: ApplicationRef) -> Arc<Self> {
-        let world = Self::make(None, Duration::ZERO);
+        let world = Self::make(None, Duration::ZERO, 1);
         Arc::new(Self { application, ..world })
     }
 
-    fn make(interference: Option<(usize, Interference)>, longest: Duration) -> Self {
+    fn make(interference: Option<(usize, Interference)>, longest: Duration, seed: u64) -> Self {
         let propagation = longest..=longest;
-        let model = Model::new(&Seed { secrets: 1, vaults: 1, propagation, seed: 1, start: START });
+        let model = Model::new(&Seed { secrets: 1, vaults: 1, propagation, seed, start: START });
         let managed = model.managed()[0].clone();
         Self {
             direct: DirectPorts { model: Arc::new(model), clock: SandboxClock::new(START) },
@@ -308,7 +306,7 @@ impl World {
             direct: self.direct.clone(),
             secret: self.secret.clone(),
             skew: Arc::clone(&self.skew),
-            ..Self::make(None, Duration::ZERO)
+            ..Self::make(None, Duration::ZERO, 1)
         })
     }
 }

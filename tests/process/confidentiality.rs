@@ -13,6 +13,16 @@ async fn nothing_that_can_be_read_shows_a_secret_even_when_everything_is_logged(
     let mut texts: BTreeSet<String> = azure.texts().await.into_iter().collect();
     let daemon = azure.daemon(&[("REKEYD_LOG__FILTER", "trace"), ("REKEYD_LOG__FORMAT", "json")]).await;
     azure.settle(&daemon).await;
+    // What goes wrong is logged with what was sent and answered, as far as it may be.
+    azure
+        .fail(json!([
+            {"service": "key_vault", "method": "PUT", "kind": "lost_reply", "count": 2},
+            {"service": "key_vault", "method": "GET", "kind": "throttled", "count": 2},
+            {"service": "graph", "method": "GET", "kind": "timeout", "count": 2},
+            {"service": "entra", "method": "POST", "kind": "unavailable", "count": 3},
+            {"service": "entra", "method": "POST", "kind": "lost_reply", "count": 3},
+        ]))
+        .await;
     for secret in daemon.secrets().await {
         daemon.rotate(&secret.name).await;
     }

@@ -61,6 +61,12 @@ impl Azure {
         self.advance(&format!("{}s", by.whole_seconds().max(1))).await;
     }
 
+    /// Makes the next fitting requests fail.
+    pub(crate) async fn fail(&self, script: Value) {
+        let request = self.http.post(self.control("faults")).json(&json!({"script": script}));
+        request.send().await.unwrap().error_for_status().unwrap();
+    }
+
     /// A daemon in a process of its own, once it listens.
     pub(crate) async fn daemon(&self, environment: &[(&str, &str)]) -> Daemon {
         Daemon::start(&self.file("rekeyd.toml"), environment).await

@@ -1,0 +1,178 @@
+//! The HTTP face on a real port, without Azure behind it: handshakes, deliveries, refusals.
+
+use std::sync::Arc;
+
+use rekeyd::clock::SystemClock;
+use rekeyd::domain::SecretId;
+use rekeyd::http::{ApiToken, HttpState, Readiness, router};
+use rekeyd::metrics::Metrics;
+use rekeyd::ports::Clock;
+use rekeyd::reconcile::{StatusBoard, WorkQueue};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+
+/// A server with one managed secret, `kv-1/app-foo`.
+struct Face {
+    base: String,
+    queue: Arc<WorkQueue>,
+    readiness: Arc<Readiness>,
+    metrics: Arc<Metrics>,
+}
+
+impl Face {
+    async fn new() -> Self {
+        Self::with_token(Some(ApiToken::new(&"the-right-token".into()))).await
+    }
+
+    async fn with_token(token: Option<ApiToken>) -> Self {
+        let (clock, metrics): (Arc<dyn Clock>, _) =
+            (Arc::new(SystemClock), Arc::new(Metrics::new().unwrap()));
+        let secret: SecretId = "kv-1/app-foo".parse().unwrap();
+        let queue = Arc::new(WorkQueue::new(Arc::clone(&clock), Arc::clone(&metrics)));
+        let board = Arc::new(StatusBoard::new(Arc::clone(&metrics), [&secret]));
+        let readiness = Arc::new(Readiness::new(["graph".to_owned()]));
+        let state = HttpState {
+            queue: Arc::clone(&queue),
+            board,
+            metrics: Arc::clone(&metrics),
+            readiness: Arc::clone(&readiness),
+            clock,
+            token,
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+        tokio::spawn(async move { axum::serve(listener, router(state)).await });
+        Self { base, queue, readiness, metrics }
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        Client::new().request(method, format!("{}{path}", self.base))
+    }
+
+    async fn deliver(&self, body: impl Into<reqwest::Body>) -> (StatusCode, Value) {
+        let answer = self.request(Method::POST, "/events/key-vault").body(body).send().await.unwrap();
+        (answer.status(), answer.json().await.unwrap())
+    }
+
+    fn events(&self, outcome: &str) -> u64 {
+        self.metrics.events.with_label_values(&[outcome]).get()
+    }
+}
+
+async fn problem(answer: Response) -> Value {
+    assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    let body: Value = answer.json().await.unwrap();
+    assert!(body["status"].is_u64() && body["title"].is_string() && body["detail"].is_string(), "{body}");
+    body
+}
+
+fn event(secret: &str) -> Value {
+    let id = format!("https://kv-1.vault.azure.net/secrets/{secret}/03bcccc7c8cf4546a0e3e21e52560441");
+    json!({"eventType": "Microsoft.KeyVault.SecretNearExpiry", "subject": secret,
+           "data": {"Id": id, "VaultName": "kv-1", "ObjectName": secret, "NBF": null, "EXP": "1798000000"}})
+}
+
+#[tokio::test]
+async fn both_handshakes_are_answered() {
+    let face = Face::new().await;
+    let code = "512d38b6-c7b8-40c8-89fe-f46f9e9622b6";
+    let asked = json!([{"eventType": "Microsoft.EventGrid.SubscriptionValidationEvent", "data": {"validationCode": code}}]);
+    assert_eq!(face.deliver(asked.to_string()).await, (StatusCode::OK, json!({"validationResponse": code})));
+
+    let asked = face
+        .request(Method::OPTIONS, "/events/key-vault")
+        .header("WebHook-Request-Origin", "eventgrid.azure.net");
+    let answer = asked.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()["webhook-allowed-origin"], "eventgrid.azure.net");
+    assert_eq!(answer.headers()["webhook-allowed-rate"], "*");
+}
+
+#[tokio::test]
+async fn an_event_about_a_managed_secret_puts_its_name_into_the_queue() {
+    let face = Face::new().await;
+    let many = json!([event("app-foo"), event("app-foo"), event("other")]);
+    assert_eq!(face.deliver(many.to_string()).await, (StatusCode::OK, json!({"received": 3, "enqueued": 2})));
+    assert_eq!((face.events("enqueued"), face.events("not_managed")), (2, 1));
+    let item = face.queue.next().await;
+    assert_eq!((item.secret.to_string().as_str(), item.wish), ("kv-1/app-foo", None));
+    assert_eq!(face.metrics.queue_depth.get(), 0, "two events are one pass");
+}
+
+#[tokio::test]
+async fn what_can_t_be_understood_is_taken_with_a_200_and_counted() {
+    let face = Face::new().await;
+    for body in ["", "nonsense", "[{}]", "{\"eventType\": 3}"] {
+        assert_eq!(face.deliver(body).await.0, StatusCode::OK, "{body}");
+    }
+    assert_eq!(face.events("malformed"), 4);
+    let huge = vec![b' '; 3 * 1024 * 1024];
+    let answer = face.request(Method::POST, "/events/key-vault").body(huge).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn only_the_right_token_opens_the_api() {
+    let face = Face::new().await;
+    let ask = |header: Option<&'static str>| {
+        let request = face.request(Method::GET, "/api/v1/secrets");
+        header.map_or(request.try_clone().unwrap(), |header| request.header("authorization", header)).send()
+    };
+    for header in [None, Some("Bearer wrong"), Some("Basic dGhlLXJpZ2h0LXRva2Vu"), Some("the-right-token")] {
+        let answer = ask(header).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{header:?}");
+        assert_eq!(answer.headers()["www-authenticate"], "Bearer");
+        problem(answer).await;
+    }
+    let answer = ask(Some("bearer the-right-token")).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    let list: Value = answer.json().await.unwrap();
+    assert_eq!(list["secrets"][0]["secret"], "kv-1/app-foo");
+    assert_eq!(list["secrets"][0]["state"], "unknown");
+
+    let closed = Face::with_token(None).await;
+    let answer = closed.request(Method::GET, "/api/v1/secrets").bearer_auth("").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_wish_is_taken_for_a_managed_secret_and_refused_while_stopping() {
+    let face = Face::new().await;
+    let rotate = |path: &'static str| face.request(Method::POST, path).bearer_auth("the-right-token").send();
+    // The letter case of a name does not matter.
+    let answer = rotate("/api/v1/secrets/KV-1/App-Foo/rotate").await.unwrap();
+    assert_eq!(answer.status(), StatusCode::ACCEPTED);
+    assert!(face.queue.next().await.wish.is_some());
+    for unknown in ["/api/v1/secrets/kv-1/other/rotate", "/api/v1/secrets/kv-1/..%2Fapp-foo/rotate"] {
+        let answer = rotate(unknown).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{unknown}");
+        problem(answer).await;
+    }
+    face.readiness.drain();
+    assert_eq!(
+        rotate("/api/v1/secrets/kv-1/app-foo/rotate").await.unwrap().status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    assert_eq!(face.deliver(event("app-foo").to_string()).await.0, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn ready_is_who_heard_from_everybody_and_is_not_being_stopped() {
+    let face = Face::new().await;
+    let ready = async || face.request(Method::GET, "/readyz").send().await.unwrap().status();
+    assert_eq!(ready().await, StatusCode::SERVICE_UNAVAILABLE);
+    face.readiness.answered("graph");
+    assert_eq!(ready().await, StatusCode::OK);
+    face.readiness.drain();
+    assert_eq!(ready().await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(face.request(Method::GET, "/livez").send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_unknown_route_is_a_problem_that_says_so() {
+    let face = Face::new().await;
+    let answer = face.request(Method::GET, "/nothing").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+    assert_eq!(problem(answer).await["detail"], "there is no such route");
+}
