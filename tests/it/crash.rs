@@ -73,6 +73,28 @@ fn a_person_who_publishes_during_a_rotation_is_overruled_only_in_the_gap_before_
     );
 }
 
+/// Again one gap stays: between the last look and the revocation that follows it.
+#[test]
+fn a_person_who_goes_back_to_the_old_credential_keeps_it_except_in_the_gap_before_the_revocation() {
+    let mut locked_out = Vec::new();
+    for point in 0.. {
+        let world = World::new(Some((point, Interference::PersonGoesBack)));
+        let life = || world.live_until(START + Duration::days(20));
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(life)).is_err() {
+            locked_out.push(point);
+        }
+        if !world.has_interfered() {
+            assert!(point > 50, "only {point} points");
+            break;
+        }
+    }
+    // After the effect of the read, before the effect of the revocation.
+    assert!(
+        matches!(locked_out.as_slice(), [read, revoke] if read % 2 == 1 && *revoke == read + 1),
+        "{locked_out:?}"
+    );
+}
+
 #[test]
 fn a_publication_whose_reply_is_lost_is_found_out_and_not_repeated() {
     let world = World::new(None);
@@ -111,7 +133,10 @@ fn interfere_at_every_point(how: Interference, most_issued: u64) -> usize {
 /// Some things happen only before a call's effect, others only after.
 fn may_be_skipped(point: usize, how: Interference) -> bool {
     match how {
-        Interference::Stop | Interference::OtherInstance | Interference::PersonPublishes => false,
+        Interference::Stop
+        | Interference::OtherInstance
+        | Interference::PersonPublishes
+        | Interference::PersonGoesBack => false,
         Interference::Stall | Interference::LostReply => point.is_multiple_of(2),
         Interference::NotSent | Interference::Throttled => !point.is_multiple_of(2),
     }
