@@ -7,6 +7,7 @@ mod back_off;
 mod edit;
 mod execute;
 mod failure;
+mod memory;
 mod observe;
 mod presentation;
 mod queue;

@@ -1,6 +1,6 @@
 //! The loop: takes a secret from the queue, looks, decides, executes one action, and says when to look again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,18 +10,19 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use super::Ports;
 use super::execute::Execution;
 use super::failure::{Failure, reason_of};
+use super::memory::Memory;
 use super::observe::{Look, observe};
 use super::presentation::{is_well, shown};
 use super::queue::{WorkItem, WorkQueue};
 use super::status::{LastOutcome, StatusBoard};
-use super::{Ports, back_off};
 use crate::clock::ClockSkew;
 use crate::config::ManagedSecret;
 use crate::domain::{
-    Action, AppObjectId, ApplicationRef, BlockReason, CurrentSignIn, Decision, RotationId, SecretId,
-    SignInTrouble, VerifyPolicy, VersionId, WaitReason, Wish, decide,
+    Action, AppObjectId, BlockReason, CurrentSignIn, Decision, SecretId, SignInTrouble, VerifyPolicy,
+    WaitReason, Wish, decide,
 };
 use crate::metrics::Metrics;
 use crate::ports::{chain, unheld};
@@ -41,22 +42,6 @@ pub struct Reconciler {
     permits: Semaphore,
     memory: Mutex<Memory>,
     stop: CancellationToken,
-}
-
-/// What a restart may forget.
-#[derive(Debug)]
-struct Memory {
-    random: fastrand::Rng,
-    /// Directory objects by how they are configured; that never changes.
-    resolved: BTreeMap<ApplicationRef, AppObjectId>,
-    /// Applications that a pass works on.
-    busy: BTreeSet<AppObjectId>,
-    /// Of which version, and since when, the current credential is lost at every look.
-    lost: BTreeMap<SecretId, (VersionId, OffsetDateTime)>,
-    /// Passes in a row that found something in the way.
-    troubles: BTreeMap<SecretId, u32>,
-    /// Why the last rotation failed, until one succeeds.
-    failures: BTreeMap<SecretId, (BlockReason, String)>,
 }
 
 /// What a [`Reconciler`] is made of.
@@ -95,14 +80,6 @@ impl Reconciler {
     /// A loop that has not begun yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let memory = Memory {
-            random: fastrand::Rng::with_seed(parts.seed),
-            resolved: BTreeMap::new(),
-            busy: BTreeSet::new(),
-            lost: BTreeMap::new(),
-            troubles: BTreeMap::new(),
-            failures: BTreeMap::new(),
-        };
         Self {
             ports: parts.ports,
             skew: parts.skew,
@@ -112,7 +89,7 @@ impl Reconciler {
             board: parts.board,
             metrics: parts.metrics,
             permits: Semaphore::new(parts.concurrency.max(1)),
-            memory: Mutex::new(memory),
+            memory: Mutex::new(Memory::new(parts.seed)),
             stop: parts.stop,
         }
     }
@@ -166,17 +143,14 @@ impl Reconciler {
 
     /// Takes the application for this pass: two writes to one application conflict, whichever secrets they are for.
     async fn reserve(&self, managed: &ManagedSecret) -> Result<Option<Reserved<'_>>, Trouble> {
-        let known = self.lock().resolved.get(&managed.application).copied();
+        let known = self.lock().resolved(managed.application);
         let object_id = if let Some(object_id) = known {
             object_id
         } else {
             let application = self.ports.issuer.read_application(managed.application).await?;
             application.ok_or_else(|| Trouble::of(BlockReason::ApplicationMissing))?.object_id
         };
-        let mut memory = self.lock();
-        memory.resolved.insert(managed.application, object_id);
-        let free = memory.busy.insert(object_id);
-        drop(memory);
+        let free = self.lock().reserve(managed.application, object_id);
         Ok(free.then_some(Reserved { reconciler: self, application: object_id }))
     }
 
@@ -184,7 +158,10 @@ impl Reconciler {
         let secret = &managed.id;
         let now = self.ports.clock.now();
         let look = match observe(&self.ports, managed, wish, now).await {
-            Ok(Some(look)) => self.remember_loss(look, now),
+            Ok(Some(mut look)) => {
+                look.seen.lost_since = self.lock().note_loss(&look.seen, now);
+                look
+            }
             Ok(None) => return self.blocked(secret, Trouble::of(BlockReason::ApplicationMissing), wish),
             Err(error) => return self.blocked(secret, error.into(), wish),
         };
@@ -208,26 +185,6 @@ impl Reconciler {
         }
     }
 
-    /// A credential counts as lost only if it was lost at every look for a while; its successor starts anew.
-    fn remember_loss(&self, mut look: Look, now: OffsetDateTime) -> Look {
-        let seen = &mut look.seen;
-        let lost = seen.sign_in == CurrentSignIn::Refused && seen.current_credential().is_none();
-        let version = seen.current_version().map(|version| version.version.clone());
-        let mut memory = self.lock();
-        match version.filter(|_| lost) {
-            Some(version) => {
-                let known = memory.lost.remove(&seen.secret).filter(|(lost, _)| *lost == version);
-                let since = known.map_or(now, |(_, since)| since);
-                memory.lost.insert(seen.secret.clone(), (version, since));
-                seen.lost_since = Some(since);
-            }
-            None if matches!(seen.sign_in, CurrentSignIn::Unclear(_)) => {}
-            None => drop(memory.lost.remove(&seen.secret)),
-        }
-        drop(memory);
-        look
-    }
-
     async fn act(&self, secret: &SecretId, look: &Look, action: &Action, now: OffsetDateTime) -> Next {
         info!(%secret, action = action.label(), detail = ?action, "executing {} for {secret}", action.label());
         let execution = Execution {
@@ -238,7 +195,7 @@ impl Reconciler {
             look,
             stop: self.stop.clone(),
         };
-        let rotation = self.rotation_id();
+        let rotation = self.lock().rotation_id();
         let result = match rotation {
             Some(rotation) => execution.run(action, rotation, now).await,
             None => Err(Failure::blocked(BlockReason::ServiceTrouble)),
@@ -265,7 +222,7 @@ impl Reconciler {
     fn record(&self, secret: &SecretId, action: &Action, failure: Option<&Failure>) {
         let outcome = failure.map_or("success", Failure::outcome);
         if matches!(action, Action::Issue { .. }) {
-            self.remember_failure(secret, failure);
+            self.lock().note_rotation(secret, failure);
         }
         self.metrics.actions.with_label_values(&[action.label(), outcome]).inc();
         let error = failure.map(ToString::to_string);
@@ -273,17 +230,6 @@ impl Reconciler {
         self.board.update(secret, |status| {
             status.last_outcome = Some(LastOutcome { action: action.label(), outcome, error, at });
         });
-    }
-
-    /// A rotation that failed is why its secret waits for the next attempt: people see that, not only that it waits.
-    fn remember_failure(&self, secret: &SecretId, failure: Option<&Failure>) {
-        let mut memory = self.lock();
-        match failure.filter(|failure| !failure.is_stop()) {
-            Some(failure) => {
-                memory.failures.insert(secret.clone(), (failure.block_reason(), failure.to_string()));
-            }
-            None => drop(memory.failures.remove(secret)),
-        }
     }
 
     fn wait(
@@ -294,7 +240,7 @@ impl Reconciler {
         wish: Option<Wish>,
         now: OffsetDateTime,
     ) -> Next {
-        self.lock().troubles.remove(secret);
+        self.lock().no_trouble(secret);
         let patience = match reason {
             WaitReason::ConfirmingLoss | WaitReason::Propagating => Some(now + RECHECK),
             WaitReason::NotDue
@@ -326,18 +272,14 @@ impl Reconciler {
             status.message = format!("{} ({message})", reason.text());
             status.needs_person = reason.needs_person();
         });
-        let mut memory = self.lock();
-        let troubles = memory.troubles.entry(secret.clone()).or_insert(0);
-        *troubles = troubles.saturating_add(1);
-        let count = *troubles;
-        let pause = back_off::pause(count, reason.needs_person(), &mut memory.random);
+        let pause = self.lock().trouble_pause(secret, reason.needs_person());
         Next { at: Some(self.ports.clock.now() + pause), wish }
     }
 
     fn show(&self, secret: &SecretId, look: &Look, decision: &Decision, now: OffsetDateTime) {
         let seen = &look.seen;
         let current = seen.current_credential();
-        let failure = self.lock().failures.get(secret).cloned();
+        let failure = self.lock().failure(secret);
         self.board.update(secret, |status| {
             shown(status, decision, failure);
             status.credential_id = current.map(|credential| credential.key_id);
@@ -350,11 +292,6 @@ impl Reconciler {
             status.orphans = seen.orphans().count();
             status.warnings.clone_from(&look.warnings);
         });
-    }
-
-    fn rotation_id(&self) -> Option<RotationId> {
-        let number = self.lock().random.u64(..);
-        format!("{number:016x}").parse().ok()
     }
 
     fn lock(&self) -> MutexGuard<'_, Memory> {
@@ -370,7 +307,7 @@ struct Reserved<'a> {
 
 impl Drop for Reserved<'_> {
     fn drop(&mut self) {
-        self.reconciler.lock().busy.remove(&self.application);
+        self.reconciler.lock().release(self.application);
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use rekeyd::domain::tags::{self, Tags};
+use rekeyd::domain::tags::{self, PendingRotation, Tags};
 use rekeyd::domain::{AppObjectId, ApplicationRef};
 use rekeyd::ports::{CredentialIssuer, NewVersion, SecretStore};
+use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
 
 use super::world::World;
@@ -52,6 +53,8 @@ fn a_credential_that_never_signs_in_is_revoked_and_tried_again_ever_more_rarely(
     assert!(ours.len() <= 3, "{} credentials", ours.len());
     let pending = block_on(world.current()).properties.tags.pending_rotation().unwrap().unwrap();
     assert_eq!(u64::from(pending.attempt), attempts, "the attempts are counted in the tag");
+    assert!(pending.failed, "the last one is known to have ended");
+    assert_eq!(world.last_state(), ("blocked", "never_verified"));
 }
 
 #[test]
@@ -110,6 +113,32 @@ fn a_current_credential_that_somebody_removed_is_replaced_by_an_older_one_that_s
         rekeyd::ports::SignInVerifier::sign_in(&world.direct, client_id, &read.text).await
     });
     assert_eq!(answer, rekeyd::ports::SignIn::Accepted);
+}
+
+#[test]
+fn a_lost_credential_is_not_replaced_by_a_text_that_only_claims_to_be_ours() {
+    let world = World::new(None);
+    world.live(Duration::days(2));
+    world.lock_consumers_out();
+    let ours = block_on(world.current());
+    let colleague = block_on(world.direct.issue(
+        object_id(&world),
+        "made by a colleague",
+        world.now() + Duration::days(9),
+    ));
+    let put = |text: SecretString, names: String| {
+        let tags = [(tags::CREDENTIAL_ID, names)].into_iter().collect();
+        let new = NewVersion { text, enabled: true, expires: None, content_type: None, tags };
+        block_on(world.direct.put(&world.secret, new)).unwrap();
+        block_on(world.clock().run_until(world.now() + Duration::MINUTE));
+    };
+    let named = ours.properties.tags.value(tags::CREDENTIAL_ID).unwrap();
+    put(colleague.unwrap().text, named.to_owned());
+    put("nobody's".into(), uuid::Uuid::nil().to_string());
+    world.live(Duration::hours(1));
+    let texts =
+        [ours.text.expose_secret(), block_on(world.current()).text.expose_secret()].map(str::to_owned);
+    assert_eq!(texts[0], texts[1]);
 }
 
 #[test]
@@ -175,6 +204,20 @@ fn asking_twice_rotates_once_and_asking_an_hour_later_rotates_again() {
     world.live(Duration::minutes(30));
     world.wish_to_rotate();
     world.live(Duration::minutes(30));
+    assert_eq!(world.issued(), 2);
+}
+
+#[test]
+fn a_wish_stands_while_another_instance_may_be_rotating() {
+    let world = World::new(None);
+    world.live(Duration::days(1));
+    let began = world.now();
+    let rotation = "0123456789abcdef".parse().unwrap();
+    retag(&world, |tags| {
+        tags.set(tags::PENDING_ROTATION, PendingRotation { rotation, began, attempt: 1, failed: false });
+    });
+    world.wish_to_rotate();
+    world.live(Duration::hours(2));
     assert_eq!(world.issued(), 2);
 }
 

@@ -1,0 +1,102 @@
+//! What the loop remembers between passes, and a restart may forget.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use time::{Duration, OffsetDateTime};
+
+use super::back_off;
+use super::failure::Failure;
+use crate::domain::{
+    AppObjectId, ApplicationRef, BlockReason, CurrentSignIn, Observed, RotationId, SecretId, SignInTrouble,
+    VersionId,
+};
+
+/// Conveniences, no state: every decision rests on what is seen.
+#[derive(Debug)]
+pub(super) struct Memory {
+    random: fastrand::Rng,
+    /// Directory objects by how they are configured; that never changes.
+    resolved: BTreeMap<ApplicationRef, AppObjectId>,
+    /// Applications that a pass works on.
+    busy: BTreeSet<AppObjectId>,
+    /// Of which version, and since when, the current credential is lost at every look.
+    lost: BTreeMap<SecretId, (VersionId, OffsetDateTime)>,
+    /// Passes in a row that found something in the way.
+    troubles: BTreeMap<SecretId, u32>,
+    /// Why the last rotation failed, until one succeeds.
+    failures: BTreeMap<SecretId, (BlockReason, String)>,
+}
+
+impl Memory {
+    /// Nothing yet. `seed` is for jitter and rotation ids.
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            random: fastrand::Rng::with_seed(seed),
+            resolved: BTreeMap::new(),
+            busy: BTreeSet::new(),
+            lost: BTreeMap::new(),
+            troubles: BTreeMap::new(),
+            failures: BTreeMap::new(),
+        }
+    }
+
+    /// The directory object of an application, if it was found before.
+    pub(super) fn resolved(&self, application: ApplicationRef) -> Option<AppObjectId> {
+        self.resolved.get(&application).copied()
+    }
+
+    /// Takes an application for one pass, if no other has it.
+    pub(super) fn reserve(&mut self, application: ApplicationRef, object_id: AppObjectId) -> bool {
+        self.resolved.insert(application, object_id);
+        self.busy.insert(object_id)
+    }
+
+    pub(super) fn release(&mut self, application: AppObjectId) {
+        self.busy.remove(&application);
+    }
+
+    /// Since when the current credential is lost at every look; a credential in another version starts anew.
+    pub(super) fn note_loss(&mut self, seen: &Observed, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        let lost = seen.sign_in == CurrentSignIn::Refused && seen.current_credential().is_none();
+        let version = seen.current_version().map(|version| version.version.clone());
+        if let Some(version) = version.filter(|_| lost) {
+            let known = self.lost.remove(&seen.secret).filter(|(lost, _)| *lost == version);
+            let since = known.map_or(now, |(_, since)| since);
+            self.lost.insert(seen.secret.clone(), (version, since));
+            return Some(since);
+        }
+        if !matches!(seen.sign_in, CurrentSignIn::Unclear(SignInTrouble::Other(_))) {
+            self.lost.remove(&seen.secret);
+        }
+        None
+    }
+
+    /// A rotation that failed is why its secret waits for the next attempt: people see that, not only that it waits.
+    pub(super) fn note_rotation(&mut self, secret: &SecretId, failure: Option<&Failure>) {
+        if let Some(failure) = failure.filter(|failure| !failure.is_stop()) {
+            self.failures.insert(secret.clone(), (failure.block_reason(), failure.to_string()));
+        } else {
+            self.failures.remove(secret);
+        }
+    }
+
+    pub(super) fn failure(&self, secret: &SecretId) -> Option<(BlockReason, String)> {
+        self.failures.get(secret).cloned()
+    }
+
+    pub(super) fn no_trouble(&mut self, secret: &SecretId) {
+        self.troubles.remove(secret);
+    }
+
+    /// One more pass found something in the way: the pause before the next one.
+    pub(super) fn trouble_pause(&mut self, secret: &SecretId, needs_person: bool) -> Duration {
+        let troubles = self.troubles.entry(secret.clone()).or_insert(0);
+        *troubles = troubles.saturating_add(1);
+        back_off::pause(*troubles, needs_person, &mut self.random)
+    }
+
+    /// A name for the next rotation. `None` can't happen: 16 hexadecimal digits are one.
+    pub(super) fn rotation_id(&mut self) -> Option<RotationId> {
+        format!("{:016x}", self.random.u64(..)).parse().ok()
+    }
+}
