@@ -260,16 +260,19 @@ impl Reconciler {
     /// Something is in the way: say so, and look again with growing pauses.
     fn blocked(&self, secret: &SecretId, trouble: Trouble, wish: Option<Wish>) -> Next {
         let reason = trouble.reason;
-        let message = trouble.error.unwrap_or_else(|| reason.text().to_owned());
+        let message = match trouble.error {
+            Some(error) => format!("{} ({error})", reason.text()),
+            None => reason.text().to_owned(),
+        };
         if reason.needs_person() {
-            error!(%secret, reason = reason.label(), %message, remedy = reason.text(), "{secret} is blocked");
+            error!(%secret, reason = reason.label(), "{secret} is blocked: {message}");
         } else {
-            warn!(%secret, reason = reason.label(), %message, "{secret} has to wait");
+            warn!(%secret, reason = reason.label(), "{secret} has to wait: {message}");
         }
         self.board.update(secret, |status| {
             status.state = "blocked";
             status.reason = reason.label();
-            status.message = format!("{} ({message})", reason.text());
+            status.message = message;
             status.needs_person = reason.needs_person();
         });
         let pause = self.lock().trouble_pause(secret, reason.needs_person());
