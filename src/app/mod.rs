@@ -12,10 +12,10 @@ use tracing::{info, warn};
 use crate::azure::{self, Azure, AzureError};
 use crate::clock::ClockSkew;
 use crate::config::Config;
-use crate::domain::SecretId;
+use crate::domain::{SecretId, VaultName};
 use crate::http::{ApiToken, HttpState, Readiness, router};
 use crate::metrics::Metrics;
-use crate::ports::{Clock, chain, sleep};
+use crate::ports::{Clock, PortError, chain, sleep};
 use crate::reconcile::{Parts, Ports, Reconciler, StatusBoard, WorkQueue};
 use crate::shutdown::Shutdown;
 use crate::triggers::schedule::Schedule;
@@ -214,9 +214,11 @@ fn spawn_probes(
         while !open.is_empty() {
             let mut unanswered = Vec::new();
             for target in open {
-                let (name, answer) = match &target {
-                    Some(vault) => (format!("vault {vault}"), azure.key_vault.probe(vault).await),
-                    None => (GRAPH.to_owned(), azure.graph.probe().await),
+                let name = target.as_ref().map_or_else(|| GRAPH.to_owned(), |vault| format!("vault {vault}"));
+                let answer = tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    answer = probe(&azure, target.as_ref()) => answer,
                 };
                 match answer {
                     Ok(()) => readiness.answered(&name),
@@ -234,6 +236,13 @@ fn spawn_probes(
             }
         }
     });
+}
+
+async fn probe(azure: &Azure, vault: Option<&VaultName>) -> Result<(), PortError> {
+    match vault {
+        Some(vault) => azure.key_vault.probe(vault).await,
+        None => azure.graph.probe().await,
+    }
 }
 
 const GRAPH: &str = "graph";

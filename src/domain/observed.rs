@@ -157,7 +157,7 @@ impl Observed {
                 && young(credential.start)
                 && !published.contains(&credential.key_id)
                 && !protected.contains(&credential.key_id)
-                && !self.is_indexed(credential.key_id)
+                && !self.is_indexed(credential)
         })
     }
 
@@ -177,12 +177,16 @@ impl Observed {
     }
 
     /// Whether the current version says that this credential was published before. An index that can't be read
-    /// may name any.
-    fn is_indexed(&self, key_id: KeyId) -> bool {
-        self.current_version().is_some_and(|version| match version.tags.superseded() {
-            Ok(SupersededIndex::Ids(ids)) => ids.contains(&key_id),
+    /// may name any, but none that was made after the version it stands on.
+    fn is_indexed(&self, credential: &CredentialFacts) -> bool {
+        let Some(version) = self.current_version().filter(|version| credential.start < version.created)
+        else {
+            return false;
+        };
+        match version.tags.superseded() {
+            Ok(SupersededIndex::Ids(ids)) => ids.contains(&credential.key_id),
             Ok(SupersededIndex::Many) | Err(_) => true,
-        })
+        }
     }
 
     /// When the last version with this credential was followed by one with another.
@@ -190,9 +194,7 @@ impl Observed {
         let held = |version: &&VersionFacts| version.holds(credential.key_id);
         match self.all_versions().filter(held).map(|version| version.created).max() {
             Some(last) => self.followed_at(last),
-            None if self.is_indexed(credential.key_id) => {
-                self.current_version().map(|version| version.created)
-            }
+            None if self.is_indexed(credential) => self.current_version().map(|version| version.created),
             None => None,
         }
     }

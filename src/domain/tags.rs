@@ -259,6 +259,15 @@ impl SupersededIndex {
         matches!(self, Self::Ids(ids) if ids.is_empty())
     }
 
+    /// This index without the credentials that `keep` refuses. Which ones `Many` are is not known.
+    #[must_use]
+    pub fn only(self, keep: impl Fn(&KeyId) -> bool) -> Self {
+        match self {
+            Self::Many => Self::Many,
+            Self::Ids(ids) => Self::Ids(ids.into_iter().filter(keep).collect()),
+        }
+    }
+
     /// This index with one more credential.
     #[must_use]
     pub fn with(self, key_id: KeyId) -> Self {

@@ -4,7 +4,7 @@ use time::Duration;
 
 use super::Ports;
 use super::failure::Failure;
-use crate::domain::tags::{self, PendingRotation, TagLimit, Tags};
+use crate::domain::tags::{self, PendingRotation, Tags};
 use crate::domain::{SecretId, VersionId};
 use crate::ports::{CurrentVersion, PortError, Version, sleep};
 
@@ -30,7 +30,7 @@ pub(super) async fn edit_current_tags(
     ports: &Ports,
     secret: &SecretId,
     expected: Option<&VersionId>,
-    change: impl Fn(&Tags) -> Result<Tags, TagLimit>,
+    change: impl Fn(&Tags) -> Result<Tags, Failure>,
 ) -> Result<TagEdit, Failure> {
     let mut tries = 0;
     loop {
@@ -40,7 +40,7 @@ pub(super) async fn edit_current_tags(
                 sleep(&*ports.clock, error.retry_after().unwrap_or(PAUSE * tries).min(LONGEST_PAUSE)).await;
             }
             Err(Failed::Port(error)) => return Err(error.into()),
-            Err(Failed::Limit(failure)) => return Err(failure),
+            Err(Failed::Refused(failure)) => return Err(failure),
             Ok(edit) => return Ok(edit),
         }
     }
@@ -48,7 +48,7 @@ pub(super) async fn edit_current_tags(
 
 enum Failed {
     Port(PortError),
-    Limit(Failure),
+    Refused(Failure),
 }
 
 impl From<PortError> for Failed {
@@ -61,7 +61,7 @@ async fn try_edit(
     ports: &Ports,
     secret: &SecretId,
     expected: Option<&VersionId>,
-    change: impl Fn(&Tags) -> Result<Tags, TagLimit>,
+    change: impl Fn(&Tags) -> Result<Tags, Failure>,
 ) -> Result<TagEdit, Failed> {
     let (version, before) = match (ports.store.read_current(secret).await?, expected) {
         (CurrentVersion::Missing, None) => return Ok(TagEdit::NoVersion),
@@ -76,8 +76,8 @@ async fn try_edit(
             return Ok(TagEdit::Overtaken);
         }
     };
-    let checked = change(&before).and_then(|after| after.check_limits().map(|()| after));
-    let after = checked.map_err(|limit| Failed::Limit(limit.into()))?;
+    let after = change(&before).map_err(Failed::Refused)?;
+    after.check_limits().map_err(|limit| Failed::Refused(limit.into()))?;
     if after != before {
         ports.store.replace_tags(secret, &version, &after).await?;
     }

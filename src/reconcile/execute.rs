@@ -2,6 +2,7 @@
 
 use secrecy::SecretString;
 use time::{Duration, OffsetDateTime};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Ports;
@@ -20,6 +21,7 @@ pub(super) struct Execution<'a> {
     pub(super) ports: &'a Ports,
     pub(super) skew: &'a ClockSkew,
     pub(super) verify: &'a VerifyPolicy,
+    pub(super) permits: &'a Semaphore,
     pub(super) secret: &'a SecretId,
     pub(super) look: &'a Look,
     pub(super) stop: CancellationToken,
@@ -54,6 +56,7 @@ impl Execution<'_> {
             ports: self.ports,
             skew: self.skew,
             verify: self.verify,
+            permits: self.permits,
             policy: &self.look.policy,
             secret: self.secret,
             application: &self.look.application,

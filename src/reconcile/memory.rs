@@ -80,7 +80,11 @@ impl Memory {
         }
     }
 
-    pub(super) fn failure(&self, secret: &SecretId) -> Option<(BlockReason, String)> {
+    /// Why the last rotation failed. Forgotten once all is `well`, whoever brought that about.
+    pub(super) fn failure(&mut self, secret: &SecretId, well: bool) -> Option<(BlockReason, String)> {
+        if well {
+            self.failures.remove(secret);
+        }
         self.failures.get(secret).cloned()
     }
 

@@ -153,10 +153,16 @@ impl Observer<'_> {
             let Some(read) = self.ports.store.read_version(&self.managed.id, &version).await? else {
                 continue;
             };
+            let matching = self.matching(&read);
+            let named = read.properties.tags.credential_id().ok().flatten();
+            // A text that is of no listed credential, in a version that names none, has nothing to retire.
+            if matching.is_none() && named.is_none_or(|key_id| seen.credential(key_id).is_some()) {
+                continue;
+            }
             let answer = self.sign_in(&read.text).await;
             let found = seen.versions.iter_mut().filter(|facts| facts.version == version);
             for facts in found {
-                facts.proven = self.matching(&read).filter(|_| answer == CurrentSignIn::Accepted);
+                facts.proven = matching.filter(|_| answer == CurrentSignIn::Accepted);
                 facts.refused = answer == CurrentSignIn::Refused;
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use tokio::sync::Notify;
 
 use crate::domain::{SecretId, Wish};
@@ -23,6 +23,8 @@ pub struct WorkQueue {
 struct Inner {
     waiting: BTreeMap<SecretId, Waiting>,
     in_work: BTreeSet<SecretId>,
+    /// When the last pass over each secret ended.
+    finished: BTreeMap<SecretId, OffsetDateTime>,
     /// Keeps a simulated clock still from a change until the one who waits for work has seen it.
     unseen: Option<Hold>,
 }
@@ -51,9 +53,11 @@ impl WorkQueue {
         Self { clock, metrics, inner: Mutex::default(), changed: Notify::new() }
     }
 
-    /// Asks for a pass over `secret` now.
+    /// Asks for a pass over `secret` now; without a wish, not sooner than a moment after the last one.
     pub fn enqueue(&self, secret: &SecretId, wish: Option<Wish>) {
-        self.add(secret, self.clock.now(), wish);
+        let now = self.clock.now();
+        let last = self.lock().finished.get(secret).copied().filter(|_| wish.is_none());
+        self.add(secret, last.map_or(now, |last| now.max(last + SHORTEST_GAP)), wish);
     }
 
     /// Asks for a pass over `secret` at `moment`; an earlier one that is already asked for stands.
@@ -81,6 +85,7 @@ impl WorkQueue {
     pub fn finish(&self, secret: &SecretId, next: Option<OffsetDateTime>, wish: Option<Wish>) {
         self.change(|inner| {
             inner.in_work.remove(secret);
+            inner.finished.insert(secret.clone(), self.clock.now());
             if let Some(at) = next {
                 inner.add(secret, at, wish);
             }
@@ -142,6 +147,9 @@ impl Inner {
         self.waiting.iter().filter(|(secret, _)| !self.in_work.contains(*secret))
     }
 }
+
+/// Between two passes over a secret that nobody in particular asked for: events may come in floods.
+const SHORTEST_GAP: Duration = Duration::seconds(20);
 
 /// Two wishes are one: what meets the later one meets the earlier one too.
 fn later(one: Option<Wish>, other: Option<Wish>) -> Option<Wish> {

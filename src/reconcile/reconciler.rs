@@ -128,7 +128,13 @@ impl Reconciler {
     async fn pass(&self, secret: &SecretId, wish: Option<Wish>) -> Next {
         let Some(managed) = self.secrets.get(secret) else { return Next::default() };
         let started = self.ports.clock.now();
-        let next = match self.reserve(managed).await {
+        // Nothing has an effect before a decision is executed, so that a stop need not wait for slow reads.
+        let reserved = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Next::default(),
+            reserved = self.reserve(managed) => reserved,
+        };
+        let next = match reserved {
             Ok(Some(_application)) => self.look_and_act(managed, wish).await,
             Ok(None) => Next { at: Some(started + APPLICATION_BUSY_PAUSE), wish },
             Err(trouble) => self.blocked(secret, trouble, wish),
@@ -151,13 +157,19 @@ impl Reconciler {
             application.ok_or_else(|| Trouble::of(BlockReason::ApplicationMissing))?.object_id
         };
         let free = self.lock().reserve(managed.application, object_id);
-        Ok(free.then_some(Reserved { reconciler: self, application: object_id }))
+        // Lazily: a reservation that is made and dropped would free what another pass holds.
+        Ok(free.then(|| Reserved { reconciler: self, application: object_id }))
     }
 
     async fn look_and_act(&self, managed: &ManagedSecret, wish: Option<Wish>) -> Next {
         let secret = &managed.id;
         let now = self.ports.clock.now();
-        let look = match observe(&self.ports, managed, wish, now).await {
+        let observed = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Next::default(),
+            observed = observe(&self.ports, managed, wish, now) => observed,
+        };
+        let look = match observed {
             Ok(Some(mut look)) => {
                 look.seen.lost_since = self.lock().note_loss(&look.seen, now);
                 look
@@ -191,6 +203,7 @@ impl Reconciler {
             ports: &self.ports,
             skew: &self.skew,
             verify: &self.verify,
+            permits: &self.permits,
             secret,
             look,
             stop: self.stop.clone(),
@@ -282,14 +295,15 @@ impl Reconciler {
     fn show(&self, secret: &SecretId, look: &Look, decision: &Decision, now: OffsetDateTime) {
         let seen = &look.seen;
         let current = seen.current_credential();
-        let failure = self.lock().failure(secret);
+        let well = is_well(decision);
+        let failure = self.lock().failure(secret, well);
         self.board.update(secret, |status| {
             shown(status, decision, failure);
             status.credential_id = current.map(|credential| credential.key_id);
             status.expires = current.map(|credential| credential.end);
             status.due = current.map(|credential| look.policy.due(credential.start, credential.end));
             status.last_look = Some(now);
-            if is_well(decision) {
+            if well {
                 status.last_success = Some(now);
             }
             status.orphans = seen.orphans().count();

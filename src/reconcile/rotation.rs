@@ -4,6 +4,7 @@
 //! what the next pass sees if the process ends there.
 
 use time::{Duration, OffsetDateTime};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use uuid::Uuid;
@@ -17,7 +18,7 @@ use crate::domain::{
     BlockReason, KeyId, Marker, RotationId, RotationPolicy, SecretId, VerifyPolicy, VersionId,
 };
 use crate::ports::{
-    Application, CurrentVersion, IssuedCredential, NewVersion, PortError, SignIn, chain, sleep,
+    Application, CurrentVersion, IssuedCredential, NewVersion, PortError, SignIn, chain, sleep, unheld,
 };
 
 /// What one rotation works with.
@@ -26,6 +27,8 @@ pub(super) struct Rotation<'a> {
     pub(super) ports: &'a Ports,
     pub(super) skew: &'a ClockSkew,
     pub(super) verify: &'a VerifyPolicy,
+    /// One of which this pass has.
+    pub(super) permits: &'a Semaphore,
     pub(super) policy: &'a RotationPolicy,
     pub(super) secret: &'a SecretId,
     pub(super) application: &'a Application,
@@ -43,6 +46,9 @@ impl Rotation<'_> {
     /// # Errors
     /// Why nothing was published, or why that is not known. What can be cleared up at once has been.
     pub(super) async fn run(self) -> Result<KeyId, Failure> {
+        if self.stop.is_cancelled() {
+            return Err(Failure::stopped());
+        }
         self.write_intent().await?;
         // CRASH: the tag says that a rotation began; no credential exists. Seen as in flight, then as due again.
         let issued = match self.issue().await {
@@ -59,6 +65,9 @@ impl Rotation<'_> {
     /// Proves that the vault can be written, tells others, and leaves word for after a crash.
     async fn write_intent(&self) -> Result<(), Failure> {
         let intent = |tags: &Tags| {
+            if self.is_other_under_way(tags) {
+                return Err(Failure::overtaken());
+            }
             self.publication_tags(tags, KeyId(Uuid::nil())).check_limits()?;
             Ok(with_pending(tags, &self.pending))
         };
@@ -67,6 +76,16 @@ impl Rotation<'_> {
             TagEdit::NoVersion => self.write_placeholder().await,
             TagEdit::Overtaken => Err(Failure::overtaken()),
         }
+    }
+
+    /// Whether another instance noted its own rotation since this one looked.
+    fn is_other_under_way(&self, tags: &Tags) -> bool {
+        let other = |pending: &PendingRotation| {
+            let recent = pending.began.saturating_add(self.policy.deadline()) > self.ports.clock.now();
+            !pending.failed && recent && pending.began <= self.ports.clock.now() + HONEST_LEAD
+        };
+        let noted = tags.pending_rotation().ok().flatten();
+        noted.is_some_and(|pending| pending.rotation != self.pending.rotation && other(&pending))
     }
 
     /// A secret without any version gets a disabled one, so that a soft-deleted name is noticed before minting.
@@ -116,8 +135,20 @@ impl Rotation<'_> {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Err(Failure::stopped()),
-                () = sleep(&*self.ports.clock, self.verify.spacing) => {}
+                () = self.step_aside(self.verify.spacing) => {}
             }
+        }
+    }
+
+    /// Sleeps with this pass's place given to another: many secrets may wait for Entra at a time.
+    ///
+    /// Dropped half-way, only because the daemon stops, it leaves one place too many.
+    async fn step_aside(&self, duration: Duration) {
+        let clock = &*self.ports.clock;
+        self.permits.add_permits(1);
+        sleep(clock, duration).await;
+        if let Ok(permit) = unheld(clock, self.permits.acquire()).await {
+            permit.forget();
         }
     }
 
@@ -193,7 +224,10 @@ impl Rotation<'_> {
         after.set(tags::ROTATION_ID, &self.pending.rotation);
         after.set(tags::PROVIDER_ADDRESS, self.application.object_id);
         let index = before.superseded().unwrap_or(SupersededIndex::Many);
-        let index = self.supersedes.into_iter().fold(index, SupersededIndex::with);
+        // What Entra lists no more is retired.
+        let listed =
+            |key_id: &KeyId| self.application.credentials.iter().any(|listed| listed.key_id == *key_id);
+        let index = self.supersedes.into_iter().fold(index.only(listed), SupersededIndex::with);
         if !index.is_empty() {
             after.set(tags::SUPERSEDED_CREDENTIAL_ID, index);
         }
@@ -258,6 +292,9 @@ enum Prepared {
 pub(super) fn intent(rotation: RotationId, began: OffsetDateTime, attempt: u32) -> PendingRotation {
     PendingRotation { rotation, began, attempt, failed: false }
 }
+
+/// How far ahead of ours another instance's clock may be.
+const HONEST_LEAD: Duration = Duration::minutes(5);
 
 const MOST_PUTS: i32 = 4;
 const PUT_PAUSE: Duration = Duration::seconds(2);

@@ -64,6 +64,8 @@ impl Place {
         std::fs::write(&file, format!("{before}[identity]\n{identity}\n\n[{after}")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_rekeyd"));
         command.arg("run").arg("--config").arg(&file).stderr(Stdio::null());
+        // What the tests themselves are told is no configuration of the daemon.
+        command.env_remove("REKEYD_BIN").env_remove("REKEYD_ROUNDS").env_remove("REKEYD_SEED");
         let _daemon = Daemon(command.envs(environment.iter().cloned()).spawn().unwrap());
         let (url, limit) =
             (format!("http://{}/readyz", self.daemon), Instant::now() + Duration::from_secs(60));

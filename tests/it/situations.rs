@@ -233,6 +233,13 @@ fn a_secret_without_any_version_gets_its_first_credential() {
 }
 
 #[test]
+fn two_secrets_of_one_application_are_never_rotated_at_the_same_time() {
+    let world = World::with_sibling();
+    world.live(Duration::hours(1));
+    assert_eq!(world.issued(), 2, "one for each");
+}
+
+#[test]
 fn tags_without_room_block_before_anything_is_made() {
     let world = World::new(None);
     retag(&world, |tags| (0..11).for_each(|n| tags.set(&format!("Theirs{n}"), "x")));

@@ -68,6 +68,10 @@ pub(crate) struct World {
     wishes: Mutex<Vec<Wish>>,
     /// What the last daemon knew of the secret when it ended.
     status: Mutex<Option<SecretStatus>>,
+    /// Another managed secret of the same application, if there is one.
+    sibling: Option<SecretId>,
+    /// Who has issued a credential and not published it yet.
+    issuing: Mutex<Option<String>>,
     /// When the promise was broken, and how.
     broken: Mutex<Vec<String>>,
     /// Whether consumers must be able to sign in; off where a test locks them out on purpose.
@@ -97,6 +101,13 @@ impl World {
         Arc::new(world)
     }
 
+    /// A world in which another secret, without a version yet, shares the application.
+    pub(crate) fn with_sibling() -> Arc<Self> {
+        let mut world = Self::make(None, Duration::ZERO, 1);
+        world.sibling = Some(format!("{}/sibling", world.secret.vault).parse().unwrap());
+        Arc::new(world)
+    }
+
     /// A world whose configuration names this application.
     pub(crate) fn for_application(application: ApplicationRef) -> Arc<Self> {
         let world = Self::make(None, Duration::ZERO, 1);
@@ -118,6 +129,8 @@ impl World {
             ended: Notify::new(),
             wishes: Mutex::default(),
             status: Mutex::default(),
+            sibling: None,
+            issuing: Mutex::default(),
             broken: Mutex::default(),
             promised: AtomicBool::new(true),
             skew: Arc::default(),
@@ -187,6 +200,10 @@ impl World {
         let status = self.status.lock().unwrap();
         let status = status.as_ref().expect("a daemon lived");
         (status.state, status.reason)
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = &SecretId> {
+        [&self.secret].into_iter().chain(&self.sibling)
     }
 
     /// Every version of the secret.
@@ -306,6 +323,17 @@ impl World {
         *self.lost_put.lock().unwrap() = Some(then_blind);
     }
 
+    /// Notes a write to the application by a rotation, and whether another one is under way.
+    fn note_writer(&self, display_name: &str) {
+        let before = self.issuing.lock().unwrap().replace(display_name.to_owned());
+        if let Some(before) = before {
+            self.broken
+                .lock()
+                .unwrap()
+                .push(format!("{display_name} was issued while {before} was under way"));
+        }
+    }
+
     /// Fails what can't reach the vault now.
     fn reach_vault(&self) -> Result<(), PortError> {
         if self.now() < *self.blind_until.lock().unwrap() {
@@ -350,7 +378,8 @@ fn one_life(world: &Arc<World>, end: OffsetDateTime) {
             daemon.queue.enqueue(&world.secret, Some(wish));
         }
         let clock = world.clock();
-        let sweeps = sweep(Arc::clone(&daemon.queue), world.secret.clone(), clock.clone());
+        let secrets: Vec<_> = world.secrets().cloned().collect();
+        let sweeps = sweep(Arc::clone(&daemon.queue), secrets, clock.clone());
         let limit = StdDuration::from_secs(60);
         tokio::select! {
             biased;
@@ -368,10 +397,10 @@ fn one_life(world: &Arc<World>, end: OffsetDateTime) {
 }
 
 /// Every fifth day all secrets are looked at, as a schedule would.
-async fn sweep(queue: Arc<WorkQueue>, secret: SecretId, clock: SandboxClock) {
+async fn sweep(queue: Arc<WorkQueue>, secrets: Vec<SecretId>, clock: SandboxClock) {
     let _hold = clock.hold();
     loop {
-        queue.enqueue(&secret, None);
+        secrets.iter().for_each(|secret| queue.enqueue(secret, None));
         sleep(&clock, Duration::days(5)).await;
     }
 }
@@ -393,16 +422,17 @@ impl Daemon {
         let clock: Arc<dyn Clock> = Arc::new(world.clock());
         let metrics = Arc::new(Metrics::new().unwrap());
         let queue = Arc::new(WorkQueue::new(Arc::clone(&clock), Arc::clone(&metrics)));
-        let board = Arc::new(StatusBoard::new(Arc::clone(&metrics), [&world.secret]));
+        let board = Arc::new(StatusBoard::new(Arc::clone(&metrics), world.secrets()));
         let shutdown = Shutdown::default();
+        let managed = |secret: &SecretId| ManagedSecret {
+            id: secret.clone(),
+            application: world.application,
+            policy: policy(),
+        };
         let reconciler = Reconciler::new(Parts {
             ports: Ports { store: world.clone(), issuer: world.clone(), verifier: world.clone(), clock },
             skew: Arc::clone(&world.skew),
-            secrets: vec![ManagedSecret {
-                id: world.secret.clone(),
-                application: world.application,
-                policy: policy(),
-            }],
+            secrets: world.secrets().map(managed).collect(),
             verify: VerifyPolicy::default(),
             concurrency: 2,
             queue: Arc::clone(&queue),
@@ -453,6 +483,9 @@ impl SecretStore for World {
 
     async fn put(&self, secret: &SecretId, new: NewVersion) -> Result<VersionId, PortError> {
         self.reach_vault()?;
+        if new.enabled && self.sibling.is_some() {
+            *self.issuing.lock().unwrap() = None;
+        }
         let result = self.call(self.direct.put(secret, new)).await;
         if let Some(blind) = self.lost_put.lock().unwrap().take() {
             *self.blind_until.lock().unwrap() = self.now() + blind;
@@ -487,6 +520,9 @@ impl CredentialIssuer for World {
         display_name: &str,
         end: OffsetDateTime,
     ) -> Result<IssuedCredential, PortError> {
+        if self.sibling.is_some() {
+            self.note_writer(display_name);
+        }
         self.call(self.direct.issue(application, display_name, end)).await
     }
 

@@ -92,6 +92,11 @@ fn loss(seen: &Observed, now: OffsetDateTime) -> Option<Loss> {
     if seen.sign_in == CurrentSignIn::Accepted {
         return None;
     }
+    // Without an answer of Entra the tag alone says which credential this is; the text may be of a good one.
+    let may_be_good = |credential: &CredentialFacts| credential.may_be_current_text && credential.end > now;
+    if seen.sign_in != CurrentSignIn::Refused && seen.credentials.iter().any(may_be_good) {
+        return None;
+    }
     match seen.current_credential() {
         Some(credential) if credential.end <= now => Some(Loss::Expired),
         Some(_) => None,

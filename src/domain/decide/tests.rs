@@ -274,6 +274,18 @@ fn a_credential_whose_version_lost_its_tags_lives_through_its_overlap() {
 }
 
 #[test]
+fn an_index_that_may_name_any_names_none_that_was_made_later() {
+    let mut seen = rotated(30);
+    seen.credentials.remove(0);
+    seen.credentials.push(credential(3, Duration::minutes(2)));
+    if let Current::Readable(version) = &mut seen.current {
+        version.tags.set(tags::SUPERSEDED_CREDENTIAL_ID, "many");
+    }
+    assert!(!matches!(decided(&seen), Decision::Act(Action::Revoke { .. })));
+    assert_eq!(seen.orphans().count(), 1);
+}
+
+#[test]
 fn what_the_text_proves_stands_above_what_a_tag_says() {
     // The tag names a credential that is long past its end; the text is of another one, and signs in.
     let mut mistagged = aged(10);
