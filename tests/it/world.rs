@@ -400,7 +400,9 @@ fn one_life(world: &Arc<World>, end: OffsetDateTime) {
 async fn sweep(queue: Arc<WorkQueue>, secrets: Vec<SecretId>, clock: SandboxClock) {
     let _hold = clock.hold();
     loop {
-        secrets.iter().for_each(|secret| queue.enqueue(secret, None));
+        for secret in &secrets {
+            queue.enqueue(secret, None);
+        }
         sleep(&clock, Duration::days(5)).await;
     }
 }
