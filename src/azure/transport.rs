@@ -36,10 +36,12 @@ pub enum TransportError {
     Client(#[source] reqwest::Error),
 }
 
-/// The HTTPS client that all of Azure is reached with. A proxy is taken from the environment.
+/// The HTTPS client that all of Azure is reached with. A proxy is taken from the environment, but not to reach a
+/// sandbox on this machine: only there may the check of the challenge be off.
 pub(super) fn https_client(config: &AzureConfig) -> Result<reqwest::Client, TransportError> {
-    let roots = extra_roots(config)?;
-    base(config).tls_certs_merge(roots).build().map_err(TransportError::Client)
+    let client = base(config).tls_certs_merge(extra_roots(config)?);
+    let client = if config.verify_challenge_resource { client } else { client.no_proxy() };
+    client.build().map_err(TransportError::Client)
 }
 
 /// The client for the local managed-identity endpoint: never through a proxy.
