@@ -110,7 +110,9 @@ async fn secrets_are_put_read_listed_and_disabled() {
     let version = put["id"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
     let list = format!("{}&maxresults=1", world.secret_url(""));
     let first = world.get(&list, &token).await;
-    let second = world.get(first["nextLink"].as_str().unwrap(), &token).await;
+    let next = first["nextLink"].as_str().unwrap();
+    assert!(next.ends_with("/secrets?api-version=2025-07-01&maxresults=1&$skiptoken=1"), "{next}");
+    let second = world.get(next, &token).await;
     let names = [&first, &second].map(|page| page["value"][0]["id"].as_str().unwrap().to_owned());
     assert!(names[0].ends_with("/secrets/app-01") && names[1].ends_with("/secrets/app-03"), "{names:?}");
     let patch = world.http.patch(world.secret_url(&format!("it/{version}"))).bearer_auth(&token);
@@ -164,7 +166,9 @@ async fn applications_are_found_by_client_id_and_in_pages() {
     let filtered = world.get(&filter, &token).await;
     assert_eq!(filtered["value"], json!([{"id": secret.object_id, "appId": secret.client_id}]));
     let first = world.get(&format!("{base}?$top=2&$select=id"), &token).await;
-    let second = world.get(first["@odata.nextLink"].as_str().unwrap(), &token).await;
+    let next = first["@odata.nextLink"].as_str().unwrap();
+    assert!(next.ends_with("/v1.0/applications?$select=id&$top=2&$skiptoken=00000002"), "{next}");
+    let second = world.get(next, &token).await;
     assert_eq!(first["value"].as_array().unwrap().len() + second["value"].as_array().unwrap().len(), 3);
     assert_eq!(second.get("@odata.nextLink"), None);
     world.sandbox.shutdown().await;

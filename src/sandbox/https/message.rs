@@ -65,6 +65,17 @@ impl Request {
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     }
 
+    /// The same query at this address, a page further on. Azure writes its `$` as it is.
+    pub(crate) fn next_page(&self, address: &str, skip_token: &str) -> String {
+        let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let same = self.query.iter().filter(|(name, _)| *name != "$skiptoken");
+        let pair = |(name, value): (&String, &String)| {
+            format!("{}={}&", encoded(name).replace("%24", "$"), encoded(value))
+        };
+        let same: String = same.map(pair).collect();
+        format!("{address}?{same}$skiptoken={}", encoded(skip_token))
+    }
+
     pub(crate) fn user_agent(&self) -> &str {
         self.header("user-agent").unwrap_or_default()
     }

@@ -4,7 +4,6 @@ use axum::http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use url::Url;
 use uuid::Uuid;
 
 use super::graph_wire::{application, error, new_credential, refusal};
@@ -118,12 +117,9 @@ fn page(azure: &Azure, request: &Request, found: &[Application], from: usize, to
     Answer::ok(with_context(body, azure, ""))
 }
 
-/// The same query, a page further on.
-fn next_link(azure: &Azure, request: &Request, from: usize) -> Option<Url> {
-    let mut link = Url::parse(&format!("{}/v1.0/applications", azure.addresses.authority)).ok()?;
-    let same = request.query.iter().filter(|(name, _)| *name != "$skiptoken");
-    link.query_pairs_mut().extend_pairs(same).append_pair("$skiptoken", &format!("{from:08x}"));
-    Some(link)
+fn next_link(azure: &Azure, request: &Request, from: usize) -> String {
+    let address = format!("{}/v1.0/applications", azure.addresses.authority);
+    request.next_page(&address, &format!("{from:08x}"))
 }
 
 fn act(azure: &Azure, request: &Request, object_id: Option<Uuid>, action: &str) -> Answer {

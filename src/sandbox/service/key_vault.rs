@@ -2,7 +2,6 @@
 
 use axum::http::{HeaderName, Method, StatusCode, header};
 use serde_json::{Value, json};
-use url::Url;
 
 use super::key_vault_wire::{SetSecret, UpdateSecret, bad_parameter, bundle, error, item, refusal};
 use crate::ports::Clock;
@@ -130,16 +129,13 @@ impl Call<'_> {
         let Some(from) = from else { return bad_parameter("The skip token is invalid.") };
         let next = (items.len() > from.saturating_add(size)).then(|| self.next_link(from + size));
         let here: Vec<_> = items.into_iter().skip(from).take(size).collect();
-        Answer::ok(json!({"value": here, "nextLink": next.flatten()}))
+        Answer::ok(json!({"value": here, "nextLink": next}))
     }
 
-    /// The same query, a page further on.
-    fn next_link(&self, from: usize) -> Option<Url> {
+    fn next_link(&self, from: usize) -> String {
         let path = self.request.segments.join("/");
-        let mut link = Url::parse(&format!("{}/{path}", self.azure.addresses.vault(self.vault))).ok()?;
-        let same = self.request.query.iter().filter(|(name, _)| *name != "$skiptoken");
-        link.query_pairs_mut().extend_pairs(same).append_pair("$skiptoken", &from.to_string());
-        Some(link)
+        let address = format!("{}/{path}", self.azure.addresses.vault(self.vault));
+        self.request.next_page(&address, &from.to_string())
     }
 
     fn id(&self, name: &str, version: Option<&Version>) -> String {
