@@ -312,3 +312,19 @@ async fn a_federated_assertion_signs_in_where_its_issuer_is_trusted() {
     assert_eq!(sign_in().await.unwrap().status(), StatusCode::OK);
     world.sandbox.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_password_without_an_end_lasts_two_years_of_the_calendar() {
+    let world = World::start().await;
+    let token = world.graph().await;
+    for (start, end) in [
+        ("2026-11-22T00:00:00Z", "2028-11-22T00:00:00.0000000Z"),
+        ("2028-02-29T00:00:00Z", "2030-02-28T00:00:00.0000000Z"),
+    ] {
+        let add = world.http.post(world.application_url("/addPassword")).bearer_auth(&token);
+        let body = json!({"passwordCredential": {"startDateTime": start}});
+        let made: Value = add.json(&body).send().await.unwrap().json().await.unwrap();
+        assert_eq!(made["endDateTime"], end);
+    }
+    world.sandbox.shutdown().await;
+}

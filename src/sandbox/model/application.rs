@@ -110,7 +110,7 @@ impl Model {
         now: OffsetDateTime,
     ) -> Result<Credential, GraphRefusal> {
         let start = start.unwrap_or(now);
-        let end = end.unwrap_or_else(|| start.saturating_add(Duration::days(730)));
+        let end = end.unwrap_or_else(|| two_years_after(start));
         if end <= start || end <= now {
             return Err(GraphRefusal::BadRequest(
                 "The credential's end must be in the future and after its start.",
@@ -237,6 +237,11 @@ impl Application {
         }
         Ok(())
     }
+}
+
+/// On the same day of the calendar, so over a leap year it is 731 days.
+fn two_years_after(start: OffsetDateTime) -> OffsetDateTime {
+    start.replace_year(start.year() + 2).unwrap_or_else(|_| start.saturating_add(Duration::days(730)))
 }
 
 #[cfg(test)]
