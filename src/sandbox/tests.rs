@@ -314,6 +314,23 @@ async fn a_federated_assertion_signs_in_where_its_issuer_is_trusted() {
 }
 
 #[tokio::test]
+async fn a_client_secret_is_taken_as_http_basic_too() {
+    let world = World::start().await;
+    let url = format!("{}/{}/oauth2/v2.0/token", world.at.authority, world.at.tenant_id);
+    let form = [("grant_type", "client_credentials"), ("scope", "https://vault.azure.net/.default")];
+    let (id, text) = (world.at.client.client_id, world.at.client.client_secret.expose_secret());
+    for (secret, status) in [
+        (text.to_owned(), StatusCode::OK),
+        (text.replace('~', "%7E"), StatusCode::OK),
+        ("wrong".to_owned(), StatusCode::UNAUTHORIZED),
+    ] {
+        let sign_in = world.http.post(&url).basic_auth(id, Some(secret)).form(&form);
+        assert_eq!(sign_in.send().await.unwrap().status(), status);
+    }
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_password_without_an_end_lasts_two_years_of_the_calendar() {
     let world = World::start().await;
     let token = world.graph().await;

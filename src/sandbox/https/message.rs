@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{self, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::form_urlencoded;
@@ -78,6 +80,15 @@ impl Request {
 
     pub(crate) fn user_agent(&self) -> &str {
         self.header("user-agent").unwrap_or_default()
+    }
+
+    /// A client's id and secret in HTTP Basic, each percent-encoded.
+    pub(crate) fn basic_credentials(&self) -> Option<(String, String)> {
+        let (scheme, encoded) = self.header("authorization")?.split_once(' ')?;
+        let is_basic = scheme.eq_ignore_ascii_case("basic");
+        let decoded = BASE64_STANDARD.decode(encoded.trim()).ok().filter(|_| is_basic)?;
+        let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+        Some((percent_decoded(id), percent_decoded(secret)))
     }
 
     /// The body as JSON; `None` if it isn't what is expected. No body counts as `{}`.

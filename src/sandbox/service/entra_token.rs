@@ -23,7 +23,12 @@ const KNOWN_RESOURCES: [&str; 3] =
     ["https://vault.azure.net", "https://graph.microsoft.com", "https://storage.azure.com"];
 
 pub(super) fn answer(azure: &Azure, request: &Request) -> Answer {
-    match grant(azure, &request.form()) {
+    let mut form = request.form();
+    if let Some((client_id, secret)) = request.basic_credentials() {
+        form.entry("client_id".to_owned()).or_insert(client_id);
+        form.entry("client_secret".to_owned()).or_insert(secret);
+    }
+    match grant(azure, &form) {
         Ok(grant) => token(azure, &grant),
         Err(refusal) => refusal.into_answer(azure.clock.now()),
     }
