@@ -21,6 +21,11 @@ struct World {
 
 impl World {
     async fn start() -> Self {
+        // Nobody listens there.
+        Self::delivering_to(SocketAddr::from((Ipv4Addr::LOCALHOST, 1))).await
+    }
+
+    async fn delivering_to(daemon_address: SocketAddr) -> Self {
         let sandbox = Sandbox::start(Options {
             secrets: 3,
             vaults: 2,
@@ -28,8 +33,7 @@ impl World {
             faults: FaultLevel::None,
             seed: 7,
             start: START,
-            // Nobody listens there.
-            daemon_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
+            daemon_address,
         });
         let sandbox = sandbox.await.unwrap();
         let ca = Certificate::from_pem(sandbox.ca_pem().as_bytes()).unwrap();
@@ -343,5 +347,33 @@ async fn a_password_without_an_end_lasts_two_years_of_the_calendar() {
         let made: Value = add.json(&body).send().await.unwrap().json().await.unwrap();
         assert_eq!(made["endDateTime"], end);
     }
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_event_on_demand_names_vault_and_secret_as_they_were_written() {
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let (sender, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let webhook = axum::routing::post(move |axum::Json(body): axum::Json<Value>| {
+        let code = body.pointer("/0/data/validationCode").cloned();
+        sender.send(body).unwrap();
+        async move { axum::Json(json!({"validationResponse": code})) }
+    });
+    let router = axum::Router::new().route("/events/key-vault", webhook);
+    let tasks = TaskTracker::new();
+    tasks.spawn(async move { axum::serve(socket, router).await });
+    let world = World::delivering_to(address).await;
+    let url = format!("{}/_sandbox/events/VAULT-1/APP-01", world.at.authority);
+    assert_eq!(world.http.post(url).send().await.unwrap().status(), StatusCode::OK);
+    let is_wanted = |body: &Value| body[0]["eventType"] == "Microsoft.KeyVault.SecretNearExpiry";
+    let event = loop {
+        let body = seen.recv().await.unwrap();
+        if is_wanted(&body) {
+            break body[0].clone();
+        }
+    };
+    assert_eq!((&event["subject"], &event["data"]["VaultName"]), (&json!("app-01"), &json!("vault-1")));
+    assert!(event["data"]["Id"].as_str().unwrap().contains("/secrets/app-01/"), "{event}");
     world.sandbox.shutdown().await;
 }

@@ -110,7 +110,14 @@ impl Model {
         Ok(self.lock().secret(vault, name)?.versions.clone())
     }
 
-    /// The secret's name as it was first written, and its current version, enabled or not.
+    /// The vault's and the secret's name as they were first written.
+    pub(crate) fn names(&self, vault: &str, secret: &str) -> Option<(String, String)> {
+        let state = self.lock();
+        let names = (state.vault(vault).ok()?.name.clone(), state.secret(vault, secret).ok()?.name.clone());
+        Some(names)
+    }
+
+    /// The current version, enabled or not.
     pub(crate) fn current_version(&self, vault: &str, name: &str) -> Option<Version> {
         self.lock().secret(vault, name).ok()?.versions.last().cloned()
     }

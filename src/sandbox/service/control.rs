@@ -86,17 +86,13 @@ fn faults(azure: &Azure, request: &Request) -> Answer {
 
 /// Answers when the event was delivered, or could not be.
 async fn event(azure: &Azure, vault: &str, secret: &str) -> Answer {
-    let Some(version) = azure.model.current_version(vault, secret) else {
+    let found = azure.model.names(vault, secret).zip(azure.model.current_version(vault, secret));
+    let Some(((vault, secret), version)) = found else {
         let error = format!("there is no secret {vault}/{secret}");
         return Answer::json(StatusCode::NOT_FOUND, json!({"error": error}));
     };
     let (reply, delivered) = oneshot::channel();
-    let notice = Notice::Wanted {
-        vault: vault.to_owned(),
-        secret: secret.to_owned(),
-        version: Box::new(version),
-        reply,
-    };
+    let notice = Notice::Wanted { vault, secret, version: Box::new(version), reply };
     // Without Event Grid nobody answers either.
     let _ = azure.notices.send(notice);
     match delivered.await {
