@@ -283,4 +283,6 @@ fn next_change(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) ->
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
