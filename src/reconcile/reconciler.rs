@@ -198,6 +198,9 @@ impl Reconciler {
     }
 
     async fn act(&self, secret: &SecretId, look: &Look, action: &Action, now: OffsetDateTime) -> Next {
+        if self.stop.is_cancelled() {
+            return Next::default();
+        }
         info!(%secret, action = action.label(), detail = ?action, "executing {} for {secret}", action.label());
         let execution = Execution {
             ports: &self.ports,
