@@ -28,10 +28,12 @@ pub(crate) struct Azure {
 }
 
 /// Where everything is served.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Addresses {
-    /// Entra, Graph and the controls; no slash at the end.
+    /// Entra and the controls; no slash at the end.
     pub(crate) authority: String,
+    /// Graph, without `/v1.0`; no slash at the end.
+    pub(crate) graph: String,
     /// Names and URLs, no slash at the end.
     pub(crate) vaults: Vec<(String, String)>,
 }

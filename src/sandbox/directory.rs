@@ -68,7 +68,7 @@ impl Sandbox {
         Endpoints {
             tenant_id: tenant.id,
             authority: addresses.authority.clone(),
-            graph: addresses.authority.clone(),
+            graph: addresses.graph.clone(),
             vaults: addresses.vaults.iter().map(vault).collect(),
             ca_file: None,
             daemon: IdentityEndpoint::of(&tenant.daemon),
@@ -127,7 +127,7 @@ impl Sandbox {
 cloud = "custom"
 tenant_id = "{tenant_id}"
 authority_url = "{authority}"
-graph_url = "{authority}"
+graph_url = "{graph}"
 ca_file = {ca}
 verify_challenge_resource = false
 
@@ -156,6 +156,7 @@ scope = "https://graph.microsoft.com/.default"
             listen = self.daemon_address,
             tenant_id = tenant.id,
             authority = self.azure.addresses.authority,
+            graph = self.azure.addresses.graph,
             client_id = tenant.daemon.client_id,
             ca = file("ca.pem"),
             secret = file("daemon-secret"),

@@ -94,11 +94,14 @@ fn azure(
 }
 
 fn addresses(listeners: &[Listener]) -> Addresses {
-    let mut addresses = Addresses { authority: String::new(), vaults: Vec::new() };
+    let mut addresses = Addresses::default();
     for listener in listeners {
         let url = format!("https://localhost:{}", listener.address.port());
         match &listener.port {
-            Port::Authority => addresses.authority = url,
+            Port::Authority => {
+                addresses.graph.clone_from(&url);
+                addresses.authority = url;
+            }
             Port::Vault(name) => addresses.vaults.push((name.clone(), url)),
         }
     }

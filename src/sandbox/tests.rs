@@ -293,6 +293,7 @@ async fn a_federated_assertion_signs_in_where_its_issuer_is_trusted() {
             object_id: secret.object_id,
             audience: audience.clone(),
             by_assertion: false,
+            roles: Vec::new(),
         })
         .unwrap();
     let client_id = secret.client_id.to_string();

@@ -34,15 +34,19 @@ pub(crate) struct Grant {
     pub(crate) audience: String,
     /// Whether an assertion, rather than a secret, proved who it is.
     pub(crate) by_assertion: bool,
+    /// App roles; the claim is missing if there are none.
+    pub(crate) roles: Vec<String>,
 }
 
 /// Who calls, as a good token says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) client_id: Uuid,
     pub(crate) object_id: Uuid,
     /// The daemon or the client that may do everything; not a rotated application.
     pub(crate) is_service: bool,
+    /// The app roles in its token.
+    pub(crate) roles: Vec<String>,
 }
 
 /// Why a request's token isn't taken.
@@ -62,6 +66,8 @@ struct Claims {
     oid: Uuid,
     appid: Option<Uuid>,
     azp: Option<Uuid>,
+    #[serde(default)]
+    roles: Vec<String>,
 }
 
 impl TokenSigner {
@@ -125,6 +131,9 @@ impl Azure {
         };
         if let (Value::Object(claims), Value::Object(version)) = (&mut claims, version) {
             claims.extend(version);
+            if !grant.roles.is_empty() {
+                claims.insert("roles".to_owned(), json!(grant.roles));
+            }
         }
         self.signer.sign(&claims)
     }
@@ -142,7 +151,7 @@ impl Azure {
             return Err(TokenProblem::Expired);
         }
         let is_service = self.model.tenant().service_identity(client_id).is_some();
-        Ok(Caller { client_id, object_id: claims.oid, is_service })
+        Ok(Caller { client_id, object_id: claims.oid, is_service, roles: claims.roles })
     }
 }
 

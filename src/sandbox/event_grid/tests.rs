@@ -58,7 +58,7 @@ async fn events_come_in_sandbox_time_after_the_handshake() {
     model.on_new_version(move |created| {
         let _ = sender.send(Notice::Created(created, told.hold()));
     });
-    let addresses = Addresses { authority: String::new(), vaults: vec![] };
+    let addresses = Addresses::default();
     let webhook = Webhook::new(address).unwrap();
     let grid = EventGrid::new(clock.clone(), Arc::clone(&model), addresses, webhook, notices, 1);
     let stop = CancellationToken::new();

@@ -15,6 +15,8 @@ pub struct Application {
     pub object_id: Uuid,
     /// The id it signs in with (`appId`).
     pub client_id: Uuid,
+    /// The object id of its service principal: `oid` in its tokens, and whom roles are assigned to.
+    pub service_principal: Uuid,
     /// Its name.
     pub display_name: String,
     /// Its tags; `rekeyd:secret=<vault>/<name>` says which secret it lends itself to.
@@ -95,6 +97,13 @@ impl Model {
     /// The object id that belongs to a client id.
     pub fn object_id(&self, client_id: Uuid) -> Option<Uuid> {
         self.lock().object_ids.get(&client_id).copied()
+    }
+
+    /// The object id of the service principal that belongs to a client id.
+    pub fn service_principal(&self, client_id: Uuid) -> Option<Uuid> {
+        let state = self.lock();
+        let application = state.applications.get(state.object_ids.get(&client_id)?)?;
+        Some(application.service_principal)
     }
 
     /// Makes a credential. `start` defaults to `now`, `end` to two years later.
@@ -216,6 +225,7 @@ impl Application {
         Self {
             object_id: self.object_id,
             client_id: self.client_id,
+            service_principal: self.service_principal,
             display_name: self.display_name.clone(),
             tags: self.tags.clone(),
             enabled: self.enabled,

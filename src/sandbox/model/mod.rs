@@ -3,11 +3,13 @@
 //! Nothing here does I/O or reads a clock: the time is handed in as `now`, chance comes from one seeded
 //! generator. The HTTPS services are one face of it; tests may use it directly.
 
+mod access;
 mod application;
 mod counters;
 mod credential;
 mod journal;
 mod limits;
+mod meter;
 mod seed;
 mod tenant;
 mod vault;
@@ -22,6 +24,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+pub use access::{Role, Scope};
 pub use application::{Application, GraphRefusal, SignInRefusal};
 pub use counters::{Requests, Service, Summary};
 pub use credential::Credential;
@@ -31,6 +34,7 @@ pub use tenant::{FederatedCredential, ServiceIdentity, Tenant};
 pub use version::{NewVersion, VaultRefusal, Version, VersionChange};
 pub use view::StateView;
 
+use access::Access;
 use counters::Counters;
 use credential::Propagation;
 use journal::Journal;
@@ -53,6 +57,7 @@ struct State {
     /// By lower-case name: vaults' names don't tell case.
     vaults: BTreeMap<String, Vault>,
     federated: Vec<FederatedCredential>,
+    access: Access,
     counters: Counters,
 }
 
@@ -79,8 +84,11 @@ impl Model {
     pub fn new(seed: &Seed) -> Self {
         let mut state = State::empty(seed.seed, &seed.propagation);
         let managed = seed::populate(&mut state, seed);
+        let tenant = Tenant::generate();
+        state.grant_first_roles(tenant.daemon.object_id, tenant.client.object_id);
+        state.grant_health_roles();
         Self {
-            tenant: Tenant::generate(),
+            tenant,
             managed,
             state: Mutex::new(state),
             journal: Journal::default(),
@@ -136,6 +144,7 @@ impl State {
             object_ids: HashMap::new(),
             vaults: BTreeMap::new(),
             federated: Vec::new(),
+            access: Access::default(),
             counters: Counters::default(),
         }
     }

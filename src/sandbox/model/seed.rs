@@ -89,6 +89,7 @@ impl State {
         let application = Application {
             object_id: managed.object_id,
             client_id: managed.client_id,
+            service_principal: guid(&mut self.rng),
             display_name: format!("Application of {}", managed.name),
             tags: vec![format!("rekeyd:secret={}/{}", managed.vault, managed.name)],
             enabled: true,

@@ -121,6 +121,7 @@ fn managed_identity(azure: &Azure, request: &Request) -> Answer {
         object_id: tenant.daemon.object_id,
         audience: resource.to_owned(),
         by_assertion: false,
+        roles: azure.model.app_roles(tenant.daemon.object_id, resource),
     };
     let Ok(token) = azure.issue_token(&grant) else { return internal_error() };
     let expires = (real_time::now() + LIFETIME).unix_timestamp();

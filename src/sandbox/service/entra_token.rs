@@ -62,12 +62,13 @@ fn grant(azure: &Azure, form: &BTreeMap<String, String>) -> Result<Grant, Refusa
         _ => return Err(unproved()),
     };
     let audience = audience(field("scope").unwrap_or_default())?;
-    Ok(Grant { client_id, object_id, audience, by_assertion })
+    let roles = azure.model.app_roles(object_id, &audience);
+    Ok(Grant { client_id, object_id, audience, by_assertion, roles })
 }
 
 fn object_id(azure: &Azure, client_id: Uuid) -> Option<Uuid> {
     let service = azure.model.tenant().service_identity(client_id).map(|identity| identity.object_id);
-    service.or_else(|| azure.model.object_id(client_id))
+    service.or_else(|| azure.model.service_principal(client_id))
 }
 
 fn check_secret(azure: &Azure, client_id: Uuid, secret: &str) -> Result<(), Refusal> {

@@ -118,7 +118,7 @@ fn page(azure: &Azure, request: &Request, found: &[Application], from: usize, to
 }
 
 fn next_link(azure: &Azure, request: &Request, from: usize) -> String {
-    let address = format!("{}/v1.0/applications", azure.addresses.authority);
+    let address = format!("{}/v1.0/applications", azure.addresses.graph);
     request.next_page(&address, &format!("{from:08x}"))
 }
 
@@ -197,7 +197,7 @@ fn with_kind(value: Value, azure: &Azure) -> Value {
 
 fn in_context(mut value: Value, azure: &Azure, what: &str) -> Value {
     if let Value::Object(members) = &mut value {
-        let context = format!("{}/v1.0/$metadata#{what}", azure.addresses.authority);
+        let context = format!("{}/v1.0/$metadata#{what}", azure.addresses.graph);
         members.insert("@odata.context".to_owned(), json!(context));
     }
     value

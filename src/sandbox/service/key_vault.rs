@@ -38,7 +38,7 @@ fn known_version(azure: &Azure, vault: &str, request: &Request) -> Answer {
 
 fn authorised(azure: &Azure, vault: &str, request: &Request) -> Result<Caller, Answer> {
     let caller = azure.caller(request, &AUDIENCES).map_err(|problem| challenge(azure, &problem))?;
-    if caller.is_service { Ok(caller) } else { Err(forbidden(azure, vault, request, caller)) }
+    if caller.is_service { Ok(caller) } else { Err(forbidden(azure, vault, request, &caller)) }
 }
 
 fn challenge(azure: &Azure, problem: &TokenProblem) -> Answer {
@@ -58,7 +58,7 @@ fn challenge(azure: &Azure, problem: &TokenProblem) -> Answer {
     error(StatusCode::UNAUTHORIZED, "Unauthorized", &message, None).with(header::WWW_AUTHENTICATE, challenge)
 }
 
-fn forbidden(azure: &Azure, vault: &str, request: &Request, caller: Caller) -> Answer {
+fn forbidden(azure: &Azure, vault: &str, request: &Request, caller: &Caller) -> Answer {
     let action = if request.method == Method::GET { "getSecret" } else { "setSecret" };
     let secret = request.segments.get(1).map_or("", String::as_str);
     let message = format!(

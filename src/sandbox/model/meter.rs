@@ -1,0 +1,82 @@
+//! A quota: so much in so long a window. It knows no clock; the time is handed in.
+
+use time::{Duration, OffsetDateTime};
+
+/// Counts what is spent in windows of a fixed length, each beginning with the first request after the last one.
+#[derive(Debug, Clone)]
+pub(crate) struct Meter {
+    limit: u32,
+    window: Duration,
+    began: Option<OffsetDateTime>,
+    spent: u32,
+}
+
+impl Meter {
+    /// Lets `limit` units through in each `window`.
+    pub(crate) const fn new(limit: u32, window: Duration) -> Self {
+        Self { limit, window, began: None, spent: 0 }
+    }
+
+    /// How long to wait, if `cost` doesn't fit any more; nothing is spent by asking.
+    pub(crate) fn wait(&mut self, cost: u32, now: OffsetDateTime) -> Option<Duration> {
+        let began = self.current_window(now);
+        (self.spent.saturating_add(cost) > self.limit).then(|| began + self.window - now)
+    }
+
+    /// Spends `cost`, whether it fits or not.
+    pub(crate) fn spend(&mut self, cost: u32, now: OffsetDateTime) {
+        self.current_window(now);
+        self.spent = self.spent.saturating_add(cost);
+    }
+
+    /// Spends `cost` if it fits.
+    ///
+    /// # Errors
+    /// How long to wait until the next window.
+    pub(crate) fn try_spend(&mut self, cost: u32, now: OffsetDateTime) -> Result<(), Duration> {
+        self.wait(cost, now).map_or(Ok(()), Err)?;
+        self.spend(cost, now);
+        Ok(())
+    }
+
+    /// What part of the quota is spent, from 0 on; 1 is all of it.
+    pub(crate) fn share(&self) -> f64 {
+        f64::from(self.spent) / f64::from(self.limit.max(1))
+    }
+
+    fn current_window(&mut self, now: OffsetDateTime) -> OffsetDateTime {
+        match self.began.filter(|began| now < *began + self.window) {
+            Some(began) => began,
+            None => {
+                self.spent = 0;
+                *self.began.insert(now)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
+
+    #[test]
+    fn a_window_lets_its_limit_through_and_no_more() {
+        let mut meter = Meter::new(3, Duration::seconds(10));
+        let passed = (0..5).filter(|_| meter.try_spend(1, NOW).is_ok()).count();
+        assert_eq!(passed, 3);
+        let later = NOW + Duration::seconds(4);
+        assert_eq!(meter.try_spend(1, later), Err(Duration::seconds(6)));
+        assert_eq!(meter.try_spend(3, NOW + Duration::seconds(10)), Ok(()));
+    }
+
+    #[test]
+    fn what_does_not_fit_costs_nothing() {
+        let mut meter = Meter::new(3, Duration::seconds(10));
+        assert!(meter.try_spend(4, NOW).is_err());
+        assert_eq!(meter.try_spend(3, NOW), Ok(()));
+        assert!((meter.share() - 1.0).abs() < f64::EPSILON);
+    }
+}
