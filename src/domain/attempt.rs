@@ -27,10 +27,9 @@ pub(super) fn next_attempt(
     if let CurrentSignIn::Unclear(trouble) = &seen.sign_in {
         return Err(Held::Blocked(block_reason(trouble)));
     }
-    // A tag from the future is nobody's honest note, and must not hold anything up.
-    let pending = seen.pending().filter(|pending| pending.began <= now + HONEST_LEAD);
-    if let Some(pending) = pending.as_ref().filter(|pending| !pending.failed) {
-        wait_until(pending.began.saturating_add(policy.deadline()), WaitReason::InFlight, now)?;
+    let pending = seen.pending().filter(|pending| pending.is_honest(now));
+    if let Some(end) = pending.as_ref().and_then(|pending| pending.under_way_until(policy.deadline(), now)) {
+        return Err(Held::Waiting(WaitReason::InFlight, end));
     }
     let live = || seen.orphans().filter(|orphan| orphan.end > now);
     let (attempt, began) = pending.map_or((0, None), |pending| (pending.attempt, Some(pending.began)));
@@ -76,9 +75,6 @@ pub(super) fn is_critical(
 ) -> bool {
     current.is_none_or(|credential| now >= credential.end.saturating_sub(policy.critical()))
 }
-
-/// How far ahead of ours another instance's clock may be.
-const HONEST_LEAD: Duration = Duration::minutes(5);
 
 #[cfg(test)]
 mod tests {

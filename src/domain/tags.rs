@@ -212,6 +212,21 @@ pub struct PendingRotation {
 }
 
 impl PendingRotation {
+    /// Until when others leave the secret to this rotation; `None` if it is not under way at `now`.
+    ///
+    /// It is from its beginning, give or take an honest clock, to its `deadline`, unless it is known to have failed.
+    #[must_use]
+    pub fn under_way_until(&self, deadline: Duration, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        let end = self.began.saturating_add(deadline);
+        (!self.failed && self.is_honest(now) && now < end).then_some(end)
+    }
+
+    /// Whether it began by `now`, give or take a clock: a note from the future must not hold anything up.
+    #[must_use]
+    pub(super) fn is_honest(&self, now: OffsetDateTime) -> bool {
+        self.began <= now + HONEST_LEAD
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split_whitespace();
         let rotation = words.next()?.parse().ok()?;
@@ -307,6 +322,9 @@ const MANY: &str = "many";
 /// As many GUIDs with commas between them as fit into 256 characters.
 const MOST_INDEXED: usize = 6;
 
+/// How far ahead of ours another instance's clock may be.
+const HONEST_LEAD: Duration = Duration::minutes(5);
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
@@ -363,6 +381,21 @@ mod tests {
             seen.set(PENDING_ROTATION, &pending);
             assert_eq!(seen.pending_rotation(), Ok(Some(pending)));
         }
+    }
+
+    #[test]
+    fn a_rotation_is_under_way_from_an_honest_beginning_to_its_deadline() {
+        let began = datetime!(2026-11-22 10:00 UTC);
+        let (deadline, lead, second) = (Duration::HOUR, Duration::minutes(5), Duration::SECOND);
+        let rotation = "0123456789ab".parse().unwrap();
+        let noted = PendingRotation { rotation, began, attempt: 1, failed: false };
+        let until = |now| noted.under_way_until(deadline, now);
+        assert_eq!(until(began - lead - second), None, "nobody's clock is that far ahead");
+        assert_eq!(until(began - lead), Some(began + deadline));
+        assert_eq!(until(began + deadline - second), Some(began + deadline));
+        assert_eq!(until(began + deadline), None, "its time is over");
+        let failed = PendingRotation { failed: true, ..noted.clone() };
+        assert_eq!(failed.under_way_until(deadline, began), None, "it is known to have ended");
     }
 
     #[test]

@@ -80,12 +80,10 @@ impl Rotation<'_> {
 
     /// Whether another instance noted its own rotation since this one looked.
     fn is_other_under_way(&self, tags: &Tags) -> bool {
-        let other = |pending: &PendingRotation| {
-            let recent = pending.began.saturating_add(self.policy.deadline()) > self.ports.clock.now();
-            !pending.failed && recent && pending.began <= self.ports.clock.now() + HONEST_LEAD
-        };
         let noted = tags.pending_rotation().ok().flatten();
-        noted.is_some_and(|pending| pending.rotation != self.pending.rotation && other(&pending))
+        let other = noted.filter(|noted| noted.rotation != self.pending.rotation);
+        let now = self.ports.clock.now();
+        other.is_some_and(|other| other.under_way_until(self.policy.deadline(), now).is_some())
     }
 
     /// A secret without any version gets a disabled one, so that a soft-deleted name is noticed before minting.
@@ -292,9 +290,6 @@ enum Prepared {
 pub(super) fn intent(rotation: RotationId, began: OffsetDateTime, attempt: u32) -> PendingRotation {
     PendingRotation { rotation, began, attempt, failed: false }
 }
-
-/// How far ahead of ours another instance's clock may be.
-const HONEST_LEAD: Duration = Duration::minutes(5);
 
 const MOST_PUTS: i32 = 4;
 const PUT_PAUSE: Duration = Duration::seconds(2);
