@@ -6,12 +6,12 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Ports;
-use super::edit::{edit_current_tags, removed};
+use super::edit::{TagEdit, edit_current_tags, removed};
 use super::failure::Failure;
 use super::observe::Look;
-use super::rotation::{Rotation, intent};
+use super::rotation::Rotation;
 use crate::clock::ClockSkew;
-use crate::domain::tags::{self, SupersededIndex};
+use crate::domain::tags::{self, SupersededIndex, Tags};
 use crate::domain::{Action, BlockReason, KeyId, RotationId, SecretId, VerifyPolicy, VersionId};
 use crate::ports::{CurrentVersion, NewVersion, ReadVersion};
 
@@ -21,6 +21,7 @@ pub(super) struct Execution<'a> {
     pub(super) ports: &'a Ports,
     pub(super) skew: &'a ClockSkew,
     pub(super) verify: &'a VerifyPolicy,
+    /// One of which this pass has.
     pub(super) permits: &'a Semaphore,
     pub(super) secret: &'a SecretId,
     pub(super) look: &'a Look,
@@ -33,39 +34,21 @@ impl Execution<'_> {
     /// # Errors
     /// What was not done, and whether that is certain.
     pub(super) async fn run(
-        self,
+        &self,
         action: &Action,
         rotation: RotationId,
         now: OffsetDateTime,
     ) -> Result<(), Failure> {
-        if !self.skew.is_tolerable() {
-            return Err(Failure::blocked(BlockReason::ClockSkew));
-        }
+        self.check_clock()?;
         match action {
-            Action::Issue { attempt, .. } => self.rotate(rotation, now, *attempt).await,
+            Action::Issue { attempt, .. } => {
+                Rotation::new(self, rotation, now, *attempt).run().await.map(drop)
+            }
             Action::Rescue { from } => self.rescue(from, now).await,
             Action::Revoke { key_id, .. } => self.revoke(*key_id, now).await,
             Action::Disable { version } => self.disable(version, now).await,
             Action::ClearIndex => self.clear_index().await,
         }
-    }
-
-    async fn rotate(self, rotation: RotationId, now: OffsetDateTime, attempt: u32) -> Result<(), Failure> {
-        let seen = &self.look.seen;
-        let rotation = Rotation {
-            ports: self.ports,
-            skew: self.skew,
-            verify: self.verify,
-            permits: self.permits,
-            policy: &self.look.policy,
-            secret: self.secret,
-            application: &self.look.application,
-            follows: seen.current_version().map(|version| version.version.clone()),
-            supersedes: seen.current_credential().map(|credential| credential.key_id),
-            pending: intent(rotation, now, attempt),
-            stop: self.stop,
-        };
-        rotation.run().await.map(drop)
     }
 
     /// Publishes the text of `from` again, in the place of a credential that is lost.
@@ -118,9 +101,16 @@ impl Execution<'_> {
     }
 
     async fn clear_index(&self) -> Result<(), Failure> {
-        let current = self.look.seen.current_version().map(|version| version.version.clone());
-        let clear = |before: &tags::Tags| Ok(removed(before, tags::SUPERSEDED_CREDENTIAL_ID));
-        edit_current_tags(self.ports, self.secret, current.as_ref(), clear).await.map(drop)
+        let clear = |before: &Tags| Ok(removed(before, tags::SUPERSEDED_CREDENTIAL_ID));
+        self.edit_tags(clear).await.map(drop)
+    }
+
+    /// Changes the tags of the version that was looked at, if that is still the current one.
+    pub(super) async fn edit_tags(
+        &self,
+        change: impl Fn(&Tags) -> Result<Tags, Failure>,
+    ) -> Result<TagEdit, Failure> {
+        edit_current_tags(self.ports, self.secret, self.looked_at(), change).await
     }
 
     /// The current version, read immediately before an effect: still the one that was looked at, a moment ago.
@@ -130,17 +120,23 @@ impl Execution<'_> {
             CurrentVersion::Disabled if self.look.seen.is_placeholder() => None,
             CurrentVersion::Missing | CurrentVersion::Disabled => return Err(Failure::overtaken()),
         };
-        let looked_at = self.look.seen.current_version().map(|version| &version.version);
-        if current.as_ref().map(|read| &read.properties.version) != looked_at {
+        if current.as_ref().map(|read| &read.properties.version) != self.looked_at() {
             return Err(Failure::overtaken());
         }
-        if !self.skew.is_tolerable() {
-            return Err(Failure::blocked(BlockReason::ClockSkew));
-        }
+        self.check_clock()?;
         if self.ports.clock.now() - now > LONGEST_LOOK {
             return Err(Failure::too_late());
         }
         Ok(current)
+    }
+
+    /// The version that was current at the look; `None` if none could be read.
+    pub(super) fn looked_at(&self) -> Option<&VersionId> {
+        self.look.seen.current_version().map(|version| &version.version)
+    }
+
+    pub(super) fn check_clock(&self) -> Result<(), Failure> {
+        if self.skew.is_tolerable() { Ok(()) } else { Err(Failure::blocked(BlockReason::ClockSkew)) }
     }
 }
 

@@ -4,49 +4,42 @@
 //! what the next pass sees if the process ends there.
 
 use time::{Duration, OffsetDateTime};
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::Ports;
-use super::edit::{TagEdit, edit_current_tags, with_pending};
+use super::edit::{TagEdit, with_pending};
+use super::execute::Execution;
 use super::failure::Failure;
-use crate::clock::ClockSkew;
+use super::observe::Look;
 use crate::domain::tags::{self, PendingRotation, SupersededIndex, Tags};
-use crate::domain::{
-    BlockReason, KeyId, Marker, RotationId, RotationPolicy, SecretId, VerifyPolicy, VersionId,
-};
-use crate::ports::{
-    Application, CurrentVersion, IssuedCredential, NewVersion, PortError, SignIn, chain, sleep, unheld,
-};
+use crate::domain::{BlockReason, KeyId, Marker, RotationId};
+use crate::ports::{CurrentVersion, IssuedCredential, NewVersion, PortError, SignIn, chain, sleep, unheld};
 
-/// What one rotation works with.
+/// One rotation, and what it is executed with.
 #[derive(Debug)]
 pub(super) struct Rotation<'a> {
-    pub(super) ports: &'a Ports,
-    pub(super) skew: &'a ClockSkew,
-    pub(super) verify: &'a VerifyPolicy,
-    /// One of which this pass has.
-    pub(super) permits: &'a Semaphore,
-    pub(super) policy: &'a RotationPolicy,
-    pub(super) secret: &'a SecretId,
-    pub(super) application: &'a Application,
-    /// The version that is to be followed; `None` for a secret without one.
-    pub(super) follows: Option<VersionId>,
-    /// The credential that is to be superseded, if it is known.
-    pub(super) supersedes: Option<KeyId>,
-    pub(super) pending: PendingRotation,
-    pub(super) stop: CancellationToken,
+    with: &'a Execution<'a>,
+    /// Our note of it, as it is written before the first effect.
+    pending: PendingRotation,
 }
 
-impl Rotation<'_> {
+impl<'a> Rotation<'a> {
+    /// A rotation from what `with` looked at; it `began` with that look.
+    pub(super) const fn new(
+        with: &'a Execution<'a>,
+        rotation: RotationId,
+        began: OffsetDateTime,
+        attempt: u32,
+    ) -> Self {
+        Self { with, pending: PendingRotation { rotation, began, attempt, failed: false } }
+    }
+
     /// Makes, proves and publishes a credential.
     ///
     /// # Errors
     /// Why nothing was published, or why that is not known. What can be cleared up at once has been.
     pub(super) async fn run(self) -> Result<KeyId, Failure> {
-        if self.stop.is_cancelled() {
+        if self.with.stop.is_cancelled() {
             return Err(Failure::stopped());
         }
         self.write_intent().await?;
@@ -71,7 +64,7 @@ impl Rotation<'_> {
             self.publication_tags(tags, KeyId(Uuid::nil())).check_limits()?;
             Ok(with_pending(tags, &self.pending))
         };
-        match edit_current_tags(self.ports, self.secret, self.follows.as_ref(), intent).await? {
+        match self.with.edit_tags(intent).await? {
             TagEdit::Done => Ok(()),
             TagEdit::NoVersion => self.write_placeholder().await,
             TagEdit::Overtaken => Err(Failure::overtaken()),
@@ -82,8 +75,8 @@ impl Rotation<'_> {
     fn is_other_under_way(&self, tags: &Tags) -> bool {
         let noted = tags.pending_rotation().ok().flatten();
         let other = noted.filter(|noted| noted.rotation != self.pending.rotation);
-        let now = self.ports.clock.now();
-        other.is_some_and(|other| other.under_way_until(self.policy.deadline(), now).is_some())
+        let now = self.with.ports.clock.now();
+        other.is_some_and(|other| other.under_way_until(self.with.look.policy.deadline(), now).is_some())
     }
 
     /// A secret without any version gets a disabled one, so that a soft-deleted name is noticed before minting.
@@ -95,15 +88,16 @@ impl Rotation<'_> {
             content_type: None,
             tags: with_pending(&Tags::default(), &self.pending),
         };
-        self.ports.store.put(self.secret, placeholder).await?;
+        self.with.ports.store.put(self.with.secret, placeholder).await?;
         Ok(())
     }
 
     async fn issue(&self) -> Result<IssuedCredential, Failure> {
-        self.check_clock()?;
-        let display_name = Marker::of(self.secret).display_name(&self.pending.rotation);
-        let end = self.ports.clock.now() + self.policy.validity();
-        Ok(self.ports.issuer.issue(self.application.object_id, &display_name, end).await?)
+        let Execution { ports, look, secret, .. } = self.with;
+        self.with.check_clock()?;
+        let display_name = Marker::of(secret).display_name(&self.pending.rotation);
+        let end = ports.clock.now() + look.policy.validity();
+        Ok(ports.issuer.issue(look.application.object_id, &display_name, end).await?)
     }
 
     async fn verify_and_publish(&self, issued: &IssuedCredential) -> Result<(), Failure> {
@@ -114,26 +108,27 @@ impl Rotation<'_> {
 
     /// A fresh credential is refused for a while and then flickers: only several sign-ins in a row prove it.
     async fn verify(&self, issued: &IssuedCredential) -> Result<(), Failure> {
-        let give_up = self.ports.clock.now() + self.verify.limit;
+        let Execution { ports, look, verify, stop, .. } = self.with;
+        let give_up = ports.clock.now() + verify.limit;
         let mut in_a_row = 0;
         loop {
-            let answer = self.ports.verifier.sign_in(self.application.client_id, &issued.text).await;
+            let answer = ports.verifier.sign_in(look.application.client_id, &issued.text).await;
             match &answer {
                 SignIn::Accepted => in_a_row += 1,
                 SignIn::Wrong | SignIn::Expired => in_a_row = 0,
                 // These say nothing about the credential, neither for nor against it.
                 SignIn::ApplicationDisabled | SignIn::ApplicationUnknown | SignIn::Unclear(_) => {}
             }
-            if in_a_row >= self.verify.sign_ins {
+            if in_a_row >= verify.sign_ins {
                 return Ok(());
             }
-            if self.ports.clock.now() > give_up {
+            if ports.clock.now() > give_up {
                 return Err(Failure::never_verified(answer));
             }
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return Err(Failure::stopped()),
-                () = self.step_aside(self.verify.spacing) => {}
+                () = stop.cancelled() => return Err(Failure::stopped()),
+                () = self.step_aside(verify.spacing) => {}
             }
         }
     }
@@ -142,10 +137,10 @@ impl Rotation<'_> {
     ///
     /// Dropped half-way, only because the daemon stops, it leaves one place too many.
     async fn step_aside(&self, duration: Duration) {
-        let clock = &*self.ports.clock;
-        self.permits.add_permits(1);
-        sleep(clock, duration).await;
-        if let Ok(permit) = unheld(clock, self.permits.acquire()).await {
+        let Execution { ports, permits, .. } = self.with;
+        permits.add_permits(1);
+        sleep(&*ports.clock, duration).await;
+        if let Ok(permit) = unheld(&*ports.clock, permits.acquire()).await {
             permit.forget();
         }
     }
@@ -158,7 +153,7 @@ impl Rotation<'_> {
         let mut unknown = false;
         for attempt in 0..MOST_PUTS {
             if attempt > 0 {
-                sleep(&*self.ports.clock, PUT_PAUSE * attempt).await;
+                sleep(&*self.with.ports.clock, PUT_PAUSE * attempt).await;
             }
             let new = match self.prepare(issued).await {
                 Ok(Prepared::AlreadyPublished) => return Ok(()),
@@ -182,17 +177,17 @@ impl Rotation<'_> {
 
     /// Reads the tags that the new version starts from, immediately before it is written.
     async fn prepare(&self, issued: &IssuedCredential) -> Result<Prepared, Failure> {
-        let current = self.ports.store.read_current(self.secret).await.map_err(Failure::of_read)?;
+        let current = self.with.ports.store.read_current(self.with.secret).await.map_err(Failure::of_read)?;
         let (before, content_type) = match current {
             CurrentVersion::Readable(read)
                 if read.properties.tags.credential_id() == Ok(Some(issued.key_id)) =>
             {
                 return Ok(Prepared::AlreadyPublished);
             }
-            CurrentVersion::Readable(read) if Some(&read.properties.version) == self.follows.as_ref() => {
+            CurrentVersion::Readable(read) if Some(&read.properties.version) == self.with.looked_at() => {
                 (read.properties.tags, read.properties.content_type)
             }
-            CurrentVersion::Disabled if self.follows.is_none() => (Tags::default(), None),
+            CurrentVersion::Disabled if self.with.looked_at().is_none() => (Tags::default(), None),
             CurrentVersion::Disabled => return Err(Failure::blocked(BlockReason::CurrentDisabled)),
             CurrentVersion::Readable(_) | CurrentVersion::Missing => return Err(Failure::overtaken()),
         };
@@ -210,35 +205,32 @@ impl Rotation<'_> {
 
     /// The clock is the last thing that is looked at: a stalled process must not publish a dead credential.
     async fn put_in_time(&self, new: NewVersion) -> Result<(), Failure> {
-        self.check_clock()?;
+        self.with.check_clock()?;
         self.check_deadline()?;
-        self.ports.store.put(self.secret, new).await?;
+        self.with.ports.store.put(self.with.secret, new).await?;
         Ok(())
     }
 
     fn publication_tags(&self, before: &Tags, key_id: KeyId) -> Tags {
+        let Look { seen, application, .. } = self.with.look;
         let mut after = before.carried_over();
         after.set(tags::CREDENTIAL_ID, key_id);
         after.set(tags::ROTATION_ID, &self.pending.rotation);
-        after.set(tags::PROVIDER_ADDRESS, self.application.object_id);
+        after.set(tags::PROVIDER_ADDRESS, application.object_id);
         let index = before.superseded().unwrap_or(SupersededIndex::Many);
         // What Entra lists no more is retired.
-        let listed =
-            |key_id: &KeyId| self.application.credentials.iter().any(|listed| listed.key_id == *key_id);
-        let index = self.supersedes.into_iter().fold(index.only(listed), SupersededIndex::with);
+        let listed = |key_id: &KeyId| application.credentials.iter().any(|listed| listed.key_id == *key_id);
+        let superseded = seen.current_credential().map(|credential| credential.key_id);
+        let index = superseded.into_iter().fold(index.only(listed), SupersededIndex::with);
         if !index.is_empty() {
             after.set(tags::SUPERSEDED_CREDENTIAL_ID, index);
         }
         after
     }
 
-    fn check_clock(&self) -> Result<(), Failure> {
-        if self.skew.is_tolerable() { Ok(()) } else { Err(Failure::blocked(BlockReason::ClockSkew)) }
-    }
-
     fn check_deadline(&self) -> Result<(), Failure> {
-        let deadline = self.pending.began + self.policy.deadline();
-        if self.ports.clock.now() < deadline { Ok(()) } else { Err(Failure::too_late()) }
+        let deadline = self.pending.began + self.with.look.policy.deadline();
+        if self.with.ports.clock.now() < deadline { Ok(()) } else { Err(Failure::too_late()) }
     }
 
     /// Clears up what a failed rotation left, as far as that is certain to be safe.
@@ -248,12 +240,12 @@ impl Rotation<'_> {
         if let Some(key_id) = issued.filter(|_| failure.had_no_effect())
             && let Err(error) = self.revoke(key_id).await
         {
-            warn!(secret = %self.secret, %key_id, error = chain(&error), "left a credential for orphan_grace");
+            warn!(secret = %self.with.secret, %key_id, error = chain(&error), "left a credential for orphan_grace");
         }
         let note = |tags: &Tags| Ok(self.noted(tags));
         // CRASH: the tag still says in flight. The next pass waits for the deadline in the place of the back-off.
-        if let Err(error) = edit_current_tags(self.ports, self.secret, self.follows.as_ref(), note).await {
-            warn!(secret = %self.secret, %error, "could not note that the rotation failed");
+        if let Err(error) = self.with.edit_tags(note).await {
+            warn!(secret = %self.with.secret, %error, "could not note that the rotation failed");
         }
         failure
     }
@@ -268,13 +260,14 @@ impl Rotation<'_> {
     }
 
     async fn revoke(&self, key_id: KeyId) -> Result<(), PortError> {
-        let mut result = self.ports.issuer.revoke(self.application.object_id, key_id).await;
+        let Execution { ports, look, .. } = self.with;
+        let mut result = ports.issuer.revoke(look.application.object_id, key_id).await;
         for _ in 1..MOST_PUTS {
             if !result.as_ref().is_err_and(PortError::is_passing) {
                 break;
             }
-            sleep(&*self.ports.clock, PUT_PAUSE).await;
-            result = self.ports.issuer.revoke(self.application.object_id, key_id).await;
+            sleep(&*ports.clock, PUT_PAUSE).await;
+            result = ports.issuer.revoke(look.application.object_id, key_id).await;
         }
         result
     }
@@ -284,11 +277,6 @@ enum Prepared {
     /// A `PUT` whose outcome was unknown did happen.
     AlreadyPublished,
     Version(NewVersion),
-}
-
-/// The note that a rotation begins now.
-pub(super) fn intent(rotation: RotationId, began: OffsetDateTime, attempt: u32) -> PendingRotation {
-    PendingRotation { rotation, began, attempt, failed: false }
 }
 
 const MOST_PUTS: i32 = 4;
