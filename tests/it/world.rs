@@ -1,57 +1,33 @@
-//! An in-memory world: the ports on the sandbox's model, with a point before and after the effect of every call.
+//! An in-memory world: one secret on the sandbox's model, and the daemon that lives in it.
 //!
-//! At one chosen point something happens: the process ends, the call fails, its answer is lost, another instance
-//! makes its passes. After every call the promise is checked: the text that consumers read signs in.
+//! What its ports do, and what happens between their calls, stands in [`ports`].
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+mod ports;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
 use std::time::Duration as StdDuration;
 
-use async_trait::async_trait;
+pub(crate) use ports::Interference;
 use rekeyd::clock::ClockSkew;
 use rekeyd::config::ManagedSecret;
-use rekeyd::domain::tags::{CREDENTIAL_ID, Tags};
 use rekeyd::domain::{
-    AppObjectId, ApplicationRef, ClientId, KeyId, PolicyValues, RotationPolicy, SecretId, VerifyPolicy,
-    VersionId, Wish,
+    AppObjectId, ApplicationRef, ClientId, PolicyValues, RotationPolicy, SecretId, VerifyPolicy, Wish,
 };
 use rekeyd::metrics::Metrics;
 use rekeyd::ports::{
-    Application, Clock, CredentialIssuer, CurrentVersion, IssuedCredential, NewVersion, PortError,
-    ReadVersion, SecretStore, SignIn, SignInVerifier, Version, sleep, unheld,
+    Application, Clock, CredentialIssuer, CurrentVersion, ReadVersion, SecretStore, Version, sleep,
 };
 use rekeyd::reconcile::{Parts, Ports, Reconciler, SecretStatus, StatusBoard, WorkQueue};
 use rekeyd::sandbox::model::{Model, Seed};
 use rekeyd::sandbox::{DirectPorts, SandboxClock};
 use rekeyd::shutdown::Shutdown;
-use secrecy::{ExposeSecret, SecretString};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 pub(crate) const START: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
-
-/// What happens at the chosen point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Interference {
-    /// The process ends for good; another one is started an hour later.
-    Stop,
-    /// The process sleeps for 26 hours, in which another instance works. Only between two calls.
-    Stall,
-    /// Another instance makes its passes.
-    OtherInstance,
-    /// The call fails before it is sent.
-    NotSent,
-    /// The service refuses: too many requests.
-    Throttled,
-    /// The call has its effect, and nobody hears of it.
-    LostReply,
-    /// A person makes a credential and publishes it.
-    PersonPublishes,
-    /// A person publishes the oldest version's text again.
-    PersonGoesBack,
-}
 
 /// One secret, its application, and whoever interferes with its daemon.
 pub(crate) struct World {
@@ -147,10 +123,6 @@ impl World {
         self.direct.clock.now()
     }
 
-    pub(crate) fn has_interfered(&self) -> bool {
-        self.interfered.load(Ordering::SeqCst)
-    }
-
     /// How many credentials were made since the start.
     pub(crate) fn issued(&self) -> u64 {
         self.direct.model.summary(self.now()).issued
@@ -176,11 +148,6 @@ impl World {
     /// Asks for a rotation, as a person does through the API.
     pub(crate) fn wish_to_rotate(&self) {
         self.wishes.lock().unwrap().push(Wish { at: self.now() });
-    }
-
-    /// From here on consumers are locked out, by what the test does.
-    pub(crate) fn lock_consumers_out(&self) {
-        self.promised.store(false, Ordering::SeqCst);
     }
 
     /// From here on services say that it is `distance` later than it is.
@@ -211,24 +178,6 @@ impl World {
         self.direct.list_versions(&self.secret).await.unwrap()
     }
 
-    /// The promise: whoever reads the current version can sign in with it.
-    ///
-    /// Noted, not asserted, since the loop survives a panic of its pass; [`Self::live_until`] asserts.
-    pub(crate) async fn check_promise(&self) {
-        if !self.promised.load(Ordering::SeqCst) {
-            return;
-        }
-        let answer = match self.direct.read_current(&self.secret).await.unwrap() {
-            CurrentVersion::Readable(read) => {
-                format!("{:?}", self.direct.sign_in(self.client_id, &read.text).await)
-            }
-            CurrentVersion::Missing | CurrentVersion::Disabled => "nothing to read".to_owned(),
-        };
-        if answer != "Accepted" {
-            self.broken.lock().unwrap().push(format!("{answer} at {}", self.now()));
-        }
-    }
-
     /// Lives until `end`, with a daemon that is started again whenever it ends.
     pub(crate) fn live_until(self: &Arc<Self>, end: OffsetDateTime) {
         let mut lives = 0;
@@ -242,130 +191,6 @@ impl World {
                 runtime().block_on(self.clock().run_until(self.now() + Duration::HOUR));
             }
         }
-    }
-
-    /// Calls are counted, and the chosen one is interfered with.
-    async fn call<T>(
-        &self,
-        effect: impl Future<Output = Result<T, PortError>> + Send,
-    ) -> Result<T, PortError> {
-        let before = self.calls.fetch_add(2, Ordering::SeqCst);
-        self.interfere(before).await?;
-        let result = effect.await;
-        self.check_promise().await;
-        self.interfere(before + 1).await?;
-        result
-    }
-
-    async fn interfere(&self, point: usize) -> Result<(), PortError> {
-        let Some((chosen, how)) = self.interference else { return Ok(()) };
-        let is_before = point.is_multiple_of(2);
-        if point != chosen || self.interfered.swap(true, Ordering::SeqCst) {
-            return Ok(());
-        }
-        match how {
-            Interference::Stop => {
-                self.clock().freeze();
-                self.ended.notify_one();
-                std::future::pending::<()>().await;
-            }
-            Interference::Stall if !is_before => self.other_instance(Duration::hours(26)).await,
-            Interference::PersonPublishes => self.publish_by_hand().await,
-            Interference::PersonGoesBack => self.go_back_by_hand().await,
-            Interference::OtherInstance => self.other_instance(Duration::minutes(10)).await,
-            Interference::NotSent if is_before => {
-                return Err(PortError::NotSent { operation: "test", source: "no route".into() });
-            }
-            Interference::Throttled if is_before => {
-                let (operation, code) = ("test", "TooManyRequests".to_owned());
-                return Err(PortError::Refused { operation, status: 429, code, retry_after: None });
-            }
-            Interference::LostReply if !is_before => {
-                return Err(PortError::OutcomeUnknown { operation: "test", source: "no answer".into() });
-            }
-            Interference::Stall
-            | Interference::NotSent
-            | Interference::Throttled
-            | Interference::LostReply => {
-                self.interfered.store(false, Ordering::SeqCst);
-            }
-        }
-        Ok(())
-    }
-
-    /// What a person does in the portal: a new credential, a new version.
-    pub(crate) async fn publish_by_hand(&self) {
-        let application = self.application().await;
-        let end = self.now() + Duration::days(180);
-        let made = self.direct.issue(application.object_id, "made by hand", end).await.unwrap();
-        let tags = [(CREDENTIAL_ID, made.key_id.to_string())].into_iter().collect();
-        let new = NewVersion { text: made.text, enabled: true, expires: Some(end), content_type: None, tags };
-        self.direct.put(&self.secret, new).await.unwrap();
-    }
-
-    /// Publishes the oldest version again, with its tags, if its credential is still good.
-    pub(crate) async fn go_back_by_hand(&self) {
-        let versions = self.versions().await;
-        let oldest = versions.iter().min_by_key(|version| version.created).unwrap();
-        let Some(read) = self.direct.read_version(&self.secret, &oldest.version).await.unwrap() else {
-            return;
-        };
-        if self.direct.sign_in(self.client_id, &read.text).await != SignIn::Accepted {
-            return;
-        }
-        let Version { expires, content_type, tags, .. } = read.properties;
-        let again = NewVersion { text: read.text, enabled: true, expires, content_type, tags };
-        self.direct.put(&self.secret, again).await.unwrap();
-    }
-
-    /// The answer to the next `PUT` is lost; then no call reaches the vault for this long.
-    pub(crate) fn lose_next_put(&self, then_blind: Duration) {
-        *self.lost_put.lock().unwrap() = Some(then_blind);
-    }
-
-    /// Notes a write to the application by a rotation, and whether another one is under way.
-    fn note_writer(&self, display_name: &str) {
-        let before = self.issuing.lock().unwrap().replace(display_name.to_owned());
-        if let Some(before) = before {
-            self.broken
-                .lock()
-                .unwrap()
-                .push(format!("{display_name} was issued while {before} was under way"));
-        }
-    }
-
-    /// Fails what can't reach the vault now.
-    fn reach_vault(&self) -> Result<(), PortError> {
-        if self.now() < *self.blind_until.lock().unwrap() {
-            return Err(PortError::NotSent {
-                operation: "test",
-                source: "the vault can't be reached".into(),
-            });
-        }
-        Ok(())
-    }
-
-    /// Another instance works for a while, and sees what this one has done so far.
-    async fn other_instance(&self, duration: Duration) {
-        let daemon = Daemon::start(&self.undisturbed(), 2);
-        daemon.queue.enqueue(&self.secret, None);
-        let clock = self.clock();
-        let end = clock.now() + duration;
-        while clock.now() < end {
-            sleep(&clock, Duration::minutes(10)).await;
-            daemon.queue.enqueue(&self.secret, None);
-        }
-        unheld(&clock, daemon.shutdown.drain(StdDuration::from_secs(5))).await;
-    }
-
-    /// The same world for somebody who is not interfered with.
-    fn undisturbed(&self) -> Arc<Self> {
-        Arc::new(Self {
-            direct: self.direct.clone(),
-            secret: self.secret.clone(),
-            skew: Arc::clone(&self.skew),
-            ..Self::make(None, Duration::ZERO, 1)
-        })
     }
 }
 
@@ -461,85 +286,5 @@ pub(crate) fn policy() -> RotationPolicy {
 impl std::fmt::Debug for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("World")
-    }
-}
-
-#[async_trait]
-impl SecretStore for World {
-    async fn read_current(&self, secret: &SecretId) -> Result<CurrentVersion, PortError> {
-        self.reach_vault()?;
-        self.call(self.direct.read_current(secret)).await
-    }
-
-    async fn read_version(
-        &self,
-        secret: &SecretId,
-        version: &VersionId,
-    ) -> Result<Option<ReadVersion>, PortError> {
-        self.call(self.direct.read_version(secret, version)).await
-    }
-
-    async fn list_versions(&self, secret: &SecretId) -> Result<Vec<Version>, PortError> {
-        self.call(self.direct.list_versions(secret)).await
-    }
-
-    async fn put(&self, secret: &SecretId, new: NewVersion) -> Result<VersionId, PortError> {
-        self.reach_vault()?;
-        if new.enabled && self.sibling.is_some() {
-            *self.issuing.lock().unwrap() = None;
-        }
-        let result = self.call(self.direct.put(secret, new)).await;
-        if let Some(blind) = self.lost_put.lock().unwrap().take() {
-            *self.blind_until.lock().unwrap() = self.now() + blind;
-            return Err(PortError::OutcomeUnknown { operation: "test", source: "no answer".into() });
-        }
-        result
-    }
-
-    async fn replace_tags(
-        &self,
-        secret: &SecretId,
-        version: &VersionId,
-        tags: &Tags,
-    ) -> Result<(), PortError> {
-        self.call(self.direct.replace_tags(secret, version, tags)).await
-    }
-
-    async fn disable(&self, secret: &SecretId, version: &VersionId) -> Result<(), PortError> {
-        self.call(self.direct.disable(secret, version)).await
-    }
-}
-
-#[async_trait]
-impl CredentialIssuer for World {
-    async fn read_application(&self, application: ApplicationRef) -> Result<Option<Application>, PortError> {
-        self.call(self.direct.read_application(application)).await
-    }
-
-    async fn issue(
-        &self,
-        application: AppObjectId,
-        display_name: &str,
-        end: OffsetDateTime,
-    ) -> Result<IssuedCredential, PortError> {
-        if self.sibling.is_some() {
-            self.note_writer(display_name);
-        }
-        self.call(self.direct.issue(application, display_name, end)).await
-    }
-
-    async fn revoke(&self, application: AppObjectId, key_id: KeyId) -> Result<(), PortError> {
-        self.call(self.direct.revoke(application, key_id)).await
-    }
-}
-
-#[async_trait]
-impl SignInVerifier for World {
-    async fn sign_in(&self, client_id: ClientId, text: &SecretString) -> SignIn {
-        let text = SecretString::from(text.expose_secret().to_owned());
-        match self.call(async { Ok(self.direct.sign_in(client_id, &text).await) }).await {
-            Ok(answer) => answer,
-            Err(error) => SignIn::Unclear(error.to_string()),
-        }
     }
 }
