@@ -49,6 +49,28 @@ fn a_reply_that_is_lost_locks_nobody_out() {
     interfere_at_every_point(Interference::LostReply, 3);
 }
 
+/// Of two instances that find the same secret due, the one that notes it first rotates. One gap stays: between
+/// the read and the note that follows it.
+#[test]
+fn an_instance_that_noted_its_rotation_first_is_overruled_only_in_the_gap_before_our_note() {
+    let mut overruled = Vec::new();
+    for point in 0.. {
+        let world = World::new(Some((point, Interference::OtherNotes)));
+        world.live_until(START + Duration::minutes(30));
+        if !world.has_interfered() {
+            break;
+        }
+        if world.issued() > 0 {
+            overruled.push(point);
+        }
+    }
+    // After the effect of the read, before the effect of the note.
+    assert!(
+        matches!(overruled.as_slice(), [read, note] if read % 2 == 1 && *note == read + 1),
+        "{overruled:?}"
+    );
+}
+
 /// Key Vault has no conditional writes, so that one gap stays: between the last read and the `PUT` that follows it.
 #[test]
 fn a_person_who_publishes_during_a_rotation_is_overruled_only_in_the_gap_before_the_put() {
@@ -135,6 +157,7 @@ fn may_be_skipped(point: usize, how: Interference) -> bool {
     match how {
         Interference::Stop
         | Interference::OtherInstance
+        | Interference::OtherNotes
         | Interference::PersonPublishes
         | Interference::PersonGoesBack => false,
         Interference::Stall | Interference::LostReply => point.is_multiple_of(2),

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration as StdDuration;
 
 use async_trait::async_trait;
-use rekeyd::domain::tags::{CREDENTIAL_ID, Tags};
+use rekeyd::domain::tags::{CREDENTIAL_ID, PENDING_ROTATION, PendingRotation, Tags};
 use rekeyd::domain::{AppObjectId, ApplicationRef, ClientId, KeyId, SecretId, VersionId};
 use rekeyd::ports::{
     Application, Clock, CredentialIssuer, CurrentVersion, IssuedCredential, NewVersion, PortError,
@@ -28,6 +28,8 @@ pub(crate) enum Interference {
     Stall,
     /// Another instance makes its passes.
     OtherInstance,
+    /// Another instance notes that it begins to rotate, if nobody has noted that yet, and is slow.
+    OtherNotes,
     /// The call fails before it is sent.
     NotSent,
     /// The service refuses: too many requests.
@@ -93,6 +95,10 @@ impl World {
             Interference::PersonPublishes => self.publish_by_hand().await,
             Interference::PersonGoesBack => self.go_back_by_hand().await,
             Interference::OtherInstance => self.other_instance(Duration::minutes(10)).await,
+            Interference::OtherNotes => {
+                let is_first = self.note_of_other().await;
+                self.interfered.store(is_first, Ordering::SeqCst);
+            }
             Interference::NotSent if is_before => {
                 return Err(PortError::NotSent { operation: "test", source: "no route".into() });
             }
@@ -115,6 +121,19 @@ impl World {
 
     pub(crate) fn has_interfered(&self) -> bool {
         self.interfered.load(Ordering::SeqCst)
+    }
+
+    /// Notes another rotation on the current version, unless one is noted there. Says whether it did.
+    async fn note_of_other(&self) -> bool {
+        let Version { version, mut tags, .. } = self.current().await.properties;
+        if tags.value(PENDING_ROTATION).is_some() {
+            return false;
+        }
+        let rotation = "0123456789abcdef".parse().unwrap();
+        let note = PendingRotation { rotation, began: self.now(), attempt: 1, failed: false };
+        tags.set(PENDING_ROTATION, note);
+        self.direct.replace_tags(&self.secret, &version, &tags).await.unwrap();
+        true
     }
 
     /// What a person does in the portal: a new credential, a new version.
