@@ -27,9 +27,12 @@ use crate::telemetry;
     after_help = "Examples:\n  rekeyd sandbox                                   rotate what is due, then serve until Ctrl-C\n  \
     rekeyd sandbox --until-rotated --output json     rotate and retire what is due, then say what came of it\n  \
     rekeyd sandbox --days 400 --secrets 20 --faults heavy --seed 7\n  \
-    rekeyd sandbox --azure-only --dir /tmp/azure     only the simulated Azure, for `rekeyd run` in another process\n\n\
+    rekeyd sandbox --azure-only --dir /tmp/azure     only the simulated Azure, for `rekeyd run` in another process\n  \
+    unshare --net --mount sh -c 'ip link set lo up; rekeyd sandbox --azure-only --production-names --dir /tmp/azure'\n                                                   \
+    the same under Azure's own names, once /tmp/azure/hosts is /etc/hosts in there\n\n\
     Exits with 1 if a consumer could not sign in or a credential was left behind."
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct SandboxCommand {
     /// How many secrets, each of an application of its own.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=500))]
@@ -59,7 +62,14 @@ pub(super) struct SandboxCommand {
     /// Only the simulated Azure and its consumers, until SIGTERM or Ctrl-C.
     #[arg(long, requires = "dir")]
     azure_only: bool,
-    /// Where --azure-only writes ca.pem, rekeyd.toml and endpoints.json.
+    /// Serve one HTTPS port of 127.0.0.1 under Azure's own names (login.microsoftonline.com, graph.microsoft.com,
+    /// vault-1.vault.azure.net ...), so that a client needs no endpoint at all: only DIR/ca.pem and DIR/hosts.
+    #[arg(long, requires = "azure_only")]
+    production_names: bool,
+    /// The port of --production-names. Clients expect 443, which needs root or a network namespace of your own.
+    #[arg(long, value_name = "PORT", default_value_t = 443, requires = "production_names")]
+    https_port: u16,
+    /// Where --azure-only writes ca.pem, rekeyd.toml and endpoints.json, and hosts with --production-names.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Leave the `sandbox` table out of rekeyd.toml, for a daemon that was built without the sandbox.
@@ -132,6 +142,7 @@ impl SandboxCommand {
             seed: self.seed,
             start: SystemClock.now(),
             daemon_address,
+            production_names: self.production_names.then_some(self.https_port),
         }
     }
 

@@ -1,5 +1,6 @@
 //! A CA made at start, and the one server certificate it has signed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
@@ -16,15 +17,17 @@ pub(crate) struct Certificates {
 }
 
 impl Certificates {
-    /// A CA of this process alone; the leaf is for `localhost` and `127.0.0.1`.
-    pub(crate) fn generate() -> Result<Self, SandboxError> {
+    /// A CA of this process alone; the leaf is for `localhost`, `127.0.0.1` and these names.
+    pub(crate) fn generate<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, SandboxError> {
         let ca_key = KeyPair::generate()?;
         let mut ca = CertificateParams::new(Vec::new())?;
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         ca.distinguished_name.push(DnType::CommonName, "rekeyd sandbox CA");
         let ca_certificate = ca.self_signed(&ca_key)?;
         let leaf_key = KeyPair::generate()?;
-        let mut leaf = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+        let names = ["localhost", "127.0.0.1"].into_iter().chain(names).map(str::to_owned);
+        let names: BTreeSet<String> = names.collect();
+        let mut leaf = CertificateParams::new(Vec::from_iter(names))?;
         leaf.distinguished_name.push(DnType::CommonName, "localhost");
         let leaf = leaf.signed_by(&leaf_key, &Issuer::new(ca, ca_key))?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));

@@ -9,7 +9,7 @@ use serde_json::Value;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
-use super::azure::Azure;
+use super::azure::{Azure, Production};
 use super::consumers::USER_AGENT;
 use super::model::ManagedSecret;
 
@@ -44,14 +44,18 @@ struct Bundle {
 }
 
 impl Https {
-    pub(crate) fn new(ca_pem: &str) -> Result<Self, reqwest::Error> {
-        let http = Client::builder()
+    /// Production names lead to the sandbox, whatever DNS says.
+    pub(crate) fn new(ca_pem: &str, production: Option<&Production>) -> Result<Self, reqwest::Error> {
+        let mut http = Client::builder()
             .tls_certs_only([Certificate::from_pem(ca_pem.as_bytes())?])
             .no_proxy()
             .user_agent(USER_AGENT)
-            .timeout(TIMEOUT)
-            .build()?;
-        Ok(Self { http, vault_token: Mutex::new(None) })
+            .timeout(TIMEOUT);
+        if let Some(production) = production {
+            let names = production.hosts.names();
+            http = names.fold(http, |http, name| http.resolve(name, production.address));
+        }
+        Ok(Self { http: http.build()?, vault_token: Mutex::new(None) })
     }
 
     /// Reads the current text and signs in with it.

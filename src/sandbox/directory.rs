@@ -19,6 +19,8 @@ pub struct Endpoints {
     pub tenant_id: Uuid,
     /// Entra's base URL; no slash at the end.
     pub authority: String,
+    /// The base URL of the sandbox's own controls (`/_sandbox/...`).
+    pub controls: String,
     /// Graph's base URL, without `/v1.0`.
     pub graph: String,
     /// The vaults.
@@ -30,6 +32,9 @@ pub struct Endpoints {
     pub daemon: IdentityEndpoint,
     /// The identity that may do everything.
     pub client: IdentityEndpoint,
+    /// With production names, a file in the form of `/etc/hosts` that has them all, once it is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hosts_file: Option<PathBuf>,
     /// The daemon's API token, once it is written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_token_file: Option<PathBuf>,
@@ -68,16 +73,19 @@ impl Sandbox {
         Endpoints {
             tenant_id: tenant.id,
             authority: addresses.authority.clone(),
+            controls: addresses.controls.clone(),
             graph: addresses.graph.clone(),
             vaults: addresses.vaults.iter().map(vault).collect(),
             ca_file: None,
             daemon: IdentityEndpoint::of(&tenant.daemon),
             client: IdentityEndpoint::of(&tenant.client),
+            hosts_file: None,
             api_token_file: None,
         }
     }
 
-    /// Writes `ca.pem`, `rekeyd.toml`, `daemon-secret`, `api-token` and, last and by renaming, `endpoints.json`.
+    /// Writes `ca.pem`, `rekeyd.toml`, `daemon-secret`, `api-token`, with production names `hosts`, and, last and by
+    /// renaming, `endpoints.json`.
     ///
     /// # Errors
     /// If the directory can't be made or a file can't be written.
@@ -87,6 +95,7 @@ impl Sandbox {
         let dir = dir.canonicalize().map_err(failed)?;
         let endpoints = Endpoints {
             ca_file: Some(dir.join("ca.pem")),
+            hosts_file: self.hosts().map(|_| dir.join("hosts")),
             api_token_file: Some(dir.join("api-token")),
             ..self.endpoints()
         };
@@ -95,6 +104,9 @@ impl Sandbox {
         write_private(&dir.join("daemon-secret"), endpoints.daemon.client_secret.expose_secret())?;
         write_private(&dir.join("api-token"), self.api_token().expose_secret())?;
         write_private(&dir.join("rekeyd.toml"), &self.daemon_configuration(&dir, clock_url))?;
+        if let Some(hosts) = self.hosts() {
+            write_private(&dir.join("hosts"), &hosts)?;
+        }
         let unfinished = dir.join("endpoints.json.new");
         write_private(&unfinished, &json)?;
         fs::rename(&unfinished, dir.join("endpoints.json")).map_err(failed)
@@ -104,9 +116,7 @@ impl Sandbox {
     #[must_use]
     pub fn daemon_configuration(&self, dir: &Path, clock_url: bool) -> String {
         let head = self.head(dir);
-        let vaults = self.azure.addresses.vaults.iter();
-        let vaults = vaults.map(|(name, url)| format!("\n[[vaults]]\nname = \"{name}\"\nurl = \"{url}\"\n"));
-        let body: String = vaults.chain(self.secret_tables()).collect();
+        let body: String = self.vault_tables().chain(self.secret_tables()).collect();
         let clock = format!("\n[sandbox]\nclock_url = \"{}\"\n", self.clock_url());
         format!("{head}{body}{}", if clock_url { &clock } else { "" })
     }
@@ -114,7 +124,14 @@ impl Sandbox {
     /// Where a daemon in another process reads the time.
     #[must_use]
     pub fn clock_url(&self) -> String {
-        format!("{}/_sandbox/clock", self.azure.addresses.authority)
+        format!("{}/_sandbox/clock", self.azure.addresses.controls)
+    }
+
+    /// Leads each production name to 127.0.0.1; `None` if there are none.
+    fn hosts(&self) -> Option<String> {
+        let production = self.azure.addresses.production.as_ref()?;
+        let lines = production.hosts.names().map(|name| ["127.0.0.1 ", name, "\n"].concat());
+        Some(lines.collect())
     }
 
     fn head(&self, dir: &Path) -> String {
@@ -124,12 +141,8 @@ impl Sandbox {
             r#"listen = "{listen}"
 
 [azure]
-cloud = "custom"
-tenant_id = "{tenant_id}"
-authority_url = "{authority}"
-graph_url = "{graph}"
+{cloud}tenant_id = "{tenant_id}"
 ca_file = {ca}
-verify_challenge_resource = false
 
 [identity]
 kind = "client-secret"
@@ -155,14 +168,36 @@ scope = "https://graph.microsoft.com/.default"
 "#,
             listen = self.daemon_address,
             tenant_id = tenant.id,
-            authority = self.azure.addresses.authority,
-            graph = self.azure.addresses.graph,
+            cloud = self.cloud(),
             client_id = tenant.daemon.client_id,
             ca = file("ca.pem"),
             secret = file("daemon-secret"),
             token = file("api-token"),
             spacing = verify_spacing(self.longest_propagation),
         )
+    }
+
+    /// With production names there is nothing to say but that it is Azure.
+    fn cloud(&self) -> String {
+        let addresses = &self.azure.addresses;
+        match addresses.production {
+            Some(_) => "cloud = \"public\"\n".to_owned(),
+            None => format!(
+                "cloud = \"custom\"\nauthority_url = \"{}\"\ngraph_url = \"{}\"\nverify_challenge_resource = false\n",
+                addresses.authority, addresses.graph
+            ),
+        }
+    }
+
+    fn vault_tables(&self) -> impl Iterator<Item = String> {
+        let addresses = &self.azure.addresses;
+        addresses.vaults.iter().map(|(name, url)| {
+            let url = match addresses.production {
+                Some(_) => String::new(),
+                None => format!("url = \"{url}\"\n"),
+            };
+            format!("\n[[vaults]]\nname = \"{name}\"\n{url}")
+        })
     }
 
     /// Both ways to name an application, by turns.

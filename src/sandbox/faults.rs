@@ -163,6 +163,12 @@ fn body(status: StatusCode, service: Service) -> Value {
             json!({"error": "temporarily_unavailable", "error_codes": [90024], "error_description":
             "AADSTS90024: Transient error: the request budget is exceeded. Please try again later."})
         }
+        Service::Fhir => {
+            let code = if is_throttled { "throttled" } else { "transient" };
+            json!({"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": code,
+                "diagnostics": "The service can't answer now. Please try again later."}]})
+        }
+        Service::Dicom => json!("The service can't answer now. Please try again later."),
     }
 }
 

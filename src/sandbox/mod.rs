@@ -70,6 +70,9 @@ pub struct Options {
     pub start: OffsetDateTime,
     /// Where the daemon listens: Event Grid delivers there, and `rekeyd.toml` says so.
     pub daemon_address: SocketAddr,
+    /// Serve everything on this one port of 127.0.0.1, under the names that Azure has in production; 0 is any free
+    /// port. `None`: a free port for each service, on `localhost`.
+    pub production_names: Option<u16>,
 }
 
 /// Why a sandbox, or its clock, can't be had.
@@ -87,6 +90,17 @@ pub enum SandboxError {
     /// No port is free on loopback.
     #[error("can't open a port on loopback")]
     Bind(#[source] io::Error),
+    /// The port for production names is taken, or not for everybody.
+    #[error(
+        "can't open port {port} of 127.0.0.1: run as root, in a network namespace of your own (unshare --net), or with another --https-port"
+    )]
+    BindProduction {
+        /// The port.
+        port: u16,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
     /// The HTTP client of the consumers or of Event Grid can't be made.
     #[error("can't make an HTTP client")]
     HttpClient(#[source] reqwest::Error),

@@ -15,7 +15,7 @@ use super::consumer_https::Https;
 use super::consumers::Consumer;
 use super::event_grid::{EventGrid, Notice, Webhook};
 use super::faults::Faults;
-use super::https::{Listener, Port};
+use super::https::{Listener, Port, Site};
 use super::model::{Model, Seed};
 use super::tokens::TokenSigner;
 use super::{Crew, Options, Sandbox, SandboxError};
@@ -27,12 +27,16 @@ impl Sandbox {
     /// # Errors
     /// If keys, ports or HTTP clients can't be had.
     pub async fn start(options: Options) -> Result<Self, SandboxError> {
-        let certificates = Certificates::generate()?;
+        let listeners = bind(&options).await?;
+        let addresses = addresses(&options, &listeners);
+        let production = addresses.production.clone();
+        let names = production.iter().flat_map(|production| production.hosts.names());
+        let certificates = Certificates::generate(names)?;
         let model = Arc::new(Model::new(&seed(&options)));
-        let listeners = bind(options.vaults).await.map_err(SandboxError::Bind)?;
         let (people, servers) = (Crew::default(), Crew::default());
-        let (azure, notices) = azure(&options, model, &listeners, &servers)?;
-        let https = Https::new(&certificates.ca_pem).map_err(SandboxError::HttpClient)?;
+        let (azure, notices) = azure(&options, model, addresses, &servers)?;
+        let https =
+            Https::new(&certificates.ca_pem, production.as_ref()).map_err(SandboxError::HttpClient)?;
         let webhook = Webhook::new(options.daemon_address).map_err(SandboxError::HttpClient)?;
         start_servers(&servers, &azure, &certificates.server, listeners);
         start_consumers(&people, &azure, https, options.seed);
@@ -59,19 +63,38 @@ fn seed(options: &Options) -> Seed {
     }
 }
 
-/// The authority first, then the vaults as the model names them.
-async fn bind(vaults: usize) -> std::io::Result<Vec<Listener>> {
-    let mut listeners = vec![Listener::bind(Port::Authority).await?];
-    for number in 1..=vaults.max(1) {
-        listeners.push(Listener::bind(Port::Vault(format!("vault-{number}"))).await?);
+/// As the model names them.
+fn vault_names(options: &Options) -> Vec<String> {
+    (1..=options.vaults.max(1)).map(|number| format!("vault-{number}")).collect()
+}
+
+/// One port for each service or, with production names, one for all but managed identities, which speak plain HTTP.
+async fn bind(options: &Options) -> Result<Vec<Listener>, SandboxError> {
+    let identity = Listener::bind(Port::Only(Site::ManagedIdentity), 0).await.map_err(SandboxError::Bind)?;
+    if let Some(number) = options.production_names {
+        let failed = |source| SandboxError::BindProduction { port: number, source };
+        return Ok(vec![Listener::bind(Port::Production, number).await.map_err(failed)?, identity]);
+    }
+    let vaults = vault_names(options).into_iter().map(Site::Vault);
+    let sites = vaults.chain([Site::Fhir, Site::Dicom]).map(Port::Only);
+    let mut listeners = vec![identity];
+    for port in [Port::Authority].into_iter().chain(sites) {
+        listeners.push(Listener::bind(port, 0).await.map_err(SandboxError::Bind)?);
     }
     Ok(listeners)
+}
+
+fn addresses(options: &Options, listeners: &[Listener]) -> Addresses {
+    match options.production_names {
+        Some(_) => Addresses::in_production(listeners, &vault_names(options)),
+        None => Addresses::on_loopback(listeners),
+    }
 }
 
 fn azure(
     options: &Options,
     model: Arc<Model>,
-    listeners: &[Listener],
+    addresses: Addresses,
     servers: &Crew,
 ) -> Result<(Arc<Azure>, UnboundedReceiver<Notice>), SandboxError> {
     let (notices, inbox) = mpsc::unbounded_channel();
@@ -80,7 +103,7 @@ fn azure(
         model,
         faults: Faults::new(options.faults, options.seed),
         signer: TokenSigner::generate()?,
-        addresses: addresses(listeners),
+        addresses,
         notices,
         moving_clock: Arc::default(),
         tasks: servers.tasks.clone(),
@@ -91,21 +114,6 @@ fn azure(
         let _ = notices.send(Notice::Created(created, clock.hold()));
     });
     Ok((Arc::new(azure), inbox))
-}
-
-fn addresses(listeners: &[Listener]) -> Addresses {
-    let mut addresses = Addresses::default();
-    for listener in listeners {
-        let url = format!("https://localhost:{}", listener.address.port());
-        match &listener.port {
-            Port::Authority => {
-                addresses.graph.clone_from(&url);
-                addresses.authority = url;
-            }
-            Port::Vault(name) => addresses.vaults.push((name.clone(), url)),
-        }
-    }
-    addresses
 }
 
 fn start_servers(servers: &Crew, azure: &Arc<Azure>, tls: &Arc<ServerConfig>, listeners: Vec<Listener>) {

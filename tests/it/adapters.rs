@@ -61,6 +61,7 @@ impl Bench {
             seed: 1,
             start: START,
             daemon_address: "127.0.0.1:9".parse().unwrap(),
+            production_names: None,
         });
         let sandbox = sandbox.await.unwrap();
         let directory = tempfile::tempdir().unwrap();

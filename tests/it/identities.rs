@@ -33,6 +33,7 @@ impl Place {
             seed: 1,
             start: now(),
             daemon_address: daemon,
+            production_names: None,
         });
         let sandbox = sandbox.await.unwrap();
         sandbox.clock().go_real_time();

@@ -1,7 +1,8 @@
 //! What each request goes through: the clock is held, it is counted, may meet a fault, and is dated in sandbox time.
 
 use axum::body::Body;
-use axum::http::{self, HeaderName, header};
+use axum::http::{self, HeaderName, StatusCode, header};
+use serde_json::json;
 use thiserror::Error;
 use time::OffsetDateTime;
 use time::format_description::StaticFormatDescription;
@@ -9,7 +10,7 @@ use time::macros::format_description;
 use uuid::Uuid;
 
 use super::message::{Answer, Request};
-use super::server::Port;
+use super::sites::{Port, Site, host};
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
 use crate::sandbox::faults::FaultKind;
@@ -26,6 +27,9 @@ pub(super) async fn pass(
     port: &Port,
     request: http::Request<Body>,
 ) -> Result<http::Response<Body>, Dropped> {
+    let Some(port) = named_port(azure, port, &request) else {
+        return Ok(stamped(azure, misdirected(&request), None));
+    };
     if *port == Port::Authority && request.uri().path().starts_with("/_sandbox/") {
         return Ok(control_answer(azure, request).await.into_response());
     }
@@ -34,7 +38,8 @@ pub(super) async fn pass(
         Ok(request) => request,
         Err(answer) => return Ok(stamped(azure, answer, None)),
     };
-    let service = service_of(port, &request);
+    let site = port.site(&request);
+    let service = service_of(site);
     azure.model.count_request(service);
     let fault = azure.faults.draw(service, &request);
     if let Some(kind) = fault {
@@ -44,11 +49,11 @@ pub(super) async fn pass(
     let answer = match fault {
         Some(FaultKind::Timeout) => return Err(Dropped),
         Some(FaultKind::LostReply) => {
-            dispatch(azure, port, service, &request);
+            dispatch(azure, site, &request);
             return Err(Dropped);
         }
         Some(kind @ (FaultKind::Throttled | FaultKind::Unavailable)) => azure.faults.answer(kind, service),
-        None => dispatch(azure, port, service, &request),
+        None => dispatch(azure, site, &request),
     };
     Ok(stamped(azure, answer, client_request_id))
 }
@@ -60,19 +65,36 @@ async fn control_answer(azure: &Azure, request: http::Request<Body>) -> Answer {
     }
 }
 
-fn service_of(port: &Port, request: &Request) -> Service {
-    match (port, request.segments.first().map(String::as_str)) {
-        (Port::Vault(_), _) => Service::KeyVault,
-        (Port::Authority, Some("v1.0" | "beta")) => Service::Graph,
-        (Port::Authority, _) => Service::Entra,
+/// The port itself or, under production names, what the request's host stands for.
+fn named_port<'a>(azure: &'a Azure, port: &'a Port, request: &http::Request<Body>) -> Option<&'a Port> {
+    match port {
+        Port::Production => azure.addresses.production.as_ref()?.hosts.port(request),
+        Port::Authority | Port::Only(_) => Some(port),
     }
 }
 
-fn dispatch(azure: &Azure, port: &Port, service: Service, request: &Request) -> Answer {
-    match (port, service) {
-        (Port::Vault(vault), _) => key_vault::answer(azure, vault, request),
-        (Port::Authority, Service::Graph) => graph::answer(azure, request),
-        (Port::Authority, Service::Entra | Service::KeyVault) => entra::answer(azure, request),
+fn misdirected(request: &http::Request<Body>) -> Answer {
+    let message = format!("The rekeyd sandbox serves no host named '{}'.", host(request));
+    let error = json!({"error": {"code": "MisdirectedRequest", "message": message}});
+    Answer::json(StatusCode::MISDIRECTED_REQUEST, error)
+}
+
+fn service_of(site: &Site) -> Service {
+    match site {
+        Site::Vault(_) => Service::KeyVault,
+        Site::Graph => Service::Graph,
+        Site::Entra | Site::ManagedIdentity => Service::Entra,
+        Site::Fhir => Service::Fhir,
+        Site::Dicom => Service::Dicom,
+    }
+}
+
+fn dispatch(azure: &Azure, site: &Site, request: &Request) -> Answer {
+    match site {
+        Site::Vault(vault) => key_vault::answer(azure, vault, request),
+        Site::Graph => graph::answer(azure, request),
+        Site::Entra => entra::answer(azure, request),
+        Site::ManagedIdentity | Site::Fhir | Site::Dicom => Answer::not_modelled(request),
     }
 }
 

@@ -3,6 +3,8 @@
 mod gate;
 mod message;
 mod server;
+mod sites;
 
 pub(crate) use message::{Answer, Request};
-pub(crate) use server::{Listener, Port};
+pub(crate) use server::Listener;
+pub(crate) use sites::{DICOM, ENTRA, FHIR, GRAPH, Hosts, Port, Site, vault_host};

@@ -1,4 +1,4 @@
-//! The accept loop: TLS, then HTTP/1.1 with connections kept open, one task for each connection.
+//! The accept loop: TLS (but for managed identities), then HTTP/1.1 with connections kept open, one task for each connection.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,22 +11,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::gate;
+use super::sites::{Port, Site};
 use crate::sandbox::azure::Azure;
-
-/// What is served on a port.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Port {
-    /// Entra, Graph and the sandbox's own controls.
-    Authority,
-    /// The vault of this name.
-    Vault(String),
-}
 
 /// A bound port that nobody answers yet.
 pub(crate) struct Listener {
@@ -36,9 +29,9 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Any free port on loopback.
-    pub(crate) async fn bind(port: Port) -> io::Result<Self> {
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    /// This port on loopback; with 0 any that is free.
+    pub(crate) async fn bind(port: Port, number: u16) -> io::Result<Self> {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, number)).await?;
         let address = socket.local_addr()?;
         Ok(Self { socket, port, address })
     }
@@ -51,7 +44,8 @@ impl Listener {
         tasks: TaskTracker,
         stop: CancellationToken,
     ) {
-        let (acceptor, port) = (TlsAcceptor::from(tls), Arc::new(self.port));
+        let is_plain = self.port == Port::Only(Site::ManagedIdentity);
+        let (acceptor, port) = ((!is_plain).then(|| TlsAcceptor::from(tls)), Arc::new(self.port));
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => return,
@@ -74,28 +68,37 @@ impl Listener {
 
 async fn converse(
     stream: TcpStream,
-    acceptor: TlsAcceptor,
+    acceptor: Option<TlsAcceptor>,
     azure: Arc<Azure>,
     port: Arc<Port>,
     stop: CancellationToken,
 ) {
     // Without it small answers may wait for an acknowledgement; a failure only costs time.
     let _ = stream.set_nodelay(true);
+    let Some(acceptor) = acceptor else { return answer_all(stream, azure, port, stop).await };
     let tls = tokio::select! {
         () = stop.cancelled() => return,
         tls = acceptor.accept(stream) => tls,
     };
-    let tls = match tls {
-        Ok(tls) => tls,
-        Err(error) => return tracing::debug!(%error, "a TLS handshake failed"),
-    };
+    match tls {
+        Ok(tls) => answer_all(tls, azure, port, stop).await,
+        Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+    }
+}
+
+async fn answer_all(
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    azure: Arc<Azure>,
+    port: Arc<Port>,
+    stop: CancellationToken,
+) {
     let answer = |request: http::Request<hyper::body::Incoming>| {
         let (azure, port) = (Arc::clone(&azure), Arc::clone(&port));
         async move { gate::pass(&azure, &port, request.map(Body::new)).await }
     };
     let mut http = http1::Builder::new();
     http.auto_date_header(false).keep_alive(true);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(tls), service_fn(answer)));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service_fn(answer)));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {

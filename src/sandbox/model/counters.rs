@@ -15,6 +15,10 @@ pub enum Service {
     Graph,
     /// Entra's token service.
     Entra,
+    /// The FHIR service.
+    Fhir,
+    /// The DICOM service.
+    Dicom,
 }
 
 /// How many requests reached each service.
@@ -26,6 +30,10 @@ pub struct Requests {
     pub graph: u64,
     /// Entra's token service.
     pub entra: u64,
+    /// The FHIR service.
+    pub fhir: u64,
+    /// The DICOM service.
+    pub dicom: u64,
 }
 
 /// What came of it all.
@@ -90,6 +98,8 @@ impl Model {
             Service::KeyVault => requests.key_vault += 1,
             Service::Graph => requests.graph += 1,
             Service::Entra => requests.entra += 1,
+            Service::Fhir => requests.fhir += 1,
+            Service::Dicom => requests.dicom += 1,
         }
     }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::entra_token;
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Answer, ENTRA, Request};
 use crate::sandbox::real_time;
 use crate::sandbox::tokens::{Grant, LIFETIME};
 
@@ -97,9 +97,13 @@ fn instance_discovery(azure: &Azure) -> Answer {
     let host = azure.addresses.authority_host();
     let tenant = azure.model.tenant().id;
     let endpoint = format!("{}/{tenant}/v2.0/.well-known/openid-configuration", azure.addresses.authority);
+    let (preferred_cache, aliases) = match azure.addresses.production {
+        Some(_) => (ENTRA[1], ENTRA.to_vec()),
+        None => (host, vec![host]),
+    };
     Answer::ok(json!({
         "tenant_discovery_endpoint": endpoint, "api-version": "1.1",
-        "metadata": [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}],
+        "metadata": [{"preferred_network": host, "preferred_cache": preferred_cache, "aliases": aliases}],
     }))
 }
 

@@ -52,7 +52,7 @@ fn challenge(azure: &Azure, problem: &TokenProblem) -> Answer {
             "AKV10022: Invalid audience. Expected https://vault.azure.net or cfa8b339-82a2-471a-a3c9-0fc0be7a4093, found: {found}."
         ),
     };
-    let (authority, tenant) = (&azure.addresses.authority, azure.model.tenant().id);
+    let (authority, tenant) = (&azure.addresses.challenge_authority, azure.model.tenant().id);
     let challenge =
         format!("Bearer authorization=\"{authority}/{tenant}\", resource=\"https://vault.azure.net\"");
     error(StatusCode::UNAUTHORIZED, "Unauthorized", &message, None).with(header::WWW_AUTHENTICATE, challenge)
@@ -134,7 +134,7 @@ impl Call<'_> {
 
     fn next_link(&self, from: usize) -> String {
         let path = self.request.segments.join("/");
-        let address = format!("{}/{path}", self.azure.addresses.vault(self.vault));
+        let address = format!("{}/{path}", self.azure.addresses.vault_with_port(self.vault));
         self.request.next_page(&address, &from.to_string())
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod production;
 mod world;
 
 pub(in crate::sandbox) use world::{START, World};

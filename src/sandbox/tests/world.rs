@@ -10,7 +10,7 @@ use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::sandbox::{Endpoints, FaultLevel, Options, Sandbox};
+use crate::sandbox::{Endpoints, FaultLevel, Options, Sandbox, SandboxError};
 
 pub(in crate::sandbox) const START: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
 
@@ -22,25 +22,31 @@ pub(in crate::sandbox) struct World {
 
 impl World {
     pub(in crate::sandbox) async fn start() -> Self {
-        // Nobody listens there.
-        Self::delivering_to(SocketAddr::from((Ipv4Addr::LOCALHOST, 1))).await
+        Self::with(options()).await.unwrap()
     }
 
     pub(in crate::sandbox) async fn delivering_to(daemon_address: SocketAddr) -> Self {
-        let sandbox = Sandbox::start(Options {
-            secrets: 3,
-            vaults: 2,
-            propagation: Duration::seconds(4)..=Duration::seconds(18),
-            faults: FaultLevel::None,
-            seed: 7,
-            start: START,
-            daemon_address,
-        });
-        let sandbox = sandbox.await.unwrap();
+        Self::with(Options { daemon_address, ..options() }).await.unwrap()
+    }
+
+    pub(in crate::sandbox) async fn with_production_names() -> Self {
+        Self::start_with_production_names(0).await.unwrap()
+    }
+
+    pub(in crate::sandbox) async fn start_with_production_names(port: u16) -> Result<Self, SandboxError> {
+        Self::with(Options { production_names: Some(port), ..options() }).await
+    }
+
+    async fn with(options: Options) -> Result<Self, SandboxError> {
+        let sandbox = Sandbox::start(options).await?;
         let ca = Certificate::from_pem(sandbox.ca_pem().as_bytes()).unwrap();
-        let http = Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();
+        let mut http = Client::builder().tls_certs_only([ca]).no_proxy();
+        if let Some(production) = &sandbox.azure.addresses.production {
+            let names = production.hosts.names();
+            http = names.fold(http, |http, name| http.resolve(name, production.address));
+        }
         let at = sandbox.endpoints();
-        Self { sandbox, http, at }
+        Ok(Self { sandbox, http: http.build().unwrap(), at })
     }
 
     pub(in crate::sandbox) async fn sign_in(
@@ -87,5 +93,19 @@ impl World {
         let response = self.http.get(url).bearer_auth(token).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         response.json().await.unwrap()
+    }
+}
+
+fn options() -> Options {
+    Options {
+        secrets: 3,
+        vaults: 2,
+        propagation: Duration::seconds(4)..=Duration::seconds(18),
+        faults: FaultLevel::None,
+        seed: 7,
+        start: START,
+        // Nobody listens there.
+        daemon_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
+        production_names: None,
     }
 }

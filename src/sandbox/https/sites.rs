@@ -1,0 +1,112 @@
+//! Which service a request is for: the one of its port or, under production names, the one its `Host` names.
+//! It opens no port and answers nothing.
+
+use axum::http::{self, header};
+
+use super::message::Request;
+
+/// A simulated service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Site {
+    /// Entra.
+    Entra,
+    /// Microsoft Graph.
+    Graph,
+    /// The vault of this name.
+    Vault(String),
+    /// The FHIR service.
+    Fhir,
+    /// The DICOM service.
+    Dicom,
+    /// Where a machine gets the tokens of its managed identity; over plain HTTP, as in Azure.
+    ManagedIdentity,
+}
+
+/// What is served on a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// Entra, Graph and the sandbox's own controls, told apart by the path.
+    Authority,
+    /// One service.
+    Only(Site),
+    /// Everything, told apart by the name that the request is for.
+    Production,
+}
+
+/// The names that Azure's services have in production.
+#[derive(Debug, Clone)]
+pub(crate) struct Hosts(Vec<(String, Port)>);
+
+impl Port {
+    /// The service that a request at this port is for.
+    pub(super) fn site(&self, request: &Request) -> &Site {
+        match (self, request.segments.first().map(String::as_str)) {
+            (Self::Only(site), _) => site,
+            (Self::Authority | Self::Production, Some("v1.0" | "beta")) => &Site::Graph,
+            (Self::Authority | Self::Production, _) => &Site::Entra,
+        }
+    }
+}
+
+impl Hosts {
+    /// All names there are with these vaults, and `localhost` for the sandbox's own controls.
+    pub(crate) fn of_production(vaults: &[String]) -> Self {
+        let mut hosts = vec![("localhost".to_owned(), Port::Authority)];
+        hosts.extend(ENTRA.map(|name| (name.to_owned(), Port::Only(Site::Entra))));
+        let others = [(GRAPH, Site::Graph), (FHIR, Site::Fhir), (DICOM, Site::Dicom)];
+        hosts.extend(others.map(|(name, site)| (name.to_owned(), Port::Only(site))));
+        let vault = |name: &String| (vault_host(name), Port::Only(Site::Vault(name.clone())));
+        hosts.extend(vaults.iter().map(vault));
+        Self(hosts)
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// What the host that a request is for stands for; `None` if nothing here has that name.
+    pub(super) fn port<B>(&self, request: &http::Request<B>) -> Option<&Port> {
+        let wanted = host(request);
+        let found = self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        found.map(|(_, port)| port)
+    }
+}
+
+/// The host that a request is for, without its port; empty if it doesn't say.
+pub(super) fn host<B>(request: &http::Request<B>) -> &str {
+    let named = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = request.uri().host().or(named).unwrap_or_default();
+    host.rsplit_once(':').map_or(host, |(host, _)| host)
+}
+
+pub(crate) fn vault_host(vault: &str) -> String {
+    format!("{vault}.vault.azure.net")
+}
+
+/// Entra's name, then the older ones that it still answers to.
+pub(crate) const ENTRA: [&str; 4] =
+    ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"];
+
+pub(crate) const GRAPH: &str = "graph.microsoft.com";
+
+pub(crate) const FHIR: &str = "sandbox-fhir.fhir.azurehealthcareapis.com";
+
+pub(crate) const DICOM: &str = "sandbox-dicom.dicom.azurehealthcareapis.com";
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop here")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_read_without_its_port_from_wherever_it_is() {
+        let request = |uri: &str, name: Option<&str>| {
+            let request = http::Request::builder().uri(uri);
+            let request = name.map_or(http::Request::builder().uri(uri), |name| request.header("host", name));
+            request.body(()).unwrap()
+        };
+        assert_eq!(host(&request("/a", Some("vault-1.vault.azure.net:443"))), "vault-1.vault.azure.net");
+        assert_eq!(host(&request("https://other:8443/a", Some("localhost"))), "other");
+        assert_eq!(host(&request("/a", None)), "");
+    }
+}
