@@ -6,4 +6,3 @@ mod entra_token;
 pub(crate) mod graph;
 mod graph_wire;
 pub(crate) mod key_vault;
-mod key_vault_wire;

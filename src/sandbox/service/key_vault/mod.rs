@@ -1,9 +1,11 @@
 //! Key Vault's data plane for secrets: the 401 challenge first, then set, get, update and the two lists.
 
+mod wire;
+
 use axum::http::{HeaderName, Method, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::key_vault_wire::{SetSecret, UpdateSecret, bad_parameter, bundle, error, item, refusal};
+use self::wire::{SetSecret, UpdateSecret, bad_parameter, bundle, error, item, refusal};
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
 use crate::sandbox::https::{Answer, Request};
