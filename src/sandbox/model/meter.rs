@@ -45,13 +45,11 @@ impl Meter {
     }
 
     fn current_window(&mut self, now: OffsetDateTime) -> OffsetDateTime {
-        match self.began.filter(|began| now < *began + self.window) {
-            Some(began) => began,
-            None => {
-                self.spent = 0;
-                *self.began.insert(now)
-            }
+        if let Some(began) = self.began.filter(|began| now < *began + self.window) {
+            return began;
         }
+        self.spent = 0;
+        *self.began.insert(now)
     }
 }
 
