@@ -116,8 +116,8 @@ fn client_request_id(request: &Request) -> Option<&str> {
 fn stamped(azure: &Azure, answer: Answer, client_request_id: Option<String>) -> http::Response<Body> {
     let id = Uuid::new_v4().to_string();
     let mut answer = answer
+        .with_default(header::CACHE_CONTROL, "no-store")
         .with(header::DATE, http_date(azure.clock.now()))
-        .with(header::CACHE_CONTROL, "no-store".to_owned())
         .with(HeaderName::from_static("x-ms-request-id"), id.clone())
         .with(HeaderName::from_static("request-id"), id);
     if let Some(id) = client_request_id {

@@ -131,6 +131,12 @@ impl Answer {
         self
     }
 
+    /// The header, unless the answer has it already.
+    pub(crate) fn with_default(self, name: HeaderName, value: &str) -> Self {
+        let has_it = self.headers.iter().any(|(had, _)| *had == name);
+        if has_it { self } else { self.with(name, value.to_owned()) }
+    }
+
     pub(crate) fn into_response(self) -> http::Response<Body> {
         let is_json = self.body.is_some();
         let body = self.body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
