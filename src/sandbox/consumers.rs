@@ -92,7 +92,7 @@ impl Consumer {
 
     fn read(&self, now: OffsetDateTime) -> Option<Cached> {
         let (vault, name) = (&self.secret.vault, &self.secret.name);
-        match self.azure.model.get_secret(vault, name, None) {
+        match self.azure.model.get_secret(vault, name, None, now) {
             Ok(version) => {
                 let credential = version.credential().map(str::to_owned);
                 Some(Cached { text: version.value, credential, read_at: now })
@@ -111,7 +111,8 @@ impl Consumer {
 
     /// Whether a version says that this credential had to be revoked at once.
     fn is_compromised(&self, cached: &Cached) -> bool {
-        let versions = self.azure.model.list_versions(&self.secret.vault, &self.secret.name);
+        let now = self.azure.clock.now();
+        let versions = self.azure.model.list_versions(&self.secret.vault, &self.secret.name, now);
         let is_quarantined = |tag: Option<&String>| tag.is_some_and(|tag| tag.starts_with("compromised"));
         cached.credential.is_some()
             && versions.unwrap_or_default().iter().any(|version| {

@@ -34,11 +34,11 @@ impl std::fmt::Debug for DirectPorts {
 #[async_trait]
 impl SecretStore for DirectPorts {
     async fn read_current(&self, secret: &SecretId) -> Result<CurrentVersion, PortError> {
-        match self.model.get_secret(secret.vault.as_str(), secret.name.as_str(), None) {
+        match self.get(secret, None) {
             Ok(found) => Ok(CurrentVersion::Readable(read(&found)?)),
             Err(VaultRefusal::NotFound(_)) => Ok(CurrentVersion::Missing),
             Err(VaultRefusal::Disabled) => Ok(CurrentVersion::Disabled),
-            Err(refusal @ VaultRefusal::BadParameter(_)) => Err(vault_refused("get secret", &refusal)),
+            Err(refusal) => Err(vault_refused("get secret", &refusal)),
         }
     }
 
@@ -47,17 +47,16 @@ impl SecretStore for DirectPorts {
         secret: &SecretId,
         version: &VersionId,
     ) -> Result<Option<ReadVersion>, PortError> {
-        let found =
-            self.model.get_secret(secret.vault.as_str(), secret.name.as_str(), Some(version.as_str()));
-        match found {
+        match self.get(secret, Some(version)) {
             Ok(found) => read(&found).map(Some),
             Err(VaultRefusal::NotFound(_) | VaultRefusal::Disabled) => Ok(None),
-            Err(refusal @ VaultRefusal::BadParameter(_)) => Err(vault_refused("get secret", &refusal)),
+            Err(refusal) => Err(vault_refused("get secret", &refusal)),
         }
     }
 
     async fn list_versions(&self, secret: &SecretId) -> Result<Vec<Version>, PortError> {
-        match self.model.list_versions(secret.vault.as_str(), secret.name.as_str()) {
+        let now = self.clock.now();
+        match self.model.list_versions(secret.vault.as_str(), secret.name.as_str(), now) {
             Ok(found) => found.iter().map(properties).collect(),
             Err(VaultRefusal::NotFound(_)) => Ok(Vec::new()),
             Err(refusal) => Err(vault_refused("list secret versions", &refusal)),
@@ -94,6 +93,11 @@ impl SecretStore for DirectPorts {
 }
 
 impl DirectPorts {
+    fn get(&self, secret: &SecretId, version: Option<&VersionId>) -> Result<model::Version, VaultRefusal> {
+        let version = version.map(VersionId::as_str);
+        self.model.get_secret(secret.vault.as_str(), secret.name.as_str(), version, self.clock.now())
+    }
+
     fn change(
         &self,
         secret: &SecretId,
@@ -185,8 +189,10 @@ fn to_map(tags: &Tags) -> BTreeMap<String, String> {
     tags.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
+/// As the adapter on HTTPS reads it: the innermost code says most.
 fn vault_refused(operation: &'static str, refusal: &VaultRefusal) -> PortError {
-    refused(operation, 400, refusal)
+    let codes = refusal.codes();
+    refused(operation, codes.status, &codes.inner.unwrap_or(codes.code))
 }
 
 fn graph_refused(operation: &'static str, refusal: &GraphRefusal) -> PortError {

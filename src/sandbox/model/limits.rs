@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::version::VaultRefusal;
+use super::refusal::VaultRefusal;
 
 const MOST_TAGS: usize = 15;
 const LONGEST_TAG: usize = 256;

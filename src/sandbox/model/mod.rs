@@ -5,14 +5,19 @@
 
 mod access;
 mod application;
+mod backup;
 mod counters;
 mod credential;
+mod deleted;
 mod journal;
 mod limits;
 mod meter;
+mod refusal;
 mod seed;
 mod tenant;
 mod vault;
+mod vault_options;
+mod vault_quota;
 mod version;
 mod view;
 
@@ -28,17 +33,23 @@ pub use access::{Role, Scope};
 pub use application::{Application, GraphRefusal, SignInRefusal};
 pub use counters::{Requests, Service, Summary};
 pub use credential::Credential;
+pub use deleted::DeletedSecret;
 pub use journal::{Happening, HappeningKind};
+pub use refusal::VaultRefusal;
 pub use seed::{ManagedSecret, Seed};
 pub use tenant::{FederatedCredential, ServiceIdentity, Tenant};
-pub use version::{NewVersion, VaultRefusal, Version, VersionChange};
+pub use vault_options::{AccessModel, Network, VaultOptions};
+pub(crate) use vault_options::{LONGEST_RETENTION, SHORTEST_RETENTION};
+pub(crate) use vault_quota::{RequestType, Throttled};
+pub use version::{NewVersion, Version, VersionChange};
 pub use view::StateView;
 
 use access::Access;
 use counters::Counters;
 use credential::Propagation;
 use journal::Journal;
-use vault::Vault;
+use vault::{Secret, Vault};
+use vault_quota::VaultQuota;
 
 /// Everything there is in the simulated Azure. Shared by reference; all methods lock for a moment.
 pub struct Model {
@@ -56,6 +67,9 @@ struct State {
     object_ids: HashMap<Uuid, Uuid>,
     /// By lower-case name: vaults' names don't tell case.
     vaults: BTreeMap<String, Vault>,
+    subscription_quota: VaultQuota,
+    /// By the text that stands for each.
+    backups: BTreeMap<String, Secret>,
     federated: Vec<FederatedCredential>,
     access: Access,
     counters: Counters,
@@ -143,6 +157,8 @@ impl State {
             applications: BTreeMap::new(),
             object_ids: HashMap::new(),
             vaults: BTreeMap::new(),
+            subscription_quota: VaultQuota::of_subscription(),
+            backups: BTreeMap::new(),
             federated: Vec::new(),
             access: Access::default(),
             counters: Counters::default(),

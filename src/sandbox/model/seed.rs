@@ -1,6 +1,5 @@
 //! The world at the start: secrets that a person made by hand, some of them due.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use time::{Duration, OffsetDateTime};
@@ -46,8 +45,7 @@ pub struct ManagedSecret {
 pub(super) fn populate(state: &mut State, seed: &Seed) -> Vec<ManagedSecret> {
     let vaults: Vec<String> = (1..=seed.vaults.max(1)).map(|number| format!("vault-{number}")).collect();
     for name in &vaults {
-        let vault = Vault { name: name.clone(), secrets: BTreeMap::new() };
-        state.vaults.insert(name.clone(), vault);
+        state.vaults.insert(name.clone(), Vault::named(name));
     }
     let certainly_due = if seed.secrets == 0 { 0 } else { state.rng.usize(0..seed.secrets) };
     let width = seed.secrets.to_string().len().max(2);

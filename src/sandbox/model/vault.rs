@@ -6,9 +6,13 @@ use secrecy::ExposeSecret;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::deleted::Life;
 use super::journal::{Happening, HappeningKind};
 use super::limits::{check_content_type, check_name, check_tags, check_value};
-use super::version::{CREDENTIAL_ID, NewVersion, VaultRefusal, Version, VersionChange};
+use super::refusal::VaultRefusal;
+use super::vault_options::VaultOptions;
+use super::vault_quota::VaultQuota;
+use super::version::{CREDENTIAL_ID, NewVersion, Version, VersionChange};
 use super::{Model, State, VersionCreated};
 
 #[derive(Debug)]
@@ -16,22 +20,26 @@ pub(super) struct Vault {
     pub(super) name: String,
     /// By lower-case name.
     pub(super) secrets: BTreeMap<String, Secret>,
+    pub(super) options: VaultOptions,
+    pub(super) quota: VaultQuota,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Secret {
     pub(super) name: String,
     /// Oldest first; the last one is current.
     pub(super) versions: Vec<Version>,
     /// How often a credential that was new to this secret was published.
     pub(super) rotations: u64,
+    pub(super) life: Life,
 }
 
 impl Model {
     /// Puts a new version, which is current from now on.
     ///
     /// # Errors
-    /// `BadParameter` beyond Key Vault's limits; `NotFound` for an unknown vault.
+    /// `BadParameter` beyond Key Vault's limits; `NotFound` for an unknown vault; `DeletedButRecoverable`,
+    /// `BeingDeleted`, `BeingRecovered`.
     pub fn put_secret(
         &self,
         vault: &str,
@@ -52,23 +60,24 @@ impl Model {
     /// The current version, or the one asked for.
     ///
     /// # Errors
-    /// `NotFound`, `Disabled`.
+    /// `NotFound`, also for a deleted one; `Disabled`.
     pub fn get_secret(
         &self,
         vault: &str,
         name: &str,
         version: Option<&str>,
+        now: OffsetDateTime,
     ) -> Result<Version, VaultRefusal> {
         check_name(name)?;
         let state = self.lock();
-        let found = state.secret(vault, name)?.version(version)?;
+        let found = state.readable_secret(vault, name, now)?.version(version)?;
         if found.enabled { Ok(found.clone()) } else { Err(VaultRefusal::Disabled) }
     }
 
-    /// Changes a version, disabled or not.
+    /// Changes a version, disabled or not; an empty `version` is the current one.
     ///
     /// # Errors
-    /// `NotFound`; `BadParameter` beyond Key Vault's limits.
+    /// `NotFound`; `BadParameter` beyond Key Vault's limits; `BeingDeleted`, `BeingRecovered`.
     pub fn patch(
         &self,
         vault: &str,
@@ -82,7 +91,7 @@ impl Model {
         change.tags.as_ref().map_or(Ok(()), check_tags)?;
         let (patched, was_disabled) = self.lock().patch(vault, name, version, change, now)?;
         if was_disabled {
-            let detail = format!("version {version}");
+            let detail = format!("version {}", patched.version);
             let secret = format!("{vault}/{name}");
             self.report(&Happening { at: now, kind: HappeningKind::VersionDisabled, secret, detail });
         }
@@ -93,10 +102,15 @@ impl Model {
     ///
     /// # Errors
     /// `NotFound` for an unknown vault.
-    pub fn list_secrets(&self, vault: &str) -> Result<Vec<(String, Version)>, VaultRefusal> {
+    pub fn list_secrets(
+        &self,
+        vault: &str,
+        now: OffsetDateTime,
+    ) -> Result<Vec<(String, Version)>, VaultRefusal> {
         let state = self.lock();
         let secrets = state.vault(vault)?.secrets.values();
         Ok(secrets
+            .filter(|secret| secret.is_readable(now))
             .filter_map(|secret| Some((secret.name.clone(), secret.versions.last()?.clone())))
             .collect())
     }
@@ -105,9 +119,14 @@ impl Model {
     ///
     /// # Errors
     /// `NotFound`.
-    pub fn list_versions(&self, vault: &str, name: &str) -> Result<Vec<Version>, VaultRefusal> {
+    pub fn list_versions(
+        &self,
+        vault: &str,
+        name: &str,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Version>, VaultRefusal> {
         check_name(name)?;
-        Ok(self.lock().secret(vault, name)?.versions.clone())
+        Ok(self.lock().readable_secret(vault, name, now)?.versions.clone())
     }
 
     /// The vault's and the secret's name as they were first written.
@@ -117,9 +136,11 @@ impl Model {
         Some(names)
     }
 
-    /// The current version, enabled or not.
+    /// The current version, enabled or not; `None` for a deleted secret.
     pub(crate) fn current_version(&self, vault: &str, name: &str) -> Option<Version> {
-        self.lock().secret(vault, name).ok()?.versions.last().cloned()
+        let state = self.lock();
+        let secret = state.secret(vault, name).ok().filter(|secret| !secret.life.is_deleted())?;
+        secret.versions.last().cloned()
     }
 }
 
@@ -131,6 +152,11 @@ impl State {
     pub(super) fn secret(&self, vault: &str, name: &str) -> Result<&Secret, VaultRefusal> {
         let secret = self.vault(vault)?.secrets.get(&name.to_ascii_lowercase());
         secret.ok_or_else(|| VaultRefusal::NotFound(name.to_owned()))
+    }
+
+    fn readable_secret(&self, vault: &str, name: &str, now: OffsetDateTime) -> Result<&Secret, VaultRefusal> {
+        let secret = self.secret(vault, name)?;
+        if secret.is_readable(now) { Ok(secret) } else { Err(VaultRefusal::NotFound(name.to_owned())) }
     }
 
     pub(super) fn is_named_by_a_version(&self, key_id: Uuid) -> bool {
@@ -149,6 +175,7 @@ impl State {
         let Self { vaults, rng, counters, .. } = self;
         let unknown = || VaultRefusal::NotFound(vault.to_owned());
         let vault = vaults.get_mut(&vault.to_ascii_lowercase()).ok_or_else(unknown)?;
+        vault.claim_name(name, now)?;
         let version = Version::new(new, now, rng);
         let secret = vault.secrets.entry(name.to_ascii_lowercase()).or_insert_with(|| Secret::named(name));
         if let Some(key_id) = version.tags.get(CREDENTIAL_ID).filter(|_| version.enabled) {
@@ -178,21 +205,38 @@ impl State {
         let unknown = || VaultRefusal::NotFound(format!("{name}/{version}"));
         let vault = self.vaults.get_mut(&vault.to_ascii_lowercase()).ok_or_else(unknown)?;
         let secret = vault.secrets.get_mut(&name.to_ascii_lowercase()).ok_or_else(unknown)?;
+        secret.check_writable(now)?;
         let is_it = |found: &&mut Version| found.version.eq_ignore_ascii_case(version);
-        let found = secret.versions.iter_mut().find(is_it).ok_or_else(unknown)?;
+        let found = match version {
+            "" => secret.versions.last_mut(),
+            _ => secret.versions.iter_mut().find(is_it),
+        };
+        let found = found.ok_or_else(unknown)?;
         let was_enabled = found.enabled;
         found.apply(change, now);
         Ok((found.clone(), was_enabled && !found.enabled))
     }
 }
 
+impl Vault {
+    pub(super) fn named(name: &str) -> Self {
+        let (options, quota) = (VaultOptions::default(), VaultQuota::of_vault());
+        Self { name: name.to_owned(), secrets: BTreeMap::new(), options, quota }
+    }
+
+    pub(super) fn secret_mut(&mut self, name: &str) -> Result<&mut Secret, VaultRefusal> {
+        let secret = self.secrets.get_mut(&name.to_ascii_lowercase());
+        secret.ok_or_else(|| VaultRefusal::NotFound(name.to_owned()))
+    }
+}
+
 impl Secret {
     pub(super) fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), versions: Vec::new(), rotations: 0 }
+        Self { name: name.to_owned(), versions: Vec::new(), rotations: 0, life: Life::Live }
     }
 
     /// The version asked for, else the current one.
-    fn version(&self, version: Option<&str>) -> Result<&Version, VaultRefusal> {
+    pub(super) fn version(&self, version: Option<&str>) -> Result<&Version, VaultRefusal> {
         let found = match version {
             None => self.versions.last(),
             Some(id) => self.versions.iter().find(|found| found.version.eq_ignore_ascii_case(id)),
@@ -245,10 +289,10 @@ mod tests {
         let first = NewVersion { tags: tags("Team"), ..text("one") };
         model.put_secret("vault-1", "it", first, START).unwrap();
         let second = model.put_secret("VAULT-1", "IT", text("two"), START + Duration::hours(1)).unwrap();
-        let current = model.get_secret("vault-1", "it", None).unwrap();
+        let current = model.get_secret("vault-1", "it", None, START).unwrap();
         assert_eq!(current.version, second.version);
         assert!(current.tags.is_empty());
-        assert_eq!(model.list_versions("vault-1", "it").unwrap().len(), 2);
+        assert_eq!(model.list_versions("vault-1", "it", START).unwrap().len(), 2);
     }
 
     #[test]
@@ -257,10 +301,10 @@ mod tests {
         let put = model.put_secret("vault-1", "it", text("one"), START).unwrap();
         let change = |enabled| VersionChange { enabled: Some(enabled), ..VersionChange::default() };
         model.patch("vault-1", "it", &put.version, change(false), START).unwrap();
-        assert_eq!(model.get_secret("vault-1", "it", None).unwrap_err(), VaultRefusal::Disabled);
-        assert_eq!(model.list_versions("vault-1", "it").unwrap().len(), 1);
+        assert_eq!(model.get_secret("vault-1", "it", None, START).unwrap_err(), VaultRefusal::Disabled);
+        assert_eq!(model.list_versions("vault-1", "it", START).unwrap().len(), 1);
         model.patch("vault-1", "it", &put.version, change(true), START).unwrap();
-        assert!(model.get_secret("vault-1", "it", Some(&put.version)).is_ok());
+        assert!(model.get_secret("vault-1", "it", Some(&put.version), START).is_ok());
     }
 
     #[test]

@@ -1,9 +1,8 @@
-//! A version of a secret, what makes and changes one, and why Key Vault refuses.
+//! A version of a secret, and what makes and changes one. It knows no vault.
 
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
-use thiserror::Error;
 use time::OffsetDateTime;
 
 /// The tag that names the credential whose text a version holds.
@@ -62,22 +61,6 @@ pub struct VersionChange {
     pub content_type: Option<String>,
     /// All tags there shall be.
     pub tags: Option<BTreeMap<String, String>>,
-}
-
-/// Key Vault says no.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum VaultRefusal {
-    /// There is no such secret or version; holds what was asked for.
-    #[error(
-        "A secret with (name/id) {0} was not found in this key vault. If you recently deleted this secret you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182"
-    )]
-    NotFound(String),
-    /// The version exists and is disabled.
-    #[error("Operation get is not allowed on a disabled secret.")]
-    Disabled,
-    /// The request breaks a rule.
-    #[error("{0}")]
-    BadParameter(String),
 }
 
 impl NewVersion {

@@ -55,6 +55,9 @@ struct VaultView {
 #[derive(Debug, Serialize)]
 struct SecretView {
     name: String,
+    /// Deleted, or about to be: not yet gone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    deleted: bool,
     versions: Vec<VersionView>,
 }
 
@@ -79,7 +82,7 @@ impl Model {
             now,
             consumers: ConsumersView { sign_ins, failures },
             applications: applications.values().map(ApplicationView::of).collect(),
-            vaults: vaults.values().map(VaultView::of).collect(),
+            vaults: vaults.values().map(|vault| VaultView::of(vault, now)).collect(),
         }
     }
 }
@@ -108,14 +111,19 @@ impl CredentialView {
 }
 
 impl VaultView {
-    fn of(vault: &Vault) -> Self {
-        Self { name: vault.name.clone(), secrets: vault.secrets.values().map(SecretView::of).collect() }
+    fn of(vault: &Vault, now: OffsetDateTime) -> Self {
+        let there = vault.secrets.values().filter(|secret| !secret.is_purged(now));
+        Self { name: vault.name.clone(), secrets: there.map(SecretView::of).collect() }
     }
 }
 
 impl SecretView {
     fn of(secret: &Secret) -> Self {
-        Self { name: secret.name.clone(), versions: secret.versions.iter().map(VersionView::of).collect() }
+        Self {
+            name: secret.name.clone(),
+            deleted: secret.life.is_deleted(),
+            versions: secret.versions.iter().map(VersionView::of).collect(),
+        }
     }
 }
 

@@ -154,7 +154,7 @@ async fn the_controls_move_the_clock_and_never_show_a_text() {
     assert_eq!(state["vaults"][0]["secrets"][0]["name"], "app-01");
     assert_eq!(state["consumers"]["failures"], 0);
     for secret in world.sandbox.model().managed() {
-        let version = world.sandbox.model().get_secret(&secret.vault, &secret.name, None).unwrap();
+        let version = world.sandbox.model().get_secret(&secret.vault, &secret.name, None, START).unwrap();
         assert!(!text.contains(version.value.expose_secret()));
     }
     world.sandbox.shutdown().await;

@@ -93,7 +93,7 @@ impl Call<'_> {
     }
 
     fn get(&self, name: &str, version: Option<&str>) -> Result<Answer, VaultRefusal> {
-        let version = self.azure.model.get_secret(self.vault, name, version)?;
+        let version = self.azure.model.get_secret(self.vault, name, version, self.azure.clock.now())?;
         Ok(Answer::ok(bundle(&self.id(name, Some(&version)), &version)))
     }
 
@@ -111,13 +111,13 @@ impl Call<'_> {
     }
 
     fn list_secrets(&self) -> Result<Answer, VaultRefusal> {
-        let secrets = self.azure.model.list_secrets(self.vault)?;
+        let secrets = self.azure.model.list_secrets(self.vault, self.azure.clock.now())?;
         let items = secrets.iter().map(|(name, version)| item(&self.id(name, None), version)).collect();
         Ok(self.page(items))
     }
 
     fn list_versions(&self, name: &str) -> Result<Answer, VaultRefusal> {
-        let versions = self.azure.model.list_versions(self.vault, name)?;
+        let versions = self.azure.model.list_versions(self.vault, name, self.azure.clock.now())?;
         let items = versions.iter().map(|version| item(&self.id(name, Some(version)), version)).collect();
         Ok(self.page(items))
     }

@@ -105,12 +105,9 @@ fn members(id: &str, version: &Version) -> Map<String, Value> {
 }
 
 pub(super) fn refusal(refusal: &VaultRefusal) -> Answer {
-    let message = refusal.to_string();
-    match refusal {
-        VaultRefusal::NotFound(_) => error(StatusCode::NOT_FOUND, "SecretNotFound", &message, None),
-        VaultRefusal::Disabled => error(StatusCode::FORBIDDEN, "Forbidden", &message, Some("SecretDisabled")),
-        VaultRefusal::BadParameter(_) => error(StatusCode::BAD_REQUEST, "BadParameter", &message, None),
-    }
+    let codes = refusal.codes();
+    let status = StatusCode::from_u16(codes.status).unwrap_or(StatusCode::BAD_REQUEST);
+    error(status, codes.code, &refusal.to_string(), codes.inner)
 }
 
 pub(super) fn bad_parameter(message: &str) -> Answer {

@@ -1,0 +1,72 @@
+//! Backups: opaque texts that only this sandbox can read, each standing for a secret with all its versions.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use time::OffsetDateTime;
+
+use super::deleted::Life;
+use super::refusal::VaultRefusal;
+use super::vault::Secret;
+use super::version::Version;
+use super::{Model, State};
+
+/// A secret with more versions can't be backed up.
+const MOST_VERSIONS: usize = 500;
+
+/// In bytes: what a backup has besides its versions.
+const FRAME: usize = 2048;
+
+/// In bytes, for each version.
+const PER_VERSION: usize = 1024;
+
+impl Model {
+    /// Backs a secret up with all its versions, disabled ones too. The text itself holds nothing but noise.
+    ///
+    /// # Errors
+    /// `NotFound`; `BeingDeleted`, `BeingRecovered`; `BadParameter` beyond 500 versions.
+    pub fn back_up(&self, vault: &str, name: &str, now: OffsetDateTime) -> Result<String, VaultRefusal> {
+        let mut state = self.lock();
+        let secret = state.secret(vault, name)?;
+        secret.check_writable(now)?;
+        if secret.versions.len() > MOST_VERSIONS {
+            let message = format!("Secret {name} has more than 500 versions and can't be backed up.");
+            return Err(VaultRefusal::BadParameter(message));
+        }
+        let secret = secret.clone();
+        let State { rng, backups, .. } = &mut *state;
+        let mut noise = vec![0; FRAME + PER_VERSION * secret.versions.len()];
+        rng.fill(&mut noise);
+        let backup = BASE64_URL_SAFE_NO_PAD.encode(noise);
+        backups.insert(backup.clone(), secret);
+        Ok(backup)
+    }
+
+    /// Brings a backed-up secret into a vault, as it was then; the name and the current version.
+    ///
+    /// # Errors
+    /// `BadParameter` for what is no backup; `AlreadyExists`; `DeletedButRecoverable`, `BeingDeleted`,
+    /// `BeingRecovered`; `NotFound` for an unknown vault.
+    pub fn restore(
+        &self,
+        vault: &str,
+        backup: &str,
+        now: OffsetDateTime,
+    ) -> Result<(String, Version), VaultRefusal> {
+        let mut state = self.lock();
+        let State { vaults, backups, .. } = &mut *state;
+        let broken = || VaultRefusal::BadParameter("The backup blob is not valid.".to_owned());
+        let secret = Secret { life: Life::Live, ..backups.get(backup).ok_or_else(broken)?.clone() };
+        let unknown = || VaultRefusal::NotFound(secret.name.clone());
+        let vault = vaults.get_mut(&vault.to_ascii_lowercase()).ok_or_else(unknown)?;
+        vault.claim_name(&secret.name, now)?;
+        if vault.secret_mut(&secret.name).is_ok() {
+            return Err(VaultRefusal::AlreadyExists(secret.name));
+        }
+        let restored = (secret.name.clone(), secret.version(None)?.clone());
+        vault.secrets.insert(secret.name.to_ascii_lowercase(), secret);
+        Ok(restored)
+    }
+}
+
+#[cfg(test)]
+mod tests;

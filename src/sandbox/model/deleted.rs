@@ -1,0 +1,252 @@
+//! Soft delete: a deleted secret keeps its name and all its versions until it is recovered or purged.
+//!
+//! ```text
+//!         DELETE            some seconds                 POST …/recover        some seconds
+//! live ──────────► being deleted ─────► deleted ───────────────────► being recovered ─────► live
+//!                                          │ DELETE, or its date
+//!                                          ▼
+//!                                       purged: the name is free
+//! ```
+//!
+//! Nothing runs by itself: which of these a secret is in follows from `now` whenever somebody asks.
+
+use std::ops::RangeInclusive;
+
+use time::{Duration, OffsetDateTime};
+
+use super::refusal::VaultRefusal;
+use super::vault::{Secret, Vault};
+use super::version::Version;
+use super::{Model, State};
+
+/// How many milliseconds a deletion or a recovery takes.
+const TRANSITION: RangeInclusive<i64> = 2000..=6000;
+
+/// How many milliseconds longer a recovered secret refuses to be written than to be read.
+const WRITES_LAG: RangeInclusive<i64> = 500..=1500;
+
+/// A deleted secret, as it is shown.
+#[derive(Debug, Clone)]
+pub struct DeletedSecret {
+    /// Its name as it was first written.
+    pub name: String,
+    /// The version that was current.
+    pub version: Version,
+    /// When it was deleted, in whole seconds.
+    pub deleted: OffsetDateTime,
+    /// When it will be purged by itself, in whole seconds.
+    pub purge: OffsetDateTime,
+}
+
+/// What has been done to a secret last.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) enum Life {
+    #[default]
+    Live,
+    Deleted(Deletion),
+    Recovered {
+        readable: OffsetDateTime,
+        writable: OffsetDateTime,
+    },
+}
+
+/// A deletion's moments.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deletion {
+    pub(super) began: OffsetDateTime,
+    ended: OffsetDateTime,
+    purge: OffsetDateTime,
+}
+
+/// What that means at a given time.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Stage {
+    Live,
+    BeingDeleted,
+    Deleted(Deletion),
+    BeingRecovered { readable: bool },
+    Purged,
+}
+
+impl Model {
+    /// Begins to delete a secret with all its versions; shown as deleted after a few seconds.
+    ///
+    /// # Errors
+    /// `NotFound`, also for a deleted one; `BeingDeleted`, `BeingRecovered`.
+    pub fn delete_secret(
+        &self,
+        vault: &str,
+        name: &str,
+        now: OffsetDateTime,
+    ) -> Result<DeletedSecret, VaultRefusal> {
+        let mut state = self.lock();
+        let State { vaults, rng, .. } = &mut *state;
+        let vault = vaults.get_mut(&vault.to_ascii_lowercase());
+        let vault = vault.ok_or_else(|| VaultRefusal::NotFound(name.to_owned()))?;
+        let retention = vault.options.retention();
+        let secret = vault.secret_mut(name)?;
+        secret.check_writable(now)?;
+        let began = now.truncate_to_second();
+        let ended = now + Duration::milliseconds(rng.i64(TRANSITION));
+        let deletion = Deletion { began, ended, purge: began + retention };
+        secret.life = Life::Deleted(deletion);
+        secret.shown_deleted(deletion)
+    }
+
+    /// A deleted secret.
+    ///
+    /// # Errors
+    /// `DeletedNotFound`, also while it is still being deleted.
+    pub fn deleted_secret(
+        &self,
+        vault: &str,
+        name: &str,
+        now: OffsetDateTime,
+    ) -> Result<DeletedSecret, VaultRefusal> {
+        let state = self.lock();
+        let secret = state.secret(vault, name).map_err(|_| VaultRefusal::DeletedNotFound(name.to_owned()))?;
+        match secret.life.stage(now) {
+            Stage::Deleted(deletion) => secret.shown_deleted(deletion),
+            Stage::Live | Stage::BeingDeleted | Stage::BeingRecovered { .. } | Stage::Purged => {
+                Err(VaultRefusal::DeletedNotFound(name.to_owned()))
+            }
+        }
+    }
+
+    /// All deleted secrets, by name.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown vault.
+    pub fn list_deleted(&self, vault: &str, now: OffsetDateTime) -> Result<Vec<DeletedSecret>, VaultRefusal> {
+        let state = self.lock();
+        let shown = |secret: &Secret| match secret.life.stage(now) {
+            Stage::Deleted(deletion) => secret.shown_deleted(deletion).ok(),
+            Stage::Live | Stage::BeingDeleted | Stage::BeingRecovered { .. } | Stage::Purged => None,
+        };
+        Ok(state.vault(vault)?.secrets.values().filter_map(shown).collect())
+    }
+
+    /// Brings a deleted secret back as it was; readable after a few seconds, writable a moment later.
+    ///
+    /// # Errors
+    /// `DeletedNotFound`; `BeingDeleted`, `BeingRecovered`.
+    pub fn recover_secret(
+        &self,
+        vault: &str,
+        name: &str,
+        now: OffsetDateTime,
+    ) -> Result<Version, VaultRefusal> {
+        let mut state = self.lock();
+        let State { vaults, rng, .. } = &mut *state;
+        let secret = deleted_mut(vaults.get_mut(&vault.to_ascii_lowercase()), name, now)?;
+        let readable = now + Duration::milliseconds(rng.i64(TRANSITION));
+        let writable = readable + Duration::milliseconds(rng.i64(WRITES_LAG));
+        secret.life = Life::Recovered { readable, writable };
+        secret.version(None).cloned()
+    }
+
+    /// Does away with a deleted secret for good; its name is free at once.
+    ///
+    /// # Errors
+    /// `DeletedNotFound`; `BeingDeleted`, `BeingRecovered`.
+    pub fn purge_secret(&self, vault: &str, name: &str, now: OffsetDateTime) -> Result<(), VaultRefusal> {
+        let mut state = self.lock();
+        let vault = state.vaults.get_mut(&vault.to_ascii_lowercase());
+        let vault = vault.ok_or_else(|| VaultRefusal::DeletedNotFound(name.to_owned()))?;
+        deleted_mut(Some(&mut *vault), name, now)?;
+        vault.secrets.remove(&name.to_ascii_lowercase());
+        Ok(())
+    }
+}
+
+fn deleted_mut<'a>(
+    vault: Option<&'a mut Vault>,
+    name: &str,
+    now: OffsetDateTime,
+) -> Result<&'a mut Secret, VaultRefusal> {
+    let unknown = || VaultRefusal::DeletedNotFound(name.to_owned());
+    let secret = vault.and_then(|vault| vault.secret_mut(name).ok()).ok_or_else(unknown)?;
+    match secret.life.stage(now) {
+        Stage::Deleted(_) => Ok(secret),
+        Stage::Live | Stage::Purged => Err(unknown()),
+        Stage::BeingDeleted => Err(VaultRefusal::BeingDeleted(secret.name.clone())),
+        Stage::BeingRecovered { .. } => Err(VaultRefusal::BeingRecovered(secret.name.clone())),
+    }
+}
+
+impl Life {
+    pub(super) fn stage(self, now: OffsetDateTime) -> Stage {
+        match self {
+            Self::Deleted(deletion) if now < deletion.ended => Stage::BeingDeleted,
+            Self::Deleted(deletion) if now < deletion.purge => Stage::Deleted(deletion),
+            Self::Deleted(_) => Stage::Purged,
+            Self::Recovered { readable, writable } if now < writable => {
+                Stage::BeingRecovered { readable: now >= readable }
+            }
+            Self::Live | Self::Recovered { .. } => Stage::Live,
+        }
+    }
+
+    /// Whether it is deleted or about to be, whatever the time.
+    pub(super) fn is_deleted(self) -> bool {
+        matches!(self, Self::Deleted(_))
+    }
+}
+
+impl Secret {
+    pub(super) fn is_readable(&self, now: OffsetDateTime) -> bool {
+        match self.life.stage(now) {
+            Stage::Live => true,
+            Stage::BeingRecovered { readable } => readable,
+            Stage::BeingDeleted | Stage::Deleted(_) | Stage::Purged => false,
+        }
+    }
+
+    /// Whether it was purged by its date, although nobody has noticed yet.
+    pub(super) fn is_purged(&self, now: OffsetDateTime) -> bool {
+        matches!(self.life.stage(now), Stage::Purged)
+    }
+
+    /// Whether what there is may be changed, deleted or backed up.
+    ///
+    /// # Errors
+    /// `NotFound` if it is deleted; `BeingDeleted`, `BeingRecovered`.
+    pub(super) fn check_writable(&self, now: OffsetDateTime) -> Result<(), VaultRefusal> {
+        match self.life.stage(now) {
+            Stage::Live => Ok(()),
+            Stage::BeingDeleted => Err(VaultRefusal::BeingDeleted(self.name.clone())),
+            Stage::BeingRecovered { .. } => Err(VaultRefusal::BeingRecovered(self.name.clone())),
+            Stage::Deleted(_) | Stage::Purged => Err(VaultRefusal::NotFound(self.name.clone())),
+        }
+    }
+
+    fn shown_deleted(&self, deletion: Deletion) -> Result<DeletedSecret, VaultRefusal> {
+        Ok(DeletedSecret {
+            name: self.name.clone(),
+            version: self.version(None)?.clone(),
+            deleted: deletion.began,
+            purge: deletion.purge,
+        })
+    }
+}
+
+impl Vault {
+    /// Sees to it that a version may be put under this name; forgets what was purged by its date.
+    ///
+    /// # Errors
+    /// `DeletedButRecoverable`, `BeingDeleted`, `BeingRecovered`.
+    pub(super) fn claim_name(&mut self, name: &str, now: OffsetDateTime) -> Result<(), VaultRefusal> {
+        let key = name.to_ascii_lowercase();
+        match self.secrets.get(&key).map_or(Stage::Live, |secret| secret.life.stage(now)) {
+            Stage::Live => {}
+            Stage::Purged => drop(self.secrets.remove(&key)),
+            Stage::Deleted(_) => return Err(VaultRefusal::DeletedButRecoverable(name.to_owned())),
+            Stage::BeingDeleted => return Err(VaultRefusal::BeingDeleted(name.to_owned())),
+            Stage::BeingRecovered { .. } => return Err(VaultRefusal::BeingRecovered(name.to_owned())),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
