@@ -43,7 +43,7 @@ async fn secrets_are_put_read_listed_and_disabled() {
     let list = format!("{}&maxresults=1", world.secret_url(""));
     let first = world.get(&list, &token).await;
     let next = first["nextLink"].as_str().unwrap();
-    assert!(next.ends_with("/secrets?api-version=2025-07-01&maxresults=1&$skiptoken=1"), "{next}");
+    assert!(next.contains("/secrets?api-version=7.2&$skiptoken="), "{next}");
     let second = world.get(next, &token).await;
     let names = [&first, &second].map(|page| page["value"][0]["id"].as_str().unwrap().to_owned());
     assert!(names[0].ends_with("/secrets/app-01") && names[1].ends_with("/secrets/app-03"), "{names:?}");

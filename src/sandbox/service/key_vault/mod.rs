@@ -1,151 +1,182 @@
-//! Key Vault's data plane for secrets: the 401 challenge first, then set, get, update and the two lists.
+//! Key Vault's data plane for secrets: who may, how often, and then what the model says. It knows nothing of keys
+//! and certificates.
 
+mod access;
+mod operation;
+mod page;
 mod wire;
 
-use axum::http::{HeaderName, Method, StatusCode, header};
-use serde_json::{Value, json};
+use axum::http::{HeaderName, StatusCode, header};
 
-use self::wire::{SetSecret, UpdateSecret, bad_parameter, bundle, error, item, refusal};
+use self::access::{LOCATION, Visit};
+use self::operation::Operation;
+use self::page::{Item, page};
+use self::wire::{
+    Restore, SetSecret, Shape, UpdateSecret, bad_parameter, deleted, error, metadata, refusal, with_value,
+};
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
+use crate::sandbox::consumers;
 use crate::sandbox::https::{Answer, Request};
-use crate::sandbox::model::{VaultRefusal, Version};
-use crate::sandbox::tokens::{Caller, TokenProblem};
+use crate::sandbox::model::{DeletedSecret, Throttled, VaultRefusal, Version};
 
-const AUDIENCES: [&str; 2] = ["https://vault.azure.net", "cfa8b339-82a2-471a-a3c9-0fc0be7a4093"];
+/// From before soft delete to the newest; a preview is none.
+const API_VERSIONS: [&str; 11] =
+    ["2015-06-01", "2016-10-01", "7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "2025-07-01", "2026-04-01"];
 
-const API_VERSIONS: [&str; 7] = ["7.2", "7.3", "7.4", "7.5", "7.6", "2025-07-01", "2026-04-01"];
-
-const LARGEST_PAGE: usize = 25;
-
+/// What a vault answers.
 pub(crate) fn answer(azure: &Azure, vault: &str, request: &Request) -> Answer {
-    let answer = match authorised(azure, vault, request) {
-        Ok(_) => known_version(azure, vault, request),
-        Err(answer) => answer,
-    };
-    answer
-        .with(HeaderName::from_static("x-ms-keyvault-region"), "sandbox".to_owned())
+    let network = "conn_type=Ipv4;addr=127.0.0.1;act_addr_fam=InterNetwork;";
+    admitted(azure, vault, request)
+        .unwrap_or_else(|refused| refused)
+        .with(header::CACHE_CONTROL, "no-cache".to_owned())
+        .with(HeaderName::from_static("x-ms-keyvault-region"), LOCATION.to_owned())
         .with(HeaderName::from_static("x-ms-keyvault-service-version"), "1.9.0.0".to_owned())
+        .with(HeaderName::from_static("x-ms-keyvault-network-info"), network.to_owned())
 }
 
-fn known_version(azure: &Azure, vault: &str, request: &Request) -> Answer {
-    let Some(version) = request.query("api-version") else {
-        return bad_parameter("The api-version query parameter is required.");
-    };
-    if !API_VERSIONS.contains(&version) {
-        return bad_parameter(&format!("The specified version ({version}) is not recognized."));
+/// In the service's own order: the token, the network, the roles, the quota, and only then the request itself.
+fn admitted(azure: &Azure, vault: &str, request: &Request) -> Result<Answer, Answer> {
+    let caller = access::caller(azure, request)?;
+    let Some(operation) = Operation::of(request) else { return Ok(Answer::not_modelled(request)) };
+    let options = azure.model.vault_options(vault).unwrap_or_default();
+    Visit { azure, vault, options, caller: &caller }.check(operation)?;
+    check_quota(azure, vault, request, operation)?;
+    check_api_version(request)?;
+    let shape = Shape { vault: azure.addresses.vault(vault), retention_days: options.retention_days };
+    let call = Call { azure, vault, request, shape };
+    Ok(call.answer(operation).unwrap_or_else(|problem| refusal(&problem)))
+}
+
+fn check_quota(
+    azure: &Azure,
+    vault: &str,
+    request: &Request,
+    operation: Operation<'_>,
+) -> Result<(), Answer> {
+    // The simulated consumers are there to notice failures, not to make them.
+    if request.user_agent().starts_with(consumers::USER_AGENT) {
+        return Ok(());
     }
-    Call { azure, vault, request }.answer().unwrap_or_else(|problem| refusal(&problem))
+    let spent = azure.model.spend_vault_request(vault, operation.request_type(), azure.clock.now());
+    spent.map_err(|throttled| too_many(&throttled))
 }
 
-fn authorised(azure: &Azure, vault: &str, request: &Request) -> Result<Caller, Answer> {
-    let caller = azure.caller(request, &AUDIENCES).map_err(|problem| challenge(azure, &problem))?;
-    if caller.is_service { Ok(caller) } else { Err(forbidden(azure, vault, request, &caller)) }
-}
-
-fn challenge(azure: &Azure, problem: &TokenProblem) -> Answer {
-    let message = match problem {
-        TokenProblem::Missing => "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
-        TokenProblem::Invalid => {
-            "AKV10046: Unable to resolve the key used for signature validation.".to_owned()
-        }
-        TokenProblem::Expired => "AKV10018: The token is expired or not yet valid.".to_owned(),
-        TokenProblem::WrongAudience(found) => format!(
-            "AKV10022: Invalid audience. Expected https://vault.azure.net or cfa8b339-82a2-471a-a3c9-0fc0be7a4093, found: {found}."
-        ),
-    };
-    let (authority, tenant) = (&azure.addresses.challenge_authority, azure.model.tenant().id);
-    let challenge =
-        format!("Bearer authorization=\"{authority}/{tenant}\", resource=\"https://vault.azure.net\"");
-    error(StatusCode::UNAUTHORIZED, "Unauthorized", &message, None).with(header::WWW_AUTHENTICATE, challenge)
-}
-
-fn forbidden(azure: &Azure, vault: &str, request: &Request, caller: &Caller) -> Answer {
-    let action = if request.method == Method::GET { "getSecret" } else { "setSecret" };
-    let secret = request.segments.get(1).map_or("", String::as_str);
+fn too_many(throttled: &Throttled) -> Answer {
     let message = format!(
-        "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions were changed recently, please observe propagation time.\r\nCaller: appid={};oid={};iss=https://sts.windows.net/{}/\r\nAction: 'Microsoft.KeyVault/vaults/secrets/{action}/action'\r\nResource: '/subscriptions/sandbox/resourcegroups/sandbox/providers/microsoft.keyvault/vaults/{vault}/secrets/{secret}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: 'DeniedWithNoValidRBAC' \r\nVault: {vault};location=sandbox\r\n",
-        caller.client_id,
-        caller.object_id,
-        azure.model.tenant().id,
+        "Request was not processed because too many requests were received. Reason: {}",
+        throttled.reason
     );
-    error(StatusCode::FORBIDDEN, "Forbidden", &message, Some("ForbiddenByRbac"))
+    let answer = error(StatusCode::TOO_MANY_REQUESTS, "Throttled", &message, None);
+    match throttled.retry_after {
+        Some(seconds) => answer.with(header::RETRY_AFTER, seconds.to_string()),
+        None => answer,
+    }
 }
 
-/// An authorised request to a vault.
+fn check_api_version(request: &Request) -> Result<(), Answer> {
+    let Some(version) = request.query("api-version") else {
+        return Err(bad_parameter("The api-version query parameter is required."));
+    };
+    if API_VERSIONS.contains(&version) {
+        return Ok(());
+    }
+    Err(bad_parameter(&format!("The specified version ({version}) is not recognized.")))
+}
+
+/// A request that was let in.
 struct Call<'a> {
     azure: &'a Azure,
     vault: &'a str,
     request: &'a Request,
+    shape: Shape<'a>,
 }
 
 impl Call<'_> {
-    fn answer(&self) -> Result<Answer, VaultRefusal> {
-        match (&self.request.method, self.request.path().as_slice()) {
-            (&Method::GET, ["secrets"]) => self.list_secrets(),
-            (&Method::GET, ["secrets", name]) => self.get(name, None),
-            (&Method::GET, ["secrets", name, "versions"]) => self.list_versions(name),
-            (&Method::GET, ["secrets", name, version]) => self.get(name, Some(version)),
-            (&Method::PUT, ["secrets", name]) => self.set(name),
-            (&Method::PATCH, ["secrets", name, version]) => self.update(name, version),
-            _ => Ok(Answer::not_modelled(self.request)),
+    fn answer(&self, operation: Operation<'_>) -> Result<Answer, VaultRefusal> {
+        let (model, vault, now) = (&self.azure.model, self.vault, self.azure.clock.now());
+        match operation {
+            Operation::ListSecrets => Ok(self.secrets(model.list_secrets(vault, now)?)),
+            Operation::ListVersions { name } => {
+                Ok(self.versions(name, model.list_versions(vault, name, now)?))
+            }
+            Operation::Get { name, version } => {
+                let found = model.get_secret(vault, name, version, now)?;
+                Ok(Answer::ok(with_value(self.shape.version(name, &found), &found)))
+            }
+            Operation::Set { name } => self.set(name),
+            Operation::Update { name, version } => self.update(name, version.unwrap_or_default()),
+            Operation::Delete { name } => {
+                Ok(self.deleted_bundle(name, &model.delete_secret(vault, name, now)?))
+            }
+            Operation::Backup { name } => Ok(Answer::ok(wire::backup(&model.back_up(vault, name, now)?))),
+            Operation::Restore => self.restore(),
+            Operation::ListDeleted => Ok(self.deleted_items(&model.list_deleted(vault, now)?)),
+            Operation::GetDeleted { name } => {
+                Ok(self.deleted_bundle(name, &model.deleted_secret(vault, name, now)?))
+            }
+            Operation::Recover { name } => {
+                let version = model.recover_secret(vault, name, now)?;
+                Ok(Answer::ok(metadata(self.shape.version(name, &version))))
+            }
+            Operation::Purge { name } => {
+                model.purge_secret(vault, name, now)?;
+                Ok(Answer::no_content())
+            }
         }
-    }
-
-    fn get(&self, name: &str, version: Option<&str>) -> Result<Answer, VaultRefusal> {
-        let version = self.azure.model.get_secret(self.vault, name, version, self.azure.clock.now())?;
-        Ok(Answer::ok(bundle(&self.id(name, Some(&version)), &version)))
     }
 
     fn set(&self, name: &str) -> Result<Answer, VaultRefusal> {
         let Some(body) = self.request.json::<SetSecret>() else { return Ok(unreadable()) };
         let version = self.azure.model.put_secret(self.vault, name, body.into(), self.azure.clock.now())?;
-        Ok(Answer::ok(bundle(&self.id(name, Some(&version)), &version)))
+        Ok(Answer::ok(with_value(self.shape.version(name, &version), &version)))
     }
 
     fn update(&self, name: &str, version: &str) -> Result<Answer, VaultRefusal> {
         let Some(body) = self.request.json::<UpdateSecret>() else { return Ok(unreadable()) };
         let now = self.azure.clock.now();
         let version = self.azure.model.patch(self.vault, name, version, body.into(), now)?;
-        Ok(Answer::ok(item(&self.id(name, Some(&version)), &version)))
+        Ok(Answer::ok(metadata(self.shape.version(name, &version))))
     }
 
-    fn list_secrets(&self) -> Result<Answer, VaultRefusal> {
-        let secrets = self.azure.model.list_secrets(self.vault, self.azure.clock.now())?;
-        let items = secrets.iter().map(|(name, version)| item(&self.id(name, None), version)).collect();
-        Ok(self.page(items))
+    fn restore(&self) -> Result<Answer, VaultRefusal> {
+        let Some(body) = self.request.json::<Restore>() else { return Ok(unreadable()) };
+        let (name, version) = self.azure.model.restore(self.vault, &body.value, self.azure.clock.now())?;
+        Ok(Answer::ok(metadata(self.shape.version(&name, &version))))
     }
 
-    fn list_versions(&self, name: &str) -> Result<Answer, VaultRefusal> {
-        let versions = self.azure.model.list_versions(self.vault, name, self.azure.clock.now())?;
-        let items = versions.iter().map(|version| item(&self.id(name, Some(version)), version)).collect();
-        Ok(self.page(items))
-    }
-
-    fn page(&self, items: Vec<Value>) -> Answer {
-        let size = self.request.query("maxresults").map_or(Some(LARGEST_PAGE), |size| size.parse().ok());
-        let Some(size) = size.filter(|size| (1..=LARGEST_PAGE).contains(size)) else {
-            return bad_parameter("maxresults must be between 1 and 25.");
+    fn secrets(&self, secrets: Vec<(String, Version)>) -> Answer {
+        let item = |(name, version): (String, Version)| {
+            (name.to_ascii_lowercase(), metadata(self.shape.secret(&name, &version)))
         };
-        let from = self.request.query("$skiptoken").map_or(Some(0), |token| token.parse::<usize>().ok());
-        let Some(from) = from else { return bad_parameter("The skip token is invalid.") };
-        let next = (items.len() > from.saturating_add(size)).then(|| self.next_link(from + size));
-        let here: Vec<_> = items.into_iter().skip(from).take(size).collect();
-        Answer::ok(json!({"value": here, "nextLink": next}))
+        self.page(secrets.into_iter().map(item).collect())
     }
 
-    fn next_link(&self, from: usize) -> String {
-        let path = self.request.segments.join("/");
-        let address = format!("{}/{path}", self.azure.addresses.vault_with_port(self.vault));
-        self.request.next_page(&address, &from.to_string())
+    fn versions(&self, name: &str, versions: Vec<Version>) -> Answer {
+        let item = |version: Version| (version.version.clone(), metadata(self.shape.version(name, &version)));
+        self.page(versions.into_iter().map(item).collect())
     }
 
-    fn id(&self, name: &str, version: Option<&Version>) -> String {
-        let base = format!("{}/secrets/{name}", self.azure.addresses.vault(self.vault));
-        version.map_or_else(|| base.clone(), |version| format!("{base}/{}", version.version))
+    fn deleted_items(&self, secrets: &[DeletedSecret]) -> Answer {
+        let item = |found: &DeletedSecret| {
+            let members = self.shape.secret(&found.name, &found.version);
+            (found.name.to_ascii_lowercase(), deleted(members, &self.shape, &found.name, found))
+        };
+        self.page(secrets.iter().map(item).collect())
+    }
+
+    fn deleted_bundle(&self, name: &str, found: &DeletedSecret) -> Answer {
+        Answer::ok(deleted(self.shape.version(name, &found.version), &self.shape, name, found))
+    }
+
+    fn page(&self, items: Vec<Item>) -> Answer {
+        page(self.request, self.shape.vault, items)
     }
 }
 
 fn unreadable() -> Answer {
     bad_parameter("The request body is not valid JSON, or a property has the wrong type.")
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 use crate::sandbox::https::Answer;
-use crate::sandbox::model::{NewVersion, VaultRefusal, Version, VersionChange};
+use crate::sandbox::model::{
+    DeletedSecret, LONGEST_RETENTION, NewVersion, VaultRefusal, Version, VersionChange,
+};
 
 /// The body of a `PUT`.
 #[derive(Deserialize)]
@@ -66,42 +68,97 @@ impl From<UpdateSecret> for VersionChange {
     }
 }
 
-/// A version with its value, as `GET` and `PUT` answer.
-pub(super) fn bundle(id: &str, version: &Version) -> Value {
-    let mut members = members(id, version);
+/// The body of a restore.
+#[derive(Deserialize)]
+pub(super) struct Restore {
+    pub(super) value: String,
+}
+
+/// What all of a vault's answers are written with.
+pub(super) struct Shape<'a> {
+    /// The vault's address, without a slash at the end.
+    pub(super) vault: &'a str,
+    pub(super) retention_days: u8,
+}
+
+impl Shape<'_> {
+    /// A version under its own id.
+    pub(super) fn version(&self, name: &str, version: &Version) -> Map<String, Value> {
+        let id = format!("{}/secrets/{name}/{}", self.vault, version.version);
+        self.members(&id, version)
+    }
+
+    /// A secret under its id, with what its current version says.
+    pub(super) fn secret(&self, name: &str, version: &Version) -> Map<String, Value> {
+        self.members(&format!("{}/secrets/{name}", self.vault), version)
+    }
+
+    fn members(&self, id: &str, version: &Version) -> Map<String, Value> {
+        let mut members = Map::new();
+        members.insert("id".to_owned(), json!(id));
+        members.insert("attributes".to_owned(), Value::Object(self.attributes(version)));
+        if let Some(content_type) = &version.content_type {
+            members.insert("contentType".to_owned(), json!(content_type));
+        }
+        if !version.tags.is_empty() {
+            members.insert("tags".to_owned(), json!(version.tags));
+        }
+        members
+    }
+
+    fn attributes(&self, version: &Version) -> Map<String, Value> {
+        let mut attributes = Map::new();
+        let mut set = |name: &str, value: Value| attributes.insert(name.to_owned(), value);
+        set("enabled", json!(version.enabled));
+        if let Some(not_before) = version.not_before {
+            set("nbf", json!(not_before.unix_timestamp()));
+        }
+        if let Some(expires) = version.expires {
+            set("exp", json!(expires.unix_timestamp()));
+        }
+        set("created", json!(version.created.unix_timestamp()));
+        set("updated", json!(version.updated.unix_timestamp()));
+        set("recoveryLevel", json!(self.recovery_level()));
+        set("recoverableDays", json!(self.retention_days));
+        attributes
+    }
+
+    fn recovery_level(&self) -> &'static str {
+        if self.retention_days < LONGEST_RETENTION {
+            "CustomizedRecoverable+Purgeable"
+        } else {
+            "Recoverable+Purgeable"
+        }
+    }
+}
+
+/// With its value, as `GET` and `PUT` answer.
+pub(super) fn with_value(mut members: Map<String, Value>, version: &Version) -> Value {
     members.insert("value".to_owned(), json!(version.value.expose_secret()));
     Value::Object(members)
 }
 
-/// A version without its value, as lists and `PATCH` show it.
-pub(super) fn item(id: &str, version: &Version) -> Value {
-    Value::Object(members(id, version))
+/// Without a value, as everything else shows it.
+pub(super) fn metadata(members: Map<String, Value>) -> Value {
+    Value::Object(members)
 }
 
-fn members(id: &str, version: &Version) -> Map<String, Value> {
-    let mut attributes = Map::new();
-    let mut set = |name: &str, value: Value| attributes.insert(name.to_owned(), value);
-    set("enabled", json!(version.enabled));
-    if let Some(not_before) = version.not_before {
-        set("nbf", json!(not_before.unix_timestamp()));
-    }
-    if let Some(expires) = version.expires {
-        set("exp", json!(expires.unix_timestamp()));
-    }
-    set("created", json!(version.created.unix_timestamp()));
-    set("updated", json!(version.updated.unix_timestamp()));
-    set("recoveryLevel", json!("Recoverable+Purgeable"));
-    set("recoverableDays", json!(90));
-    let mut members = Map::new();
-    members.insert("id".to_owned(), json!(id));
-    members.insert("attributes".to_owned(), Value::Object(attributes));
-    if let Some(content_type) = &version.content_type {
-        members.insert("contentType".to_owned(), json!(content_type));
-    }
-    if !version.tags.is_empty() {
-        members.insert("tags".to_owned(), json!(version.tags));
-    }
-    members
+/// A deleted secret, also without a value.
+pub(super) fn deleted(
+    mut members: Map<String, Value>,
+    shape: &Shape<'_>,
+    name: &str,
+    found: &DeletedSecret,
+) -> Value {
+    members.insert("recoveryId".to_owned(), json!(format!("{}/deletedsecrets/{name}", shape.vault)));
+    members.insert("deletedDate".to_owned(), json!(found.deleted.unix_timestamp()));
+    members.insert("scheduledPurgeDate".to_owned(), json!(found.purge.unix_timestamp()));
+    Value::Object(members)
+}
+
+/// What backs a secret up.
+pub(super) fn backup(text: &str) -> Value {
+    json!({"value": text})
 }
 
 pub(super) fn refusal(refusal: &VaultRefusal) -> Answer {

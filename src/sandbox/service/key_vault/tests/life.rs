@@ -1,0 +1,179 @@
+//! A.1, A.4: a secret is deleted, recovered, purged, backed up and restored.
+
+use super::*;
+
+/// Longer than any transition takes.
+const LONG: Duration = Duration::seconds(10);
+
+#[tokio::test]
+async fn a_deleted_secret_shows_after_some_seconds_with_its_dates() {
+    let world = World::start().await;
+    let asker = Asker::administrator(&world).await;
+    asker.put("it", json!({"value": "text", "contentType": "a", "tags": {"b": "c"}})).await;
+    let begun = asker.now().unix_timestamp();
+    let deleted = asker.delete("secrets/it").await;
+    assert_eq!(deleted.status, StatusCode::OK);
+    let (vault, body) = (&world.at.vaults[0].url, &deleted.body);
+    assert_eq!(body["recoveryId"], format!("{vault}/deletedsecrets/it"));
+    assert_eq!(body["deletedDate"], begun);
+    assert_eq!(body["scheduledPurgeDate"], begun + 90 * 86_400);
+    assert_eq!(
+        (&body["contentType"], &body["tags"]["b"], body.get("value")),
+        (&json!("a"), &json!("c"), None)
+    );
+    for path in ["deletedsecrets/it", "secrets/it"] {
+        assert_eq!(asker.get(path).await.problem(), "404 SecretNotFound -", "{path}");
+    }
+    asker.wait(LONG).await;
+    let shown = asker.get("deletedsecrets/it").await;
+    assert_eq!((shown.status, &shown.body), (StatusCode::OK, body));
+    assert_eq!(asker.get("secrets/it").await.problem(), "404 SecretNotFound -");
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_deletion_is_seen_within_the_seconds_that_pollers_wait() {
+    let world = World::start().await;
+    let asker = Asker::administrator(&world).await;
+    for number in 0..5 {
+        let name = format!("it-{number}");
+        asker.put_text(&name, "text").await;
+        asker.delete(&format!("secrets/{name}")).await;
+        asker.wait(Duration::milliseconds(1900)).await;
+        assert_eq!(asker.get(&format!("deletedsecrets/{name}")).await.status, StatusCode::NOT_FOUND);
+        asker.wait(Duration::milliseconds(4100)).await;
+        assert_eq!(asker.get(&format!("deletedsecrets/{name}")).await.status, StatusCode::OK);
+    }
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_put_meets_each_state_of_a_deletion_as_a_conflict_of_its_own() {
+    let world = World::start().await;
+    let asker = Asker::administrator(&world).await;
+    asker.put_text("it", "text").await;
+    let body = || json!({"value": "another"});
+    asker.delete("secrets/it").await;
+    let being_deleted = asker.put("it", body()).await;
+    assert_eq!(being_deleted.problem(), "409 Conflict ObjectIsBeingDeleted");
+    asker.wait(LONG).await;
+    let deleted = asker.put("it", body()).await;
+    assert_eq!(deleted.problem(), "409 Conflict ObjectIsDeletedButRecoverable");
+    let message = "Secret it is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the secret can only be recovered or purged.";
+    assert_eq!(deleted.message(), message);
+    asker.post("deletedsecrets/it/recover", None).await;
+    let being_recovered = asker.put("it", body()).await;
+    assert_eq!(being_recovered.problem(), "409 Conflict ObjectIsBeingRecovered");
+    assert_eq!(being_recovered.message(), "Secret it is currently being recovered, retry later.");
+    asker.wait(LONG).await;
+    assert_eq!(asker.put("it", body()).await.status, StatusCode::OK);
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_recovery_brings_back_every_version_as_it_was() {
+    let world = World::start().await;
+    let asker = Asker::administrator(&world).await;
+    let first = asker.put("it", json!({"value": "one", "tags": {"a": "b"}})).await.body;
+    asker.wait(Duration::hours(1)).await;
+    asker.put_text("it", "two").await;
+    let versions = asker.get("secrets/it/versions").await.body;
+    asker.delete("secrets/it").await;
+    asker.wait(LONG).await;
+    let recovered = asker.post("deletedsecrets/it/recover", None).await;
+    assert_eq!((recovered.status, recovered.body.get("value")), (StatusCode::OK, None));
+    assert_eq!(asker.get("secrets/it").await.problem(), "404 SecretNotFound -");
+    asker.wait(LONG).await;
+    assert_eq!(asker.get("secrets/it/versions").await.body, versions);
+    let again = asker.get(&format!("secrets/it/{}", last_segment(&first["id"]))).await;
+    assert_eq!(again.body, first);
+    assert_eq!(asker.get("secrets/it").await.body["value"], "two");
+    assert_eq!(asker.get("deletedsecrets/it").await.problem(), "404 SecretNotFound -");
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_recovered_secret_can_be_read_while_a_put_is_still_refused() {
+    let world = World::start().await;
+    let asker = Asker::administrator(&world).await;
+    asker.put_text("it", "text").await;
+    asker.delete("secrets/it").await;
+    asker.wait(LONG).await;
+    asker.post("deletedsecrets/it/recover", None).await;
+    for _ in 0..100 {
+        if asker.get("secrets/it").await.status == StatusCode::OK {
+            break;
+        }
+        asker.wait(Duration::milliseconds(100)).await;
+    }
+    assert_eq!(asker.get("secrets/it").await.status, StatusCode::OK);
+    let put = asker.put("it", json!({"value": "another"})).await;
+    assert_eq!(put.problem(), "409 Conflict ObjectIsBeingRecovered");
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_purge_answers_204_and_frees_the_name() {
+    let world = World::start().await;
+    let asker = Asker::administrator(&world).await;
+    asker.put_text("it", "text").await;
+    assert_eq!(asker.delete("deletedsecrets/it").await.problem(), "404 SecretNotFound -");
+    asker.delete("secrets/it").await;
+    assert_eq!(asker.delete("deletedsecrets/it").await.problem(), "409 Conflict ObjectIsBeingDeleted");
+    asker.wait(LONG).await;
+    let purged = asker.delete("deletedsecrets/it").await;
+    assert_eq!((purged.status, &purged.body), (StatusCode::NO_CONTENT, &Value::Null));
+    let gone = asker.get("deletedsecrets/it").await;
+    assert_eq!(gone.problem(), "404 SecretNotFound -");
+    assert_eq!(gone.message(), "Deleted Secret not found: it");
+    assert_eq!(asker.put("it", json!({"value": "new"})).await.status, StatusCode::OK);
+    assert_eq!(asker.get("secrets/it/versions").await.body["value"].as_array().unwrap().len(), 1);
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_deleted_secret_is_purged_by_itself_after_its_vaults_retention() {
+    let world = World::start().await;
+    let asker = Asker::administrator(&world).await;
+    let status = asker.control("vaults/vault-1", json!({"retention_days": 7})).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    let put = asker.put("it", json!({"value": "text"})).await.body;
+    assert_eq!(put["attributes"]["recoveryLevel"], "CustomizedRecoverable+Purgeable");
+    assert_eq!(put["attributes"]["recoverableDays"], 7);
+    let deleted = asker.delete("secrets/it").await.body;
+    assert_eq!(deleted["scheduledPurgeDate"], asker.now().unix_timestamp() + 7 * 86_400);
+    asker.wait(Duration::days(7) - Duration::seconds(1)).await;
+    // The token is the client's, which lives in outside time.
+    assert_eq!(asker.get("deletedsecrets/it").await.status, StatusCode::OK);
+    asker.wait(Duration::seconds(1)).await;
+    assert_eq!(asker.get("deletedsecrets/it").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(asker.put("it", json!({"value": "text"})).await.status, StatusCode::OK);
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_backup_is_restored_with_all_its_versions_and_without_showing_a_value() {
+    let world = World::start().await;
+    let asker = Asker::administrator(&world).await;
+    let first = asker.put_text("it", "one").await;
+    let second = asker.put_text("it", "two").await;
+    asker.patch(&format!("it/{second}"), json!({"attributes": {"enabled": false}})).await;
+    let backup = asker.post("secrets/it/backup", None).await.body;
+    assert_eq!(backup.as_object().unwrap().len(), 1);
+    let restore = || asker.post("secrets/restore", Some(backup.clone()));
+    assert_eq!(restore().await.problem(), "409 Conflict -");
+    asker.delete("secrets/it").await;
+    asker.wait(LONG).await;
+    assert_eq!(restore().await.problem(), "409 Conflict ObjectIsDeletedButRecoverable");
+    asker.delete("deletedsecrets/it").await;
+    let restored = restore().await;
+    assert_eq!((restored.status, restored.body.get("value")), (StatusCode::OK, None));
+    assert_eq!(last_segment(&restored.body["id"]), second);
+    assert_eq!(asker.get("secrets/it").await.problem(), "403 Forbidden SecretDisabled");
+    assert_eq!(asker.get(&format!("secrets/it/{first}")).await.body["value"], "one");
+    for broken in [json!({"value": "bm9uc2Vuc2U"}), json!({})] {
+        let refused = asker.post("secrets/restore", Some(broken)).await;
+        assert_eq!(refused.problem(), "400 BadParameter -");
+    }
+    world.sandbox.shutdown().await;
+}
