@@ -12,7 +12,7 @@ use rekeyd::ports::{
     Clock, CredentialIssuer, CurrentVersion, Hold, NewVersion, PortError, SecretStore, SignIn, SignInVerifier,
 };
 use rekeyd::sandbox::model::ManagedSecret;
-use rekeyd::sandbox::{FaultKind, FaultLevel, Options, Sandbox, ScriptedFault, Service};
+use rekeyd::sandbox::{DirectPorts, FaultKind, FaultLevel, Options, Sandbox, ScriptedFault, Service};
 use secrecy::ExposeSecret;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -150,6 +150,25 @@ async fn a_secret_that_is_not_there_is_missing_and_has_no_versions() {
     let nothing: SecretId = format!("{}/nothing", bench.secret().vault).parse().unwrap();
     assert!(matches!(bench.azure.key_vault.read_current(&nothing).await.unwrap(), CurrentVersion::Missing));
     assert_eq!(bench.azure.key_vault.list_versions(&nothing).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_deleted_secret_is_missing_to_read_and_keeps_its_name_on_either_face() {
+    let bench = Bench::new().await;
+    let (secret, model) = (bench.secret(), bench.sandbox.model());
+    model.delete_secret(secret.vault.as_str(), secret.name.as_str(), START).unwrap();
+    let direct = DirectPorts { model: Arc::clone(model), clock: bench.sandbox.clock() };
+    let stores: [&dyn SecretStore; 2] = [&*bench.azure.key_vault, &direct];
+    for (minutes, conflict) in [(0, "ObjectIsBeingDeleted"), (1, "ObjectIsDeletedButRecoverable")] {
+        bench.sandbox.clock().run_until(START + Duration::minutes(minutes)).await;
+        for store in stores {
+            let put = store.put(&secret, version("another")).await.unwrap_err();
+            assert_eq!((put.status(), put.code()), (Some(409), Some(conflict)));
+            assert!(put.had_no_effect());
+            assert!(matches!(store.read_current(&secret).await.unwrap(), CurrentVersion::Missing));
+            assert_eq!(store.list_versions(&secret).await.unwrap(), []);
+        }
+    }
 }
 
 #[tokio::test]
