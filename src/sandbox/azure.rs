@@ -113,12 +113,6 @@ impl Addresses {
         found.map_or("", |(_, url)| url)
     }
 
-    /// The vault's URL with its port, as Key Vault writes it in links to a next page.
-    pub(crate) fn vault_with_port(&self, name: &str) -> String {
-        let port = if self.production.is_some() { ":443" } else { "" };
-        format!("{}{port}", self.vault(name))
-    }
-
     /// Entra's host and, if it has one, port, as the instance discovery names it.
     pub(crate) fn authority_host(&self) -> &str {
         self.authority.trim_start_matches("https://")
