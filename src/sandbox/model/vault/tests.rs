@@ -60,3 +60,16 @@ fn too_much_is_refused() {
     assert!(refused("not_a_name", text("one")));
     assert!(refused("it", text(&"x".repeat(26_000))));
 }
+
+#[test]
+fn dates_are_whole_seconds_so_that_two_puts_in_one_cannot_be_ordered_by_them() {
+    let model = small_world();
+    let put = |value, milliseconds| {
+        let now = START + Duration::milliseconds(milliseconds);
+        model.put_secret("vault-1", "it", text(value), now).unwrap()
+    };
+    let (first, second) = (put("one", 100), put("two", 900));
+    assert_eq!((first.created, second.created, second.updated), (START, START, START));
+    let current = model.get_secret("vault-1", "it", None, START).unwrap();
+    assert_eq!(current.version, second.version);
+}

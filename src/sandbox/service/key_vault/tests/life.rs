@@ -177,3 +177,25 @@ async fn a_backup_is_restored_with_all_its_versions_and_without_showing_a_value(
     }
     world.sandbox.shutdown().await;
 }
+
+#[tokio::test]
+async fn the_state_shows_what_is_deleted_until_it_is_purged_and_never_a_text() {
+    let world = World::start().await;
+    let asker = Asker::administrator(&world).await;
+    asker.control("vaults/vault-1", json!({"retention_days": 7})).await;
+    asker.put_text("it", "a text that nobody else has").await;
+    asker.post("secrets/it/backup", None).await;
+    asker.delete("secrets/it").await;
+    let url = format!("{}/_sandbox/state", world.at.authority);
+    let state = || async { world.http.get(&url).send().await.unwrap().text().await.unwrap() };
+    let text = state().await;
+    let shown: Value = serde_json::from_str(&text).unwrap();
+    let secrets = shown["vaults"][0]["secrets"].as_array().unwrap();
+    let marks: Vec<_> = secrets.iter().map(|secret| (&secret["name"], secret.get("deleted"))).collect();
+    assert!(marks.contains(&(&json!("it"), Some(&json!(true)))), "{marks:?}");
+    assert!(marks.contains(&(&json!("app-01"), None)), "{marks:?}");
+    assert!(!text.contains("a text that nobody else has"));
+    asker.wait(Duration::days(7)).await;
+    assert!(!state().await.contains("\"it\""));
+    world.sandbox.shutdown().await;
+}
