@@ -11,7 +11,8 @@ use super::event_grid::Notice;
 use super::faults::Faults;
 use super::https::{DICOM, ENTRA, FHIR, GRAPH, Hosts, Listener, Port, Site, vault_host};
 use super::model::Model;
-use super::tokens::TokenSigner;
+use super::service::entra::Troubles;
+use super::signing_keys::TokenSigner;
 
 /// One simulated Azure.
 pub(crate) struct Azure {
@@ -19,6 +20,7 @@ pub(crate) struct Azure {
     pub(crate) model: Arc<Model>,
     pub(crate) faults: Faults,
     pub(crate) signer: TokenSigner,
+    pub(crate) troubles: Troubles,
     pub(crate) addresses: Addresses,
     /// To Event Grid.
     pub(crate) notices: UnboundedSender<Notice>,

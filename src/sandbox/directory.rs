@@ -2,88 +2,14 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Serialize, Serializer};
+use secrecy::ExposeSecret;
 use time::Duration;
-use uuid::Uuid;
 
-use super::model::ServiceIdentity;
-use super::{Sandbox, SandboxError};
-
-/// Where everything is and who may come in, as `endpoints.json` has it.
-#[derive(Debug, Clone, Serialize)]
-pub struct Endpoints {
-    /// The tenant.
-    pub tenant_id: Uuid,
-    /// Entra's base URL; no slash at the end.
-    pub authority: String,
-    /// The base URL of the sandbox's own controls (`/_sandbox/...`).
-    pub controls: String,
-    /// Graph's base URL, without `/v1.0`.
-    pub graph: String,
-    /// The vaults.
-    pub vaults: Vec<VaultEndpoint>,
-    /// The CA's certificate, once it is written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ca_file: Option<PathBuf>,
-    /// The identity that may do what the daemon needs.
-    pub daemon: IdentityEndpoint,
-    /// The identity that may do everything.
-    pub client: IdentityEndpoint,
-    /// With production names, a file in the form of `/etc/hosts` that has them all, once it is written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hosts_file: Option<PathBuf>,
-    /// The daemon's API token, once it is written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub api_token_file: Option<PathBuf>,
-}
-
-/// A vault and its URL.
-#[derive(Debug, Clone, Serialize)]
-pub struct VaultEndpoint {
-    /// Its name.
-    pub name: String,
-    /// Its URL; no slash at the end.
-    pub url: String,
-}
-
-/// A service identity with its secret, which is of use in this sandbox only.
-#[derive(Debug, Clone, Serialize)]
-pub struct IdentityEndpoint {
-    /// The client id.
-    pub client_id: Uuid,
-    /// The secret.
-    #[serde(serialize_with = "exposed")]
-    pub client_secret: SecretString,
-}
-
-fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(secret.expose_secret())
-}
+use super::{Endpoints, Sandbox, SandboxError};
 
 impl Sandbox {
-    /// Where everything is; the files' members are missing, since there may be none.
-    #[must_use]
-    pub fn endpoints(&self) -> Endpoints {
-        let tenant = self.azure.model.tenant();
-        let addresses = &self.azure.addresses;
-        let vault = |(name, url): &(String, String)| VaultEndpoint { name: name.clone(), url: url.clone() };
-        Endpoints {
-            tenant_id: tenant.id,
-            authority: addresses.authority.clone(),
-            controls: addresses.controls.clone(),
-            graph: addresses.graph.clone(),
-            vaults: addresses.vaults.iter().map(vault).collect(),
-            ca_file: None,
-            daemon: IdentityEndpoint::of(&tenant.daemon),
-            client: IdentityEndpoint::of(&tenant.client),
-            hosts_file: None,
-            api_token_file: None,
-        }
-    }
-
     /// Writes `ca.pem`, `rekeyd.toml`, `daemon-secret`, `api-token`, with production names `hosts`, and, last and by
     /// renaming, `endpoints.json`.
     ///
@@ -213,12 +139,6 @@ scope = "https://graph.microsoft.com/.default"
                 secret.vault, secret.name
             )
         })
-    }
-}
-
-impl IdentityEndpoint {
-    fn of(identity: &ServiceIdentity) -> Self {
-        Self { client_id: identity.client_id, client_secret: identity.secret.clone() }
     }
 }
 

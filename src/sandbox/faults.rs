@@ -6,10 +6,12 @@ use axum::http::{StatusCode, header};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::consumers::USER_AGENT as CONSUMER;
 use super::https::{Answer, Request};
 use super::model::Service;
+use super::service::entra;
 
 /// How much goes wrong by chance with the daemon's requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -100,14 +102,14 @@ impl Faults {
     }
 
     /// The answer that shows a fault; only for the kinds that do answer.
-    pub(crate) fn answer(&self, kind: FaultKind, service: Service) -> Answer {
+    pub(crate) fn answer(&self, kind: FaultKind, service: Service, now: OffsetDateTime) -> Answer {
         let status = match kind {
             FaultKind::Throttled => StatusCode::TOO_MANY_REQUESTS,
             FaultKind::Unavailable | FaultKind::Timeout | FaultKind::LostReply => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
         };
-        let answer = Answer::json(status, body(status, service));
+        let answer = Answer::json(status, body(status, service, now));
         let mut state = self.lock();
         if status == StatusCode::TOO_MANY_REQUESTS && state.rng.bool() {
             return answer.with(header::RETRY_AFTER, state.rng.u8(1..=5).to_string());
@@ -146,7 +148,7 @@ impl State {
 }
 
 /// As the services themselves would say it.
-fn body(status: StatusCode, service: Service) -> Value {
+fn body(status: StatusCode, service: Service, now: OffsetDateTime) -> Value {
     let is_throttled = status == StatusCode::TOO_MANY_REQUESTS;
     match service {
         Service::KeyVault if is_throttled => json!({"error": {"code": "Throttled", "message":
@@ -159,10 +161,7 @@ fn body(status: StatusCode, service: Service) -> Value {
         Service::Graph => {
             json!({"error": {"code": "ServiceNotAvailable", "message": "The service is not available."}})
         }
-        Service::Entra => {
-            json!({"error": "temporarily_unavailable", "error_codes": [90024], "error_description":
-            "AADSTS90024: Transient error: the request budget is exceeded. Please try again later."})
-        }
+        Service::Entra => entra::unavailable(status, now),
         Service::Fhir => {
             let code = if is_throttled { "throttled" } else { "transient" };
             json!({"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": code,

@@ -20,13 +20,16 @@ mod consumer_https;
 mod consumers;
 mod direct;
 mod directory;
+mod endpoints;
 mod event_grid;
 mod faults;
 mod https;
 pub mod model;
 mod real_time;
 pub mod remote_clock;
+mod resources;
 mod service;
+mod signing_keys;
 mod start;
 mod tokens;
 
@@ -45,7 +48,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::clock::SandboxClock;
 pub use self::direct::DirectPorts;
-pub use self::directory::{Endpoints, IdentityEndpoint, VaultEndpoint};
+pub use self::endpoints::{Endpoints, HealthEndpoint, IdentityEndpoint, SecretEndpoint, VaultEndpoint};
 pub use self::faults::{FaultKind, FaultLevel, ScriptedFault};
 pub use self::model::{Happening, HappeningKind, Model, Requests, Service, Summary};
 pub use self::remote_clock::RemoteClock;

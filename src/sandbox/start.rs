@@ -17,7 +17,8 @@ use super::event_grid::{EventGrid, Notice, Webhook};
 use super::faults::Faults;
 use super::https::{Listener, Port, Site};
 use super::model::{Model, Seed};
-use super::tokens::TokenSigner;
+use super::service::entra::Troubles;
+use super::signing_keys::TokenSigner;
 use super::{Crew, Options, Sandbox, SandboxError};
 use crate::ports::Clock;
 
@@ -103,6 +104,7 @@ fn azure(
         model,
         faults: Faults::new(options.faults, options.seed),
         signer: TokenSigner::generate()?,
+        troubles: Troubles::default(),
         addresses,
         notices,
         moving_clock: Arc::default(),

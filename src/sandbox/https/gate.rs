@@ -52,7 +52,9 @@ pub(super) async fn pass(
             dispatch(azure, site, &request);
             return Err(Dropped);
         }
-        Some(kind @ (FaultKind::Throttled | FaultKind::Unavailable)) => azure.faults.answer(kind, service),
+        Some(kind @ (FaultKind::Throttled | FaultKind::Unavailable)) => {
+            azure.faults.answer(kind, service, azure.clock.now())
+        }
         None => dispatch(azure, site, &request),
     };
     Ok(stamped(azure, answer, client_request_id))
@@ -94,7 +96,8 @@ fn dispatch(azure: &Azure, site: &Site, request: &Request) -> Answer {
         Site::Vault(vault) => key_vault::answer(azure, vault, request),
         Site::Graph => graph::answer(azure, request),
         Site::Entra => entra::answer(azure, request),
-        Site::ManagedIdentity | Site::Fhir | Site::Dicom => Answer::not_modelled(request),
+        Site::ManagedIdentity => entra::managed_identity(azure, request),
+        Site::Fhir | Site::Dicom => Answer::not_modelled(request),
     }
 }
 

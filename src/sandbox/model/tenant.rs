@@ -73,9 +73,12 @@ impl ServiceIdentity {
 }
 
 impl Model {
-    /// Trusts one more issuer.
+    /// Trusts one more issuer. The same one's assertions about the same subject are expected as it says now.
     pub fn add_federated_credential(&self, credential: FederatedCredential) {
-        self.lock().federated.push(credential);
+        let key = |of: &FederatedCredential| (of.client_id, of.issuer.clone(), of.subject.clone());
+        let mut state = self.lock();
+        state.federated.retain(|known| key(known) != key(&credential));
+        state.federated.push(credential);
     }
 
     /// The issuers trusted for this client id.

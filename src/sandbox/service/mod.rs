@@ -2,7 +2,6 @@
 
 pub(crate) mod control;
 pub(crate) mod entra;
-mod entra_token;
 pub(crate) mod graph;
 mod graph_wire;
 pub(crate) mod key_vault;

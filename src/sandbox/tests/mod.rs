@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod entra;
+mod managed_identity;
 mod production;
 mod world;
 
@@ -204,6 +206,13 @@ async fn the_directory_holds_a_configuration_and_private_files() {
     assert_eq!(configuration["verify"]["spacing"].as_str(), Some("18s"));
     let endpoints: Value = serde_json::from_str(&read("endpoints.json")).unwrap();
     assert_eq!(endpoints["vaults"][1]["name"], "vault-2");
+    let secret = world.sandbox.model().managed()[2].clone();
+    let shown = json!({"vault": secret.vault, "name": secret.name, "object_id": secret.object_id,
+        "client_id": secret.client_id});
+    assert_eq!(endpoints["secrets"][2], shown);
+    let identity_endpoint = endpoints["identity_endpoint"].as_str().unwrap();
+    assert_eq!(identity_endpoint, format!("{}/msi/token", endpoints["imds_endpoint"].as_str().unwrap()));
+    assert_eq!(endpoints["fhir"]["audience"], endpoints["fhir"]["url"]);
     assert_eq!(endpoints["daemon"]["client_secret"].as_str(), Some(read("daemon-secret").as_str()));
     let mode = std::fs::metadata(dir.path().join("api-token")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -240,7 +249,7 @@ async fn a_federated_assertion_signs_in_where_its_issuer_is_trusted() {
         issuer: format!("https://sts.windows.net/{}/", world.at.tenant_id),
         subject: secret.object_id.to_string(),
         audience,
-        keys: azure.signer.key_set(),
+        keys: serde_json::from_value(json!({"keys": azure.signer.documents(None)})).unwrap(),
     });
     assert_eq!(sign_in().await.unwrap().status(), StatusCode::OK);
     world.sandbox.shutdown().await;

@@ -1,6 +1,7 @@
 //! The sandbox's own controls, for tests: the whole state, the clock, faults, events. No token is asked for.
 
 mod access;
+mod entra;
 mod vaults;
 
 use std::sync::Arc;
@@ -28,6 +29,9 @@ pub(crate) async fn answer(azure: &Azure, request: &Request) -> Answer {
         (&Method::PUT | &Method::DELETE, ["_sandbox", "roles"]) => access::role(azure, request),
         (&Method::PUT, ["_sandbox", "app-roles"]) => access::app_roles(azure, request),
         (&Method::PUT, ["_sandbox", "vaults", vault]) => vaults::set(azure, vault, request),
+        (&Method::POST, ["_sandbox", "keys", "rollover"]) => entra::roll_over(azure, request),
+        (&Method::PUT, ["_sandbox", "federated-credentials"]) => entra::trust(azure, request),
+        (&Method::POST, ["_sandbox", "managed-identity", "troubles"]) => entra::trouble(azure, request),
         (&Method::POST, ["_sandbox", "events", vault, secret]) => event(azure, vault, secret).await,
         _ => Answer::not_modelled(request),
     }

@@ -1,0 +1,76 @@
+//! Controls of Entra: its signing keys, the issuers it trusts, and what ails the metadata service.
+
+use axum::http::StatusCode;
+use jsonwebtoken::jwk::JwkSet;
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::bad_request;
+use crate::sandbox::azure::Azure;
+use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::model::FederatedCredential;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rollover {
+    #[serde(default)]
+    retire: bool,
+}
+
+/// A new key signs from now on, or, with `{"retire": true}`, the old ones are forgotten.
+pub(super) fn roll_over(azure: &Azure, request: &Request) -> Answer {
+    let Some(wanted) = request.json::<Rollover>() else { return bad_request("expected {\"retire\": ...}") };
+    if wanted.retire {
+        azure.signer.retire_old();
+    } else if azure.signer.roll_over().is_err() {
+        let error = json!({"error": "no key could be made"});
+        return Answer::json(StatusCode::INTERNAL_SERVER_ERROR, error);
+    }
+    Answer::no_content()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Trust {
+    client_id: Uuid,
+    issuer: String,
+    subject: String,
+    #[serde(default = "token_exchange")]
+    audience: String,
+    keys: JwkSet,
+}
+
+fn token_exchange() -> String {
+    "api://AzureADTokenExchange".to_owned()
+}
+
+/// Trusts an issuer's assertions about a subject for an application. Its certificate is trusted in the same way: issuer
+/// and subject are then the client id, and the audience is the token endpoint.
+pub(super) fn trust(azure: &Azure, request: &Request) -> Answer {
+    let Some(wanted) = request.json::<Trust>() else {
+        return bad_request(
+            "expected {\"client_id\": ..., \"issuer\": ..., \"subject\": ..., \"audience\": ..., \"keys\": {\"keys\": [...]}}",
+        );
+    };
+    let Trust { client_id, issuer, subject, audience, keys } = wanted;
+    azure.model.add_federated_credential(FederatedCredential { client_id, issuer, subject, audience, keys });
+    Answer::no_content()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ailments {
+    statuses: Vec<u16>,
+}
+
+/// The next requests to the metadata service get these statuses, one after the other.
+pub(super) fn trouble(azure: &Azure, request: &Request) -> Answer {
+    let wanted = request.json::<Ailments>().filter(|wanted| {
+        let is_error = |status: &u16| (400..600).contains(status);
+        wanted.statuses.iter().all(is_error)
+    });
+    let Some(wanted) = wanted else { return bad_request("expected {\"statuses\": [410, 500, ...]}") };
+    azure.troubles.add(wanted.statuses);
+    Answer::no_content()
+}

@@ -1,0 +1,87 @@
+//! Who asks for a token, and whether it is really them: by a secret, or by an assertion.
+
+use axum::http::StatusCode;
+use secrecy::ExposeSecret;
+use uuid::Uuid;
+
+use super::assertion;
+use super::refusal::Refusal;
+use super::token::Form;
+use crate::ports::Clock;
+use crate::sandbox::azure::Azure;
+use crate::sandbox::model::SignInRefusal;
+
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// The application's client id and its service principal's object id.
+pub(super) fn known(azure: &Azure, client: &str) -> Result<(Uuid, Uuid), Refusal> {
+    let found = Uuid::try_parse(client).ok().and_then(|client_id| {
+        let service = azure.model.tenant().service_identity(client_id).map(|identity| identity.object_id);
+        Some((client_id, service.or_else(|| azure.model.service_principal(client_id))?))
+    });
+    found.ok_or_else(|| unknown_application(azure, client))
+}
+
+/// Whether an assertion, rather than a secret, has proved who it is.
+pub(super) fn proved(azure: &Azure, client_id: Uuid, form: &Form) -> Result<bool, Refusal> {
+    match (form.get("client_secret"), form.get("client_assertion")) {
+        (Some(secret), None) => check_secret(azure, client_id, secret).map(|()| false),
+        (None, Some(assertion)) if form.get("client_assertion_type") == Some(JWT_BEARER) => {
+            check_enabled(azure, client_id)?;
+            assertion::check(azure, client_id, assertion).map(|()| true)
+        }
+        _ => {
+            let message = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
+            Err(Refusal::invalid_client(7_000_218, message))
+        }
+    }
+}
+
+fn check_secret(azure: &Azure, client_id: Uuid, secret: &str) -> Result<(), Refusal> {
+    let outcome = match azure.model.tenant().service_identity(client_id) {
+        Some(identity) if identity.secret.expose_secret() == secret => Ok(()),
+        Some(_) => Err(SignInRefusal::Wrong),
+        None => azure.model.sign_in(client_id, secret, azure.clock.now()),
+    };
+    outcome.map_err(|refusal| refused(azure, refusal, client_id))
+}
+
+/// An assertion of a disabled application is not even looked at.
+fn check_enabled(azure: &Azure, client_id: Uuid) -> Result<(), Refusal> {
+    match azure.model.application_by_client_id(client_id, azure.clock.now()) {
+        Some(application) if !application.enabled => Err(refused(azure, SignInRefusal::Disabled, client_id)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn unknown_application(azure: &Azure, client: &str) -> Refusal {
+    let message = format!(
+        "Application with identifier '{client}' was not found in the directory '{}'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant.",
+        azure.model.tenant().id
+    );
+    Refusal::new(StatusCode::BAD_REQUEST, "unauthorized_client", 700_016, message)
+}
+
+fn refused(azure: &Azure, refusal: SignInRefusal, client_id: Uuid) -> Refusal {
+    match refusal {
+        SignInRefusal::UnknownApplication => unknown_application(azure, &client_id.to_string()),
+        SignInRefusal::Wrong => Refusal::invalid_client(
+            refusal.code(),
+            format!(
+                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{client_id}'."
+            ),
+        ),
+        SignInRefusal::Expired => Refusal::invalid_client(
+            refusal.code(),
+            format!(
+                "The provided client secret keys for app '{client_id}' are expired. Visit the Azure portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds."
+            ),
+        ),
+        SignInRefusal::Disabled => Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "unauthorized_client",
+            refusal.code(),
+            format!("Application '{client_id}' is disabled."),
+        ),
+    }
+}

@@ -1,0 +1,402 @@
+//! Entra as its clients see it: discovery, keys, tokens of both versions, every refusal.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop here")]
+
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+use reqwest::StatusCode;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use time::Duration;
+
+use super::{FaultKind, START, ScriptedFault, Service, World};
+
+const VAULT: &str = "https://vault.azure.net/.default";
+
+impl World {
+    async fn public(&self, path: &str) -> (StatusCode, Value) {
+        let response = self.http.get(format!("{}/{path}", self.at.authority)).send().await.unwrap();
+        (response.status(), response.json().await.unwrap())
+    }
+
+    /// Asks the tenant's (or another) token endpoint with the client's secret and these fields besides.
+    async fn ask(&self, path: &str, fields: &[(&str, &str)]) -> (StatusCode, Value) {
+        let (id, secret) =
+            (self.at.client.client_id.to_string(), self.at.client.client_secret.expose_secret());
+        let mut form =
+            vec![("grant_type", "client_credentials"), ("client_id", &id), ("client_secret", secret)];
+        form.retain(|(name, _)| fields.iter().all(|(given, _)| given != name));
+        form.extend(fields.iter().filter(|(_, text)| *text != "-"));
+        let response = self.http.post(format!("{}/{path}", self.at.authority)).form(&form).send();
+        let response = response.await.unwrap();
+        (response.status(), response.json().await.unwrap())
+    }
+
+    async fn control(&self, method: reqwest::Method, path: &str, body: &Value) -> StatusCode {
+        let url = format!("{}/_sandbox/{path}", self.at.controls);
+        self.http.request(method, url).json(body).send().await.unwrap().status()
+    }
+
+    fn tenant_path(&self, path: &str) -> String {
+        format!("{}/{path}", self.at.tenant_id)
+    }
+}
+
+fn claims(answer: &Value) -> Value {
+    let token = answer["access_token"].as_str().unwrap_or_else(|| answer.as_str().unwrap());
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn discovery_of_both_generations_says_where_everything_is() {
+    let world = World::start().await;
+    let (authority, tenant) = (&world.at.authority, world.at.tenant_id);
+    let (_, v1) = world.public(&format!("{tenant}/.well-known/openid-configuration")).await;
+    assert_eq!(v1["issuer"], format!("https://sts.windows.net/{tenant}/"));
+    assert_eq!(v1["token_endpoint"], format!("{authority}/{tenant}/oauth2/token"));
+    assert_eq!(v1["jwks_uri"], format!("{authority}/{tenant}/discovery/keys"));
+    let (_, v2) = world.public(&format!("{tenant}/v2.0/.well-known/openid-configuration")).await;
+    assert_eq!(v2["issuer"], format!("{authority}/{tenant}/v2.0"));
+    assert_eq!(v2["token_endpoint"], format!("{authority}/{tenant}/oauth2/v2.0/token"));
+    assert_eq!(v2["jwks_uri"], format!("{authority}/{tenant}/discovery/v2.0/keys"));
+    assert_eq!(v2["userinfo_endpoint"], format!("{}/oidc/userinfo", world.at.graph));
+    let (_, by_domain) = world.public("sandbox.onmicrosoft.com/v2.0/.well-known/openid-configuration").await;
+    assert_eq!(by_domain, v2);
+    for name in ["common", "organizations"] {
+        let (_, any) = world.public(&format!("{name}/v2.0/.well-known/openid-configuration")).await;
+        assert_eq!(any["issuer"], format!("{authority}/{{tenantid}}/v2.0"));
+        assert_eq!(any["jwks_uri"], format!("{authority}/{name}/discovery/v2.0/keys"));
+    }
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_instance_discovery_leads_to_the_tenant_and_refuses_other_authorities() {
+    let world = World::start().await;
+    let (authority, tenant) = (&world.at.authority, world.at.tenant_id);
+    let ask = async |endpoint: String| {
+        let path = "common/discovery/instance?api-version=1.1&authorization_endpoint=";
+        world.public(&format!("{path}{endpoint}")).await
+    };
+    let (_, known) = ask(format!("{authority}/{tenant}/oauth2/v2.0/authorize")).await;
+    let endpoint = format!("{authority}/{tenant}/v2.0/.well-known/openid-configuration");
+    assert_eq!(known["tenant_discovery_endpoint"], endpoint);
+    let (status, unknown) = ask("https://login.example/common/oauth2/v2.0/authorize".to_owned()).await;
+    assert_eq!((status, &unknown["error"]), (StatusCode::BAD_REQUEST, &json!("invalid_instance")));
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn keys_are_shown_with_their_certificates() {
+    let world = World::start().await;
+    let issuer = format!("{}/{}/v2.0", world.at.authority, world.at.tenant_id);
+    for (path, issuer) in [("discovery/v2.0/keys", json!(issuer)), ("discovery/keys", Value::Null)] {
+        let (_, keys) = world.public(&world.tenant_path(path)).await;
+        let key = &keys["keys"][0];
+        assert_eq!((&key["kty"], &key["use"], &key["issuer"]), (&json!("RSA"), &json!("sig"), &issuer));
+        assert_eq!((&key["x5t"], &key["e"]), (&key["kid"], &json!("AQAB")));
+        let certificate = BASE64_STANDARD.decode(key["x5c"][0].as_str().unwrap()).unwrap();
+        let modulus = BASE64_URL_SAFE_NO_PAD.decode(key["n"].as_str().unwrap()).unwrap();
+        assert!(
+            certificate.windows(modulus.len()).any(|part| part == modulus),
+            "the certificate is another key's"
+        );
+        assert!(key.get("alg").is_none(), "{key}");
+    }
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_rolled_over_key_is_valid_until_it_is_retired() {
+    let world = World::start().await;
+    let keys = async || {
+        let (_, keys) = world.public(&world.tenant_path("discovery/v2.0/keys")).await;
+        let keys = keys["keys"].as_array().unwrap().clone();
+        keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let old_token = world.token("https://vault.azure.net").await;
+    let [old] = <[String; 1]>::try_from(keys().await).unwrap();
+    let roll_over = async |body: Value| world.control(reqwest::Method::POST, "keys/rollover", &body).await;
+    assert_eq!(roll_over(json!({})).await, StatusCode::NO_CONTENT);
+    let [first, new] = <[String; 2]>::try_from(keys().await).unwrap();
+    assert!(first == old && new != old);
+    let new_token = world.token("https://vault.azure.net").await;
+    let signed_by = |token: &str| jsonwebtoken::decode_header(token).unwrap().kid;
+    assert_eq!((signed_by(&old_token), signed_by(&new_token)), (Some(old), Some(new.clone())));
+    world.get(&world.secret_url("app-01"), &old_token).await;
+    world.get(&world.secret_url("app-01"), &new_token).await;
+    assert_eq!(roll_over(json!({"retire": true})).await, StatusCode::NO_CONTENT);
+    assert_eq!(keys().await, [new]);
+    let refused = world.http.get(world.secret_url("app-01")).bearer_auth(&old_token).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    world.get(&world.secret_url("app-01"), &new_token).await;
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn version_1_answers_in_strings_and_version_2_in_numbers() {
+    let world = World::start().await;
+    let fields = [("resource", "https://vault.azure.net")];
+    let (status, v1) = world.ask(&world.tenant_path("oauth2/token"), &fields).await;
+    assert_eq!(status, StatusCode::OK, "{v1}");
+    assert!(v1.as_object().unwrap().values().all(Value::is_string), "{v1}");
+    let mut names: Vec<_> = v1.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    let expected = [
+        "access_token",
+        "expires_in",
+        "expires_on",
+        "ext_expires_in",
+        "not_before",
+        "resource",
+        "token_type",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!((&v1["expires_in"], &v1["resource"]), (&json!("3599"), &json!("https://vault.azure.net")));
+    let (_, v2) = world.ask(&world.tenant_path("oauth2/v2.0/token"), &[("scope", VAULT)]).await;
+    assert_eq!((&v2["expires_in"], &v2["ext_expires_in"]), (&json!(3599), &json!(3599)));
+    assert_eq!(v2["token_type"], "Bearer");
+    world.get(&world.secret_url("app-01"), v1["access_token"].as_str().unwrap()).await;
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn microsofts_services_get_tokens_of_version_1_and_applications_of_version_2() {
+    let world = World::start().await;
+    let (tenant, client) = (world.at.tenant_id, world.at.client.client_id);
+    let ask = async |resource: &str| {
+        let scope = format!("{resource}/.default");
+        let (status, body) = world.ask(&world.tenant_path("oauth2/v2.0/token"), &[("scope", &scope)]).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        (claims(&body), body)
+    };
+    let dicom = "https://dicom.healthcareapis.azure.com";
+    let known =
+        ["https://vault.azure.net", "https://graph.microsoft.com", "https://storage.azure.com", dicom];
+    for resource in known.into_iter().chain([world.at.fhir.audience.as_str()]) {
+        let (v1, _) = ask(resource).await;
+        assert_eq!((&v1["ver"], &v1["aud"]), (&json!("1.0"), &json!(resource)));
+        assert_eq!(v1["iss"], format!("https://sts.windows.net/{tenant}/"));
+        assert_eq!((&v1["appid"], &v1["appidacr"]), (&json!(client), &json!("1")));
+        assert!(v1.get("azp").is_none() && v1["uti"].is_string() && v1["tid"] == json!(tenant), "{v1}");
+        assert_eq!((&v1["oid"], &v1["sub"]), (&v1["sub"], &v1["oid"]));
+        assert_eq!(v1.get("roles").is_some(), resource == "https://graph.microsoft.com", "{v1}");
+    }
+    let application = world.sandbox.model().managed()[0].client_id;
+    let (v2, _) = ask(&application.to_string()).await;
+    assert_eq!((&v2["ver"], &v2["aud"]), (&json!("2.0"), &json!(application)));
+    assert_eq!(v2["iss"], format!("{}/{tenant}/v2.0", world.at.authority));
+    assert_eq!((&v2["azp"], &v2["azpacr"]), (&json!(client), &json!("1")));
+    assert!(v2.get("appid").is_none() && v2.get("roles").is_none(), "{v2}");
+    let (by_uri, _) = ask(&format!("api://{application}")).await;
+    assert_eq!((&by_uri["ver"], &by_uri["aud"]), (&json!("1.0"), &json!(format!("api://{application}"))));
+    let (graph, _) = ask("00000003-0000-0000-c000-000000000000").await;
+    assert!(graph["ver"] == "1.0" && graph["roles"].is_array(), "{graph}");
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_slash_too_many_stays_in_the_audience_and_key_vault_refuses_it() {
+    let world = World::start().await;
+    let token = world.token("https://vault.azure.net/").await;
+    assert_eq!(claims(&json!(token))["aud"], "https://vault.azure.net/");
+    let refused = world.http.get(world.secret_url("app-01")).bearer_auth(token).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let body: Value = refused.json().await.unwrap();
+    assert!(body["error"]["message"].as_str().unwrap().starts_with("AKV10022"), "{body}");
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn claims_are_repeated_and_nonsense_in_them_is_passed_over() {
+    let world = World::start().await;
+    let wanted = r#"{"access_token":{"xms_cc":{"values":["CP1"]}}}"#;
+    for (asked, repeated) in [(wanted, json!(["CP1"])), ("{nonsense", Value::Null)] {
+        let fields = [("scope", VAULT), ("claims", asked), ("client_info", "1")];
+        let (status, body) = world.ask(&world.tenant_path("oauth2/v2.0/token"), &fields).await;
+        assert_eq!((status, &claims(&body)["xms_cc"]), (StatusCode::OK, &repeated));
+    }
+    world.sandbox.shutdown().await;
+}
+
+/// Where, with which fields, and then status, `error` and number.
+type Case<'a> = (String, &'a [(&'a str, &'a str)], u16, &'a str, u32);
+
+#[tokio::test]
+async fn each_refusal_has_its_number_error_and_status() {
+    let world = World::start().await;
+    let token = world.tenant_path("oauth2/v2.0/token");
+    let stranger = "11111111-1111-1111-1111-111111111111";
+    let other = |tenant: &str| format!("{tenant}/oauth2/v2.0/token");
+    let scope = ("scope", VAULT);
+    let cases: [Case<'_>; 14] = [
+        (token.clone(), &[scope, ("client_secret", "wrong")], 401, "invalid_client", 7_000_215),
+        (token.clone(), &[scope, ("client_secret", "-")], 401, "invalid_client", 7_000_218),
+        (token.clone(), &[scope, ("client_id", stranger)], 400, "unauthorized_client", 700_016),
+        (token.clone(), &[scope, ("client_id", "x")], 400, "unauthorized_client", 700_016),
+        (token.clone(), &[scope, ("client_id", "-")], 400, "invalid_request", 900_144),
+        (token.clone(), &[], 400, "invalid_request", 900_144),
+        (token.clone(), &[("scope", "https://vault.azure.net")], 400, "invalid_scope", 70_011),
+        (
+            token.clone(),
+            &[("scope", "https://vault.azure.net/.default https://graph.microsoft.com/.default")],
+            400,
+            "invalid_scope",
+            70_011,
+        ),
+        (token.clone(), &[("scope", "https://nobody.example/.default")], 400, "invalid_resource", 500_011),
+        (token.clone(), &[scope, ("grant_type", "password")], 400, "unsupported_grant_type", 70_003),
+        (token.clone(), &[scope, ("resource", "https://vault.azure.net")], 400, "invalid_request", 901_002),
+        (other(stranger), &[scope], 400, "invalid_request", 90_002),
+        (other("not-a-tenant"), &[scope], 400, "invalid_request", 900_023),
+        (other("common"), &[scope], 400, "invalid_request", 50_194),
+    ];
+    for (path, fields, status, error, code) in cases {
+        let (answered, body) = world.ask(&path, fields).await;
+        let found = (answered.as_u16(), &body["error"], &body["error_codes"]);
+        assert_eq!(found, (status, &json!(error), &json!([code])), "{path} {fields:?}: {body}");
+        let description = body["error_description"].as_str().unwrap();
+        assert!(description.starts_with(&format!("AADSTS{code}: ")), "{description}");
+    }
+    let got = world.http.get(format!("{}/{token}", world.at.authority)).send().await.unwrap();
+    assert_eq!(got.json::<Value>().await.unwrap()["error_codes"], json!([900_561]));
+    let (_, resource) =
+        world.ask(&world.tenant_path("oauth2/token"), &[("resource", "https://nobody")]).await;
+    assert_eq!(resource["error_codes"], json!([500_011]));
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_refusal_bears_the_clients_correlation_id_and_sandbox_time() {
+    let world = World::start().await;
+    let url = format!("{}/{}", world.at.authority, world.tenant_path("oauth2/v2.0/token"));
+    let id = "0a8bf3e5-95c3-4b8f-b5a1-000000000001";
+    let refused = world.http.post(url).header("client-request-id", id).send().await.unwrap();
+    let body: Value = refused.json().await.unwrap();
+    assert_eq!((&body["correlation_id"], &body["timestamp"]), (&json!(id), &json!("2026-01-01 00:00:00Z")));
+    let description = body["error_description"].as_str().unwrap();
+    assert!(description.contains(&format!("\r\nCorrelation ID: {id}\r\n")), "{description}");
+    assert!(description.ends_with("\r\nTimestamp: 2026-01-01 00:00:00Z"), "{description}");
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_expired_secret_and_a_disabled_application_have_their_own_numbers() {
+    let world = World::start().await;
+    let secret = world.sandbox.model().managed()[0].clone();
+    let hour = Some(START + Duration::hours(1));
+    let made = world.sandbox.model().add_password(secret.object_id, None, None, hour, START).unwrap();
+    let text = made.text.expose_secret();
+    world.sandbox.model().set_application_enabled(secret.object_id, false);
+    let (status, body) = world.sign_in(secret.client_id, text, VAULT).await;
+    assert_eq!((status.as_u16(), &body["error"]), (400, &json!("unauthorized_client")));
+    assert_eq!(body["error_codes"], json!([7_000_112]));
+    world.sandbox.model().set_application_enabled(secret.object_id, true);
+    world.sandbox.clock().run_until(START + Duration::hours(2)).await;
+    let (status, body) = world.sign_in(secret.client_id, text, VAULT).await;
+    assert_eq!((status.as_u16(), &body["error"]), (401, &json!("invalid_client")));
+    assert_eq!(body["error_codes"], json!([7_000_222]));
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn throttling_tells_the_tenants_from_entras_own() {
+    let world = World::start().await;
+    for (kind, status, code) in [(FaultKind::Throttled, 429, 90_055), (FaultKind::Unavailable, 503, 90_024)] {
+        world.sandbox.script_faults(vec![ScriptedFault {
+            service: Some(Service::Entra),
+            method: None,
+            path_contains: Some("/token".to_owned()),
+            kind,
+            count: 1,
+        }]);
+        let (answered, body) = world.ask(&world.tenant_path("oauth2/v2.0/token"), &[("scope", VAULT)]).await;
+        assert_eq!((answered.as_u16(), &body["error"]), (status, &json!("temporarily_unavailable")));
+        assert_eq!(body["error_codes"], json!([code]));
+    }
+    world.sandbox.shutdown().await;
+}
+
+/// An issuer elsewhere, and a key that it doesn't have.
+struct Issuer {
+    key: EncodingKey,
+    jwk: Jwk,
+}
+
+impl Issuer {
+    fn new() -> Self {
+        let pair =
+            rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+        let key = EncodingKey::from_rsa_pem(pair.serialize_pem().as_bytes()).unwrap();
+        let mut jwk = Jwk::from_encoding_key(&key, Algorithm::RS256).unwrap();
+        jwk.common.key_id = Some("key-1".to_owned());
+        assert!(DecodingKey::from_jwk(&jwk).is_ok());
+        Self { key, jwk }
+    }
+
+    fn sign(&self, key_id: Option<&str>, claims: &Value) -> String {
+        let header = Header { kid: key_id.map(str::to_owned), ..Header::new(Algorithm::RS256) };
+        jsonwebtoken::encode(&header, claims, &self.key).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn an_assertion_counts_only_as_its_credential_expects_it() {
+    let world = World::start().await;
+    let client = world.sandbox.model().managed()[0].client_id.to_string();
+    let (issuer, stranger, path) = (Issuer::new(), Issuer::new(), world.tenant_path("oauth2/v2.0/token"));
+    let trust = |issuer_name: &str, subject: &str, audience: &str| {
+        json!({"client_id": client, "issuer": issuer_name, "subject": subject, "audience": audience,
+            "keys": {"keys": [issuer.jwk]}})
+    };
+    let workload = trust("https://issuer.example", "build", "api://AzureADTokenExchange");
+    for body in [workload, trust(&client, &client, "token-endpoint")] {
+        let put = world.control(reqwest::Method::PUT, "federated-credentials", &body).await;
+        assert_eq!(put, StatusCode::NO_CONTENT);
+    }
+    let now = START.unix_timestamp();
+    let good = json!({"iss": "https://issuer.example", "sub": "build", "aud": ["api://AzureADTokenExchange"],
+        "exp": now + 600, "nbf": now});
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        issuer.sign(Some("key-1"), &claims)
+    };
+    let own =
+        |subject: &str| json!({"iss": subject, "sub": subject, "aud": "token-endpoint", "exp": now + 600});
+    let cases = [
+        (issuer.sign(Some("key-1"), &good), 200, 0),
+        (issuer.sign(None, &own(&client)), 200, 0),
+        (stranger.sign(Some("key-1"), &good), 401, 50_012),
+        (issuer.sign(Some("key-2"), &good), 401, 50_012),
+        (with("iss", json!("https://other.example")), 401, 700_211),
+        (with("aud", json!("api://other")), 401, 700_212),
+        (with("sub", json!("Build")), 401, 700_213),
+        (with("exp", json!(now)), 401, 700_024),
+        (with("nbf", json!(now + 400)), 401, 700_024),
+        (issuer.sign(None, &own("11111111-1111-1111-1111-111111111111")), 401, 700_021),
+        ("nonsense".to_owned(), 400, 50_027),
+    ];
+    for (assertion, status, code) in cases {
+        let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        let fields = [
+            ("scope", VAULT),
+            ("client_id", client.as_str()),
+            ("client_secret", "-"),
+            ("client_assertion_type", kind),
+            ("client_assertion", assertion.as_str()),
+        ];
+        let (answered, body) = world.ask(&path, &fields).await;
+        assert_eq!(
+            (answered.as_u16(), body["error_codes"][0].as_u64().unwrap_or(0)),
+            (status, code),
+            "{body}"
+        );
+        if status == 200 {
+            assert_eq!(claims(&body)["appidacr"], "2");
+        }
+    }
+    world.sandbox.shutdown().await;
+}
