@@ -15,7 +15,7 @@ use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
 use crate::sandbox::faults::FaultKind;
 use crate::sandbox::model::{Happening, HappeningKind, Service};
-use crate::sandbox::service::{control, entra, graph, key_vault};
+use crate::sandbox::service::{control, entra, graph, health, key_vault};
 
 /// The connection is to be closed without an answer.
 #[derive(Debug, Error)]
@@ -97,7 +97,8 @@ fn dispatch(azure: &Azure, site: &Site, request: &Request) -> Answer {
         Site::Graph => graph::answer(azure, request),
         Site::Entra => entra::answer(azure, request),
         Site::ManagedIdentity => entra::managed_identity(azure, request),
-        Site::Fhir | Site::Dicom => Answer::not_modelled(request),
+        Site::Fhir => health::fhir(azure, request),
+        Site::Dicom => health::dicom(azure, request),
     }
 }
 

@@ -67,15 +67,20 @@ impl Request {
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     }
 
-    /// The same query at this address, a page further on. Azure writes its `$` as it is.
+    /// The same query at this address, a page further on.
     pub(crate) fn next_page(&self, address: &str, skip_token: &str) -> String {
-        let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        let same = self.query.iter().filter(|(name, _)| *name != "$skiptoken");
-        let pair = |(name, value): (&String, &String)| {
-            format!("{}={}&", encoded(name).replace("%24", "$"), encoded(value))
-        };
-        let same: String = same.map(pair).collect();
-        format!("{address}?{same}$skiptoken={}", encoded(skip_token))
+        let same = self.pairs().filter(|(name, _)| name != "$skiptoken");
+        joined(address, same.chain([("$skiptoken".to_owned(), encoded(skip_token))]))
+    }
+
+    /// The same query at this address.
+    pub(crate) fn same_query(&self, address: &str) -> String {
+        joined(address, self.pairs())
+    }
+
+    /// The query, encoded again. Azure writes its `$` as it is.
+    fn pairs(&self) -> impl Iterator<Item = (String, String)> {
+        self.query.iter().map(|(name, value)| (encoded(name).replace("%24", "$"), encoded(value)))
     }
 
     pub(crate) fn user_agent(&self) -> &str {
@@ -113,7 +118,12 @@ impl Answer {
     }
 
     pub(crate) fn no_content() -> Self {
-        Self { status: StatusCode::NO_CONTENT, headers: Vec::new(), body: None }
+        Self::empty(StatusCode::NO_CONTENT)
+    }
+
+    /// Only a status, and perhaps headers.
+    pub(crate) fn empty(status: StatusCode) -> Self {
+        Self { status, headers: Vec::new(), body: None }
     }
 
     /// What the sandbox doesn't have, said clearly.
@@ -154,6 +164,16 @@ impl Answer {
         }
         response
     }
+}
+
+fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+fn joined(address: &str, pairs: impl Iterator<Item = (String, String)>) -> String {
+    let pairs: Vec<_> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
+    let mark = if pairs.is_empty() { "" } else { "?" };
+    format!("{address}{mark}{}", pairs.join("&"))
 }
 
 fn segments(path: &str) -> Vec<String> {

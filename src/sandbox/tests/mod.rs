@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 
 mod entra;
+mod health;
 mod managed_identity;
 mod production;
 mod world;

@@ -1,0 +1,53 @@
+//! The DICOM service: a search (QIDO-RS) for its one made-up study, which needs an audience and a role.
+
+use axum::http::{Method, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::{Refused, authorise, challenge};
+use crate::sandbox::azure::Azure;
+use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::model::{Role, Scope};
+use crate::sandbox::resources::DICOM_AUDIENCE;
+
+pub(crate) fn answer(azure: &Azure, request: &Request) -> Answer {
+    match authorise(azure, request, DICOM_AUDIENCE, &Scope::Dicom, Role::DicomDataReader) {
+        Ok(()) => authorised(request),
+        Err(Refused::Unauthenticated) => Answer::empty(StatusCode::UNAUTHORIZED)
+            .with(header::WWW_AUTHENTICATE, challenge(azure, DICOM_AUDIENCE)),
+        Err(Refused::Unauthorised) => Answer::empty(StatusCode::FORBIDDEN),
+    }
+}
+
+fn authorised(request: &Request) -> Answer {
+    match (&request.method, request.path().as_slice()) {
+        (&Method::GET, ["v1" | "v2", "studies"]) => search(request),
+        _ => Answer::not_modelled(request),
+    }
+}
+
+/// `limit` and `offset` only; a search that finds nothing is answered without a body.
+fn search(request: &Request) -> Answer {
+    if request.query.keys().any(|name| name != "limit" && name != "offset") {
+        return Answer::not_modelled(request);
+    }
+    let number = |name: &str, default: u32| request.query(name).map_or(Ok(default), str::parse::<u32>);
+    match (number("limit", 100), number("offset", 0)) {
+        (Ok(1..=200), Ok(0)) => {
+            Answer::ok(json!([study()])).with(header::CONTENT_TYPE, "application/dicom+json".to_owned())
+        }
+        (Ok(1..=200), Ok(_)) => Answer::no_content(),
+        (Ok(_) | Err(_), Ok(_) | Err(_)) => {
+            Answer::json(StatusCode::BAD_REQUEST, json!("The limit must be between 1 and 200."))
+        }
+    }
+}
+
+fn study() -> Value {
+    json!({
+        "00080005": {"vr": "CS", "Value": ["ISO_IR 100"]},
+        "00080020": {"vr": "DA", "Value": ["20250101"]},
+        "00100010": {"vr": "PN", "Value": [{"Alphabetic": "Sandbox^Sam"}]},
+        "00100020": {"vr": "LO", "Value": ["sandbox-1"]},
+        "0020000D": {"vr": "UI", "Value": ["2.25.1"]},
+    })
+}
