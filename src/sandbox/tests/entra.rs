@@ -364,8 +364,10 @@ async fn an_assertion_counts_only_as_its_credential_expects_it() {
         claims[name] = value;
         issuer.sign(Some("key-1"), &claims)
     };
+    // As MSAL for Python writes it.
+    let fraction: Value = serde_json::from_str(&format!("{}.5", now + 600)).unwrap();
     let own =
-        |subject: &str| json!({"iss": subject, "sub": subject, "aud": "token-endpoint", "exp": now + 600});
+        |subject: &str| json!({"iss": subject, "sub": subject, "aud": "token-endpoint", "exp": fraction});
     let cases = [
         (issuer.sign(Some("key-1"), &good), 200, 0),
         (issuer.sign(None, &own(&client)), 200, 0),

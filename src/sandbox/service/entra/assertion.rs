@@ -3,9 +3,9 @@
 use axum::http::StatusCode;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, dangerous, decode, decode_header};
-use serde::Deserialize;
-use time::OffsetDateTime;
+use serde::{Deserialize, Deserializer};
 use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::refusal::Refusal;
@@ -18,9 +18,15 @@ struct Claims {
     iss: String,
     sub: String,
     aud: Audience,
+    #[serde(deserialize_with = "seconds")]
     exp: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "seconds")]
     nbf: i64,
+}
+
+/// MSAL for Python writes fractions.
+fn seconds<'de, D: Deserializer<'de>>(date: D) -> Result<i64, D::Error> {
+    f64::deserialize(date).map(|seconds| Duration::saturating_seconds_f64(seconds).whole_seconds())
 }
 
 /// Kubernetes writes a list.
