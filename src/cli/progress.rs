@@ -22,6 +22,8 @@ fn told(kind: HappeningKind) -> (&'static str, Style) {
         HappeningKind::Revoked => ("revoked", in_colour(AnsiColor::Magenta)),
         HappeningKind::VersionDisabled => ("disabled", in_colour(AnsiColor::Magenta)),
         HappeningKind::EventDelivered => ("event", Style::new().dimmed()),
+        HappeningKind::EventDeadLettered => ("dead", in_colour(AnsiColor::Yellow)),
+        HappeningKind::EventDropped => ("dropped", in_colour(AnsiColor::Yellow)),
         HappeningKind::FaultInjected => ("fault", in_colour(AnsiColor::Yellow).dimmed()),
         HappeningKind::ConsumerFailed => ("FAILED", in_colour(AnsiColor::Red).bold()),
     }

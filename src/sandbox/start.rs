@@ -13,7 +13,7 @@ use super::certificates::Certificates;
 use super::clock::SandboxClock;
 use super::consumer_https::Https;
 use super::consumers::Consumer;
-use super::event_grid::{EventGrid, Notice, Webhook};
+use super::event_grid::{EventGrid, Notice};
 use super::faults::Faults;
 use super::https::{Listener, Port, Site};
 use super::model::{Model, Seed};
@@ -38,15 +38,17 @@ impl Sandbox {
         let (azure, notices) = azure(&options, model, addresses, &servers)?;
         let https =
             Https::new(&certificates.ca_pem, production.as_ref()).map_err(SandboxError::HttpClient)?;
-        let webhook = Webhook::new(options.daemon_address).map_err(SandboxError::HttpClient)?;
+        let daemon = options.daemon_address;
+        let event_grid = EventGrid::new(Arc::clone(&azure), daemon, notices, options.seed)
+            .map_err(SandboxError::HttpClient)?;
         start_servers(&servers, &azure, &certificates.server, listeners);
         start_consumers(&people, &azure, https, options.seed);
-        start_event_grid(&people, &azure, webhook, notices, options.seed);
+        people.tasks.spawn(event_grid.run(azure.clock.hold(), people.stop.clone()));
         Ok(Self {
             azure,
             ca_pem: certificates.ca_pem,
             api_token: SecretString::from(Uuid::new_v4().simple().to_string()),
-            daemon_address: options.daemon_address,
+            daemon_address: daemon,
             longest_propagation: *options.propagation.end(),
             people,
             servers,
@@ -115,6 +117,10 @@ fn azure(
         // Event Grid is gone only while the sandbox is going too.
         let _ = notices.send(Notice::Created(created, clock.hold()));
     });
+    let (clock, notices) = (azure.clock.clone(), azure.notices.clone());
+    azure.model.on_patched_version(move |patched| {
+        let _ = notices.send(Notice::Patched(patched, clock.hold()));
+    });
     Ok((Arc::new(azure), inbox))
 }
 
@@ -134,16 +140,4 @@ fn start_consumers(people: &Crew, azure: &Arc<Azure>, https: Https, seed: u64) {
         let consumer = Consumer::new(Arc::clone(azure), Arc::clone(&https), secret.clone(), seed);
         people.tasks.spawn(consumer.run(azure.clock.hold(), people.stop.clone()));
     }
-}
-
-fn start_event_grid(
-    people: &Crew,
-    azure: &Arc<Azure>,
-    webhook: Webhook,
-    notices: UnboundedReceiver<Notice>,
-    seed: u64,
-) {
-    let (clock, model) = (azure.clock.clone(), Arc::clone(&azure.model));
-    let grid = EventGrid::new(clock, model, azure.addresses.clone(), webhook, notices, seed);
-    people.tasks.spawn(grid.run(azure.clock.hold(), people.stop.clone()));
 }

@@ -1,40 +1,81 @@
-//! Batches on their way, and when the next attempt is made.
+//! Batches on their way, and what is done after each attempt.
 
 use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
 
 use super::event::Event;
-use super::webhook::Outcome;
+use super::outcome::Outcome;
+use super::subscription::RetryPolicy;
 
 /// Events that are sent together; they arrive, or not, as a whole.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Batch {
     pub(super) events: Vec<Event>,
-    pub(super) attempt: usize,
-    first_tried: OffsetDateTime,
+    /// How often it was tried.
+    pub(super) attempts: u32,
+    pub(super) published: OffsetDateTime,
+    /// The same at each attempt.
+    pub(super) output_id: Uuid,
+}
+
+/// What is done after an attempt.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// It has arrived.
+    Done,
+    /// It is tried again then.
+    Retry(OffsetDateTime),
+    /// It is given up, at this moment.
+    GiveUp(Reason, OffsetDateTime),
+}
+
+/// Why a batch is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// The answer was such that no other is to be hoped for.
+    Refused,
+    AttemptsExceeded,
+    TimeToLiveExceeded,
 }
 
 impl Batch {
     pub(super) fn new(events: Vec<Event>, now: OffsetDateTime) -> Self {
-        Self { events, attempt: 0, first_tried: now }
+        Self { events, attempts: 0, published: now, output_id: Uuid::new_v4() }
     }
 
     pub(super) fn tried(self) -> Self {
-        Self { attempt: self.attempt + 1, ..self }
+        Self { attempts: self.attempts + 1, ..self }
     }
-}
 
-/// How long to wait before the batch is tried again; `None`: it has arrived, or is given up.
-pub(super) fn retry_delay(batch: &Batch, outcome: Outcome, now: OffsetDateTime) -> Option<Duration> {
-    let at_least = match outcome {
-        Outcome::Delivered | Outcome::Refused(400 | 401 | 403 | 413) => return None,
-        Outcome::Refused(404) => Duration::minutes(5),
-        Outcome::Refused(408) => Duration::minutes(2),
-        Outcome::Refused(503) => Duration::seconds(30),
-        Outcome::Refused(_) | Outcome::Unreachable => Duration::seconds(10),
-    };
-    let planned = RETRY_DELAYS.get(batch.attempt).copied().unwrap_or(Duration::hours(12));
-    let delay = planned.max(at_least);
-    (now + delay - batch.first_tried <= Duration::hours(24)).then_some(delay)
+    /// What comes after the latest of `attempts` attempts, which had this outcome at `now`.
+    pub(super) fn next(&self, outcome: Outcome, policy: RetryPolicy, now: OffsetDateTime) -> Next {
+        match outcome {
+            Outcome::Delivered => return Next::Done,
+            Outcome::Refused(_) => return Next::GiveUp(Reason::Refused, now),
+            Outcome::Failed(_) | Outcome::TimedOut | Outcome::Unreachable => {}
+        }
+        if self.attempts >= policy.max_attempts {
+            return Next::GiveUp(Reason::AttemptsExceeded, now);
+        }
+        let (due, end) = (now + self.delay(outcome), self.published + policy.time_to_live);
+        if due > end { Next::GiveUp(Reason::TimeToLiveExceeded, end.max(now)) } else { Next::Retry(due) }
+    }
+
+    fn delay(&self, outcome: Outcome) -> Duration {
+        let at_least = match outcome {
+            Outcome::Failed(404) => Duration::minutes(5),
+            Outcome::Failed(408) => Duration::minutes(2),
+            Outcome::Failed(503) => Duration::seconds(30),
+            Outcome::Delivered
+            | Outcome::Refused(_)
+            | Outcome::Failed(_)
+            | Outcome::TimedOut
+            | Outcome::Unreachable => Duration::seconds(10),
+        };
+        let tried = usize::try_from(self.attempts).unwrap_or(usize::MAX);
+        let planned = RETRY_DELAYS.get(tried.saturating_sub(1)).copied().unwrap_or(Duration::hours(12));
+        planned.max(at_least)
+    }
 }
 
 /// As documented, without its jitter.
@@ -50,10 +91,6 @@ const RETRY_DELAYS: [Duration; 9] = [
     Duration::hours(6),
 ];
 
-/// The handshake is tried for as long as it takes, since the daemon may come up late.
-pub(super) const HANDSHAKE_DELAYS: [Duration; 4] =
-    [Duration::seconds(10), Duration::seconds(30), Duration::minutes(1), Duration::minutes(5)];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,23 +98,49 @@ mod tests {
 
     const NOW: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
 
-    fn delay(attempt: usize, outcome: Outcome, after: Duration) -> Option<Duration> {
-        let batch = Batch { events: Vec::new(), attempt, first_tried: NOW };
-        retry_delay(&batch, outcome, NOW + after)
+    fn next(attempts: u32, outcome: Outcome, after: Duration, policy: RetryPolicy) -> Next {
+        let batch = Batch { attempts, ..Batch::new(Vec::new(), NOW) };
+        batch.next(outcome, policy, NOW + after)
+    }
+
+    fn retry(attempts: u32, outcome: Outcome, after: Duration) -> Next {
+        next(attempts, outcome, after, RetryPolicy::default())
     }
 
     #[test]
     fn attempts_get_rarer_and_end_after_a_day() {
-        assert_eq!(delay(0, Outcome::Unreachable, Duration::ZERO), Some(Duration::seconds(10)));
-        assert_eq!(delay(0, Outcome::Refused(404), Duration::ZERO), Some(Duration::minutes(5)));
-        assert_eq!(delay(8, Outcome::Refused(500), Duration::hours(5)), Some(Duration::hours(6)));
-        assert_eq!(delay(9, Outcome::Unreachable, Duration::hours(13)), None);
+        let zero = Duration::ZERO;
+        assert_eq!(retry(1, Outcome::Unreachable, zero), Next::Retry(NOW + Duration::seconds(10)));
+        assert_eq!(retry(2, Outcome::TimedOut, zero), Next::Retry(NOW + Duration::seconds(30)));
+        let after = Duration::hours(5);
+        assert_eq!(retry(9, Outcome::Failed(500), after), Next::Retry(NOW + after + Duration::hours(6)));
+        let end = Next::GiveUp(Reason::TimeToLiveExceeded, NOW + Duration::days(1));
+        assert_eq!(retry(10, Outcome::Unreachable, Duration::hours(13)), end);
+    }
+
+    #[test]
+    fn some_answers_ask_for_more_patience() {
+        let expected = [(404, 300), (408, 120), (503, 30), (429, 10), (500, 10), (302, 10)];
+        for (status, seconds) in expected {
+            let then = NOW + Duration::seconds(seconds);
+            assert_eq!(retry(1, Outcome::Failed(status), Duration::ZERO), Next::Retry(then));
+        }
     }
 
     #[test]
     fn a_clear_no_is_final() {
-        for status in [400, 401, 403, 413] {
-            assert_eq!(delay(0, Outcome::Refused(status), Duration::ZERO), None);
-        }
+        let no = Next::GiveUp(Reason::Refused, NOW);
+        assert_eq!(retry(1, Outcome::Refused(403), Duration::ZERO), no);
+    }
+
+    #[test]
+    fn the_subscription_says_how_often_and_how_long() {
+        let policy = RetryPolicy { max_attempts: 3, time_to_live: Duration::minutes(1) };
+        let next =
+            |attempts, seconds| next(attempts, Outcome::Failed(500), Duration::seconds(seconds), policy);
+        assert_eq!(next(2, 10), Next::Retry(NOW + Duration::seconds(40)));
+        assert_eq!(next(3, 10), Next::GiveUp(Reason::AttemptsExceeded, NOW + Duration::seconds(10)));
+        let end = NOW + Duration::minutes(1);
+        assert_eq!(next(2, 31), Next::GiveUp(Reason::TimeToLiveExceeded, end));
     }
 }

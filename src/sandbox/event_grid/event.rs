@@ -1,5 +1,6 @@
-//! One event, in Event Grid's own schema.
+//! Events in both schemas: Key Vault's own, and those by which Event Grid speaks of a subscription.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
@@ -8,6 +9,18 @@ use uuid::Uuid;
 
 use crate::sandbox::azure::Addresses;
 use crate::sandbox::model::VersionCreated;
+
+/// In which shape a subscription's events are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Schema {
+    /// Event Grid's own; always sent in an array.
+    #[default]
+    #[serde(rename = "EventGridSchema")]
+    EventGrid,
+    /// CloudEvents 1.0; one object, or an array if the subscription takes batches.
+    #[serde(rename = "CloudEventSchemaV1_0")]
+    CloudEvents,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EventKind {
@@ -24,6 +37,8 @@ pub(super) struct Event {
     pub(super) secret: String,
     pub(super) version: String,
     pub(super) expires: Option<OffsetDateTime>,
+    /// When the version was put: subscriptions made later are not told of it.
+    pub(super) version_created: OffsetDateTime,
     not_before: Option<OffsetDateTime>,
     id: Uuid,
     at: OffsetDateTime,
@@ -47,6 +62,7 @@ impl Event {
             secret: created.secret.clone(),
             version: created.version.clone(),
             expires: created.expires,
+            version_created: created.at,
             not_before: created.not_before,
             id: Uuid::new_v4(),
             at: created.at,
@@ -57,33 +73,77 @@ impl Event {
         Self { at, ..self }
     }
 
-    /// The dates in `data` are strings or null, as real events have them.
-    pub(super) fn to_json(&self, addresses: &Addresses) -> Value {
+    /// `vault/name`, as the journal has it.
+    pub(super) fn secret_name(&self) -> String {
+        format!("{}/{}", self.vault, self.secret)
+    }
+
+    /// The dates in `data` are strings or null, as real events have them. Nothing says whether the version is enabled.
+    pub(super) fn to_json(&self, schema: Schema, addresses: &Addresses) -> Value {
         let Self { vault, secret, version, .. } = self;
         let seconds =
             |moment: Option<OffsetDateTime>| moment.map(|moment| moment.unix_timestamp().to_string());
-        json!({
-            "id": self.id,
-            "topic": topic(vault),
-            "subject": secret,
-            "eventType": format!("Microsoft.KeyVault.{}", self.kind.name()),
-            "eventTime": event_time(self.at),
-            "data": {
+        let envelope = Envelope {
+            id: self.id,
+            topic: &topic(vault),
+            subject: secret,
+            kind: &format!("Microsoft.KeyVault.{}", self.kind.name()),
+            at: self.at,
+        };
+        envelope.around(
+            schema,
+            &json!({
                 "Id": format!("{}/secrets/{secret}/{version}", addresses.vault(vault)),
                 "VaultName": vault, "ObjectType": "Secret", "ObjectName": secret, "Version": version,
                 "NBF": seconds(self.not_before), "EXP": seconds(self.expires),
-            },
-            "dataVersion": "1",
-            "metadataVersion": "1",
-        })
+            }),
+        )
     }
 }
 
-pub(super) fn topic(vault: &str) -> String {
-    let subscription = Uuid::nil();
-    format!(
-        "/subscriptions/{subscription}/resourceGroups/sandbox/providers/Microsoft.KeyVault/vaults/{vault}"
-    )
+/// Everything around an event's data.
+struct Envelope<'a> {
+    id: Uuid,
+    topic: &'a str,
+    subject: &'a str,
+    kind: &'a str,
+    at: OffsetDateTime,
+}
+
+impl Envelope<'_> {
+    fn around(&self, schema: Schema, data: &Value) -> Value {
+        let Self { id, topic, subject, kind, at } = *self;
+        match schema {
+            Schema::EventGrid => json!({
+                "id": id, "topic": topic, "subject": subject, "eventType": kind, "eventTime": event_time(at),
+                "data": data, "dataVersion": "1", "metadataVersion": "1",
+            }),
+            Schema::CloudEvents => json!({
+                "specversion": "1.0", "id": id, "source": topic, "subject": subject, "type": kind,
+                "time": event_time(at), "data": data,
+            }),
+        }
+    }
+}
+
+/// An event of Event Grid itself: `kind` is what follows `Microsoft.EventGrid.`.
+pub(super) fn own_event(kind: &str, schema: Schema, data: &Value, at: OffsetDateTime) -> Value {
+    let kind = format!("Microsoft.EventGrid.{kind}");
+    let envelope = Envelope { id: Uuid::new_v4(), topic: &topic("*"), subject: "", kind: &kind, at };
+    envelope.around(schema, data)
+}
+
+/// The ARM id of a subscription to events.
+pub(super) fn subscription_id(name: &str) -> String {
+    format!("{}/Microsoft.EventGrid/eventSubscriptions/{name}", providers())
+}
+
+fn topic(vault: &str) -> String {
+    format!("{}/Microsoft.KeyVault/vaults/{vault}", providers())
+}
+
+fn providers() -> String {
+    format!("/subscriptions/{}/resourceGroups/sandbox/providers", Uuid::nil())
 }
 
 /// With seven digits after the second, as Azure writes them.

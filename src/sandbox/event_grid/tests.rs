@@ -1,80 +1,164 @@
-//! Event Grid against a webhook that writes down what it gets.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop here")]
+//! Event Grid in a whole sandbox: which events come when, and in which shape.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop here")]
 
-use std::sync::Mutex;
+use serde_json::json;
+use time::Duration;
+use uuid::Uuid;
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
-use axum::{Json, Router};
-use serde_json::{Value, json};
-use time::macros::datetime;
-use tokio_util::task::TaskTracker;
+use super::tests_world::{START, World};
+use crate::sandbox::model::NewVersion;
 
-use super::*;
-use crate::sandbox::model::{NewVersion, Seed};
-
-const START: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
-
-type Seen = Arc<Mutex<Vec<Value>>>;
-
-/// Fails the first two requests, so that the handshake and retries are seen.
-async fn webhook(
-    State(seen): State<Seen>,
-    headers: HeaderMap,
-    Json(body): Json<Value>,
-) -> (StatusCode, Json<Value>) {
-    let mut seen = seen.lock().unwrap();
-    let kind = headers.get("aeg-event-type").unwrap().to_str().unwrap().to_owned();
-    seen.push(json!({"kind": kind, "events": body}));
-    if seen.len() <= 2 {
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(Value::Null));
-    }
-    let code = body.pointer("/0/data/validationCode").cloned().unwrap_or_default();
-    (StatusCode::OK, Json(json!({"validationResponse": code})))
-}
-
-fn types(seen: &Seen) -> Vec<(String, String)> {
-    let seen = seen.lock().unwrap();
-    let events = seen.iter().flat_map(|request| request.get("events").unwrap().as_array().unwrap().clone());
-    let text = |event: &Value, name: &str| event.get(name).unwrap().as_str().unwrap().to_owned();
-    events.map(|event| (text(&event, "eventType"), text(&event, "eventTime"))).collect()
+#[tokio::test]
+async fn the_daemon_s_own_subscription_waits_for_it_and_then_tells_everything_in_sandbox_time() {
+    let world = World::with_daemon((503, "")).await;
+    world.put("it", 90);
+    world.until(Duration::minutes(20)).await;
+    let asked = world.receiver.all();
+    assert!(
+        asked.len() > 3 && asked.iter().all(|seen| seen.header("aeg-subscription-name") == "rekeyd-sandbox")
+    );
+    *world.receiver.handshake.lock().unwrap() = None;
+    world.until(Duration::days(100)).await;
+    assert_eq!(world.receiver.days("SecretNewVersionCreated"), [0], "kept while nobody listened");
+    assert_eq!(world.receiver.days("SecretNearExpiry"), [60]);
+    assert_eq!(world.receiver.days("SecretExpired"), [90]);
+    let uris: Vec<_> = world.receiver.deliveries().into_iter().map(|seen| seen.uri).collect();
+    assert!(uris.iter().all(|uri| uri == "/events/key-vault"), "{uris:?}");
+    world.sandbox.shutdown().await;
 }
 
 #[tokio::test]
-async fn events_come_in_sandbox_time_after_the_handshake() {
-    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (address, seen) = (socket.local_addr().unwrap(), Seen::default());
-    let router = Router::new().route("/events/key-vault", post(webhook)).with_state(Arc::clone(&seen));
-    let tasks = TaskTracker::new();
-    tasks.spawn(async move { axum::serve(socket, router).await });
-
-    let clock = SandboxClock::new(START);
-    let propagation = Duration::ZERO..=Duration::ZERO;
-    let model = Model::new(&Seed { secrets: 0, vaults: 1, propagation, seed: 1, start: START });
-    let model = Arc::new(model);
-    let (sender, notices) = tokio::sync::mpsc::unbounded_channel();
-    let told = clock.clone();
-    model.on_new_version(move |created| {
-        let _ = sender.send(Notice::Created(created, told.hold()));
+async fn an_event_has_exactly_the_documented_members_in_both_schemas() {
+    let world = World::start().await;
+    world.subscribed(json!({}), json!({})).await;
+    let cloud = json!({"eventDeliverySchema": "CloudEventSchemaV1_0"});
+    world.subscribe("cloudy", json!({"url": format!("http://{}/cloud", world.address)}), cloud).await;
+    let version = world.put("it", 90);
+    world.a_minute().await;
+    let seen = world.receiver.deliveries();
+    let to = |path: &str| seen.iter().find(|seen| seen.uri.starts_with(path)).unwrap().json();
+    let (grid, cloud) = (to("/hook")[0].clone(), to("/cloud"));
+    let topic = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sandbox/providers/Microsoft.KeyVault/vaults/vault-1";
+    let vault = &world.sandbox.endpoints().vaults[0].url;
+    let data = json!({
+        "Id": format!("{}/secrets/it/{version}", vault.trim_end_matches('/')), "VaultName": "vault-1",
+        "ObjectType": "Secret", "ObjectName": "it", "Version": version, "NBF": null,
+        "EXP": (START + Duration::days(90)).unix_timestamp().to_string(),
     });
-    let addresses = Addresses::default();
-    let webhook = Webhook::new(address).unwrap();
-    let grid = EventGrid::new(clock.clone(), Arc::clone(&model), addresses, webhook, notices, 1);
-    let stop = CancellationToken::new();
-    tasks.spawn(grid.run(clock.hold(), stop.clone()));
+    let expected = json!({
+        "id": grid["id"], "topic": topic, "subject": "it", "eventType": "Microsoft.KeyVault.SecretNewVersionCreated",
+        "eventTime": "2026-01-01T00:00:00.0000000Z", "data": data, "dataVersion": "1", "metadataVersion": "1",
+    });
+    assert_eq!(grid, expected);
+    let expected = json!({
+        "specversion": "1.0", "id": grid["id"], "source": topic, "subject": "it",
+        "type": "Microsoft.KeyVault.SecretNewVersionCreated", "time": "2026-01-01T00:00:00.0000000Z", "data": data,
+    });
+    assert_eq!(cloud, expected);
+    assert!(Uuid::parse_str(grid["id"].as_str().unwrap()).is_ok());
+    world.sandbox.shutdown().await;
+}
 
-    let expires = Some(START + Duration::days(90));
-    let new = NewVersion { expires, ..NewVersion::of("text".into()) };
-    model.put_secret("vault-1", "it", new, START).expect("it is put");
-    clock.run_until(START + Duration::days(100)).await;
-    stop.cancel();
+#[tokio::test]
+async fn a_disabled_version_has_its_events_too_and_they_do_not_say_so() {
+    let world = World::start().await;
+    world.subscribed(json!({}), json!({})).await;
+    let new = NewVersion {
+        enabled: false,
+        expires: Some(START + Duration::days(40)),
+        ..NewVersion::of("text".into())
+    };
+    world.sandbox.model().put_secret("vault-1", "it", new, START).unwrap();
+    world.until(Duration::days(50)).await;
+    for (kind, day) in [("SecretNewVersionCreated", 0), ("SecretNearExpiry", 10), ("SecretExpired", 40)] {
+        assert_eq!(world.receiver.days(kind), [day], "{kind}");
+    }
+    let said = world.receiver.deliveries().iter().any(|seen| seen.text.contains("nabled"));
+    assert!(!said, "an event tells whether its version is enabled");
+    world.sandbox.shutdown().await;
+}
 
-    let kinds: Vec<_> = types(&seen).into_iter().skip(2).collect();
-    let of = |name: &str| kinds.iter().filter(|(kind, _)| kind.ends_with(name)).collect::<Vec<_>>();
-    assert!(!of("SubscriptionValidationEvent").is_empty());
-    assert!(!of("SecretNewVersionCreated").is_empty());
-    let near = of("SecretNearExpiry");
-    assert!(near.iter().all(|(_, at)| at.starts_with("2026-03-02T00:00:00")), "{near:?}");
-    assert!(!near.is_empty() && !of("SecretExpired").is_empty(), "{kinds:?}");
+#[tokio::test]
+async fn a_short_lived_version_is_near_expiry_within_fifteen_minutes() {
+    let world = World::start().await;
+    world.subscribed(json!({}), json!({})).await;
+    world.put("it", 7);
+    world.until(Duration::minutes(14)).await;
+    assert_eq!(world.receiver.days("SecretNearExpiry"), [0; 0]);
+    world.until(Duration::minutes(16)).await;
+    assert_eq!(world.receiver.days("SecretNearExpiry"), [0]);
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_patched_end_moves_the_events_and_a_newer_version_ends_them() {
+    let world = World::start().await;
+    world.subscribed(json!({}), json!({})).await;
+    let (moved, replaced) = (world.put("moved", 90), world.put("replaced", 90));
+    world.patch("MOVED", &moved, 200);
+    world.put("replaced", None);
+    world.patch("replaced", &replaced, 100);
+    world.until(Duration::days(150)).await;
+    assert_eq!(world.receiver.days("SecretNearExpiry"), [0; 0]);
+    world.until(Duration::days(180)).await;
+    assert_eq!(world.receiver.days("SecretNearExpiry"), [170]);
+    world.patch("moved", &moved, 200);
+    world.until(Duration::days(185)).await;
+    assert_eq!(world.receiver.days("SecretNearExpiry"), [170], "nothing has changed");
+    world.patch("moved", &moved, 220);
+    world.until(Duration::days(230)).await;
+    assert_eq!(world.receiver.days("SecretNearExpiry"), [170, 190]);
+    assert_eq!(world.receiver.days("SecretExpired"), [220]);
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_subscription_hears_only_of_versions_put_after_it() {
+    let world = World::start().await;
+    world.put("old", 40);
+    world.until(Duration::hours(1)).await;
+    world.subscribed(json!({}), json!({})).await;
+    world.put("new", 50);
+    world.until(Duration::days(60)).await;
+    let subjects: Vec<_> = world.receiver.deliveries().iter().map(|seen| seen.json()[0].clone()).collect();
+    assert!(subjects.len() >= 3 && subjects.iter().all(|event| event["subject"] == "new"), "{subjects:?}");
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_filter_goes_by_type_and_by_the_secret_s_name_in_any_letter_case() {
+    let world = World::start().await;
+    let filter = json!({
+        "includedEventTypes": ["Microsoft.KeyVault.SecretNewVersionCreated", "SecretExpired"],
+        "subjectBeginsWith": "APP-", "subjectEndsWith": "-key",
+    });
+    world.subscribed(json!({}), json!({"filter": filter})).await;
+    for name in ["app-one-key", "app-two", "other-key"] {
+        world.put(name, 40);
+    }
+    world.until(Duration::days(50)).await;
+    assert_eq!(world.receiver.days("SecretNearExpiry"), [0; 0]);
+    assert_eq!(world.receiver.days("SecretExpired"), [40]);
+    let seen = world.receiver.deliveries();
+    assert!(seen.iter().all(|seen| seen.json()[0]["subject"] == "app-one-key"), "{seen:?}");
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn now_and_then_an_event_comes_twice_with_the_same_id_or_late() {
+    let world = World::start().await;
+    world.subscribed(json!({}), json!({})).await;
+    for number in 0..60 {
+        world.put(&format!("it-{number:02}"), None);
+    }
+    world.until(Duration::minutes(5)).await;
+    let events: Vec<_> = world.receiver.deliveries().iter().map(|seen| seen.json()[0].clone()).collect();
+    let subjects: Vec<_> = events.iter().map(|event| event["subject"].as_str().unwrap().to_owned()).collect();
+    assert!(!subjects.is_sorted(), "{subjects:?}");
+    let mut ids: Vec<_> = events.iter().map(|event| event["id"].to_string()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 60);
+    assert!(events.len() > 60, "nothing came twice");
+    world.sandbox.shutdown().await;
 }

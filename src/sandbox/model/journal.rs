@@ -36,6 +36,10 @@ pub enum HappeningKind {
     VersionDisabled,
     /// Event Grid delivered an event.
     EventDelivered,
+    /// Event Grid gave up an event and keeps it as a dead letter.
+    EventDeadLettered,
+    /// Event Grid gave up an event, and it is lost.
+    EventDropped,
     /// A request met an injected fault.
     FaultInjected,
     /// A consumer could not sign in.

@@ -6,6 +6,7 @@
 mod access;
 mod application;
 mod backup;
+mod changes;
 mod counters;
 mod credential;
 mod deleted;
@@ -15,6 +16,7 @@ mod meter;
 mod refusal;
 mod seed;
 mod tenant;
+mod undelivered;
 mod vault;
 mod vault_options;
 mod vault_quota;
@@ -48,6 +50,7 @@ use access::Access;
 use counters::Counters;
 use credential::Propagation;
 use journal::Journal;
+use undelivered::Undelivered;
 use vault::{Secret, Vault};
 use vault_quota::VaultQuota;
 
@@ -58,6 +61,7 @@ pub struct Model {
     state: Mutex<State>,
     journal: Journal,
     on_new_version: OnceLock<Box<dyn Fn(VersionCreated) + Send + Sync>>,
+    on_patched_version: OnceLock<Box<dyn Fn(VersionCreated) + Send + Sync>>,
 }
 
 struct State {
@@ -73,9 +77,10 @@ struct State {
     federated: Vec<FederatedCredential>,
     access: Access,
     counters: Counters,
+    undelivered: Undelivered,
 }
 
-/// A version has just been put: what Event Grid has to know.
+/// A version has just been put, or patched: what Event Grid has to know.
 #[derive(Debug, Clone)]
 pub struct VersionCreated {
     /// The vault, as it is written.
@@ -107,6 +112,7 @@ impl Model {
             state: Mutex::new(state),
             journal: Journal::default(),
             on_new_version: OnceLock::new(),
+            on_patched_version: OnceLock::new(),
         }
     }
 
@@ -162,6 +168,7 @@ impl State {
             federated: Vec::new(),
             access: Access::default(),
             counters: Counters::default(),
+            undelivered: Undelivered::default(),
         }
     }
 }

@@ -95,6 +95,7 @@ impl Model {
             let secret = format!("{vault}/{name}");
             self.report(&Happening { at: now, kind: HappeningKind::VersionDisabled, secret, detail });
         }
+        self.tell_patched_version(vault, name, &patched);
         Ok(patched)
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -20,6 +21,10 @@ pub struct StateView {
     consumers: ConsumersView,
     applications: Vec<ApplicationView>,
     vaults: Vec<VaultView>,
+    /// Events that Event Grid gave up, each with the reason.
+    dead_letters: Vec<Value>,
+    /// How many events were given up by subscriptions that keep no dead letters.
+    dropped: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,13 +81,15 @@ impl Model {
     /// Everything there is at `now`: removed credentials are gone, fresh ones are there.
     pub fn view(&self, now: OffsetDateTime) -> StateView {
         let state = self.lock();
-        let State { applications, vaults, counters, .. } = &*state;
+        let State { applications, vaults, counters, undelivered, .. } = &*state;
         let (sign_ins, failures) = counters.sign_ins();
         StateView {
             now,
             consumers: ConsumersView { sign_ins, failures },
             applications: applications.values().map(ApplicationView::of).collect(),
             vaults: vaults.values().map(|vault| VaultView::of(vault, now)).collect(),
+            dead_letters: undelivered.dead_letters.clone(),
+            dropped: undelivered.dropped,
         }
     }
 }

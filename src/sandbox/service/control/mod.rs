@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::oneshot;
 
+use super::control_events;
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
 use crate::sandbox::event_grid::Notice;
@@ -33,6 +34,9 @@ pub(crate) async fn answer(azure: &Azure, request: &Request) -> Answer {
         (&Method::PUT, ["_sandbox", "federated-credentials"]) => entra::trust(azure, request),
         (&Method::POST, ["_sandbox", "managed-identity", "troubles"]) => entra::trouble(azure, request),
         (&Method::POST, ["_sandbox", "events", vault, secret]) => event(azure, vault, secret).await,
+        (_, ["_sandbox", "subscriptions" | "eventsubscriptions", ..]) => {
+            control_events::answer(azure, request).await
+        }
         _ => Answer::not_modelled(request),
     }
 }

@@ -1,0 +1,175 @@
+//! Making, changing, validating and deleting subscriptions.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use tokio::sync::oneshot;
+
+use super::EventGrid;
+use super::endpoint::Endpoint;
+use super::handshake::{Consent, Invitation, MANUAL_VALIDATION, patient_delay, validation_url};
+use super::notice::Provisioned;
+use super::sending::Landing;
+use super::subscriber::{Standing, Subscriber};
+use super::subscription::Subscription;
+use crate::ports::NEVER;
+
+impl EventGrid {
+    /// Makes a subscription or changes the one of this name, which begins with a handshake either way.
+    pub(super) fn subscribe(&mut self, subscription: Subscription, reply: oneshot::Sender<Provisioned>) {
+        let (key, now) = (subscription.name.to_ascii_lowercase(), self.now());
+        let Ok(endpoint) = Endpoint::new(&subscription, self.answer_limit) else {
+            // Whoever asked may have gone away.
+            let _ = reply.send(Err("the CA can't be used".to_owned()));
+            return;
+        };
+        let mut subscriber = Subscriber::new(subscription, endpoint, Standing::Asked(reply), now);
+        if let Some(old) = self.subscribers.remove(&key) {
+            subscriber.take_over(old);
+        }
+        self.subscribers.insert(key.clone(), subscriber);
+        self.shake_hands(&key);
+    }
+
+    /// Forgets a subscription and what it had still to send; answers when the other side was told.
+    pub(super) fn unsubscribe(&mut self, name: &str, reply: oneshot::Sender<bool>) {
+        let Some(subscriber) = self.subscribers.remove(&name.to_ascii_lowercase()) else {
+            // Whoever asked may have gone away.
+            let _ = reply.send(false);
+            return;
+        };
+        let (now, token) = (self.now(), self.token_for(&subscriber.subscription));
+        self.fly(async move {
+            if matches!(subscriber.standing, Standing::Succeeded) {
+                subscriber.endpoint.say_goodbye(now, token).await;
+            }
+            Landing::Unsubscribed(reply)
+        });
+    }
+
+    pub(super) fn list(&self) -> Vec<Value> {
+        self.subscribers.values().map(Subscriber::to_json).collect()
+    }
+
+    /// Whether the token was that of a subscription that waits for it, which then is validated.
+    pub(super) fn validate_by_hand(&mut self, name: &str, token: &str) -> bool {
+        let found = self.subscribers.get_mut(&name.to_ascii_lowercase());
+        let Some(subscriber) = found.filter(|subscriber| subscriber.token == token) else { return false };
+        let is_open = match subscriber.standing {
+            Standing::Asked(_) | Standing::AwaitingManualAction(..) | Standing::Patient(..) => true,
+            Standing::Succeeded | Standing::Failed(_) => false,
+        };
+        if is_open {
+            subscriber.conclude(Ok(()));
+        }
+        is_open
+    }
+
+    /// Ends the waiting for validation URLs that nobody opened.
+    pub(super) fn give_up_validations(&mut self, now: OffsetDateTime) {
+        for subscriber in self.subscribers.values_mut() {
+            if matches!(subscriber.standing, Standing::AwaitingManualAction(until, _) if until <= now) {
+                subscriber.conclude(Err("nobody opened the validation URL within 10 minutes".to_owned()));
+            }
+        }
+    }
+
+    pub(super) fn repeat_handshakes(&mut self, now: OffsetDateTime) {
+        let is_due =
+            |subscriber: &Subscriber| matches!(subscriber.standing, Standing::Patient(_, due) if due <= now);
+        let due = self.subscribers.iter().filter(|(_, subscriber)| is_due(subscriber));
+        let due: Vec<_> = due.map(|(key, _)| key.clone()).collect();
+        for key in due {
+            self.shake_hands(&key);
+        }
+    }
+
+    fn shake_hands(&mut self, key: &str) {
+        let Some(invitation) = self.invitation(key) else { return };
+        let Some(subscriber) = self.subscribers.get_mut(key) else { return };
+        if let Standing::Patient(attempts, _) = subscriber.standing {
+            subscriber.standing = Standing::Patient(attempts, NEVER);
+        }
+        let (endpoint, token) = (Arc::clone(&subscriber.endpoint), subscriber.token.clone());
+        let key = key.to_owned();
+        self.fly(async move {
+            let consent = endpoint.shake_hands(&invitation).await;
+            Landing::Handshake { key, token, consent }
+        });
+    }
+
+    pub(super) fn invitation(&self, key: &str) -> Option<Invitation> {
+        let subscriber = self.subscribers.get(key)?;
+        let (now, authority) = (self.now(), &self.azure.addresses.authority);
+        let validation_url = validation_url(authority, &subscriber.subscription.name, &subscriber.token, now);
+        Some(Invitation { validation_url, now, token: self.token_for(&subscriber.subscription) })
+    }
+
+    /// `token` tells whether the subscription is still the one that was asked.
+    pub(super) fn answered(&mut self, key: &str, token: &str, consent: Consent) {
+        let now = self.now();
+        let found = self.subscribers.get_mut(key).filter(|subscriber| subscriber.token == token);
+        if let Some(subscriber) = found {
+            subscriber.answered(consent, now);
+        }
+    }
+}
+
+impl Subscriber {
+    fn answered(&mut self, consent: Consent, now: OffsetDateTime) {
+        let standing = std::mem::replace(&mut self.standing, Standing::Succeeded);
+        self.standing = match (standing, consent) {
+            (Standing::Patient(..), Consent::Given) => Standing::Succeeded,
+            (Standing::Patient(attempts, _), Consent::Awaited | Consent::Refused(_)) => {
+                Standing::Patient(attempts + 1, now + patient_delay(attempts))
+            }
+            (Standing::Asked(reply), Consent::Awaited) => {
+                Standing::AwaitingManualAction(now + MANUAL_VALIDATION, reply)
+            }
+            (Standing::Asked(reply), Consent::Given) => {
+                self.standing = Standing::Asked(reply);
+                return self.conclude(Ok(()));
+            }
+            (Standing::Asked(reply), Consent::Refused(reason)) => {
+                self.standing = Standing::Asked(reply);
+                return self.conclude(Err(reason));
+            }
+            // Somebody was faster and opened the validation URL.
+            (
+                settled @ (Standing::AwaitingManualAction(..) | Standing::Succeeded | Standing::Failed(_)),
+                Consent::Given | Consent::Awaited | Consent::Refused(_),
+            ) => settled,
+        };
+    }
+
+    /// Ends the handshake and tells whoever waits for it.
+    fn conclude(&mut self, outcome: Provisioned) {
+        let standing = match &outcome {
+            Ok(()) => Standing::Succeeded,
+            Err(reason) => Standing::Failed(reason.clone()),
+        };
+        match std::mem::replace(&mut self.standing, standing) {
+            Standing::Asked(reply) | Standing::AwaitingManualAction(_, reply) => {
+                // Whoever asked may have gone away.
+                let _ = reply.send(outcome);
+            }
+            Standing::Patient(..) | Standing::Succeeded | Standing::Failed(_) => {}
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let mut shown = self.subscription.to_json();
+        let (state, reason) = match &self.standing {
+            Standing::Asked(_) | Standing::Patient(..) => ("Creating", None),
+            Standing::AwaitingManualAction(..) => ("AwaitingManualAction", None),
+            Standing::Succeeded => ("Succeeded", None),
+            Standing::Failed(reason) => ("Failed", Some(reason)),
+        };
+        if let Some(shown) = shown.as_object_mut() {
+            shown.insert("provisioningState".to_owned(), json!(state));
+            shown.extend(reason.map(|reason| ("reason".to_owned(), json!(reason))));
+        }
+        shown
+    }
+}

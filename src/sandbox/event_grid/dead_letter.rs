@@ -1,0 +1,75 @@
+//! Dead letters: what was given up, shown five minutes later with the reason, or only counted.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use time::{Duration, OffsetDateTime};
+
+use super::batch::{Batch, Reason};
+use super::event::{Schema, event_time};
+use super::outcome::Outcome;
+
+/// Between giving up and the blob.
+pub(super) const DEAD_LETTER_DELAY: Duration = Duration::minutes(5);
+
+/// Dead letters that wait for their moment.
+#[derive(Debug, Default)]
+pub(super) struct DeadLetters {
+    waiting: BTreeMap<(OffsetDateTime, u64), Value>,
+    next_id: u64,
+}
+
+/// How a batch has ended.
+pub(super) struct End<'a> {
+    pub(super) batch: &'a Batch,
+    pub(super) reason: Reason,
+    pub(super) outcome: Outcome,
+    pub(super) last_attempt: OffsetDateTime,
+}
+
+impl DeadLetters {
+    pub(super) fn add(&mut self, given_up: OffsetDateTime, letter: Value) {
+        self.waiting.insert((given_up + DEAD_LETTER_DELAY, self.next_id), letter);
+        self.next_id += 1;
+    }
+
+    pub(super) fn next_moment(&self) -> Option<OffsetDateTime> {
+        self.waiting.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    pub(super) fn take_due(&mut self, now: OffsetDateTime) -> Vec<Value> {
+        let later = self.waiting.split_off(&(now + Duration::nanoseconds(1), 0));
+        std::mem::replace(&mut self.waiting, later).into_values().collect()
+    }
+}
+
+impl End<'_> {
+    /// The event with what is known of its end; CloudEvents allows only lower-case names.
+    pub(super) fn write_on(&self, event: Value, schema: Schema) -> Value {
+        let Value::Object(mut event) = event else { return event };
+        let known = [
+            ("deadLetterReason", json!(self.reason())),
+            ("deliveryAttempts", json!(self.batch.attempts)),
+            ("lastDeliveryOutcome", json!(self.outcome.name())),
+            ("lastHttpStatusCode", json!(self.outcome.status())),
+            ("publishTime", json!(event_time(self.batch.published))),
+            ("lastDeliveryAttemptTime", json!(event_time(self.last_attempt))),
+        ];
+        for (name, value) in known.into_iter().filter(|(_, value)| !value.is_null()) {
+            let name = match schema {
+                Schema::EventGrid => name.to_owned(),
+                Schema::CloudEvents => name.to_ascii_lowercase(),
+            };
+            event.insert(name, value);
+        }
+        Value::Object(event)
+    }
+
+    pub(super) fn reason(&self) -> String {
+        match self.reason {
+            Reason::Refused => format!("UndeliverableDueToHttp{}", self.outcome.name()),
+            Reason::AttemptsExceeded => "MaxDeliveryAttemptsExceeded".to_owned(),
+            Reason::TimeToLiveExceeded => "TimeToLiveExceeded".to_owned(),
+        }
+    }
+}

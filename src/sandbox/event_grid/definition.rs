@@ -1,0 +1,256 @@
+//! A subscription as the controls take it, in JSON; everything that Azure would refuse is refused with the reason.
+
+use std::collections::BTreeMap;
+
+use axum::http::{HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use time::Duration;
+
+use super::event::Schema;
+use super::subscription::{Address, Batching, Destination, Filter, RetryPolicy, Subscription};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Definition {
+    #[serde(default)]
+    event_delivery_schema: Schema,
+    destination: DestinationEntry,
+    #[serde(default)]
+    filter: FilterEntry,
+    #[serde(default)]
+    retry_policy: RetryEntry,
+    #[serde(default)]
+    dead_letter: bool,
+    #[serde(alias = "ca_pem")]
+    ca_pem: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum DestinationEntry {
+    Webhook(WebhookEntry),
+    #[serde(alias = "storage_queue")]
+    StorageQueue(QueueEntry),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WebhookEntry {
+    url: SecretString,
+    #[serde(default)]
+    headers: BTreeMap<String, SecretString>,
+    entra: Option<EntraEntry>,
+    max_events_per_batch: Option<usize>,
+    preferred_batch_size_in_kilobytes: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EntraEntry {
+    audience: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct QueueEntry {
+    #[serde(alias = "queue_url")]
+    queue_url: SecretString,
+    #[serde(rename = "queueMessageTimeToLiveInSeconds", alias = "ttl")]
+    time_to_live: Option<u32>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+struct FilterEntry {
+    included_event_types: Vec<String>,
+    subject_begins_with: String,
+    subject_ends_with: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+struct RetryEntry {
+    max_delivery_attempts: Option<u32>,
+    event_time_to_live_in_minutes: Option<u32>,
+}
+
+impl Subscription {
+    /// Reads the body of `PUT /_sandbox/subscriptions/{name}`. `Err` says what is wrong, and repeats no value.
+    pub(crate) fn parse(name: &str, body: &[u8]) -> Result<Self, String> {
+        check_name(name)?;
+        let definition: Definition = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        Ok(Self {
+            name: name.to_owned(),
+            schema: definition.event_delivery_schema,
+            destination: definition.destination.check()?,
+            filter: definition.filter.check(),
+            retry: definition.retry_policy.check()?,
+            dead_letter: definition.dead_letter,
+            ca_pem: definition.ca_pem,
+        })
+    }
+}
+
+impl DestinationEntry {
+    fn check(self) -> Result<Destination, String> {
+        match self {
+            Self::Webhook(webhook) => webhook.check(),
+            Self::StorageQueue(queue) => Ok(Destination::StorageQueue {
+                url: Address::parse(&queue.queue_url)?,
+                time_to_live: queue
+                    .time_to_live
+                    .map_or(Duration::days(7), |ttl| Duration::seconds(ttl.into())),
+            }),
+        }
+    }
+}
+
+impl WebhookEntry {
+    fn check(self) -> Result<Destination, String> {
+        let single = Batching::single();
+        let most_events = self.max_events_per_batch.unwrap_or(single.most_events);
+        let kilobytes = self.preferred_batch_size_in_kilobytes.unwrap_or(single.preferred_bytes / 1024);
+        within("maxEventsPerBatch", most_events, 1, 5_000)?;
+        within("preferredBatchSizeInKilobytes", kilobytes, 1, 1_024)?;
+        let wait = if most_events > 1 { BATCH_WAIT } else { single.wait };
+        Ok(Destination::Webhook {
+            url: Address::parse(&self.url)?,
+            headers: check_headers(self.headers)?,
+            audience: self.entra.map(|entra| entra.audience),
+            batching: Batching { most_events, preferred_bytes: kilobytes * 1024, wait },
+        })
+    }
+}
+
+impl FilterEntry {
+    fn check(self) -> Filter {
+        let short = |kind: String| kind.trim_start_matches("Microsoft.KeyVault.").to_owned();
+        Filter {
+            types: self.included_event_types.into_iter().map(short).collect(),
+            begins_with: self.subject_begins_with,
+            ends_with: self.subject_ends_with,
+        }
+    }
+}
+
+impl RetryEntry {
+    fn check(self) -> Result<RetryPolicy, String> {
+        let max_attempts = self.max_delivery_attempts.unwrap_or(30);
+        let minutes = self.event_time_to_live_in_minutes.unwrap_or(1_440);
+        within("maxDeliveryAttempts", max_attempts, 1, 30)?;
+        within("eventTimeToLiveInMinutes", minutes, 1, 1_440)?;
+        Ok(RetryPolicy { max_attempts, time_to_live: Duration::minutes(minutes.into()) })
+    }
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let is_fit = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'-';
+    if (3..=64).contains(&name.len()) && name.bytes().all(is_fit) {
+        return Ok(());
+    }
+    Err("a subscription's name has 3 to 64 letters, digits and hyphens".to_owned())
+}
+
+fn check_headers(headers: BTreeMap<String, SecretString>) -> Result<Vec<(HeaderName, SecretString)>, String> {
+    if headers.len() > MOST_HEADERS {
+        return Err(format!("at most {MOST_HEADERS} headers can be added to deliveries"));
+    }
+    let check = |(name, value): (String, SecretString)| {
+        let parsed = HeaderName::try_from(&name).map_err(|_| format!("{name:?} is no header's name"))?;
+        if parsed.as_str().starts_with("aeg-") {
+            return Err(format!("{name}: names that begin with aeg- are Event Grid's own"));
+        }
+        let text = value.expose_secret();
+        if text.len() > LONGEST_HEADER || HeaderValue::try_from(text).is_err() {
+            return Err(format!("{name}: the value must be a header's, of at most {LONGEST_HEADER} bytes"));
+        }
+        Ok((parsed, value))
+    };
+    headers.into_iter().map(check).collect()
+}
+
+fn within<N: Copy + PartialOrd + std::fmt::Display>(
+    name: &str,
+    value: N,
+    least: N,
+    most: N,
+) -> Result<(), String> {
+    if (&least..=&most).contains(&&value) {
+        return Ok(());
+    }
+    Err(format!("{name} must be from {least} to {most}"))
+}
+
+const MOST_HEADERS: usize = 10;
+
+/// In bytes.
+const LONGEST_HEADER: usize = 4_096;
+
+/// Event Grid doesn't wait for a batch to fill; what comes within a moment shares one.
+const BATCH_WAIT: Duration = Duration::SECOND;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop here")]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn refusal(body: &Value) -> String {
+        Subscription::parse("it-is", body.to_string().as_bytes()).unwrap_err()
+    }
+
+    fn webhook(extra: (&str, Value)) -> Value {
+        let mut webhook = json!({"url": "https://localhost:1/x?code=hidden"});
+        webhook.as_object_mut().unwrap().insert(extra.0.to_owned(), extra.1);
+        json!({"destination": {"webhook": webhook}})
+    }
+
+    #[test]
+    fn what_is_left_out_is_as_documented() {
+        let body =
+            json!({"destination": {"webhook": {"url": "https://localhost:1/x?code=hidden"}}}).to_string();
+        let shown = Subscription::parse("it-is", body.as_bytes()).unwrap().to_json();
+        let expected = json!({
+            "name": "it-is", "eventDeliverySchema": "EventGridSchema", "deadLetter": false,
+            "destination": {
+                "endpointType": "WebHook", "endpointBaseUrl": "https://localhost:1/x", "headers": [],
+                "audience": null, "maxEventsPerBatch": 1, "preferredBatchSizeInKilobytes": 64,
+            },
+            "filter": {"includedEventTypes": [], "subjectBeginsWith": "", "subjectEndsWith": ""},
+            "retryPolicy": {"maxDeliveryAttempts": 30, "eventTimeToLiveInMinutes": 1440},
+        });
+        assert_eq!(shown, expected);
+        let queue = json!({"destination": {"storageQueue": {"queueUrl": "https://localhost:1/a/q?sig=x"}}});
+        let queue = Subscription::parse("it-is", queue.to_string().as_bytes()).unwrap().to_json();
+        assert_eq!(queue["destination"]["queueMessageTimeToLiveInSeconds"], 7 * 24 * 60 * 60);
+    }
+
+    #[test]
+    fn what_azure_refuses_is_refused_with_the_reason() {
+        let eleven: BTreeMap<_, _> = (0..11).map(|n| (format!("x-{n}"), "1")).collect();
+        for (extra, reason) in [
+            (("maxEventsPerBatch", json!(5_001)), "maxEventsPerBatch must be from 1 to 5000"),
+            (("preferredBatchSizeInKilobytes", json!(0)), "must be from 1 to 1024"),
+            (("headers", json!(eleven)), "at most 10 headers"),
+            (("headers", json!({"aeg-mine": "1"})), "Event Grid's own"),
+            (("headers", json!({"x-long": "a".repeat(4_097)})), "at most 4096 bytes"),
+            (("colour", json!("red")), "unknown field `colour`"),
+            (("url", json!("http://example.com/x")), "https"),
+        ] {
+            let refused = refusal(&webhook(extra));
+            assert!(refused.contains(reason), "{refused}");
+        }
+        let retry = json!({"destination": {"webhook": {"url": "https://localhost/"}}, "retryPolicy": {"maxDeliveryAttempts": 31}});
+        assert!(refusal(&retry).contains("1 to 30"));
+        assert!(Subscription::parse("no name", b"{}").unwrap_err().contains("letters"));
+    }
+
+    #[test]
+    fn no_secret_of_a_subscription_is_shown() {
+        let body = webhook(("headers", json!({"x-key": "hidden-too"}))).to_string();
+        let subscription = Subscription::parse("it-is", body.as_bytes()).unwrap();
+        let shown = format!("{subscription:?} {}", subscription.to_json());
+        assert!(shown.contains("x-key") && !shown.contains("hidden"), "{shown}");
+    }
+}

@@ -1,0 +1,183 @@
+//! The HTTP side of a subscription: one request at a time, with Event Grid's headers. Decides nothing.
+
+use std::time::Duration;
+
+use axum::http::{HeaderName, HeaderValue, header};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, RequestBuilder, Response};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::event::{Schema, own_event, subscription_id};
+use super::outcome::Outcome;
+use super::subscription::{Address, Destination, Subscription};
+
+/// Where a subscription's events go, and how they are sent.
+pub(super) struct Endpoint {
+    pub(super) http: Client,
+    pub(super) name: String,
+    pub(super) schema: Schema,
+    destination: Destination,
+}
+
+/// One delivery, written already.
+pub(super) struct Parcel {
+    pub(super) events: Vec<Value>,
+    pub(super) output_id: Uuid,
+    /// How often it was tried before.
+    pub(super) attempts: u32,
+    /// Entra's token, if deliveries bear one.
+    pub(super) token: Option<SecretString>,
+}
+
+impl Endpoint {
+    /// `answer_limit` is in real time.
+    pub(super) fn new(subscription: &Subscription, answer_limit: Duration) -> Result<Self, reqwest::Error> {
+        let mut http = Client::builder().no_proxy().redirect(Policy::none()).timeout(answer_limit);
+        if let Some(ca_pem) = &subscription.ca_pem {
+            http = http.tls_certs_only([Certificate::from_pem(ca_pem.as_bytes())?]);
+        }
+        Ok(Self {
+            http: http.build()?,
+            name: subscription.name.clone(),
+            schema: subscription.schema,
+            destination: subscription.destination.clone(),
+        })
+    }
+
+    pub(super) async fn deliver(&self, parcel: Parcel) -> Outcome {
+        match &self.destination {
+            Destination::Webhook { url, batching, .. } => {
+                self.notify(url, parcel, batching.most_events > 1).await
+            }
+            Destination::StorageQueue { url, time_to_live } => {
+                self.put_message(url, *time_to_live, &parcel).await
+            }
+        }
+    }
+
+    async fn notify(&self, url: &Address, parcel: Parcel, is_batched: bool) -> Outcome {
+        let (kind, body) = match self.schema {
+            Schema::EventGrid => (JSON, Value::Array(parcel.events)),
+            Schema::CloudEvents if is_batched => (CLOUD_EVENTS, Value::Array(parcel.events)),
+            // Without batches there is exactly one.
+            Schema::CloudEvents => (CLOUD_EVENT, parcel.events.into_iter().next().unwrap_or_default()),
+        };
+        let request = self
+            .post(url, "Notification", parcel.attempts)
+            .headers(self.own_headers(IsDelivery(true)))
+            .header("aeg-output-event-id", parcel.output_id.to_string())
+            .header(header::CONTENT_TYPE, kind);
+        let sent = authorised(request, parcel.token.as_ref()).body(body.to_string()).send().await;
+        Outcome::of(sent, &[400, 401, 403, 413])
+    }
+
+    /// The first event of a subscription, which wants its code back. `None` for a queue.
+    pub(super) async fn ask_for_code(
+        &self,
+        data: &Value,
+        now: OffsetDateTime,
+        token: Option<&SecretString>,
+    ) -> Option<Result<Response, reqwest::Error>> {
+        let Destination::Webhook { url, .. } = &self.destination else { return None };
+        let event = own_event("SubscriptionValidationEvent", Schema::EventGrid, data, now);
+        let request = self
+            .post(url, "SubscriptionValidation", 0)
+            .headers(self.own_headers(IsDelivery(false)))
+            .header(header::CONTENT_TYPE, JSON);
+        Some(authorised(request, token).body(json!([event]).to_string()).send().await)
+    }
+
+    /// The handshake of CloudEvents. `None` for a queue.
+    pub(super) async fn ask_for_consent(
+        &self,
+        token: Option<&SecretString>,
+    ) -> Option<Result<Response, reqwest::Error>> {
+        let Destination::Webhook { url, .. } = &self.destination else { return None };
+        let request = self
+            .http
+            .request(reqwest::Method::OPTIONS, url.full())
+            .headers(self.own_headers(IsDelivery(false)))
+            .header("aeg-subscription-name", &self.name)
+            .header("webhook-request-origin", ORIGIN);
+        Some(authorised(request, token).send().await)
+    }
+
+    /// Says that there will be no more events. Nobody minds if it doesn't arrive.
+    pub(super) async fn say_goodbye(&self, now: OffsetDateTime, token: Option<SecretString>) {
+        let Destination::Webhook { url, .. } = &self.destination else { return };
+        let data = json!({"eventSubscriptionId": subscription_id(&self.name)});
+        let event = own_event("SubscriptionDeletedEvent", self.schema, &data, now);
+        let (kind, body) = match self.schema {
+            Schema::EventGrid => (JSON, json!([event])),
+            Schema::CloudEvents => (CLOUD_EVENT, event),
+        };
+        let request = self
+            .post(url, "SubscriptionDeletion", 0)
+            .headers(self.own_headers(IsDelivery(true)))
+            .header(header::CONTENT_TYPE, kind);
+        if let Err(error) = authorised(request, token.as_ref()).body(body.to_string()).send().await {
+            tracing::debug!(error = %error.without_url(), "a subscriber doesn't hear of the end");
+        }
+    }
+
+    fn post(&self, url: &Address, kind: &str, attempts: u32) -> RequestBuilder {
+        let request = self
+            .http
+            .post(url.full())
+            .header("aeg-subscription-name", &self.name)
+            .header("aeg-delivery-count", attempts.to_string())
+            .header("aeg-event-type", kind);
+        match self.schema {
+            Schema::EventGrid => request.header("aeg-metadata-version", "1").header("aeg-data-version", "1"),
+            Schema::CloudEvents => request,
+        }
+    }
+
+    /// The headers that the subscription adds.
+    fn own_headers(&self, is_delivery: IsDelivery) -> header::HeaderMap {
+        let Destination::Webhook { headers, .. } = &self.destination else {
+            return header::HeaderMap::new();
+        };
+        let sent = headers.iter().filter(|(name, value)| !is_delivery.drops(name, value));
+        let pair = |(name, value): &(HeaderName, SecretString)| {
+            let mut value = HeaderValue::try_from(value.expose_secret()).ok()?;
+            value.set_sensitive(true);
+            Some((name.clone(), value))
+        };
+        sent.filter_map(pair).collect()
+    }
+}
+
+/// Whether events are sent, rather than a handshake.
+#[derive(Clone, Copy)]
+struct IsDelivery(bool);
+
+impl IsDelivery {
+    /// A well-known header with a value that doesn't suit it is left out of deliveries, but not of handshakes.
+    fn drops(self, name: &HeaderName, value: &SecretString) -> bool {
+        let suits = value.expose_secret().trim().split_once(' ').is_some();
+        self.0 && *name == header::AUTHORIZATION && !suits
+    }
+}
+
+/// Entra's token takes the place of any `Authorization` that the subscription adds.
+fn authorised(request: RequestBuilder, token: Option<&SecretString>) -> RequestBuilder {
+    let Some(token) = token else { return request };
+    let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", token.expose_secret())) else {
+        return request;
+    };
+    value.set_sensitive(true);
+    request.headers([(header::AUTHORIZATION, value)].into_iter().collect())
+}
+
+/// Who Event Grid says it is.
+pub(super) const ORIGIN: &str = "eventgrid.azure.net";
+
+const JSON: &str = "application/json; charset=utf-8";
+
+const CLOUD_EVENT: &str = "application/cloudevents+json; charset=utf-8";
+
+const CLOUD_EVENTS: &str = "application/cloudevents-batch+json; charset=utf-8";

@@ -1,0 +1,155 @@
+//! The calendar: when versions will be near expiry and expired. Whether they still are is seen when the moment comes.
+
+use std::collections::BTreeMap;
+
+use time::{Duration, OffsetDateTime};
+
+use super::event::{Event, EventKind};
+use crate::sandbox::model::VersionCreated;
+
+/// How long before its end a version is "near expiry". Fixed, as in Key Vault.
+const NEAR_EXPIRY: Duration = Duration::days(30);
+
+/// A version that is born, or patched to be, near its end is reported after this long.
+const BORN_NEAR_EXPIRY: Duration = Duration::minutes(15);
+
+/// Events whose moment is still to come.
+#[derive(Debug, Default)]
+pub(super) struct Calendar {
+    planned: BTreeMap<(OffsetDateTime, u64), Event>,
+    next_id: u64,
+    /// Of each secret (vault and name): the current version, and the end that was last planned for it.
+    ends: BTreeMap<(String, String), (String, Option<OffsetDateTime>)>,
+}
+
+impl Calendar {
+    /// Plans both moments of a new version.
+    pub(super) fn created(&mut self, created: &VersionCreated, now: OffsetDateTime) {
+        self.remember(created);
+        self.plan(created, created.at, now);
+    }
+
+    /// Plans anew if the current version's end has really changed. Whether Azure does so isn't documented; who
+    /// works here also works if it doesn't.
+    pub(super) fn patched(&mut self, patched: &VersionCreated, now: OffsetDateTime) {
+        let known = self.ends.get(&key(patched));
+        let is_news =
+            known.is_none_or(|(version, expires)| *version == patched.version && *expires != patched.expires);
+        if is_news {
+            self.remember(patched);
+            self.planned.retain(|_, event| event.version != patched.version);
+            self.plan(patched, now, now);
+        }
+    }
+
+    pub(super) fn next_moment(&self) -> Option<OffsetDateTime> {
+        self.planned.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Takes out the events whose moment has come, in their order.
+    pub(super) fn take_due(&mut self, now: OffsetDateTime) -> Vec<Event> {
+        let mut due = Vec::new();
+        while let Some(entry) = self.planned.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            due.push(entry.remove());
+        }
+        due
+    }
+
+    fn remember(&mut self, of: &VersionCreated) {
+        self.ends.insert(key(of), (of.version.clone(), of.expires));
+    }
+
+    /// `from` is when the version came to its present end. What has ended already isn't near its end any more.
+    fn plan(&mut self, of: &VersionCreated, from: OffsetDateTime, now: OffsetDateTime) {
+        let Some(expires) = of.expires else { return };
+        if expires > now {
+            let near = (expires - NEAR_EXPIRY).max(from + BORN_NEAR_EXPIRY).min(expires);
+            self.add(near.max(now), Event::of(EventKind::NearExpiry, of));
+        }
+        self.add(expires, Event::of(EventKind::Expired, of));
+    }
+
+    fn add(&mut self, at: OffsetDateTime, event: Event) {
+        self.planned.insert((at, self.next_id), event);
+        self.next_id += 1;
+    }
+}
+
+fn key(of: &VersionCreated) -> (String, String) {
+    (of.vault.clone(), of.secret.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
+
+    fn version(id: &str, days: i64) -> VersionCreated {
+        VersionCreated {
+            vault: "v".into(),
+            secret: "s".into(),
+            version: id.into(),
+            at: NOW,
+            not_before: None,
+            expires: Some(NOW + Duration::days(days)),
+        }
+    }
+
+    /// When what happens, as hours after `NOW`.
+    fn planned(calendar: &mut Calendar) -> Vec<(i64, EventKind)> {
+        let mut found = Vec::new();
+        while let Some(at) = calendar.next_moment() {
+            found.extend(
+                calendar.take_due(at).into_iter().map(|event| ((at - NOW).whole_minutes(), event.kind)),
+            );
+        }
+        found
+    }
+
+    const DAY: i64 = 24 * 60;
+
+    #[test]
+    fn near_expiry_is_thirty_days_ahead_or_fifteen_minutes_after_the_birth() {
+        for (days, near) in [(90, 60 * DAY), (31, DAY), (30, 15), (7, 15)] {
+            let mut calendar = Calendar::default();
+            calendar.created(&version("1", days), NOW);
+            let expected = [(near, EventKind::NearExpiry), (days * DAY, EventKind::Expired)];
+            assert_eq!(planned(&mut calendar), expected);
+        }
+    }
+
+    #[test]
+    fn a_version_put_when_it_has_ended_is_expired_at_once_and_never_near_it() {
+        let mut calendar = Calendar::default();
+        calendar.created(&version("1", -1), NOW);
+        assert_eq!(planned(&mut calendar), [(-DAY, EventKind::Expired)]);
+    }
+
+    #[test]
+    fn a_changed_end_replaces_the_plan_and_the_same_end_does_not_repeat_it() {
+        let mut calendar = Calendar::default();
+        calendar.created(&version("1", 90), NOW);
+        calendar.patched(&version("1", 50), NOW);
+        let expected = [(20 * DAY, EventKind::NearExpiry), (50 * DAY, EventKind::Expired)];
+        assert_eq!(planned(&mut calendar), expected);
+        calendar.patched(&version("1", 50), NOW);
+        assert_eq!(planned(&mut calendar), []);
+        calendar.patched(&version("1", 7), NOW + Duration::days(1));
+        let expected = [(DAY + 15, EventKind::NearExpiry), (7 * DAY, EventKind::Expired)];
+        assert_eq!(planned(&mut calendar), expected);
+    }
+
+    #[test]
+    fn a_patched_old_version_plans_nothing() {
+        let mut calendar = Calendar::default();
+        calendar.created(&version("1", 90), NOW);
+        calendar.created(&version("2", 90), NOW);
+        calendar.patched(&version("1", 50), NOW);
+        assert_eq!(planned(&mut calendar).len(), 4, "two for each as they were put");
+    }
+}

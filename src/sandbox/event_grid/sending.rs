@@ -1,0 +1,246 @@
+//! Sending: requests fly beside the loop, and when they land their outcome is dealt with.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use futures::future::{FutureExt, join_all};
+use secrecy::SecretString;
+use time::OffsetDateTime;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::EventGrid;
+use super::batch::{Batch, Next, Reason};
+use super::dead_letter::End;
+use super::endpoint::Parcel;
+use super::event::Event;
+use super::handshake::Consent;
+use super::outcome::Outcome;
+use super::subscriber::{Standing, Subscriber};
+use super::subscription::{BUILT_IN, Destination, Subscription};
+use crate::ports::Clock;
+use crate::sandbox::model::{Happening, HappeningKind};
+use crate::sandbox::tokens::Grant;
+
+/// What a request brought.
+pub(super) enum Landing {
+    Handshake {
+        key: String,
+        token: String,
+        consent: Consent,
+    },
+    Delivery {
+        key: String,
+        batch: Batch,
+        outcome: Outcome,
+    },
+    /// An event that somebody wanted to see now, at each subscription.
+    Wanted {
+        event: Event,
+        seen: Vec<Seen>,
+        reply: oneshot::Sender<bool>,
+    },
+    Unsubscribed(oneshot::Sender<bool>),
+}
+
+/// How a wanted event fared at one subscription.
+pub(super) struct Seen {
+    key: String,
+    token: String,
+    /// What came of the handshake, if there had to be one first.
+    consent: Option<Consent>,
+    outcome: Outcome,
+}
+
+impl EventGrid {
+    pub(super) fn fly(&self, flight: impl Future<Output = Landing> + Send + 'static) {
+        let hold = self.azure.clock.hold();
+        self.flights.push(flight.map(|landing| (landing, hold)).boxed());
+    }
+
+    pub(super) fn land(&mut self, landing: Landing) {
+        match landing {
+            Landing::Handshake { key, token, consent } => self.answered(&key, &token, consent),
+            Landing::Delivery { key, batch, outcome } => self.landed(&key, batch, outcome),
+            Landing::Wanted { event, seen, reply } => self.wanted_landed(&event, seen, reply),
+            Landing::Unsubscribed(reply) => {
+                // Whoever asked may have gone away.
+                let _ = reply.send(true);
+            }
+        }
+    }
+
+    pub(super) fn send_due(&mut self, now: OffsetDateTime) {
+        let mut due = Vec::new();
+        for (key, subscriber) in &mut self.subscribers {
+            if subscriber.is_gathered(now) {
+                subscriber.close_batch(now, &mut self.rng);
+            }
+            due.extend(subscriber.take_due(now).map(|batch| (key.clone(), batch)));
+        }
+        for (key, batch) in due {
+            self.send(key, batch);
+        }
+    }
+
+    fn send(&self, key: String, batch: Batch) {
+        let Some(subscriber) = self.subscribers.get(&key) else { return };
+        let parcel = self.parcel(subscriber, &batch.events, batch.output_id, batch.attempts);
+        let endpoint = Arc::clone(&subscriber.endpoint);
+        self.fly(async move {
+            let outcome = endpoint.deliver(parcel).await;
+            Landing::Delivery { key, batch: batch.tried(), outcome }
+        });
+    }
+
+    fn parcel(&self, to: &Subscriber, events: &[Event], output_id: Uuid, attempts: u32) -> Parcel {
+        let written = |event: &Event| event.to_json(to.subscription.schema, &self.azure.addresses);
+        Parcel {
+            events: events.iter().map(written).collect(),
+            output_id,
+            attempts,
+            token: self.token_for(&to.subscription),
+        }
+    }
+
+    fn landed(&mut self, key: &str, batch: Batch, outcome: Outcome) {
+        let now = self.now();
+        // Deleted in the meantime: then nobody waits for the events any more.
+        let Some(subscriber) = self.subscribers.get_mut(key) else { return };
+        subscriber.sent(outcome, now);
+        match batch.next(outcome, subscriber.subscription.retry, now) {
+            Next::Done => {
+                let name = subscriber.subscription.name.clone();
+                batch.events.iter().for_each(|event| self.report_delivered(event, &name));
+            }
+            Next::Retry(due) => subscriber.queue(due, batch),
+            Next::GiveUp(reason, at) => {
+                let subscription = subscriber.subscription.clone();
+                self.give_up(&subscription, &batch, (reason, outcome), at);
+            }
+        }
+    }
+
+    fn give_up(
+        &mut self,
+        subscription: &Subscription,
+        batch: &Batch,
+        (reason, outcome): (Reason, Outcome),
+        at: OffsetDateTime,
+    ) {
+        let end = End { batch, reason, outcome, last_attempt: self.now() };
+        for event in &batch.events {
+            let kind = if subscription.dead_letter {
+                let written = event.to_json(subscription.schema, &self.azure.addresses);
+                self.dead_letters.add(at, end.write_on(written, subscription.schema));
+                HappeningKind::EventDeadLettered
+            } else {
+                self.azure.model.count_dropped_event();
+                HappeningKind::EventDropped
+            };
+            let detail = format!("{} to {}: {}", event.kind.name(), subscription.name, end.reason());
+            self.report(kind, event, detail);
+        }
+    }
+
+    /// Past the queue, for whoever waits for it; once, whatever comes of it.
+    pub(super) fn send_wanted(&self, event: Event, reply: oneshot::Sender<bool>) {
+        let flights: Vec<_> =
+            self.subscribers.iter().filter_map(|(key, to)| self.show(&event, key, to)).collect();
+        self.fly(async move { Landing::Wanted { event, seen: join_all(flights).await, reply } });
+    }
+
+    fn show(
+        &self,
+        event: &Event,
+        key: &str,
+        to: &Subscriber,
+    ) -> Option<impl Future<Output = Seen> + Send + use<>> {
+        let invitation = match to.standing {
+            Standing::Succeeded => None,
+            Standing::Patient(..) => Some(self.invitation(key)?),
+            Standing::Asked(_) | Standing::AwaitingManualAction(..) | Standing::Failed(_) => return None,
+        };
+        if !to.subscription.filter.accepts(event) {
+            return None;
+        }
+        let parcel = self.parcel(to, std::slice::from_ref(event), Uuid::new_v4(), 0);
+        let (endpoint, key, token) = (Arc::clone(&to.endpoint), key.to_owned(), to.token.clone());
+        Some(async move {
+            let consent = match &invitation {
+                Some(invitation) => Some(endpoint.shake_hands(invitation).await),
+                None => None,
+            };
+            let is_refused = consent.as_ref().is_some_and(|consent| *consent != Consent::Given);
+            let outcome = if is_refused { Outcome::Unreachable } else { endpoint.deliver(parcel).await };
+            Seen { key, token, consent, outcome }
+        })
+    }
+
+    fn wanted_landed(&mut self, event: &Event, seen: Vec<Seen>, reply: oneshot::Sender<bool>) {
+        let now = self.now();
+        let is_delivered = seen.iter().any(|seen| seen.outcome == Outcome::Delivered);
+        for Seen { key, token, consent, outcome } in seen {
+            if let Some(consent) = consent {
+                self.answered(&key, &token, consent);
+            }
+            let Some(subscriber) = self.subscribers.get_mut(&key) else { continue };
+            if outcome == Outcome::Delivered {
+                subscriber.recovered(now);
+                let name = subscriber.subscription.name.clone();
+                self.report_delivered(event, &name);
+            }
+        }
+        // Whoever asked may have gone away.
+        let _ = reply.send(is_delivered);
+    }
+
+    fn report_delivered(&self, event: &Event, subscription: &str) {
+        let kind = event.kind.name();
+        let detail =
+            if subscription == BUILT_IN { kind.to_owned() } else { format!("{kind} to {subscription}") };
+        self.report(HappeningKind::EventDelivered, event, detail);
+    }
+
+    fn report(&self, kind: HappeningKind, event: &Event, detail: String) {
+        let (at, secret) = (self.now(), event.secret_name());
+        self.azure.model.report(&Happening { at, kind, secret, detail });
+    }
+
+    /// Entra's token for one request, if there has to be one.
+    pub(super) fn token_for(&self, subscription: &Subscription) -> Option<SecretString> {
+        let grant = match &subscription.destination {
+            Destination::Webhook { audience, .. } => self.webhook_grant(audience.as_ref()?),
+            Destination::StorageQueue { .. } => self.storage_grant(),
+        };
+        self.azure.issue_token(&grant).ok().map(SecretString::from)
+    }
+
+    fn webhook_grant(&self, audience: &str) -> Grant {
+        Grant {
+            client_id: EVENT_GRID_APPLICATION,
+            object_id: self.principal,
+            audience: audience.to_owned(),
+            by_assertion: true,
+            roles: vec![WEBHOOK_ROLE.to_owned()],
+        }
+    }
+
+    /// As the identity that may do everything. Its tokens live in real time, as whoever takes them does.
+    fn storage_grant(&self) -> Grant {
+        let client = &self.azure.model.tenant().client;
+        Grant {
+            client_id: client.client_id,
+            object_id: client.object_id,
+            audience: "https://storage.azure.com".to_owned(),
+            by_assertion: true,
+            roles: Vec::new(),
+        }
+    }
+}
+
+/// Microsoft's application, in the public cloud.
+const EVENT_GRID_APPLICATION: Uuid = uuid::uuid!("4962773b-9cdb-44cf-a8bf-237846a00ab7");
+
+/// What the receiving application must have assigned to it.
+const WEBHOOK_ROLE: &str = "AzureEventGridSecureWebhookSubscriber";

@@ -1,0 +1,77 @@
+//! The controls of Event Grid: subscriptions made, listed and deleted, and validated by hand.
+
+use axum::http::{Method, StatusCode};
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use crate::sandbox::azure::Azure;
+use crate::sandbox::event_grid::{Notice, Subscription};
+use crate::sandbox::https::{Answer, Request};
+
+pub(crate) async fn answer(azure: &Azure, request: &Request) -> Answer {
+    match (&request.method, request.path().as_slice()) {
+        (&Method::GET, [_, "subscriptions"]) => list(azure).await,
+        (&Method::PUT, [_, "subscriptions", name]) => put(azure, name, request).await,
+        (&Method::DELETE, [_, "subscriptions", name]) => delete(azure, name).await,
+        (&Method::GET | &Method::POST, [_, "eventsubscriptions", name, "validate"]) => {
+            validate(azure, name, request).await
+        }
+        _ => Answer::not_modelled(request),
+    }
+}
+
+async fn list(azure: &Azure) -> Answer {
+    let listed = ask(azure, |reply| Notice::List { reply }).await;
+    listed.map_or_else(gone, |listed| Answer::ok(json!(listed)))
+}
+
+/// Answers when the handshake has ended, well or not.
+async fn put(azure: &Azure, name: &str, request: &Request) -> Answer {
+    let subscription = match Subscription::parse(name, &request.body) {
+        Ok(subscription) => Box::new(subscription),
+        Err(reason) => return Answer::json(StatusCode::BAD_REQUEST, json!({"error": reason})),
+    };
+    match ask(azure, |reply| Notice::Subscribe { subscription, reply }).await {
+        Some(Ok(())) => Answer::ok(json!({"provisioningState": "Succeeded"})),
+        Some(Err(reason)) => Answer::ok(json!({"provisioningState": "Failed", "reason": reason})),
+        None => gone(),
+    }
+}
+
+async fn delete(azure: &Azure, name: &str) -> Answer {
+    let named = name.to_owned();
+    match ask(azure, |reply| Notice::Unsubscribe { name: named, reply }).await {
+        Some(true) => Answer::no_content(),
+        Some(false) => {
+            let error = format!("there is no subscription {name}");
+            Answer::json(StatusCode::NOT_FOUND, json!({"error": error}))
+        }
+        None => gone(),
+    }
+}
+
+/// What a validation URL leads to.
+async fn validate(azure: &Azure, name: &str, request: &Request) -> Answer {
+    let (name, token) = (name.to_owned(), request.query("token").unwrap_or_default().to_owned());
+    match ask(azure, |reply| Notice::Validate { name, token, reply }).await {
+        Some(true) => Answer::ok(json!("Webhook successfully validated as a subscription endpoint.")),
+        Some(false) => {
+            let error = "this validation URL is not, or no longer, good";
+            Answer::json(StatusCode::BAD_REQUEST, json!({"error": error}))
+        }
+        None => gone(),
+    }
+}
+
+/// `None` if Event Grid has ended, or if another change has taken this one's place.
+async fn ask<T>(azure: &Azure, notice: impl FnOnce(oneshot::Sender<T>) -> Notice) -> Option<T> {
+    let (reply, answered) = oneshot::channel();
+    // Without Event Grid nobody answers either.
+    let _ = azure.notices.send(notice(reply));
+    answered.await.ok()
+}
+
+fn gone() -> Answer {
+    let error = "Event Grid doesn't answer, or another change came first";
+    Answer::json(StatusCode::BAD_GATEWAY, json!({"error": error}))
+}
