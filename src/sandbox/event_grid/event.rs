@@ -118,6 +118,11 @@ impl Envelope<'_> {
                 "id": id, "topic": topic, "subject": subject, "eventType": kind, "eventTime": event_time(at),
                 "data": data, "dataVersion": "1", "metadataVersion": "1",
             }),
+            // CloudEvents knows no empty subject.
+            Schema::CloudEvents if subject.is_empty() => json!({
+                "specversion": "1.0", "id": id, "source": topic, "type": kind, "time": event_time(at),
+                "data": data,
+            }),
             Schema::CloudEvents => json!({
                 "specversion": "1.0", "id": id, "source": topic, "subject": subject, "type": kind,
                 "time": event_time(at), "data": data,

@@ -122,6 +122,7 @@ async fn a_deleted_subscription_says_so_and_sends_nothing_more() {
         let seen = world.receiver.deliveries().pop().unwrap();
         assert_eq!(seen.header("aeg-event-type"), "SubscriptionDeletion");
         let event = if is_cloud { seen.json() } else { seen.json()[0].clone() };
+        assert_eq!(event.get("subject").is_none(), is_cloud, "{event}");
         let kind = &event[if is_cloud { "type" } else { "eventType" }];
         assert_eq!(kind, "Microsoft.EventGrid.SubscriptionDeletedEvent");
         let id = event["data"]["eventSubscriptionId"].as_str().unwrap();

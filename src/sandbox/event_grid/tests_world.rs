@@ -109,7 +109,11 @@ async fn receive(
         return shake_hands(&receiver, &seen);
     }
     let status = receiver.answers.lock().unwrap().pop_front().unwrap_or(200);
-    StatusCode::from_u16(status).unwrap().into_response()
+    let status = StatusCode::from_u16(status).unwrap();
+    match status {
+        StatusCode::FOUND => (status, [("location", "/elsewhere")]).into_response(),
+        _ => status.into_response(),
+    }
 }
 
 fn shake_hands(receiver: &Receiver, seen: &Seen) -> Response {
