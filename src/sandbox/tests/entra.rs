@@ -62,6 +62,12 @@ async fn discovery_of_both_generations_says_where_everything_is() {
     assert_eq!(v2["token_endpoint"], format!("{authority}/{tenant}/oauth2/v2.0/token"));
     assert_eq!(v2["jwks_uri"], format!("{authority}/{tenant}/discovery/v2.0/keys"));
     assert_eq!(v2["userinfo_endpoint"], format!("{}/oidc/userinfo", world.at.graph));
+    assert_eq!(v2["authorization_endpoint"], format!("{authority}/{tenant}/oauth2/v2.0/authorize"));
+    assert_eq!(v2["subject_types_supported"], json!(["pairwise"]));
+    for method in ["client_secret_post", "private_key_jwt"] {
+        let methods = v2["token_endpoint_auth_methods_supported"].as_array().unwrap();
+        assert!(methods.contains(&json!(method)), "{methods:?}");
+    }
     let (_, by_domain) = world.public("sandbox.onmicrosoft.com/v2.0/.well-known/openid-configuration").await;
     assert_eq!(by_domain, v2);
     for name in ["common", "organizations"] {
@@ -279,6 +285,12 @@ async fn a_refusal_bears_the_clients_correlation_id_and_sandbox_time() {
     let description = body["error_description"].as_str().unwrap();
     assert!(description.contains(&format!("\r\nCorrelation ID: {id}\r\n")), "{description}");
     assert!(description.ends_with("\r\nTimestamp: 2026-01-01 00:00:00Z"), "{description}");
+    assert_eq!(body["error_uri"], "https://login.microsoftonline.com/error?code=900144");
+    let mut names: Vec<_> = body.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    let sample =
+        ["correlation_id", "error", "error_codes", "error_description", "error_uri", "timestamp", "trace_id"];
+    assert_eq!(names, sample);
     world.sandbox.shutdown().await;
 }
 
