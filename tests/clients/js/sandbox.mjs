@@ -1,0 +1,116 @@
+// The sandbox that `with-sandbox` started, and Microsoft's clients pointed at it. Holds no test and asserts nothing.
+
+import { readFileSync } from 'node:fs';
+import { ClientSecretCredential } from '@azure/identity';
+import { SecretClient } from '@azure/keyvault-secrets';
+import { ConfidentialClientApplication } from '@azure/msal-node';
+import { Client } from '@microsoft/microsoft-graph-client';
+
+export const GRAPH_SCOPE = 'https://graph.microsoft.com/.default';
+export const VAULT_SCOPE = 'https://vault.azure.net/.default';
+
+/** An id that nobody has. */
+export const NOBODY = '11111111-2222-3333-4444-555555555555';
+
+/** The directory with `ca.pem`, `endpoints.json` and `rekeyd.toml`. */
+export const directory = process.env.SANDBOX_DIR;
+export const endpoints = JSON.parse(readFileSync(`${directory}/endpoints.json`, 'utf8'));
+
+/** The options that point `@azure/identity` at the sandbox. */
+export const entra = { authorityHost: endpoints.authority, disableInstanceDiscovery: true };
+
+/** A credential of `@azure/identity` for an application of the tenant. */
+export const credential = (clientId, secret, tenant = endpoints.tenant_id) =>
+  new ClientSecretCredential(tenant, clientId, secret, entra);
+
+/** The identity that may do everything. */
+export const client = credential(endpoints.client.client_id, endpoints.client.client_secret);
+
+/** `@azure/msal-node`, which keeps the number and the status of an Entra error. */
+export const msal = (clientId, clientSecret, tenant = endpoints.tenant_id) =>
+  new ConfidentialClientApplication({
+    auth: {
+      clientId,
+      clientSecret,
+      authority: `${endpoints.authority}/${tenant}`,
+      knownAuthorities: [new URL(endpoints.authority).host],
+    },
+  });
+
+/** Signs in with `@azure/msal-node`; rejects with its `ServerError`. */
+export const signIn = (clientId, secret, scope = GRAPH_SCOPE) =>
+  msal(clientId, secret).acquireTokenByClientCredential({ scopes: [scope] });
+
+export const vaultUrl = (name) => endpoints.vaults.find((vault) => vault.name === name).url;
+
+/** `@azure/keyvault-secrets` on a vault. A retry would only hide what was answered first. */
+export const secrets = (vault = 'vault-1', options = {}, identity = client) =>
+  new SecretClient(vaultUrl(vault), identity, {
+    disableChallengeResourceVerification: true,
+    retryOptions: { maxRetries: 0 },
+    ...options,
+  });
+
+/** `@microsoft/microsoft-graph-client`. */
+export const graph = (identity = client) =>
+  Client.initWithMiddleware({
+    authProvider: { getAccessToken: async () => (await identity.getToken(GRAPH_SCOPE)).token },
+    baseUrl: endpoints.graph,
+    customHosts: new Set([new URL(endpoints.graph).hostname]),
+  });
+
+/** An application that the world began with, `app-01` and so on. Each test takes one of its own. */
+export async function application(name) {
+  const { value } = await graph().api('/applications').top(999).get();
+  return value.find((found) => found.displayName === `Application of ${name}`);
+}
+
+/** Lets the sandbox's time pass; answers when everybody has lived through it. */
+export async function advance(by) {
+  const answer = await fetch(`${endpoints.graph}/_sandbox/clock`, {
+    method: 'POST',
+    body: JSON.stringify({ advance: by }),
+  });
+  if (!answer.ok) throw new Error(`the clock did not move: ${answer.status} ${await answer.text()}`);
+}
+
+/** Longer than any change takes to be known everywhere: twice the longest `--propagation`. */
+export const propagated = () => advance('40s');
+
+/** The sandbox's time. */
+export async function now() {
+  const answer = await fetch(`${endpoints.graph}/_sandbox/clock`);
+  return new Date((await answer.json()).now);
+}
+
+/** A request to a vault as no client would send it; its JSON in `body`. */
+export async function rawVault(path, { method = 'GET', token, headers = {}, body, vault = 'vault-1' } = {}) {
+  const authorization = token ? { authorization: `Bearer ${token}` } : {};
+  const answer = await fetch(`${vaultUrl(vault)}${path}`, {
+    method,
+    headers: { ...authorization, ...headers },
+    body,
+  });
+  return { status: answer.status, headers: answer.headers, body: await answer.json() };
+}
+
+/** What a promise is rejected with; a success is an error here. */
+export async function refusal(promise) {
+  let value;
+  try {
+    value = await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new Error(`it was to be refused, and gave ${JSON.stringify(value)}`);
+}
+
+/** All elements of an async iterable. */
+export async function all(iterable) {
+  const found = [];
+  for await (const element of iterable) found.push(element);
+  return found;
+}
+
+/** The code within the code of a Key Vault error. */
+export const innerCode = (error) => error.details.error.innerError?.code;
