@@ -5,11 +5,9 @@ import { createPublicKey, verify } from 'node:crypto';
 import test from 'node:test';
 
 import {
-  advance, application, client, credential, endpoints, graph, msal, NOBODY, now, propagated, refusal, secrets,
+  advance, application, claims, client, credential, endpoints, graph, msal, NOBODY, now, propagated, refusal, secrets,
   signIn, GRAPH_SCOPE, VAULT_SCOPE,
 } from './sandbox.mjs';
-
-const claims = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
 
 async function addPassword(id, passwordCredential = {}) {
   return graph().api(`/applications/${id}/addPassword`).post({ passwordCredential });

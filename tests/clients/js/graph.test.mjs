@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { GraphError, PageIterator } from '@microsoft/microsoft-graph-client';
 
-import { application, client, endpoints, graph, NOBODY, now, propagated, refusal, signIn, VAULT_SCOPE } from './sandbox.mjs';
+import { application, client, endpoints, graph, NOBODY, now, propagated, refusal, stranger, VAULT_SCOPE } from './sandbox.mjs';
 
 const api = graph();
 
@@ -159,10 +159,8 @@ test('a token for another audience is refused with 401 and InvalidAuthentication
 });
 
 test('an application without a permission is refused with 403 and Authorization_RequestDenied', async () => {
-  const { id, appId } = await application('app-08');
-  const { secretText } = await addPassword(id, {});
-  await propagated();
-  const identity = { getToken: async () => ({ token: (await signIn(appId, secretText)).accessToken }) };
+  const { id } = await application('app-08');
+  const { identity } = await stranger('app-08');
   const error = await refusal(graph(identity).api(`/applications/${id}/addPassword`).post({}));
   assert.equal(error.statusCode, 403);
   assert.equal(error.code, 'Authorization_RequestDenied');

@@ -65,23 +65,36 @@ export async function application(name) {
   return value.find((found) => found.displayName === `Application of ${name}`);
 }
 
-/** Lets the sandbox's time pass; answers when everybody has lived through it. */
-export async function advance(by) {
-  const answer = await fetch(`${endpoints.graph}/_sandbox/clock`, {
-    method: 'POST',
-    body: JSON.stringify({ advance: by }),
-  });
-  if (!answer.ok) throw new Error(`the clock did not move: ${answer.status} ${await answer.text()}`);
+/** A request to the sandbox's own controls; its JSON, if there is any. */
+export async function control(method, what, body) {
+  const base = endpoints.controls ?? endpoints.graph;
+  const answer = await fetch(`${base}/_sandbox/${what}`, { method, body: body && JSON.stringify(body) });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${method} ${what}: ${answer.status} ${text}`);
+  return text && JSON.parse(text);
 }
+
+/** What a token says. */
+export const claims = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+
+/** An identity that the world began without rights: an application with a password of its own that is known by now. */
+export async function stranger(name) {
+  const { id, appId } = await application(name);
+  const { secretText } = await graph().api(`/applications/${id}/addPassword`).post({});
+  await propagated();
+  const { accessToken } = await signIn(appId, secretText);
+  const identity = { getToken: async (scope) => ({ token: (await signIn(appId, secretText, [scope].flat()[0])).accessToken, expiresOnTimestamp: Date.now() + 3_600_000 }) };
+  return { appId, principal: claims(accessToken).oid, identity };
+}
+
+/** Lets the sandbox's time pass; answers when everybody has lived through it. */
+export const advance = (by) => control('POST', 'clock', { advance: by });
 
 /** Longer than any change takes to be known everywhere: twice the longest `--propagation`. */
 export const propagated = () => advance('40s');
 
 /** The sandbox's time. */
-export async function now() {
-  const answer = await fetch(`${endpoints.graph}/_sandbox/clock`);
-  return new Date((await answer.json()).now);
-}
+export const now = async () => new Date((await control('GET', 'clock')).now);
 
 /** A request to a vault as no client would send it; its JSON in `body`. */
 export async function rawVault(path, { method = 'GET', token, headers = {}, body, vault = 'vault-1' } = {}) {

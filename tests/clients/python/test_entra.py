@@ -8,15 +8,14 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from sandbox import (
     CLIENT, ENDPOINTS, GRAPH_SCOPE, NOBODY, PATIENCE, VAULT_SCOPE, add_password, advance, application, claims,
-    credential, propagated, remove_password, secrets,
+    control, credential, propagated, remove_password, secrets,
 )
 
 ID, SECRET = ENDPOINTS["client"]["client_id"], ENDPOINTS["client"]["client_secret"]
 
 
 def sandbox_now() -> datetime:
-    text = requests.get(f"{ENDPOINTS['graph']}/_sandbox/clock", timeout=PATIENCE).json()["now"]
-    return datetime.fromisoformat(text[:19]).replace(tzinfo=timezone.utc)
+    return datetime.fromisoformat(control("GET", "clock").json()["now"][:19]).replace(tzinfo=timezone.utc)
 
 
 class Entra(unittest.TestCase):
