@@ -166,3 +166,41 @@ test('a token is signed with a key that the discovery document leads to', async 
   assert.equal(alg, 'RS256');
   assert.ok(verify('sha256', Buffer.from(`${header}.${body}`), key, Buffer.from(signature, 'base64url')));
 });
+
+test('the token endpoint of version 1 takes a resource and writes its numbers as strings', async () => {
+  const url = `${endpoints.authority}/${endpoints.tenant_id}/oauth2/token`;
+  const body = new URLSearchParams({ ...proof, resource: 'https://vault.azure.net' });
+  const answer = await (await fetch(url, { method: 'POST', body })).json();
+  for (const name of ['expires_in', 'ext_expires_in', 'expires_on', 'not_before', 'resource', 'token_type']) {
+    assert.equal(typeof answer[name], 'string', name);
+  }
+  assert.equal(claims(answer.access_token).aud, 'https://vault.azure.net');
+});
+
+test('a token repeats the capability that the client claims', async () => {
+  const wanted = JSON.stringify({ access_token: { xms_cc: { values: ['CP1'] } } });
+  const { body } = await rawToken({ ...proof, scope: GRAPH_SCOPE, claims: wanted });
+  assert.deepEqual(claims(body.access_token).xms_cc, ['CP1']);
+  assert.equal(claims((await rawToken({ ...proof, scope: GRAPH_SCOPE })).body.access_token).xms_cc, undefined);
+});
+
+test('a secret is taken as HTTP Basic too', async () => {
+  const url = `${endpoints.authority}/${endpoints.tenant_id}/oauth2/v2.0/token`;
+  const pair = [clientId, clientSecret].map(encodeURIComponent).join(':');
+  const headers = { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
+  const body = new URLSearchParams({ grant_type: 'client_credentials', scope: GRAPH_SCOPE });
+  assert.equal((await fetch(url, { method: 'POST', headers, body })).status, 200);
+});
+
+test('a malformed tenant is refused with AADSTS900023', async () => {
+  const { status, body } = await rawToken({ ...proof, scope: GRAPH_SCOPE }, 'no_tenant');
+  assert.deepEqual([status, body.error, body.error_codes], [400, 'invalid_request', [900023]]);
+});
+
+test('roles are in a token only if some were granted', async () => {
+  const { appId } = await application('app-01');
+  const { value } = await secrets('vault-1').getSecret('app-01');
+  assert.equal(claims((await credential(appId, value).getToken(GRAPH_SCOPE)).token).roles, undefined);
+  const { roles } = claims((await client.getToken(GRAPH_SCOPE)).token);
+  assert.ok(roles.includes('Application.ReadWrite.All'), roles);
+});
