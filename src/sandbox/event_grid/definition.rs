@@ -10,6 +10,17 @@ use time::Duration;
 use super::event::Schema;
 use super::subscription::{Address, Batching, Destination, Filter, RetryPolicy, Subscription};
 
+/// Named as in Azure's resource, but flat. Only `destination` has to be there:
+///
+/// ```json
+/// {"eventDeliverySchema": "CloudEventSchemaV1_0", "deadLetter": true, "caPem": "…",
+///  "destination": {"webhook": {"url": "https://…", "headers": {"x-key": "…"}, "entra": {"audience": "api://…"},
+///                              "maxEventsPerBatch": 10, "preferredBatchSizeInKilobytes": 64}},
+///  "filter": {"includedEventTypes": ["SecretExpired"], "subjectBeginsWith": "app-", "subjectEndsWith": ""},
+///  "retryPolicy": {"maxDeliveryAttempts": 30, "eventTimeToLiveInMinutes": 1440}}
+/// ```
+///
+/// or as the destination `{"storageQueue": {"queueUrl": "https://…", "queueMessageTimeToLiveInSeconds": 600}}`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Definition {

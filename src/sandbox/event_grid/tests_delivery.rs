@@ -50,6 +50,23 @@ async fn deliveries_bear_event_grid_s_headers() {
 }
 
 #[tokio::test]
+async fn an_event_on_demand_is_seen_at_once_and_told_whether_it_arrived() {
+    let world = World::start().await;
+    world.put("it", None);
+    let ask = || world.control("POST", "events/vault-1/IT", Value::Null);
+    assert_eq!(ask().await, (502, json!({"delivered": false})));
+    world.subscribed(json!({}), json!({})).await;
+    assert_eq!(ask().await, (200, json!({"delivered": true})));
+    assert_eq!(
+        world.receiver.events(),
+        [("Microsoft.KeyVault.SecretNearExpiry".to_owned(), "2026-01-01T00:00:00.0000000Z".to_owned())]
+    );
+    world.receiver.will_answer([503]);
+    assert_eq!(ask().await, (502, json!({"delivered": false})));
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
 async fn cloud_events_come_as_one_object_or_as_a_batch() {
     let world = World::start().await;
     for (batch, kind) in [(1, "application/cloudevents+json"), (10, "application/cloudevents-batch+json")] {

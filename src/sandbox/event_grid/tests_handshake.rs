@@ -65,6 +65,32 @@ async fn a_changed_subscription_is_validated_again_and_may_fail() {
 }
 
 #[tokio::test]
+async fn a_changed_subscription_still_gets_what_was_to_be_sent() {
+    let world = World::start().await;
+    world.subscribed(json!({}), json!({})).await;
+    world.receiver.will_answer([500]);
+    world.put("it", None);
+    world.until(Duration::seconds(5)).await;
+    let change = async {
+        world.waits_for("AwaitingManualAction").await;
+        world.put("meanwhile", None);
+        world.until(Duration::minutes(2)).await;
+        let event = world.receiver.all().last().unwrap().json()[0].clone();
+        let url = event["data"]["validationUrl"].as_str().unwrap().to_owned();
+        assert_eq!(world.http.get(url).send().await.unwrap().status().as_u16(), 200);
+    };
+    let (state, ()) = tokio::join!(world.provisioned(Some((200, "")), json!({})), change);
+    assert_eq!(state, "Succeeded");
+    world.until(Duration::minutes(5)).await;
+    let mut subjects: Vec<_> =
+        world.receiver.deliveries().iter().skip(1).map(|seen| seen.json()[0]["subject"].clone()).collect();
+    subjects.sort_by_key(ToString::to_string);
+    subjects.dedup();
+    assert_eq!(subjects, ["it", "meanwhile"]);
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
 async fn without_the_code_the_validation_url_is_good_for_ten_minutes() {
     let world = World::start().await;
     for method in ["GET", "POST"] {
@@ -87,6 +113,7 @@ async fn without_the_code_the_validation_url_is_good_for_ten_minutes() {
         world.until(Duration::minutes(9)).await;
         assert_eq!(world.shown().await["provisioningState"], "AwaitingManualAction");
         world.until(Duration::minutes(11)).await;
+        assert_eq!(world.shown().await["provisioningState"], "Failed");
     };
     let (state, ()) = tokio::join!(world.provisioned(Some((200, "")), json!({})), in_time);
     assert_eq!(state, "Failed");
