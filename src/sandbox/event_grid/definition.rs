@@ -90,7 +90,7 @@ impl Subscription {
     /// Reads the body of `PUT /_sandbox/subscriptions/{name}`. `Err` says what is wrong, and repeats no value.
     pub(crate) fn parse(name: &str, body: &[u8]) -> Result<Self, String> {
         check_name(name)?;
-        let definition: Definition = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        let definition: Definition = serde_json::from_slice(body).map_err(|error| reason(&error))?;
         Ok(Self {
             name: name.to_owned(),
             schema: definition.event_delivery_schema,
@@ -153,6 +153,14 @@ impl RetryEntry {
         within("eventTimeToLiveInMinutes", minutes, 1, 1_440)?;
         Ok(RetryPolicy { max_attempts, time_to_live: Duration::minutes(minutes.into()) })
     }
+}
+
+/// Which member is unknown or missing; of anything else only the place, since the text would repeat a value.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let names_a_member = ["unknown field", "missing field"].iter().any(|start| text.starts_with(start));
+    let place = || format!("not a subscription, at line {} column {}", error.line(), error.column());
+    if names_a_member { text } else { place() }
 }
 
 fn check_name(name: &str) -> Result<(), String> {
@@ -259,6 +267,15 @@ mod tests {
 
     #[test]
     fn no_secret_of_a_subscription_is_shown() {
+        for wrong in
+            [json!({"destination": "hidden"}), json!({"destination": {"webhook": {"url": ["hidden"]}}})]
+        {
+            let refused = refusal(&wrong);
+            assert!(
+                refused.starts_with("not a subscription, at line 1") && !refused.contains("hidden"),
+                "{refused}"
+            );
+        }
         let body = webhook(("headers", json!({"x-key": "hidden-too"}))).to_string();
         let subscription = Subscription::parse("it-is", body.as_bytes()).unwrap();
         let shown = format!("{subscription:?} {}", subscription.to_json());
