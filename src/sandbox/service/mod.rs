@@ -4,6 +4,5 @@ pub(crate) mod control;
 mod control_events;
 pub(crate) mod entra;
 pub(crate) mod graph;
-mod graph_wire;
 pub(crate) mod health;
 pub(crate) mod key_vault;

@@ -1,12 +1,14 @@
 //! Microsoft Graph: applications read one by one or in pages, passwords added and removed.
 
+mod wire;
+
 use axum::http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::graph_wire::{application, error, new_credential, refusal};
+use self::wire::{application, error, new_credential, refusal};
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
 use crate::sandbox::https::{Answer, Request};
