@@ -153,7 +153,9 @@ impl SignInVerifier for DirectPorts {
             Ok(()) => SignIn::Accepted,
             Err(SignInRefusal::Wrong) => SignIn::Wrong,
             Err(SignInRefusal::Expired) => SignIn::Expired,
-            Err(SignInRefusal::UnknownApplication) => SignIn::ApplicationUnknown,
+            Err(SignInRefusal::UnknownApplication | SignInRefusal::NoServicePrincipal) => {
+                SignIn::ApplicationUnknown
+            }
             Err(SignInRefusal::Disabled) => SignIn::ApplicationDisabled,
         }
     }
@@ -196,7 +198,8 @@ fn vault_refused(operation: &'static str, refusal: &VaultRefusal) -> PortError {
 }
 
 fn graph_refused(operation: &'static str, refusal: &GraphRefusal) -> PortError {
-    refused(operation, 400, refusal)
+    let (status, code) = (refusal.status(), refusal.code().to_owned());
+    PortError::Refused { operation, status, code, retry_after: None }
 }
 
 fn refused(operation: &'static str, status: u16, why: &dyn std::fmt::Display) -> PortError {

@@ -49,13 +49,13 @@ pub(super) async fn pass(
     let answer = match fault {
         Some(FaultKind::Timeout) => return Err(Dropped),
         Some(FaultKind::LostReply) => {
-            dispatch(azure, site, &request);
+            dispatch(azure, site, &request).await;
             return Err(Dropped);
         }
         Some(kind @ (FaultKind::Throttled | FaultKind::Unavailable)) => {
             azure.faults.answer(kind, service, azure.clock.now())
         }
-        None => dispatch(azure, site, &request),
+        None => dispatch(azure, site, &request).await,
     };
     Ok(stamped(azure, answer, client_request_id))
 }
@@ -91,10 +91,10 @@ fn service_of(site: &Site) -> Service {
     }
 }
 
-fn dispatch(azure: &Azure, site: &Site, request: &Request) -> Answer {
+async fn dispatch(azure: &Azure, site: &Site, request: &Request) -> Answer {
     match site {
         Site::Vault(vault) => key_vault::answer(azure, vault, request),
-        Site::Graph => graph::answer(azure, request),
+        Site::Graph => graph::answer(azure, request).await,
         Site::Entra => entra::answer(azure, request),
         Site::ManagedIdentity => entra::managed_identity(azure, request),
         Site::Fhir => health::fhir(azure, request),
@@ -118,7 +118,8 @@ fn client_request_id(request: &Request) -> Option<&str> {
 }
 
 fn stamped(azure: &Azure, answer: Answer, client_request_id: Option<String>) -> http::Response<Body> {
-    let id = Uuid::new_v4().to_string();
+    let own = answer.headers.iter().find(|(name, _)| name.as_str() == "request-id");
+    let id = own.map_or_else(|| Uuid::new_v4().to_string(), |(_, id)| id.clone());
     let mut answer = answer
         .with_default(header::CACHE_CONTROL, "no-store")
         .with(header::DATE, http_date(azure.clock.now()))

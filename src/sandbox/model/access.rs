@@ -104,7 +104,13 @@ impl State {
             self.access.assign(client, vault, Role::VaultAdministrator);
         }
         self.access.set_app_roles(daemon, GRAPH, &["Application.ReadWrite.OwnedBy", "AuditLog.Read.All"]);
-        let all = ["Application.ReadWrite.All", "AuditLog.Read.All", "Directory.Read.All", "Policy.Read.All"];
+        let all = [
+            "Application.ReadWrite.All",
+            "AuditLog.Read.All",
+            "Directory.Read.All",
+            "Policy.Read.All",
+            "Policy.ReadWrite.ApplicationConfiguration",
+        ];
         self.access.set_app_roles(client, GRAPH, &all);
     }
 

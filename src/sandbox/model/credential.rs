@@ -6,6 +6,8 @@ use secrecy::{ExposeSecret, SecretString};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+use super::sign_in_report::SignIns;
+
 /// One client secret of an application.
 #[derive(Debug, Clone)]
 pub struct Credential {
@@ -22,6 +24,8 @@ pub struct Credential {
     /// `None`: added so long ago that everybody knows it.
     pub(super) added: Option<Change>,
     pub(super) removed: Option<Change>,
+    /// Who has signed in with it, as the report needs it.
+    pub(super) sign_ins: SignIns,
 }
 
 /// A change that spreads: known nowhere until `reaches`, here and there until `settles`, then everywhere.
@@ -87,15 +91,23 @@ impl Credential {
 
     /// Whether the server that happens to be asked shows it in a read.
     pub(super) fn is_shown(&self, now: OffsetDateTime, rng: &mut fastrand::Rng) -> bool {
-        let is_unknown =
-            |change: Option<Change>| change.is_some_and(|change| change.spread(now) == Spread::Unknown);
-        let added = !is_unknown(self.added) || rng.bool();
-        let removed = self.is_removed() && (!is_unknown(self.removed) || rng.bool());
+        let added = self.added.is_none_or(|change| change.is_noticed(now, rng));
+        let removed = self.removed.is_some_and(|change| change.is_noticed(now, rng));
         added && !removed
+    }
+
+    /// Whether the server that happens to be asked finds it when it is to be removed.
+    pub(super) fn is_removable(&self, now: OffsetDateTime, rng: &mut fastrand::Rng) -> bool {
+        !self.is_removed() && self.added.is_none_or(|change| change.is_noticed(now, rng))
     }
 }
 
 impl Change {
+    /// Whether the server that happens to be asked has heard of it.
+    pub(super) fn is_noticed(self, now: OffsetDateTime, rng: &mut fastrand::Rng) -> bool {
+        self.spread(now) != Spread::Unknown || rng.bool()
+    }
+
     fn spread(self, now: OffsetDateTime) -> Spread {
         if now < self.reaches {
             Spread::Unknown
@@ -156,6 +168,7 @@ mod tests {
             text,
             added,
             removed,
+            sign_ins: SignIns::default(),
         }
     }
 

@@ -4,17 +4,26 @@
 //! generator. The HTTPS services are one face of it; tests may use it directly.
 
 mod access;
+mod app_policy;
 mod application;
 mod backup;
 mod changes;
 mod counters;
 mod credential;
 mod deleted;
+mod federated_identity;
+mod graph_quota;
+mod graph_refusal;
 mod journal;
 mod limits;
 mod meter;
+mod passwords;
 mod refusal;
+mod registration;
 mod seed;
+mod service_principal;
+mod sign_in;
+mod sign_in_report;
 mod tenant;
 mod undelivered;
 mod vault;
@@ -23,7 +32,7 @@ mod vault_quota;
 mod version;
 mod view;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -32,13 +41,21 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 pub use access::{Role, Scope};
-pub use application::{Application, GraphRefusal, SignInRefusal};
+pub use app_policy::{AppPolicy, PasswordRestriction, RestrictionKind, RestrictionState, Restrictions};
+pub use application::{Application, Audience};
 pub use counters::{Requests, Service, Summary};
 pub use credential::Credential;
 pub use deleted::DeletedSecret;
+pub use federated_identity::FederatedIdentity;
+pub(crate) use graph_quota::{Cost, GraphThrottled, Quota, Spent};
+pub use graph_refusal::GraphRefusal;
 pub use journal::{Happening, HappeningKind};
 pub use refusal::VaultRefusal;
+pub use registration::ApplicationChange;
 pub use seed::{ManagedSecret, Seed};
+pub use service_principal::ServicePrincipal;
+pub use sign_in::SignInRefusal;
+pub use sign_in_report::ReportedSignIn;
 pub use tenant::{FederatedCredential, ServiceIdentity, Tenant};
 pub use vault_options::{AccessModel, Network, VaultOptions};
 pub(crate) use vault_options::{LONGEST_RETENTION, SHORTEST_RETENTION};
@@ -47,9 +64,12 @@ pub use version::{NewVersion, Version, VersionChange};
 pub use view::StateView;
 
 use access::Access;
+use app_policy::Policies;
 use counters::Counters;
 use credential::Propagation;
+use graph_quota::GraphQuota;
 use journal::Journal;
+use sign_in_report::ReportSettings;
 use undelivered::Undelivered;
 use vault::{Secret, Vault};
 use vault_quota::VaultQuota;
@@ -75,6 +95,12 @@ struct State {
     /// By the text that stands for each.
     backups: BTreeMap<String, Secret>,
     federated: Vec<FederatedCredential>,
+    first_parties: Vec<ServicePrincipal>,
+    policies: Policies,
+    graph_quota: GraphQuota,
+    report: ReportSettings,
+    /// Applications that a write is under way to.
+    writing: BTreeSet<Uuid>,
     access: Access,
     counters: Counters,
     undelivered: Undelivered,
@@ -106,6 +132,7 @@ impl Model {
         let tenant = Tenant::generate();
         state.grant_first_roles(tenant.daemon.object_id, tenant.client.object_id);
         state.grant_health_roles();
+        state.register_services(&tenant, seed.start);
         Self {
             tenant,
             managed,
@@ -150,6 +177,11 @@ impl Model {
         }
     }
 
+    /// Brings things into an order of chance.
+    pub(crate) fn shuffle<T>(&self, things: &mut [T]) {
+        self.lock().rng.shuffle(things);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -166,6 +198,11 @@ impl State {
             subscription_quota: VaultQuota::of_subscription(),
             backups: BTreeMap::new(),
             federated: Vec::new(),
+            first_parties: Vec::new(),
+            policies: Policies::default(),
+            graph_quota: GraphQuota::default(),
+            report: ReportSettings::default(),
+            writing: BTreeSet::new(),
             access: Access::default(),
             counters: Counters::default(),
             undelivered: Undelivered::default(),

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::application::Application;
 use super::credential::{Credential, random_text};
+use super::sign_in_report::SignIns;
 use super::vault::{Secret, Vault};
 use super::version::{CREDENTIAL_ID, NewVersion, Version};
 use super::{State, guid};
@@ -71,6 +72,7 @@ impl State {
             text: random_text(rng),
             added: None,
             removed: None,
+            sign_ins: SignIns::default(),
         };
         let managed = ManagedSecret {
             vault: vault.to_owned(),
@@ -84,18 +86,13 @@ impl State {
     }
 
     fn insert(&mut self, managed: &ManagedSecret, credential: Credential, version: Version) {
-        let application = Application {
-            object_id: managed.object_id,
-            client_id: managed.client_id,
-            service_principal: guid(&mut self.rng),
-            display_name: format!("Application of {}", managed.name),
-            tags: vec![format!("rekeyd:secret={}/{}", managed.vault, managed.name)],
-            enabled: true,
-            credentials: vec![credential],
-        };
+        let ids = [managed.object_id, managed.client_id, guid(&mut self.rng)];
+        let mut application =
+            Application::new(&format!("Application of {}", managed.name), ids, credential.start);
+        application.tags = vec![format!("rekeyd:secret={}/{}", managed.vault, managed.name)];
+        application.credentials = vec![credential];
         self.counters.count_live(1);
-        self.object_ids.insert(managed.client_id, managed.object_id);
-        self.applications.insert(managed.object_id, application);
+        self.register(application);
         let secret = Secret { versions: vec![version], ..Secret::named(&managed.name) };
         if let Some(vault) = self.vaults.get_mut(&managed.vault) {
             vault.secrets.insert(managed.name.clone(), secret);
@@ -130,6 +127,12 @@ pub(in crate::sandbox) mod tests {
     /// Three secrets in two vaults, without propagation delay.
     pub(in crate::sandbox) fn small_world() -> Model {
         world(3, 7)
+    }
+
+    /// The same, but news takes from 4 to 18 seconds to spread.
+    pub(in crate::sandbox) fn spreading_world() -> Model {
+        let propagation = Duration::seconds(4)..=Duration::seconds(18);
+        Model::new(&Seed { secrets: 3, vaults: 2, propagation, seed: 7, start: START })
     }
 
     fn world(secrets: usize, seed: u64) -> Model {

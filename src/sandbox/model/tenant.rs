@@ -84,6 +84,7 @@ impl Model {
     /// The issuers trusted for this client id.
     pub(crate) fn federated_credentials(&self, client_id: Uuid) -> Vec<FederatedCredential> {
         let state = self.lock();
-        state.federated.iter().filter(|credential| credential.client_id == client_id).cloned().collect()
+        let registered = state.federated.iter().filter(|credential| credential.client_id == client_id);
+        registered.cloned().chain(state.verifiable_identities(client_id)).collect()
     }
 }

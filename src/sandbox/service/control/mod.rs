@@ -1,6 +1,7 @@
 //! The sandbox's own controls, for tests: the whole state, the clock, faults, events. No token is asked for.
 
 mod access;
+mod applications;
 mod entra;
 mod vaults;
 
@@ -33,6 +34,9 @@ pub(crate) async fn answer(azure: &Azure, request: &Request) -> Answer {
         (&Method::POST, ["_sandbox", "keys", "rollover"]) => entra::roll_over(azure, request),
         (&Method::PUT, ["_sandbox", "federated-credentials"]) => entra::trust(azure, request),
         (&Method::POST, ["_sandbox", "managed-identity", "troubles"]) => entra::trouble(azure, request),
+        (&Method::POST, ["_sandbox", "applications"]) => applications::create(azure, request),
+        (&Method::PATCH, ["_sandbox", "applications", id]) => applications::change(azure, request, id),
+        (&Method::PUT, ["_sandbox", "reports"]) => applications::report(azure, request),
         (&Method::POST, ["_sandbox", "events", vault, secret]) => event(azure, vault, secret).await,
         (_, ["_sandbox", "subscriptions" | "eventsubscriptions", ..]) => {
             control_events::answer(azure, request).await

@@ -25,7 +25,11 @@ pub(super) fn known(azure: &Azure, client: &str) -> Result<(Uuid, Uuid), Refusal
 /// Whether an assertion, rather than a secret, has proved who it is.
 pub(super) fn proved(azure: &Azure, client_id: Uuid, form: &Form) -> Result<bool, Refusal> {
     match (form.get("client_secret"), form.get("client_assertion")) {
-        (Some(secret), None) => check_secret(azure, client_id, secret).map(|()| false),
+        (Some(secret), None) => {
+            let scope = form.get("scope").unwrap_or_default();
+            let resource = form.get("resource").unwrap_or_else(|| scope.trim_end_matches("/.default"));
+            check_secret(azure, client_id, secret, resource).map(|()| false)
+        }
         (None, Some(assertion)) if form.get("client_assertion_type") == Some(JWT_BEARER) => {
             check_enabled(azure, client_id)?;
             assertion::check(azure, client_id, assertion).map(|()| true)
@@ -37,18 +41,21 @@ pub(super) fn proved(azure: &Azure, client_id: Uuid, form: &Form) -> Result<bool
     }
 }
 
-fn check_secret(azure: &Azure, client_id: Uuid, secret: &str) -> Result<(), Refusal> {
+fn check_secret(azure: &Azure, client_id: Uuid, secret: &str, resource: &str) -> Result<(), Refusal> {
     let outcome = match azure.model.tenant().service_identity(client_id) {
         Some(identity) if identity.secret.expose_secret() == secret => Ok(()),
         Some(_) => Err(SignInRefusal::Wrong),
-        None => azure.model.sign_in(client_id, secret, azure.clock.now()),
+        None => azure.model.sign_in_to(client_id, secret, resource, azure.clock.now()),
     };
     outcome.map_err(|refusal| refused(azure, refusal, client_id))
 }
 
-/// An assertion of a disabled application is not even looked at.
+/// An assertion of a disabled application, or one without a service principal, is not even looked at.
 fn check_enabled(azure: &Azure, client_id: Uuid) -> Result<(), Refusal> {
     match azure.model.application_by_client_id(client_id, azure.clock.now()) {
+        Some(application) if !application.has_service_principal => {
+            Err(refused(azure, SignInRefusal::NoServicePrincipal, client_id))
+        }
         Some(application) if !application.enabled => Err(refused(azure, SignInRefusal::Disabled, client_id)),
         Some(_) | None => Ok(()),
     }
@@ -82,6 +89,15 @@ fn refused(azure: &Azure, refusal: SignInRefusal, client_id: Uuid) -> Refusal {
             "unauthorized_client",
             refusal.code(),
             format!("Application '{client_id}' is disabled."),
+        ),
+        SignInRefusal::NoServicePrincipal => Refusal::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized_client",
+            refusal.code(),
+            format!(
+                "The client application {client_id} is missing service principal in the tenant {}.",
+                azure.model.tenant().id
+            ),
         ),
     }
 }

@@ -1,6 +1,6 @@
-//! Graph's JSON: applications, credentials, errors, and its dates with seven digits after the second.
+//! Graph's JSON: objects, credentials, errors, and its dates with seven digits after the second.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use time::format_description::StaticFormatDescription;
@@ -8,25 +8,58 @@ use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
+use super::Call;
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
 use crate::sandbox::https::{Answer, Request};
-use crate::sandbox::model::{Application, Credential, GraphRefusal};
+use crate::sandbox::model::{Application, Credential, FederatedIdentity, GraphRefusal, ServicePrincipal};
 
 pub(super) fn application(application: &Application) -> Value {
     json!({
         "id": application.object_id,
         "appId": application.client_id,
         "displayName": application.display_name,
-        "signInAudience": "AzureADMyOrg",
+        "createdDateTime": date_time(application.created),
+        "signInAudience": application.audience,
         "tags": application.tags,
+        "identifierUris": application.identifier_uris,
+        "isFallbackPublicClient": application.is_fallback_public_client,
+        "web": {"redirectUris": []},
+        "publicClient": {"redirectUris": []},
         "keyCredentials": [],
         "passwordCredentials": application.credentials.iter().map(credential).collect::<Vec<_>>(),
     })
 }
 
+pub(super) fn service_principal(principal: &ServicePrincipal) -> Value {
+    json!({
+        "id": principal.object_id,
+        "appId": principal.client_id,
+        "displayName": principal.display_name,
+        "appDisplayName": principal.display_name,
+        "appOwnerOrganizationId": principal.owner_tenant,
+        "servicePrincipalType": "Application",
+        "accountEnabled": principal.enabled,
+        "tags": principal.tags,
+        "appRoles": [],
+        "keyCredentials": [],
+        "passwordCredentials": [],
+    })
+}
+
+pub(super) fn federated_identity(identity: &FederatedIdentity) -> Value {
+    json!({
+        "id": identity.id,
+        "name": identity.name,
+        "issuer": identity.issuer,
+        "subject": identity.subject,
+        "audiences": identity.audiences,
+        "description": identity.description,
+    })
+}
+
 /// As a read shows it: without the text.
-pub(super) fn credential(credential: &Credential) -> Value {
+fn credential(credential: &Credential) -> Value {
     json!({
         "customKeyIdentifier": null,
         "displayName": credential.display_name,
@@ -48,15 +81,27 @@ pub(super) fn new_credential(new: &Credential) -> Value {
 }
 
 pub(super) fn refusal(azure: &Azure, request: &Request, refusal: &GraphRefusal) -> Answer {
-    let (status, code) = match refusal {
-        GraphRefusal::NotFound(_) => (StatusCode::NOT_FOUND, "Request_ResourceNotFound"),
-        GraphRefusal::UnknownCredential(_) | GraphRefusal::BadRequest(_) => {
-            (StatusCode::BAD_REQUEST, "Request_BadRequest")
-        }
-    };
-    error(azure, request, status, code, &refusal.to_string())
+    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    error(azure, request, status, refusal.code(), &refusal.to_string())
 }
 
+pub(super) fn unsupported_filter(call: &Call<'_>, property: &str, resource: &str) -> Answer {
+    let message = format!(
+        "Unsupported or invalid query filter clause specified for property '{property}' of resource '{resource}'."
+    );
+    error(call.azure, call.request, StatusCode::BAD_REQUEST, "Request_UnsupportedQuery", &message)
+}
+
+/// With the address of what describes it.
+pub(super) fn in_context(mut value: Value, azure: &Azure, version: &str, what: &str) -> Value {
+    if let Value::Object(members) = &mut value {
+        let context = format!("{}/{version}/$metadata#{what}", azure.addresses.graph);
+        members.insert("@odata.context".to_owned(), json!(context));
+    }
+    value
+}
+
+/// The request's id is in the body and, which clients compare, in the header.
 pub(super) fn error(
     azure: &Azure,
     request: &Request,
@@ -67,11 +112,12 @@ pub(super) fn error(
     let id = Uuid::new_v4().to_string();
     let client_id = request.header("client-request-id").unwrap_or(&id);
     let date = azure.clock.now().format(ERROR_DATE).unwrap_or_default();
-    let inner = json!({"date": date, "request-id": id, "client-request-id": client_id});
+    let inner = json!({"date": date, "request-id": &id, "client-request-id": client_id});
     Answer::json(status, json!({"error": {"code": code, "message": message, "innerError": inner}}))
+        .with(HeaderName::from_static("request-id"), id)
 }
 
-fn date_time(moment: OffsetDateTime) -> String {
+pub(super) fn date_time(moment: OffsetDateTime) -> String {
     moment.to_offset(UtcOffset::UTC).format(DATE_TIME).unwrap_or_default()
 }
 

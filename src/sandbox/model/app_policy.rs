@@ -1,0 +1,236 @@
+//! App management policies: what passwords an application may have. One holds by default, others are assigned.
+
+use std::collections::BTreeMap;
+
+use jiff::{Span, SpanRelativeTo, civil};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::application::Application;
+use super::graph_refusal::GraphRefusal;
+use super::{Model, guid};
+
+/// A policy. Of its restrictions, those on passwords are enforced; what else it says is kept and shown.
+#[derive(Debug, Clone)]
+pub struct AppPolicy {
+    /// Its id; the default one's is all zeros.
+    pub id: Uuid,
+    /// Its name.
+    pub display_name: String,
+    /// What it is for.
+    pub description: String,
+    /// Whether it holds.
+    pub is_enabled: bool,
+    /// What it says about applications' credentials.
+    pub restrictions: Restrictions,
+    /// What it says about those of service principals; the default one only.
+    pub principal_restrictions: Restrictions,
+}
+
+/// What a policy forbids.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Restrictions {
+    /// On passwords.
+    pub password_credentials: Vec<PasswordRestriction>,
+    /// On keys, which the sandbox doesn't make.
+    pub key_credentials: Vec<Value>,
+}
+
+/// One restriction on passwords.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PasswordRestriction {
+    /// What it restricts.
+    pub restriction_type: RestrictionKind,
+    /// Whether it holds.
+    #[serde(default)]
+    pub state: RestrictionState,
+    /// How long a password may last; for `passwordLifetime`.
+    #[serde(default)]
+    pub max_lifetime: Option<IsoDuration>,
+    /// Older applications are left alone.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    pub restrict_for_apps_created_after_date_time: Option<OffsetDateTime>,
+}
+
+/// What a restriction on passwords is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RestrictionKind {
+    /// No new passwords.
+    PasswordAddition,
+    /// None that lasts too long.
+    PasswordLifetime,
+    /// No new symmetric keys.
+    SymmetricKeyAddition,
+    /// No symmetric keys that last too long.
+    SymmetricKeyLifetime,
+    /// No passwords with a text of one's own; Graph's `addPassword` never takes one.
+    CustomPasswordAddition,
+}
+
+/// Whether a restriction holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RestrictionState {
+    /// It does.
+    #[default]
+    Enabled,
+    /// It doesn't.
+    Disabled,
+}
+
+/// A duration as ISO 8601 writes it, such as `P90D`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct IsoDuration {
+    text: String,
+    length: Duration,
+}
+
+impl TryFrom<String> for IsoDuration {
+    type Error = jiff::Error;
+
+    fn try_from(text: String) -> Result<Self, jiff::Error> {
+        let span: Span = text.parse()?;
+        // Months and years count as from the start of a usual year.
+        let length = span.to_duration(SpanRelativeTo::from(civil::date(2026, 1, 1)))?;
+        Ok(Self { text, length: Duration::new(length.as_secs(), length.subsec_nanos()) })
+    }
+}
+
+impl From<IsoDuration> for String {
+    fn from(duration: IsoDuration) -> Self {
+        duration.text
+    }
+}
+
+/// All policies of the tenant.
+#[derive(Debug)]
+pub(super) struct Policies {
+    default: AppPolicy,
+    others: BTreeMap<Uuid, AppPolicy>,
+}
+
+impl Model {
+    /// The policy that holds where no other is assigned.
+    pub fn default_policy(&self) -> AppPolicy {
+        self.lock().policies.default.clone()
+    }
+
+    /// All others, by id.
+    pub fn policies(&self) -> Vec<AppPolicy> {
+        self.lock().policies.others.values().cloned().collect()
+    }
+
+    /// Changes a policy: the nil id is the default one's. `None` if there is no such policy.
+    pub fn change_policy(&self, id: Uuid, change: impl FnOnce(&mut AppPolicy)) -> Option<AppPolicy> {
+        let policies = &mut self.lock().policies;
+        let policy = if id.is_nil() { &mut policies.default } else { policies.others.get_mut(&id)? };
+        change(policy);
+        Some(policy.clone())
+    }
+
+    /// A new policy, assigned to nobody yet. It holds.
+    pub fn create_policy(&self, change: impl FnOnce(&mut AppPolicy)) -> AppPolicy {
+        let mut state = self.lock();
+        let mut policy = AppPolicy { id: guid(&mut state.rng), is_enabled: true, ..AppPolicy::default() };
+        change(&mut policy);
+        state.policies.others.insert(policy.id, policy.clone());
+        policy
+    }
+
+    /// Deletes a policy. `false` if there is none, or it is the default one.
+    pub fn delete_policy(&self, id: Uuid) -> bool {
+        self.lock().policies.others.remove(&id).is_some()
+    }
+
+    /// Assigns a policy to an application, or none.
+    ///
+    /// # Errors
+    /// `NotFound` for either.
+    pub fn assign_policy(
+        &self,
+        object_id: Uuid,
+        policy: Option<Uuid>,
+        now: OffsetDateTime,
+    ) -> Result<(), GraphRefusal> {
+        let mut state = self.lock();
+        if let Some(id) = policy.filter(|id| !state.policies.others.contains_key(id)) {
+            return Err(GraphRefusal::NotFound(id));
+        }
+        state.known_application(object_id, now)?.policy = policy;
+        Ok(())
+    }
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        let default = AppPolicy {
+            display_name: "Default app management tenant policy".to_owned(),
+            description: "Default tenant policy that enforces app management restrictions on applications and service principals. To apply policy to targeted resources, create a new policy under appManagementPolicies collection.".to_owned(),
+            ..AppPolicy::default()
+        };
+        Self { default, others: BTreeMap::new() }
+    }
+}
+
+impl Default for AppPolicy {
+    fn default() -> Self {
+        Self {
+            id: Uuid::nil(),
+            display_name: String::new(),
+            description: String::new(),
+            is_enabled: false,
+            restrictions: Restrictions::default(),
+            principal_restrictions: Restrictions::default(),
+        }
+    }
+}
+
+impl Policies {
+    /// Whether an application may have one more password that lasts so long.
+    ///
+    /// An assigned policy stands in for the default one wholly, even where it says nothing.
+    pub(super) fn check_password(
+        &self,
+        application: &Application,
+        lifetime: Duration,
+    ) -> Result<(), GraphRefusal> {
+        let assigned = application.policy.and_then(|id| self.others.get(&id));
+        let policy = assigned.unwrap_or(&self.default);
+        if policy.is_enabled { policy.check_password(application.created, lifetime) } else { Ok(()) }
+    }
+}
+
+impl AppPolicy {
+    fn check_password(&self, created: OffsetDateTime, lifetime: Duration) -> Result<(), GraphRefusal> {
+        let restrictions = self.restrictions.password_credentials.iter();
+        for restriction in restrictions.filter(|restriction| restriction.holds_for(created)) {
+            let longest = restriction.max_lifetime.as_ref().map(|longest| longest.length);
+            match restriction.restriction_type {
+                RestrictionKind::PasswordAddition => {
+                    return Err(GraphRefusal::PasswordsNotAllowed(self.id));
+                }
+                RestrictionKind::PasswordLifetime if longest.is_some_and(|longest| lifetime > longest) => {
+                    return Err(GraphRefusal::LifetimeTooLong(self.id));
+                }
+                RestrictionKind::PasswordLifetime
+                | RestrictionKind::SymmetricKeyAddition
+                | RestrictionKind::SymmetricKeyLifetime
+                | RestrictionKind::CustomPasswordAddition => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl PasswordRestriction {
+    fn holds_for(&self, created: OffsetDateTime) -> bool {
+        self.state == RestrictionState::Enabled
+            && self.restrict_for_apps_created_after_date_time.is_none_or(|moment| created > moment)
+    }
+}

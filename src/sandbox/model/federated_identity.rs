@@ -1,0 +1,138 @@
+//! Federated identity credentials as Graph has them: whom an application trusts, without the issuer's keys.
+
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::graph_refusal::GraphRefusal;
+use super::tenant::FederatedCredential;
+use super::{Model, State, guid};
+
+/// The most that an application may have.
+const MOST: usize = 20;
+
+/// Whose assertions sign an application in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FederatedIdentity {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name, which may serve as an id.
+    pub name: String,
+    /// The `iss` of its assertions.
+    pub issuer: String,
+    /// Their `sub`.
+    pub subject: String,
+    /// Their `aud`.
+    pub audiences: Vec<String>,
+    /// What a person wrote about it.
+    pub description: Option<String>,
+}
+
+impl Model {
+    /// Those of an application: registered by tests, then made through Graph.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn federated_identities(
+        &self,
+        object_id: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<Vec<FederatedIdentity>, GraphRefusal> {
+        let mut state = self.lock();
+        let application = state.known_application(object_id, now)?.clone();
+        let registered = state.federated.iter().filter(|found| found.client_id == application.client_id);
+        Ok(registered.map(FederatedIdentity::registered).chain(application.federated).collect())
+    }
+
+    /// Makes one; its id is drawn here. The issuer's keys are those registered for it, if any are.
+    ///
+    /// # Errors
+    /// `NotFound`; `BadRequest` if the name is taken or there are too many.
+    pub fn add_federated_identity(
+        &self,
+        object_id: Uuid,
+        mut wanted: FederatedIdentity,
+        now: OffsetDateTime,
+    ) -> Result<FederatedIdentity, GraphRefusal> {
+        let mut state = self.lock();
+        wanted.id = guid(&mut state.rng);
+        let kept = &mut state.known_application(object_id, now)?.federated;
+        if kept.len() >= MOST {
+            let message = format!("The application has {MOST} federated identity credentials already.");
+            return Err(GraphRefusal::bad_request(message));
+        }
+        if kept.iter().any(|found| found.name == wanted.name) {
+            let message = format!("A federated identity credential named '{}' exists already.", wanted.name);
+            return Err(GraphRefusal::bad_request(message));
+        }
+        kept.push(wanted.clone());
+        Ok(wanted)
+    }
+
+    /// Removes one that was made through Graph, by id or by name.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn remove_federated_identity(
+        &self,
+        object_id: Uuid,
+        key: &str,
+        now: OffsetDateTime,
+    ) -> Result<(), GraphRefusal> {
+        let mut state = self.lock();
+        let kept = &mut state.known_application(object_id, now)?.federated;
+        let index = kept.iter().position(|found| found.is_called(key));
+        kept.remove(index.ok_or(GraphRefusal::NotFound(Uuid::try_parse(key).unwrap_or_default()))?);
+        Ok(())
+    }
+}
+
+impl State {
+    /// Those made through Graph whose issuer has keys, one for each audience.
+    pub(super) fn verifiable_identities(&self, client_id: Uuid) -> Vec<FederatedCredential> {
+        let object_id = self.object_ids.get(&client_id).copied().unwrap_or_default();
+        let identities = self.applications.get(&object_id).map(|application| &application.federated);
+        identities.into_iter().flatten().flat_map(|identity| self.with_keys(client_id, identity)).collect()
+    }
+
+    fn with_keys(
+        &self,
+        client_id: Uuid,
+        identity: &FederatedIdentity,
+    ) -> impl Iterator<Item = FederatedCredential> {
+        let mut registered = self.federated.iter();
+        let keys = registered.find(|found| found.issuer == identity.issuer).map(|found| found.keys.clone());
+        keys.into_iter().flat_map(move |keys| {
+            identity.audiences.iter().map(move |audience| FederatedCredential {
+                client_id,
+                issuer: identity.issuer.clone(),
+                subject: identity.subject.clone(),
+                audience: audience.clone(),
+                keys: keys.clone(),
+            })
+        })
+    }
+}
+
+impl FederatedIdentity {
+    /// Whether this is its id or its name.
+    #[must_use]
+    pub fn is_called(&self, key: &str) -> bool {
+        self.name == key || Uuid::try_parse(key) == Ok(self.id)
+    }
+
+    /// One that a test has registered has no id and no name: both follow from what it says.
+    fn registered(found: &FederatedCredential) -> Self {
+        let digest = Sha256::digest(format!("{}\n{}\n{}", found.issuer, found.subject, found.audience));
+        let bytes = digest.first_chunk().copied().unwrap_or_default();
+        let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
+        Self {
+            id,
+            name: format!("registered-{}", id.simple()),
+            issuer: found.issuer.clone(),
+            subject: found.subject.clone(),
+            audiences: vec![found.audience.clone()],
+            description: None,
+        }
+    }
+}

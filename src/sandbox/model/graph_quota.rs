@@ -1,0 +1,215 @@
+//! Graph's quotas for identity and access, as a small tenant has them. It knows no requests, only what they cost.
+//!
+//! The quotas of one application over all tenants (150,000 units in 20 s, 70,000 writes in 5 min, 130,000 requests
+//! in 10 s) are left out: in a single tenant the narrower ones always come first.
+
+use std::collections::HashMap;
+
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::meter::Meter;
+use super::{Model, State};
+
+/// What a request costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cost {
+    /// Resource units; reading keys is dearer still.
+    Read { units: u32, selects_keys: bool },
+    /// One write, and one resource unit; to this application, if to any.
+    Write { application: Option<Uuid> },
+    /// One request to the reports.
+    Report,
+}
+
+/// A request that fitted in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Spent {
+    /// In resource units.
+    pub(crate) units: u32,
+    /// What part of the fullest quota is spent; 1 is all of it.
+    pub(crate) share: f64,
+}
+
+/// A request that didn't.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GraphThrottled {
+    /// Which kind of quota it was.
+    pub(crate) quota: Quota,
+    /// When to come again.
+    pub(crate) wait: Duration,
+}
+
+/// What there may be too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quota {
+    /// Resource units.
+    Units,
+    /// Writes.
+    Writes,
+}
+
+#[derive(Debug)]
+pub(super) struct GraphQuota {
+    callers: HashMap<Uuid, CallerQuota>,
+    tenant_writes: Meter,
+    key_reads: Meter,
+    /// By application; those alone that admit personal accounts.
+    personal_writes: HashMap<Uuid, Meter>,
+}
+
+#[derive(Debug)]
+struct CallerQuota {
+    units: Meter,
+    writes: Meter,
+    reports: Meter,
+}
+
+impl Model {
+    /// Spends what a request of this client costs.
+    ///
+    /// # Errors
+    /// Nothing is spent if any quota it falls under is used up.
+    pub(crate) fn spend_graph_quota(
+        &self,
+        client_id: Uuid,
+        cost: Cost,
+        now: OffsetDateTime,
+    ) -> Result<Spent, GraphThrottled> {
+        let mut state = self.lock();
+        let application = match cost {
+            Cost::Write { application } => application.filter(|id| state.admits_personal_accounts(*id)),
+            Cost::Read { .. } | Cost::Report => None,
+        };
+        state.graph_quota.spend(client_id, cost, application, now)
+    }
+}
+
+impl State {
+    fn admits_personal_accounts(&self, object_id: Uuid) -> bool {
+        let application = self.applications.get(&object_id);
+        application.is_some_and(|application| application.audience.admits_personal_accounts())
+    }
+}
+
+impl Default for GraphQuota {
+    fn default() -> Self {
+        Self {
+            callers: HashMap::new(),
+            tenant_writes: Meter::new(18_000, Duration::minutes(5)),
+            key_reads: Meter::new(150, Duration::MINUTE),
+            personal_writes: HashMap::new(),
+        }
+    }
+}
+
+impl Default for CallerQuota {
+    fn default() -> Self {
+        Self {
+            units: Meter::new(3_500, Duration::seconds(10)),
+            writes: Meter::new(3_000, Duration::seconds(150)),
+            reports: Meter::new(5, Duration::seconds(10)),
+        }
+    }
+}
+
+impl GraphQuota {
+    fn spend(
+        &mut self,
+        client_id: Uuid,
+        cost: Cost,
+        personal: Option<Uuid>,
+        now: OffsetDateTime,
+    ) -> Result<Spent, GraphThrottled> {
+        let units = cost.units();
+        let mut meters = self.meters(client_id, cost, personal);
+        for (meter, quota, cost) in &mut meters {
+            if let Some(wait) = meter.wait(*cost, now) {
+                return Err(GraphThrottled { quota: *quota, wait });
+            }
+        }
+        let mut share: f64 = 0.0;
+        for (meter, _, cost) in &mut meters {
+            meter.spend(*cost, now);
+            share = share.max(meter.share());
+        }
+        Ok(Spent { units, share })
+    }
+
+    /// Every quota the request falls under, and what it takes of each.
+    fn meters(
+        &mut self,
+        client_id: Uuid,
+        cost: Cost,
+        personal: Option<Uuid>,
+    ) -> Vec<(&mut Meter, Quota, u32)> {
+        let caller = self.callers.entry(client_id).or_default();
+        match cost {
+            Cost::Report => vec![(&mut caller.reports, Quota::Units, 1)],
+            Cost::Read { units, selects_keys } => {
+                let keys = selects_keys.then_some((&mut self.key_reads, Quota::Units, 1));
+                [(&mut caller.units, Quota::Units, units)].into_iter().chain(keys).collect()
+            }
+            Cost::Write { .. } => {
+                let writes = || Meter::new(60, Duration::MINUTE);
+                let personal = personal.map(|id| self.personal_writes.entry(id).or_insert_with(writes));
+                [
+                    (&mut caller.units, Quota::Units, 1),
+                    (&mut caller.writes, Quota::Writes, 1),
+                    (&mut self.tenant_writes, Quota::Writes, 1),
+                ]
+                .into_iter()
+                .chain(personal.map(|meter| (meter, Quota::Writes, 1)))
+                .collect()
+            }
+        }
+    }
+}
+
+impl Cost {
+    fn units(self) -> u32 {
+        match self {
+            Self::Read { units, .. } => units,
+            Self::Write { .. } | Self::Report => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::model::seed::tests::{START, small_world};
+
+    const WRITE: Cost = Cost::Write { application: None };
+
+    fn passed(model: &Model, clients: &[Uuid], times: usize, cost: Cost, after: Duration) -> usize {
+        let clients = clients.iter().cycle().take(times);
+        clients.filter(|id| model.spend_graph_quota(**id, cost, START + after).is_ok()).count()
+    }
+
+    #[test]
+    fn the_tenant_takes_eighteen_thousand_writes_in_five_minutes_whoever_sends_them() {
+        let model = small_world();
+        let clients: Vec<_> = (1..=9).map(Uuid::from_u128).collect();
+        assert_eq!(passed(&model, &clients, 30_000, WRITE, Duration::ZERO), 18_000);
+        assert_eq!(passed(&model, &clients, 100, WRITE, Duration::minutes(4)), 0);
+        assert_eq!(passed(&model, &clients, 100, WRITE, Duration::minutes(5)), 100);
+    }
+
+    #[test]
+    fn one_client_does_not_use_up_the_quota_of_another() {
+        let model = small_world();
+        let read = Cost::Read { units: 2, selects_keys: false };
+        assert_eq!(passed(&model, &[Uuid::from_u128(1)], 2_000, read, Duration::ZERO), 1_750);
+        assert_eq!(passed(&model, &[Uuid::from_u128(2)], 10, read, Duration::ZERO), 10);
+    }
+
+    #[test]
+    fn keys_are_read_150_times_a_minute_by_all_together() {
+        let model = small_world();
+        let clients = [Uuid::from_u128(1), Uuid::from_u128(2)];
+        let read = Cost::Read { units: 1, selects_keys: true };
+        assert_eq!(passed(&model, &clients, 200, read, Duration::ZERO), 150);
+        assert_eq!(passed(&model, &clients, 200, read, Duration::MINUTE), 150);
+    }
+}

@@ -1,0 +1,206 @@
+//! Registering, changing and deleting applications, their owners, and one write at a time to each.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::application::{Application, Audience};
+use super::graph_refusal::GraphRefusal;
+use super::{Model, State, guid};
+
+/// What to set on an application; what is `None` stays.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApplicationChange {
+    /// Its name.
+    pub display_name: Option<String>,
+    /// All its tags.
+    pub tags: Option<Vec<String>>,
+    /// Whose accounts it admits.
+    #[serde(rename = "signInAudience")]
+    pub audience: Option<Audience>,
+    /// Whether it counts as a public client where nothing else says so.
+    pub is_fallback_public_client: Option<bool>,
+    /// All its App ID URIs.
+    pub identifier_uris: Option<Vec<String>>,
+    /// Whether it may sign in. Graph can't set this.
+    pub enabled: Option<bool>,
+    /// How many passwords it may have. Graph can't set this.
+    pub password_limit: Option<usize>,
+    /// All its owners, by the object ids of their service principals. Graph can't set this at once.
+    pub owners: Option<BTreeSet<Uuid>>,
+    /// When it was registered. Graph can't set this.
+    #[serde(rename = "createdDateTime", with = "time::serde::rfc3339::option", default)]
+    pub created: Option<OffsetDateTime>,
+}
+
+/// A write to an application is under way, as long as this lives.
+pub(crate) struct Writing<'a> {
+    model: &'a Model,
+    object_id: Uuid,
+}
+
+impl Model {
+    /// Registers an application without a service principal. Its creator owns it.
+    ///
+    /// It takes as long as a credential until everybody knows it.
+    pub fn create_application(
+        &self,
+        change: ApplicationChange,
+        creator: Option<Uuid>,
+        now: OffsetDateTime,
+    ) -> Application {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let ids = [guid(&mut state.rng), guid(&mut state.rng), guid(&mut state.rng)];
+        let mut application = Application::new("", ids, now);
+        application.has_service_principal = false;
+        application.appeared = Some(state.propagation.change(now, &mut state.rng));
+        application.owners.extend(creator);
+        application.apply(change);
+        state.register(application.clone());
+        application
+    }
+
+    /// An application that everybody knows already, with a service principal.
+    pub fn add_settled_application(&self, change: ApplicationChange, now: OffsetDateTime) -> Application {
+        let mut state = self.lock();
+        let ids = [guid(&mut state.rng), guid(&mut state.rng), guid(&mut state.rng)];
+        let mut application = Application::new("", ids, now);
+        application.apply(change);
+        state.register(application.clone());
+        application
+    }
+
+    /// Changes an application.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn change_application(
+        &self,
+        object_id: Uuid,
+        change: ApplicationChange,
+        now: OffsetDateTime,
+    ) -> Result<(), GraphRefusal> {
+        self.lock().known_application(object_id, now)?.apply(change);
+        Ok(())
+    }
+
+    /// Deletes an application with its service principal, at once and for good.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn delete_application(&self, object_id: Uuid, now: OffsetDateTime) -> Result<(), GraphRefusal> {
+        let mut state = self.lock();
+        let client_id = state.known_application(object_id, now)?.client_id;
+        state.object_ids.remove(&client_id);
+        state.applications.remove(&object_id);
+        Ok(())
+    }
+
+    /// Whether this service principal owns the application.
+    pub(crate) fn is_owner(&self, object_id: Uuid, principal: Uuid) -> bool {
+        let state = self.lock();
+        state.applications.get(&object_id).is_some_and(|application| application.owners.contains(&principal))
+    }
+
+    /// Makes a service principal an owner.
+    ///
+    /// # Errors
+    /// `NotFound` for either; `BadRequest` if it is one already.
+    pub fn add_owner(&self, object_id: Uuid, owner: Uuid, now: OffsetDateTime) -> Result<(), GraphRefusal> {
+        let mut state = self.lock();
+        if !state.is_principal(owner) {
+            return Err(GraphRefusal::NotFound(owner));
+        }
+        if state.known_application(object_id, now)?.owners.insert(owner) {
+            return Ok(());
+        }
+        let message = "One or more added object references already exist for the following modified properties: 'owners'.";
+        Err(GraphRefusal::bad_request(message))
+    }
+
+    /// Ends an ownership.
+    ///
+    /// # Errors
+    /// `NotFound`, also if it was no owner.
+    pub fn remove_owner(
+        &self,
+        object_id: Uuid,
+        owner: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<(), GraphRefusal> {
+        let was_owner = self.lock().known_application(object_id, now)?.owners.remove(&owner);
+        if was_owner { Ok(()) } else { Err(GraphRefusal::NotFound(owner)) }
+    }
+
+    /// Begins to write to an application. `None` while somebody else does.
+    pub(crate) fn begin_write(&self, object_id: Uuid) -> Option<Writing<'_>> {
+        let is_first = self.lock().writing.insert(object_id);
+        // Made only now: whoever drops one ends the write.
+        is_first.then(|| Writing { model: self, object_id })
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.model.lock().writing.remove(&self.object_id);
+    }
+}
+
+impl State {
+    fn is_principal(&self, id: Uuid) -> bool {
+        self.first_parties.iter().any(|principal| principal.object_id == id)
+            || self.applications.values().any(|application| application.service_principal == id)
+    }
+}
+
+impl Application {
+    fn apply(&mut self, change: ApplicationChange) {
+        fn set<T>(field: &mut T, wanted: Option<T>) {
+            if let Some(wanted) = wanted {
+                *field = wanted;
+            }
+        }
+        set(&mut self.display_name, change.display_name);
+        set(&mut self.tags, change.tags);
+        set(&mut self.audience, change.audience);
+        set(&mut self.identifier_uris, change.identifier_uris);
+        set(&mut self.enabled, change.enabled);
+        set(&mut self.owners, change.owners);
+        set(&mut self.created, change.created);
+        self.is_fallback_public_client = change.is_fallback_public_client.or(self.is_fallback_public_client);
+        self.password_limit = change.password_limit.or(self.password_limit);
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may stop here")]
+mod tests {
+    use time::Duration;
+
+    use super::*;
+    use crate::sandbox::model::seed::tests::{START, small_world, spreading_world};
+
+    #[test]
+    fn one_write_at_a_time_goes_to_an_application() {
+        let model = small_world();
+        let [one, other] = [0, 1].map(|index| model.managed()[index].object_id);
+        let writing = model.begin_write(one);
+        assert!(writing.is_some() && model.begin_write(one).is_none());
+        assert!(model.begin_write(other).is_some());
+        drop(writing);
+        assert!(model.begin_write(one).is_some());
+    }
+
+    #[test]
+    fn a_new_application_is_found_here_and_there_at_first_then_everywhere() {
+        let model = spreading_world();
+        let made = model.create_application(ApplicationChange::default(), None, START);
+        let found = |now| (0..40).filter(|_| model.application(made.object_id, now).is_some()).count();
+        assert!((5..35).contains(&found(START)));
+        assert_eq!(found(START + Duration::minutes(1)), 40);
+    }
+}

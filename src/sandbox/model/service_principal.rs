@@ -1,0 +1,162 @@
+//! Service principals: those of the tenant's applications, and those of Microsoft's own services.
+
+use time::OffsetDateTime;
+use uuid::{Uuid, uuid};
+
+use super::application::Application;
+use super::graph_refusal::GraphRefusal;
+use super::tenant::Tenant;
+use super::{Model, State, guid};
+
+/// What a tenant has of an application: the thing that signs in and has rights.
+#[derive(Debug, Clone)]
+pub struct ServicePrincipal {
+    /// Its own object id.
+    pub object_id: Uuid,
+    /// Its application's client id (`appId`).
+    pub client_id: Uuid,
+    /// Its application's name.
+    pub display_name: String,
+    /// The tenant the application is registered in.
+    pub owner_tenant: Uuid,
+    /// Whether it may sign in.
+    pub enabled: bool,
+    /// Its application's tags.
+    pub tags: Vec<String>,
+}
+
+impl Model {
+    /// All service principals, by object id.
+    pub fn service_principals(&self, now: OffsetDateTime) -> Vec<ServicePrincipal> {
+        let tenant = self.tenant().id;
+        let mut found = self.lock().first_parties.clone();
+        let applications = self.applications(now);
+        let with_principal = applications.iter().filter(|application| application.has_service_principal);
+        found.extend(with_principal.map(|application| ServicePrincipal::of(application, tenant)));
+        found.sort_by_key(|principal| principal.object_id);
+        found
+    }
+
+    /// Makes the service principal of an application.
+    ///
+    /// # Errors
+    /// `NoBackingApplication`; `PrincipalExists`.
+    pub fn create_service_principal(
+        &self,
+        client_id: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<ServicePrincipal, GraphRefusal> {
+        let tenant = self.tenant().id;
+        let mut state = self.lock();
+        let object_id = state.object_ids.get(&client_id).copied().unwrap_or_default();
+        let application = state
+            .known_application(object_id, now)
+            .map_err(|_| GraphRefusal::NoBackingApplication(client_id))?;
+        if application.has_service_principal {
+            return Err(GraphRefusal::PrincipalExists(client_id));
+        }
+        application.has_service_principal = true;
+        Ok(ServicePrincipal::of(application, tenant))
+    }
+
+    /// Deletes a service principal; its application stays.
+    ///
+    /// # Errors
+    /// `NotFound`; `Forbidden` for one of Microsoft's own.
+    pub fn delete_service_principal(&self, id: Uuid) -> Result<(), GraphRefusal> {
+        self.lock().backing_application(id)?.has_service_principal = false;
+        Ok(())
+    }
+
+    /// Lets a service principal sign in, or not.
+    ///
+    /// # Errors
+    /// `NotFound`; `Forbidden` for one of Microsoft's own.
+    pub fn enable_service_principal(&self, id: Uuid, enabled: bool) -> Result<(), GraphRefusal> {
+        self.lock().backing_application(id)?.enabled = enabled;
+        Ok(())
+    }
+
+    /// The object id of the service principal of a client id, also of Microsoft's own.
+    pub(crate) fn principal_by_client_id(&self, client_id: Uuid) -> Option<Uuid> {
+        self.lock().principal(client_id)
+    }
+
+    /// The object id of the application that a service principal belongs to; of this tenant's only.
+    pub(crate) fn application_of_principal(&self, id: Uuid) -> Option<Uuid> {
+        self.lock().backing_application(id).ok().map(|application| application.object_id)
+    }
+}
+
+impl State {
+    fn backing_application(&mut self, id: Uuid) -> Result<&mut Application, GraphRefusal> {
+        if self.first_parties.iter().any(|principal| principal.object_id == id) {
+            return Err(GraphRefusal::Forbidden);
+        }
+        let mut applications = self.applications.values_mut();
+        let is_it = |found: &&mut Application| found.service_principal == id && found.has_service_principal;
+        applications.find(is_it).ok_or(GraphRefusal::NotFound(id))
+    }
+
+    /// The service principal behind a resource, as a token request names it. `None` if it has none here.
+    pub(super) fn resource_principal(&self, resource: &str) -> Option<Uuid> {
+        let resource = resource.trim_end_matches('/').trim_start_matches("api://");
+        let of_microsoft = FIRST_PARTIES.iter().find(|(_, _, name)| *name == resource);
+        let client_id =
+            of_microsoft.map(|(client_id, _, _)| *client_id).or_else(|| Uuid::try_parse(resource).ok())?;
+        self.principal(client_id)
+    }
+
+    fn principal(&self, client_id: Uuid) -> Option<Uuid> {
+        let mut first_parties = self.first_parties.iter();
+        let found = first_parties.find(|principal| principal.client_id == client_id);
+        found.map(|principal| principal.object_id).or_else(|| {
+            let application = self.applications.get(self.object_ids.get(&client_id)?)?;
+            Some(application.service_principal)
+        })
+    }
+
+    /// The daemon's and the client's own applications, Microsoft's services, and whom the rotated ones belong to.
+    pub(super) fn register_services(&mut self, tenant: &Tenant, at: OffsetDateTime) {
+        for application in self.applications.values_mut() {
+            application.owners.insert(tenant.daemon.object_id);
+        }
+        for (name, identity) in [("rekeyd", &tenant.daemon), ("Sandbox client", &tenant.client)] {
+            let ids = [guid(&mut self.rng), identity.client_id, identity.object_id];
+            self.register(Application::new(name, ids, at));
+        }
+        let rng = &mut self.rng;
+        let first_party = |(client_id, name, _): &(Uuid, &str, &str)| ServicePrincipal {
+            object_id: guid(rng),
+            client_id: *client_id,
+            display_name: (*name).to_owned(),
+            owner_tenant: MICROSOFT,
+            enabled: true,
+            tags: Vec::new(),
+        };
+        self.first_parties = FIRST_PARTIES.iter().map(first_party).collect();
+    }
+}
+
+impl ServicePrincipal {
+    fn of(application: &Application, tenant: Uuid) -> Self {
+        Self {
+            object_id: application.service_principal,
+            client_id: application.client_id,
+            display_name: application.display_name.clone(),
+            owner_tenant: tenant,
+            enabled: application.enabled,
+            tags: application.tags.clone(),
+        }
+    }
+}
+
+/// The tenant that Microsoft registers its services in.
+const MICROSOFT: Uuid = uuid!("f8cdef31-a31e-4b4a-93e4-5f571e91255a");
+
+/// Client id, name, and the resource that tokens are asked for.
+const FIRST_PARTIES: [(Uuid, &str, &str); 3] = [
+    (uuid!("00000003-0000-0000-c000-000000000000"), "Microsoft Graph", "https://graph.microsoft.com"),
+    (uuid!("cfa8b339-82a2-471a-a3c9-0fc0be7a4093"), "Azure Key Vault", "https://vault.azure.net"),
+    (uuid!("4962773b-9cdb-44cf-a8bf-237846a00ab7"), "Microsoft.EventGrid", "https://eventgrid.azure.net"),
+];

@@ -1,0 +1,142 @@
+//! Signing in with an application's password: who is refused, and what is written down about who is not.
+
+use thiserror::Error;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::application::Application;
+use super::{Model, State};
+
+/// Entra says no.
+#[derive(Debug, Clone, Copy, Error, PartialEq, Eq)]
+pub enum SignInRefusal {
+    /// AADSTS7000215: no such text, or not known here yet.
+    #[error("the secret is wrong")]
+    Wrong,
+    /// AADSTS7000222: the text was right once.
+    #[error("the secret is expired")]
+    Expired,
+    /// AADSTS700016: no such application.
+    #[error("the application is unknown")]
+    UnknownApplication,
+    /// AADSTS7000112: someone has disabled the application.
+    #[error("the application is disabled")]
+    Disabled,
+    /// AADSTS7000229: the application has no service principal.
+    #[error("the application has no service principal")]
+    NoServicePrincipal,
+}
+
+impl SignInRefusal {
+    /// The number after `AADSTS`.
+    #[must_use]
+    pub fn code(self) -> u32 {
+        match self {
+            Self::Wrong => 7_000_215,
+            Self::Expired => 7_000_222,
+            Self::UnknownApplication => 700_016,
+            Self::Disabled => 7_000_112,
+            Self::NoServicePrincipal => 7_000_229,
+        }
+    }
+}
+
+impl Model {
+    /// Signs in with a client id and a text, to Microsoft Graph.
+    ///
+    /// # Errors
+    /// Why Entra refuses; a new credential may be refused for a while, a removed one accepted.
+    pub fn sign_in(&self, client_id: Uuid, text: &str, now: OffsetDateTime) -> Result<(), SignInRefusal> {
+        self.sign_in_to(client_id, text, "https://graph.microsoft.com", now)
+    }
+
+    /// Signs in with a client id and a text, to this resource; the report will tell of it.
+    ///
+    /// # Errors
+    /// Why Entra refuses; a new credential may be refused for a while, a removed one accepted.
+    pub fn sign_in_to(
+        &self,
+        client_id: Uuid,
+        text: &str,
+        resource: &str,
+        now: OffsetDateTime,
+    ) -> Result<(), SignInRefusal> {
+        let mut state = self.lock();
+        let resource = state.resource_principal(resource);
+        let object_id = state.object_ids.get(&client_id).copied().unwrap_or_default();
+        let State { applications, rng, report, .. } = &mut *state;
+        let application = applications.get_mut(&object_id).ok_or(SignInRefusal::UnknownApplication)?;
+        let index = application.sign_in(text, now, rng)?;
+        if let Some(credential) = application.credentials.get_mut(index) {
+            credential.sign_ins.record(resource, now, report, rng);
+        }
+        Ok(())
+    }
+}
+
+impl Application {
+    /// Which of the credentials it is.
+    fn sign_in(
+        &self,
+        text: &str,
+        now: OffsetDateTime,
+        rng: &mut fastrand::Rng,
+    ) -> Result<usize, SignInRefusal> {
+        if !self.is_known(now, rng) {
+            return Err(SignInRefusal::UnknownApplication);
+        }
+        if !self.has_service_principal {
+            return Err(SignInRefusal::NoServicePrincipal);
+        }
+        if !self.enabled {
+            return Err(SignInRefusal::Disabled);
+        }
+        let mut credentials = self.credentials.iter().enumerate();
+        let found = credentials.find(|(_, credential)| credential.has_text(text));
+        let (index, credential) = found.ok_or(SignInRefusal::Wrong)?;
+        if credential.start > now || !credential.is_accepted(now, rng) {
+            return Err(SignInRefusal::Wrong);
+        }
+        if credential.end <= now {
+            return Err(SignInRefusal::Expired);
+        }
+        Ok(index)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop here")]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use time::Duration;
+
+    use super::*;
+    use crate::sandbox::model::GraphRefusal;
+    use crate::sandbox::model::seed::tests::{START, small_world};
+
+    #[test]
+    fn a_credential_signs_in_until_it_is_removed_or_expired() {
+        let model = small_world();
+        let secret = &model.managed()[0];
+        let end = START + Duration::days(10);
+        let made = model.add_password(secret.object_id, Some("x"), None, Some(end), START).unwrap();
+        let sign_in = |now| model.sign_in(secret.client_id, made.text.expose_secret(), now);
+        assert_eq!(sign_in(START), Ok(()));
+        assert_eq!(sign_in(end), Err(SignInRefusal::Expired));
+        model.remove_password(secret.object_id, made.key_id, START).unwrap();
+        assert_eq!(sign_in(START), Err(SignInRefusal::Wrong));
+        let again = model.remove_password(secret.object_id, made.key_id, START);
+        assert_eq!(again, Err(GraphRefusal::UnknownCredential(made.key_id)));
+    }
+
+    #[test]
+    fn a_disabled_application_and_an_unknown_one_are_told_apart_from_a_wrong_secret() {
+        let model = small_world();
+        let secret = &model.managed()[0];
+        assert_eq!(model.sign_in(secret.client_id, "no", START), Err(SignInRefusal::Wrong));
+        assert!(model.set_application_enabled(secret.object_id, false));
+        assert_eq!(model.sign_in(secret.client_id, "no", START), Err(SignInRefusal::Disabled));
+        assert_eq!(model.sign_in(Uuid::nil(), "no", START), Err(SignInRefusal::UnknownApplication));
+    }
+}

@@ -1,0 +1,135 @@
+//! The report on credentials' sign-ins: what Graph's beta tells of them, and how late.
+
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::{Model, State, guid};
+
+/// How late the report is unless a test says otherwise. The real one's is not documented: hours to a day.
+const USUAL_LAG: Duration = Duration::hours(2);
+
+/// A credential and its last sign-in that the report knows of.
+#[derive(Debug, Clone)]
+pub struct ReportedSignIn {
+    /// The credential.
+    pub key_id: Uuid,
+    /// From when it is valid.
+    pub start: OffsetDateTime,
+    /// When it expires.
+    pub end: OffsetDateTime,
+    /// The application's client id.
+    pub client_id: Uuid,
+    /// The application's object id.
+    pub object_id: Uuid,
+    /// Its service principal.
+    pub service_principal: Uuid,
+    /// The service principal of what the token was for, if it has one here.
+    pub resource: Option<Uuid>,
+    /// When.
+    pub at: OffsetDateTime,
+    /// Under which request id.
+    pub request_id: Uuid,
+}
+
+/// How late the report is, and whether there is one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReportSettings {
+    lag: Duration,
+    is_available: bool,
+}
+
+/// The sign-ins with one credential that the report doesn't know yet, after the last one that it does.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SignIns(Vec<SignIn>);
+
+#[derive(Debug, Clone, Copy)]
+struct SignIn {
+    at: OffsetDateTime,
+    resource: Option<Uuid>,
+    request_id: Uuid,
+}
+
+impl Model {
+    /// One row for each credential that has signed in; `None` if the tenant has no licence for it.
+    pub fn sign_in_report(&self, now: OffsetDateTime) -> Option<Vec<ReportedSignIn>> {
+        let state = self.lock();
+        let State { applications, report, .. } = &*state;
+        let rows = applications.values().flat_map(|application| {
+            let credentials = application.credentials.iter().filter(|credential| !credential.is_removed());
+            credentials.filter_map(move |credential| {
+                let last = credential.sign_ins.last_known(now - report.lag)?;
+                Some(ReportedSignIn {
+                    key_id: credential.key_id,
+                    start: credential.start,
+                    end: credential.end,
+                    client_id: application.client_id,
+                    object_id: application.object_id,
+                    service_principal: application.service_principal,
+                    resource: last.resource,
+                    at: last.at,
+                    request_id: last.request_id,
+                })
+            })
+        });
+        report.is_available.then(|| rows.collect())
+    }
+
+    /// Says how late the report is, and whether the tenant has a licence for it. A longer lag holds from now on.
+    pub fn set_sign_in_report(&self, lag: Option<Duration>, is_available: Option<bool>) {
+        let report = &mut self.lock().report;
+        report.lag = lag.unwrap_or(report.lag);
+        report.is_available = is_available.unwrap_or(report.is_available);
+    }
+}
+
+impl Default for ReportSettings {
+    fn default() -> Self {
+        Self { lag: USUAL_LAG, is_available: true }
+    }
+}
+
+impl SignIns {
+    /// Keeps one for each minute, and none that a later one has made known history.
+    pub(super) fn record(
+        &mut self,
+        resource: Option<Uuid>,
+        at: OffsetDateTime,
+        report: &ReportSettings,
+        rng: &mut fastrand::Rng,
+    ) {
+        let known = at - report.lag;
+        let obsolete = self.0.partition_point(|sign_in| sign_in.at <= known).saturating_sub(1);
+        self.0.drain(..obsolete);
+        if let [.., before, last] = self.0.as_slice()
+            && last.at - before.at < Duration::MINUTE
+        {
+            self.0.pop();
+        }
+        self.0.push(SignIn { at, resource, request_id: guid(rng) });
+    }
+
+    fn last_known(&self, known: OffsetDateTime) -> Option<SignIn> {
+        let count = self.0.partition_point(|sign_in| sign_in.at <= known);
+        self.0.get(count.checked_sub(1)?).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::model::seed::tests::START;
+
+    #[test]
+    fn the_last_sign_in_before_the_lag_is_known_and_little_is_kept() {
+        let (mut rng, report) = (fastrand::Rng::with_seed(1), ReportSettings::default());
+        let mut sign_ins = SignIns::default();
+        for second in 0..36_000 {
+            sign_ins.record(None, START + Duration::seconds(second), &report, &mut rng);
+        }
+        assert!(sign_ins.0.len() <= 122, "{}", sign_ins.0.len());
+        let now = START + Duration::hours(10);
+        let last = sign_ins.last_known(now - USUAL_LAG).map(|last| now - last.at);
+        assert!(last.is_some_and(|age| (USUAL_LAG..USUAL_LAG + Duration::minutes(2)).contains(&age)));
+        assert!(sign_ins.last_known(START - Duration::SECOND).is_none());
+    }
+}

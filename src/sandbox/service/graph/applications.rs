@@ -1,0 +1,126 @@
+//! Applications: listed, read, registered, changed and deleted.
+
+use axum::http::{Method, StatusCode, header};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::filter::client_id;
+use super::read::{Collection, count};
+use super::wire::application;
+use super::{Call, Outcome, federated, owners, passwords, policies};
+use crate::sandbox::https::Answer;
+use crate::sandbox::model::{ApplicationChange, GraphRefusal};
+
+const COLLECTION: Collection = Collection {
+    name: "applications",
+    resource: "Application",
+    filterable: &["id", "appId", "displayName", "signInAudience", "tags"],
+    version: "v1.0",
+};
+
+/// What Graph lets a client set, of what is modelled.
+const SETTABLE: [&str; 5] =
+    ["displayName", "tags", "signInAudience", "isFallbackPublicClient", "identifierUris"];
+
+/// What is set by calls of their own.
+const CREDENTIALS: [&str; 2] = ["passwordCredentials", "keyCredentials"];
+
+pub(super) fn all(call: &Call<'_>, more: &[&str]) -> Outcome {
+    match (&call.request.method, more) {
+        (&Method::GET, [] | ["$count"]) => list(call, !more.is_empty()),
+        (&Method::POST, []) => create(call),
+        _ => Ok(Answer::not_modelled(call.request)),
+    }
+}
+
+pub(super) fn one(call: &Call<'_>, id: Uuid, more: &[&str]) -> Outcome {
+    match (&call.request.method, more) {
+        (&Method::GET, []) => show(call, id),
+        (&Method::PATCH, []) => change(call, id),
+        (&Method::DELETE, []) => delete(call, id),
+        (&Method::POST, ["addPassword"]) => passwords::add(call, id),
+        (&Method::POST, ["removePassword"]) => passwords::remove(call, id),
+        (_, ["owners", more @ ..]) => owners::answer(call, id, more),
+        (_, ["federatedIdentityCredentials", more @ ..]) => federated::answer(call, id, more),
+        (_, ["appManagementPolicies", more @ ..]) => policies::assigned(call, id, more),
+        _ => Ok(Answer::not_modelled(call.request)),
+    }
+}
+
+fn list(call: &Call<'_>, is_count: bool) -> Outcome {
+    call.may_read_applications()?;
+    let conditions = match COLLECTION.conditions(call) {
+        Ok(conditions) => conditions,
+        Err(answer) => return Ok(answer),
+    };
+    let model = &call.azure.model;
+    let found = match client_id(&conditions) {
+        // Quick, since a client asks for its own application like this again and again.
+        Some(id) => model.application_by_client_id(id, call.now).into_iter().collect(),
+        None => model.applications(call.now),
+    };
+    let objects: Vec<_> = found.iter().map(application).collect();
+    if is_count {
+        return count(call, &objects, &conditions);
+    }
+    COLLECTION.page(call, objects, &conditions)
+}
+
+fn show(call: &Call<'_>, id: Uuid) -> Outcome {
+    call.may_read_applications()?;
+    let found = call.azure.model.application(id, call.now).ok_or(GraphRefusal::NotFound(id))?;
+    Ok(COLLECTION.entity(call, application(&found)))
+}
+
+fn create(call: &Call<'_>) -> Outcome {
+    call.may_create_applications()?;
+    let Some(wanted) = wanted(call)? else { return Ok(Answer::not_modelled(call.request)) };
+    if wanted.display_name.as_ref().is_none_or(String::is_empty) {
+        let message = "A value is required for property 'displayName' of resource 'Application'.";
+        return Err(GraphRefusal::bad_request(message));
+    }
+    let made = call.azure.model.create_application(wanted, Some(call.caller.object_id), call.now);
+    let location = format!("{}/v1.0/applications/{}", call.azure.addresses.graph, made.object_id);
+    let mut answer = COLLECTION.entity(call, application(&made));
+    answer.status = StatusCode::CREATED;
+    Ok(answer.with(header::LOCATION, location))
+}
+
+fn change(call: &Call<'_>, id: Uuid) -> Outcome {
+    call.may_write(id)?;
+    let Some(wanted) = wanted(call)? else { return Ok(Answer::not_modelled(call.request)) };
+    call.azure.model.change_application(id, wanted, call.now)?;
+    Ok(Answer::no_content())
+}
+
+fn delete(call: &Call<'_>, id: Uuid) -> Outcome {
+    call.may_write(id)?;
+    call.azure.model.delete_application(id, call.now)?;
+    Ok(Answer::no_content())
+}
+
+/// What the body sets. `None` if it sets what is not modelled.
+fn wanted(call: &Call<'_>) -> Result<Option<ApplicationChange>, GraphRefusal> {
+    let body: Map<String, Value> = call.request.json().ok_or_else(unreadable)?;
+    if let Some(name) = CREDENTIALS.iter().find(|name| body.get(**name).is_some_and(is_set)) {
+        let message = format!("Property '{name}' can't be set here: use its own actions.");
+        return Err(GraphRefusal::bad_request(message));
+    }
+    let is_known = |name: &String| SETTABLE.contains(&name.as_str()) || CREDENTIALS.contains(&name.as_str());
+    if !body.keys().all(is_known) {
+        return Ok(None);
+    }
+    let body: Map<_, _> = body.into_iter().filter(|(name, _)| SETTABLE.contains(&name.as_str())).collect();
+    serde_json::from_value(Value::Object(body)).map(Some).map_err(|_| unreadable())
+}
+
+fn is_set(value: &Value) -> bool {
+    !value.is_null() && value.as_array().is_none_or(|elements| !elements.is_empty())
+}
+
+/// A body that isn't what is expected.
+pub(super) fn unreadable() -> GraphRefusal {
+    GraphRefusal::bad_request(
+        "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.",
+    )
+}

@@ -1,0 +1,153 @@
+//! `$batch`: up to twenty requests in one, each passing quotas and faults for itself, answered in any order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::body::{Body, to_bytes};
+use axum::http::{self, StatusCode};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::wire::error;
+use super::{answer_one, authenticated};
+use crate::ports::Clock;
+use crate::sandbox::azure::Azure;
+use crate::sandbox::faults::FaultKind;
+use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::model::Service;
+
+const MOST: usize = 20;
+
+#[derive(Deserialize)]
+struct Batch {
+    requests: Vec<Step>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Step {
+    id: String,
+    method: String,
+    url: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    body: Option<Value>,
+    #[serde(default)]
+    depends_on: Vec<String>,
+}
+
+pub(super) async fn answer(azure: &Azure, request: &Request) -> Answer {
+    if let Err(answer) = authenticated(azure, request) {
+        return answer;
+    }
+    let steps = match steps(request) {
+        Ok(steps) => steps,
+        Err(message) => return error(azure, request, StatusCode::BAD_REQUEST, "BadRequest", &message),
+    };
+    let mut statuses = BTreeMap::new();
+    let mut responses = Vec::new();
+    for step in &steps {
+        let has_failed =
+            |id: &String| statuses.get(id).is_none_or(|status: &StatusCode| !status.is_success());
+        let answer = if step.depends_on.iter().any(has_failed) {
+            failed_dependency(azure, request)
+        } else {
+            take(azure, request, step).await
+        };
+        statuses.insert(step.id.clone(), answer.status);
+        responses.push(response(&step.id, answer).await);
+    }
+    azure.model.shuffle(&mut responses);
+    Answer::ok(json!({"responses": responses}))
+}
+
+/// The steps, each after those it depends on.
+fn steps(request: &Request) -> Result<Vec<Step>, String> {
+    let batch: Option<Batch> = request.json();
+    let steps = batch.ok_or("Invalid batch payload format.")?.requests;
+    if steps.len() > MOST {
+        return Err(format!("Number of batch request steps exceeds the maximum value of {MOST}."));
+    }
+    let mut known = BTreeSet::new();
+    for step in &steps {
+        let is_unknown = |id: &&String| !known.contains(*id);
+        if let Some(id) = step.depends_on.iter().find(is_unknown) {
+            return Err(format!("Request '{}' depends on '{id}', which is not before it.", step.id));
+        }
+        if !known.insert(step.id.clone()) {
+            return Err(format!("The request id '{}' is there twice.", step.id));
+        }
+    }
+    Ok(steps)
+}
+
+/// One step with its own faults. A lost one is answered for by the server in front.
+async fn take(azure: &Azure, batch: &Request, step: &Step) -> Answer {
+    let Some(request) = inner(batch, step).await else {
+        let message = format!("The request '{}' has no usable method, URL or headers.", step.id);
+        return error(azure, batch, StatusCode::BAD_REQUEST, "BadRequest", &message);
+    };
+    match azure.faults.draw(Service::Graph, &request) {
+        None => answer_one(azure, &request).await,
+        Some(kind @ (FaultKind::Throttled | FaultKind::Unavailable)) => {
+            azure.faults.answer(kind, Service::Graph, azure.clock.now())
+        }
+        Some(FaultKind::Timeout) => gateway_timeout(azure, &request),
+        Some(FaultKind::LostReply) => {
+            answer_one(azure, &request).await;
+            gateway_timeout(azure, &request)
+        }
+    }
+}
+
+fn gateway_timeout(azure: &Azure, request: &Request) -> Answer {
+    let message = "The server did not answer in time.";
+    error(azure, request, StatusCode::GATEWAY_TIMEOUT, "UnknownError", message)
+}
+
+fn failed_dependency(azure: &Azure, request: &Request) -> Answer {
+    let message = "A request that this one depends on has failed.";
+    error(azure, request, StatusCode::FAILED_DEPENDENCY, "FailedDependency", message)
+}
+
+/// The step as a request of its own, in the name of whoever sent the batch.
+async fn inner(batch: &Request, step: &Step) -> Option<Request> {
+    let version = batch.segments.first()?;
+    let path = step.url.trim_start_matches('/').replace(' ', "%20");
+    let mut request = http::Request::builder().method(step.method.as_str()).uri(format!("/{version}/{path}"));
+    for name in ["authorization", "user-agent"] {
+        request =
+            batch.headers.get(name).into_iter().fold(request, |request, value| request.header(name, value));
+    }
+    for (name, value) in &step.headers {
+        request = request.header(name, value);
+    }
+    let body = step.body.as_ref().map_or_else(Body::empty, |body| Body::from(body.to_string()));
+    Request::read(request.body(body).ok()?).await.ok()
+}
+
+async fn response(id: &str, answer: Answer) -> Value {
+    let (parts, body) = answer.into_response().into_parts();
+    let headers = parts
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((spelled(name.as_str()), Value::from(value.to_str().ok()?))));
+    let headers: Map<_, _> = headers.collect();
+    let mut response = json!({"id": id, "status": parts.status.as_u16(), "headers": headers});
+    // It is in memory, whole.
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    if let (Value::Object(members), Ok(body)) = (&mut response, serde_json::from_slice::<Value>(&body)) {
+        members.insert("body".to_owned(), body);
+    }
+    response
+}
+
+/// The standard headers as clients look for them: here names do tell case.
+fn spelled(name: &str) -> String {
+    match name {
+        "retry-after" => "Retry-After".to_owned(),
+        "content-type" => "Content-Type".to_owned(),
+        "location" => "Location".to_owned(),
+        other => other.to_owned(),
+    }
+}

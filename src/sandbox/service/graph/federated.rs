@@ -1,0 +1,77 @@
+//! Federated identity credentials of an application. Their issuers' keys come from the sandbox's controls.
+
+use axum::http::{Method, StatusCode, header};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::applications::unreadable;
+use super::read::Collection;
+use super::wire::federated_identity;
+use super::{Call, Outcome};
+use crate::sandbox::https::Answer;
+use crate::sandbox::model::{FederatedIdentity, GraphRefusal};
+
+const COLLECTION: Collection = Collection {
+    name: "federatedIdentityCredentials",
+    resource: "FederatedIdentityCredential",
+    filterable: &["id", "name", "issuer", "subject"],
+    version: "v1.0",
+};
+
+pub(super) fn answer(call: &Call<'_>, id: Uuid, more: &[&str]) -> Outcome {
+    match (&call.request.method, more) {
+        (&Method::GET, []) => list(call, id),
+        (&Method::POST, []) => create(call, id),
+        (&Method::GET, [key]) => show(call, id, key),
+        (&Method::DELETE, [key]) => {
+            call.may_write(id)?;
+            call.azure.model.remove_federated_identity(id, key, call.now)?;
+            Ok(Answer::no_content())
+        }
+        _ => Ok(Answer::not_modelled(call.request)),
+    }
+}
+
+fn list(call: &Call<'_>, id: Uuid) -> Outcome {
+    call.may_read_applications()?;
+    let conditions = match COLLECTION.conditions(call) {
+        Ok(conditions) => conditions,
+        Err(answer) => return Ok(answer),
+    };
+    let mut found = call.azure.model.federated_identities(id, call.now)?;
+    found.sort_by_key(|identity| identity.id);
+    COLLECTION.page(call, found.iter().map(federated_identity).collect(), &conditions)
+}
+
+fn show(call: &Call<'_>, id: Uuid, key: &str) -> Outcome {
+    call.may_read_applications()?;
+    let found = call.azure.model.federated_identities(id, call.now)?;
+    let missing = || GraphRefusal::NotFound(Uuid::try_parse(key).unwrap_or_default());
+    let found = found.iter().find(|identity| identity.is_called(key)).ok_or_else(missing)?;
+    Ok(COLLECTION.entity(call, federated_identity(found)))
+}
+
+#[derive(Deserialize)]
+struct NewIdentity {
+    name: String,
+    issuer: String,
+    subject: String,
+    audiences: Vec<String>,
+    #[serde(default)]
+    description: Option<String>,
+}
+
+fn create(call: &Call<'_>, id: Uuid) -> Outcome {
+    call.may_write(id)?;
+    let wanted: NewIdentity = call.request.json().ok_or_else(unreadable)?;
+    let NewIdentity { name, issuer, subject, audiences, description } = wanted;
+    let wanted = FederatedIdentity { id: Uuid::nil(), name, issuer, subject, audiences, description };
+    let made = call.azure.model.add_federated_identity(id, wanted, call.now)?;
+    let location = format!(
+        "{}/v1.0/applications/{id}/federatedIdentityCredentials/{}",
+        call.azure.addresses.graph, made.id
+    );
+    let mut answer = COLLECTION.entity(call, federated_identity(&made));
+    answer.status = StatusCode::CREATED;
+    Ok(answer.with(header::LOCATION, location))
+}

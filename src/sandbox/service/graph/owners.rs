@@ -1,0 +1,69 @@
+//! Who owns an application: read by everybody who may read it, changed only by those who may write all.
+
+use axum::http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::applications::unreadable;
+use super::read::Collection;
+use super::wire::service_principal;
+use super::{Call, Outcome};
+use crate::sandbox::https::Answer;
+use crate::sandbox::model::{GraphRefusal, ServicePrincipal};
+
+const COLLECTION: Collection = Collection {
+    name: "directoryObjects",
+    resource: "DirectoryObject",
+    filterable: &["id"],
+    version: "v1.0",
+};
+
+pub(super) fn answer(call: &Call<'_>, id: Uuid, more: &[&str]) -> Outcome {
+    match (&call.request.method, more) {
+        (&Method::GET, []) => list(call, id),
+        (&Method::POST, ["$ref"]) => add(call, id),
+        (&Method::DELETE, [owner, "$ref"]) => {
+            call.may_write_all()?;
+            let owner = Uuid::try_parse(owner).unwrap_or_default();
+            call.azure.model.remove_owner(id, owner, call.now)?;
+            Ok(Answer::no_content())
+        }
+        _ => Ok(Answer::not_modelled(call.request)),
+    }
+}
+
+fn list(call: &Call<'_>, id: Uuid) -> Outcome {
+    call.may_read_applications()?;
+    let application = call.azure.model.application(id, call.now).ok_or(GraphRefusal::NotFound(id))?;
+    let mut principals = call.azure.model.service_principals(call.now);
+    principals.retain(|principal| application.owners.contains(&principal.object_id));
+    COLLECTION.page(call, principals.iter().map(owner).collect(), &[])
+}
+
+fn owner(principal: &ServicePrincipal) -> Value {
+    let mut object = service_principal(principal);
+    if let Value::Object(members) = &mut object {
+        members.insert("@odata.type".to_owned(), json!("#microsoft.graph.servicePrincipal"));
+    }
+    object
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    #[serde(rename = "@odata.id")]
+    url: String,
+}
+
+fn add(call: &Call<'_>, id: Uuid) -> Outcome {
+    call.may_write_all()?;
+    let owner = referenced(call).ok_or_else(unreadable)?;
+    call.azure.model.add_owner(id, owner, call.now)?;
+    Ok(Answer::no_content())
+}
+
+/// The id at the end of the `@odata.id` in the body.
+pub(super) fn referenced(call: &Call<'_>) -> Option<Uuid> {
+    let reference: Reference = call.request.json()?;
+    Uuid::try_parse(reference.url.trim_end_matches('/').rsplit('/').next()?).ok()
+}

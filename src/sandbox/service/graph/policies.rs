@@ -1,0 +1,146 @@
+//! App management policies: the default one, others, and which of them is assigned to an application.
+
+use axum::http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::applications::unreadable;
+use super::owners::referenced;
+use super::read::Collection;
+use super::wire::in_context;
+use super::{Call, Outcome};
+use crate::sandbox::https::Answer;
+use crate::sandbox::model::{AppPolicy, GraphRefusal, Restrictions};
+
+const COLLECTION: Collection = Collection {
+    name: "policies/appManagementPolicies",
+    resource: "AppManagementPolicy",
+    filterable: &["id", "displayName"],
+    version: "v1.0",
+};
+
+const DEFAULT: &str = "policies/defaultAppManagementPolicy/$entity";
+
+pub(super) fn answer(call: &Call<'_>, more: &[&str]) -> Outcome {
+    let model = &call.azure.model;
+    check_rights(call)?;
+    match (&call.request.method, more) {
+        (&Method::GET, ["defaultAppManagementPolicy"]) => {
+            Ok(Answer::ok(in_context(default_policy(&model.default_policy()), call.azure, "v1.0", DEFAULT)))
+        }
+        (&Method::PATCH, ["defaultAppManagementPolicy"]) => change(call, Uuid::nil()),
+        (&Method::GET, ["appManagementPolicies"]) => {
+            COLLECTION.page(call, model.policies().iter().map(policy).collect(), &[])
+        }
+        (&Method::POST, ["appManagementPolicies"]) => create(call),
+        (&Method::GET, ["appManagementPolicies", id]) => show(call, key(id)),
+        (&Method::PATCH, ["appManagementPolicies", id]) => change(call, key(id)),
+        (&Method::DELETE, ["appManagementPolicies", id]) if model.delete_policy(key(id)) => {
+            Ok(Answer::no_content())
+        }
+        (&Method::DELETE, ["appManagementPolicies", id]) => Err(GraphRefusal::NotFound(key(id))),
+        _ => Ok(Answer::not_modelled(call.request)),
+    }
+}
+
+/// `/applications/{id}/appManagementPolicies`: at most one is assigned.
+pub(super) fn assigned(call: &Call<'_>, object_id: Uuid, more: &[&str]) -> Outcome {
+    let model = &call.azure.model;
+    check_rights(call)?;
+    match (&call.request.method, more) {
+        (&Method::GET, []) => {
+            let found = model.application(object_id, call.now);
+            let policy_id = found.ok_or(GraphRefusal::NotFound(object_id))?.policy;
+            let assigned = model.policies().into_iter().filter(|policy| Some(policy.id) == policy_id);
+            COLLECTION.page(call, assigned.map(|assigned| policy(&assigned)).collect(), &[])
+        }
+        (&Method::POST, ["$ref"]) => {
+            let id = referenced(call).ok_or_else(unreadable)?;
+            model.assign_policy(object_id, Some(id), call.now)?;
+            Ok(Answer::no_content())
+        }
+        (&Method::DELETE, [_, "$ref"]) => {
+            model.assign_policy(object_id, None, call.now)?;
+            Ok(Answer::no_content())
+        }
+        _ => Ok(Answer::not_modelled(call.request)),
+    }
+}
+
+fn check_rights(call: &Call<'_>) -> Result<(), GraphRefusal> {
+    if call.request.method == Method::GET { call.may_read_policies() } else { call.may_write_policies() }
+}
+
+/// No id but nil can name the default policy, and nil can't name another one.
+fn key(id: &str) -> Uuid {
+    Uuid::try_parse(id).ok().filter(|id| !id.is_nil()).unwrap_or(Uuid::max())
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+struct PolicyChange {
+    display_name: Option<String>,
+    description: Option<String>,
+    is_enabled: Option<bool>,
+    /// Of the default policy.
+    application_restrictions: Option<Restrictions>,
+    /// Of the default policy.
+    service_principal_restrictions: Option<Restrictions>,
+    /// Of any other.
+    restrictions: Option<Restrictions>,
+}
+
+impl PolicyChange {
+    fn apply(self, policy: &mut AppPolicy) {
+        policy.display_name = self.display_name.unwrap_or_else(|| policy.display_name.clone());
+        policy.description = self.description.unwrap_or_else(|| policy.description.clone());
+        policy.is_enabled = self.is_enabled.unwrap_or(policy.is_enabled);
+        if let Some(restrictions) = self.application_restrictions.or(self.restrictions) {
+            policy.restrictions = restrictions;
+        }
+        if let Some(restrictions) = self.service_principal_restrictions {
+            policy.principal_restrictions = restrictions;
+        }
+    }
+}
+
+fn create(call: &Call<'_>) -> Outcome {
+    let wanted: PolicyChange = call.request.json().ok_or_else(unreadable)?;
+    let made = call.azure.model.create_policy(|policy| wanted.apply(policy));
+    let mut answer = COLLECTION.entity(call, policy(&made));
+    answer.status = StatusCode::CREATED;
+    Ok(answer)
+}
+
+fn show(call: &Call<'_>, id: Uuid) -> Outcome {
+    let found = call.azure.model.policies().into_iter().find(|policy| policy.id == id);
+    Ok(COLLECTION.entity(call, policy(&found.ok_or(GraphRefusal::NotFound(id))?)))
+}
+
+fn change(call: &Call<'_>, id: Uuid) -> Outcome {
+    let wanted: PolicyChange = call.request.json().ok_or_else(unreadable)?;
+    let changed = call.azure.model.change_policy(id, |policy| wanted.apply(policy));
+    changed.map(|_| Answer::no_content()).ok_or(GraphRefusal::NotFound(id))
+}
+
+fn policy(policy: &AppPolicy) -> Value {
+    json!({
+        "id": policy.id,
+        "displayName": policy.display_name,
+        "description": policy.description,
+        "isEnabled": policy.is_enabled,
+        "restrictions": policy.restrictions,
+    })
+}
+
+fn default_policy(policy: &AppPolicy) -> Value {
+    json!({
+        "id": policy.id,
+        "displayName": policy.display_name,
+        "description": policy.description,
+        "isEnabled": policy.is_enabled,
+        "applicationRestrictions": policy.restrictions,
+        "servicePrincipalRestrictions": policy.principal_restrictions,
+    })
+}

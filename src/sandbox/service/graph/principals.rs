@@ -1,0 +1,101 @@
+//! Service principals: listed, read, made for an application, let in or not, deleted.
+
+use axum::http::{Method, StatusCode, header};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::applications::unreadable;
+use super::read::{Collection, count};
+use super::wire::service_principal;
+use super::{Call, Outcome};
+use crate::sandbox::https::Answer;
+use crate::sandbox::model::GraphRefusal;
+
+const COLLECTION: Collection = Collection {
+    name: "servicePrincipals",
+    resource: "ServicePrincipal",
+    filterable: &["id", "appId", "displayName", "servicePrincipalType", "tags"],
+    version: "v1.0",
+};
+
+pub(super) fn all(call: &Call<'_>, more: &[&str]) -> Outcome {
+    match (&call.request.method, more) {
+        (&Method::GET, [] | ["$count"]) => list(call, !more.is_empty()),
+        (&Method::POST, []) => create(call),
+        _ => Ok(Answer::not_modelled(call.request)),
+    }
+}
+
+/// Passwords of a service principal's own are not modelled: those of its application count.
+pub(super) fn one(call: &Call<'_>, id: Uuid, more: &[&str]) -> Outcome {
+    match (&call.request.method, more) {
+        (&Method::GET, []) => show(call, id),
+        (&Method::PATCH, []) => change(call, id),
+        (&Method::DELETE, []) => delete(call, id),
+        _ => Ok(Answer::not_modelled(call.request)),
+    }
+}
+
+fn list(call: &Call<'_>, is_count: bool) -> Outcome {
+    call.may_read_applications()?;
+    let conditions = match COLLECTION.conditions(call) {
+        Ok(conditions) => conditions,
+        Err(answer) => return Ok(answer),
+    };
+    let objects: Vec<_> =
+        call.azure.model.service_principals(call.now).iter().map(service_principal).collect();
+    if is_count {
+        return count(call, &objects, &conditions);
+    }
+    COLLECTION.page(call, objects, &conditions)
+}
+
+fn show(call: &Call<'_>, id: Uuid) -> Outcome {
+    call.may_read_applications()?;
+    let found = call.azure.model.service_principals(call.now);
+    let found = found.iter().find(|principal| principal.object_id == id);
+    let found = found.ok_or(GraphRefusal::NotFound(id))?;
+    Ok(COLLECTION.entity(call, service_principal(found)))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NewPrincipal {
+    app_id: Uuid,
+}
+
+fn create(call: &Call<'_>) -> Outcome {
+    let wanted: NewPrincipal = call.request.json().ok_or_else(unreadable)?;
+    call.may_write(call.azure.model.object_id(wanted.app_id).unwrap_or_default())?;
+    let made = call.azure.model.create_service_principal(wanted.app_id, call.now)?;
+    let location = format!("{}/v1.0/servicePrincipals/{}", call.azure.addresses.graph, made.object_id);
+    let mut answer = COLLECTION.entity(call, service_principal(&made));
+    answer.status = StatusCode::CREATED;
+    Ok(answer.with(header::LOCATION, location))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PrincipalChange {
+    account_enabled: bool,
+}
+
+fn change(call: &Call<'_>, id: Uuid) -> Outcome {
+    may_write(call, id)?;
+    let Some(wanted) = call.request.json::<PrincipalChange>() else {
+        return Ok(Answer::not_modelled(call.request));
+    };
+    call.azure.model.enable_service_principal(id, wanted.account_enabled)?;
+    Ok(Answer::no_content())
+}
+
+fn delete(call: &Call<'_>, id: Uuid) -> Outcome {
+    may_write(call, id)?;
+    call.azure.model.delete_service_principal(id)?;
+    Ok(Answer::no_content())
+}
+
+/// Whoever may write the application may write its service principal.
+fn may_write(call: &Call<'_>, id: Uuid) -> Result<(), GraphRefusal> {
+    call.may_write(call.azure.model.application_of_principal(id).unwrap_or_default())
+}

@@ -1,0 +1,131 @@
+//! What all reads have in common: `$filter`, `$select`, `$top`, pages and counts, on objects that are JSON already.
+
+use axum::http::header;
+use serde_json::{Map, Value, json};
+
+use super::filter::{self, Condition};
+use super::wire::{in_context, unsupported_filter};
+use super::{Call, Outcome};
+use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::model::GraphRefusal;
+
+/// Options that would change the answer if they were understood.
+const NOT_MODELLED: [&str; 4] = ["$expand", "$orderby", "$search", "$skip"];
+
+/// A collection that may be read in pages.
+pub(super) struct Collection {
+    /// Its path after the version, which its context names too.
+    pub(super) name: &'static str,
+    /// The type of its objects, as messages name it.
+    pub(super) resource: &'static str,
+    /// What may stand in `$filter`.
+    pub(super) filterable: &'static [&'static str],
+    /// `v1.0` or `beta`.
+    pub(super) version: &'static str,
+}
+
+pub(super) fn has_unknown_options(request: &Request) -> bool {
+    NOT_MODELLED.iter().any(|option| request.query(option).is_some())
+}
+
+impl Collection {
+    /// The filter's conditions, or the answer that says what isn't understood.
+    pub(super) fn conditions(&self, call: &Call<'_>) -> Result<Vec<Condition>, Answer> {
+        let Some(filter) = call.request.query("$filter") else { return Ok(Vec::new()) };
+        filter::parse(filter, self.filterable)
+            .map_err(|property| unsupported_filter(call, &property, self.resource))
+    }
+
+    /// One page of those objects for which all conditions hold; they come in the order of their ids.
+    pub(super) fn page(&self, call: &Call<'_>, mut objects: Vec<Value>, conditions: &[Condition]) -> Outcome {
+        objects.retain(|object| conditions.iter().all(|condition| condition.holds(object)));
+        let count = objects.len();
+        let after = skip_token(call.request)?;
+        let from = objects.iter().position(|object| id(object) > after.as_str()).unwrap_or(count);
+        let top = top(call.request)?;
+        let here = objects.get(from..).unwrap_or_default();
+        let is_last = here.len() <= top;
+        let here: Vec<_> = here.iter().take(top).collect();
+        let mut body = Map::new();
+        if wants_count(call.request) {
+            body.insert("@odata.count".to_owned(), json!(count));
+        }
+        if let (false, Some(last)) = (is_last, here.last()) {
+            body.insert("@odata.nextLink".to_owned(), json!(self.next_link(call, last)));
+        }
+        let here: Vec<_> = here.into_iter().map(|object| selected(object.clone(), call.request)).collect();
+        body.insert("value".to_owned(), json!(here));
+        let context = format!("{}{}", self.name, selection(call.request));
+        Ok(Answer::ok(in_context(Value::Object(body), call.azure, self.version, &context)))
+    }
+
+    /// One object, or what of it is selected.
+    pub(super) fn entity(&self, call: &Call<'_>, object: Value) -> Answer {
+        let context = format!("{}{}/$entity", self.name, selection(call.request));
+        Answer::ok(in_context(selected(object, call.request), call.azure, self.version, &context))
+    }
+
+    fn next_link(&self, call: &Call<'_>, last: &Value) -> String {
+        let address = format!("{}/{}/{}", call.azure.addresses.graph, self.version, self.name);
+        call.request.next_page(&address, &encoded(id(last)))
+    }
+}
+
+/// How many there are for which all conditions hold, as a bare number.
+pub(super) fn count(call: &Call<'_>, objects: &[Value], conditions: &[Condition]) -> Outcome {
+    if !is_eventual(call.request) {
+        return Err(GraphRefusal::bad_request("$count is not currently supported."));
+    }
+    let holds = |object: &&Value| conditions.iter().all(|condition| condition.holds(object));
+    let count = objects.iter().filter(holds).count();
+    Ok(Answer::ok(json!(count)).with(header::CONTENT_TYPE, "text/plain".to_owned()))
+}
+
+fn id(object: &Value) -> &str {
+    object.get("id").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn wants_count(request: &Request) -> bool {
+    request.query("$count") == Some("true") && is_eventual(request)
+}
+
+fn is_eventual(request: &Request) -> bool {
+    request.header("consistencylevel").is_some_and(|level| level.eq_ignore_ascii_case("eventual"))
+}
+
+fn top(request: &Request) -> Result<usize, GraphRefusal> {
+    let top = request.query("$top").map_or(Some(100), |top| top.parse().ok());
+    top.filter(|top| (1..=999).contains(top)).ok_or_else(|| {
+        GraphRefusal::bad_request("Invalid page size specified: it must be between 1 and 999 inclusive.")
+    })
+}
+
+/// The last id of the page before, so that pages stay whole while objects come and go.
+fn skip_token(request: &Request) -> Result<String, GraphRefusal> {
+    let Some(token) = request.query("$skiptoken") else { return Ok(String::new()) };
+    decoded(token).ok_or_else(|| GraphRefusal::bad_request("The skip token is invalid."))
+}
+
+fn encoded(id: &str) -> String {
+    use base64::Engine;
+    base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(id)
+}
+
+fn decoded(token: &str) -> Option<String> {
+    use base64::Engine;
+    String::from_utf8(base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(token).ok()?).ok()
+}
+
+/// Only the members that `$select` names, if it is there.
+fn selected(mut value: Value, request: &Request) -> Value {
+    if let (Value::Object(members), Some(wanted)) = (&mut value, request.query("$select")) {
+        let wanted: Vec<_> = wanted.split(',').map(str::trim).collect();
+        members.retain(|name, _| wanted.contains(&name.as_str()));
+    }
+    value
+}
+
+/// As a context shows what was selected.
+fn selection(request: &Request) -> String {
+    request.query("$select").map_or(String::new(), |names| format!("({})", names.replace(' ', "")))
+}

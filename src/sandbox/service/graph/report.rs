@@ -1,0 +1,54 @@
+//! `/beta/reports/appCredentialSignInActivities`: which credentials were signed in with, and when last.
+
+use axum::http::Method;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+
+use super::read::Collection;
+use super::wire::date_time;
+use super::{Call, Outcome};
+use crate::sandbox::https::Answer;
+use crate::sandbox::model::{GraphRefusal, ReportedSignIn};
+
+const COLLECTION: Collection = Collection {
+    name: "reports/appCredentialSignInActivities",
+    resource: "AppCredentialSignInActivity",
+    filterable: &["keyId", "appId"],
+    version: "beta",
+};
+
+pub(super) fn answer(call: &Call<'_>) -> Outcome {
+    if call.request.method != Method::GET {
+        return Ok(Answer::not_modelled(call.request));
+    }
+    call.may_read_reports()?;
+    let conditions = match COLLECTION.conditions(call) {
+        Ok(conditions) => conditions,
+        Err(answer) => return Ok(answer),
+    };
+    let rows = call.azure.model.sign_in_report(call.now).ok_or(GraphRefusal::NoPremiumLicence)?;
+    let mut rows: Vec<_> = rows.iter().map(row).collect();
+    rows.sort_by_key(|row| row.get("id").and_then(Value::as_str).unwrap_or_default().to_owned());
+    COLLECTION.page(call, rows, &conditions)
+}
+
+fn row(row: &ReportedSignIn) -> Value {
+    json!({
+        "id": BASE64_STANDARD.encode(format!("{}|application", row.key_id)),
+        "keyId": row.key_id,
+        "keyType": "clientSecret",
+        "keyUsage": "sign",
+        "appId": row.client_id,
+        "appObjectId": row.object_id,
+        "servicePrincipalObjectId": row.service_principal,
+        "resourceId": row.resource,
+        "credentialOrigin": "application",
+        "createdDateTime": date_time(row.start),
+        "expirationDateTime": date_time(row.end),
+        "signInActivity": {
+            "lastSignInDateTime": date_time(row.at),
+            "lastSignInRequestId": row.request_id,
+        },
+    })
+}

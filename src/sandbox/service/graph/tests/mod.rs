@@ -1,0 +1,1 @@
+//! Graph over HTTPS, as a client sees it.

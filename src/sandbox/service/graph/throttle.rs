@@ -1,0 +1,77 @@
+//! What a request costs, and Graph's words when that is too much.
+
+use axum::http::{HeaderName, Method, StatusCode, header};
+
+use super::Call;
+use super::target::Target;
+use super::wire::error;
+use crate::sandbox::consumers::USER_AGENT as CONSUMER;
+use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::model::{Cost, GraphThrottled, Quota, Spent};
+
+/// From here on answers say how full the quota is.
+const NEARLY_FULL: f64 = 0.8;
+
+/// Spends what the request costs. `None`: the simulated consumers pay nothing.
+///
+/// # Errors
+/// The answer to one request too many.
+pub(super) fn spend(call: &Call<'_>, target: &Target<'_>) -> Result<Option<Spent>, Answer> {
+    if call.request.user_agent().starts_with(CONSUMER) {
+        return Ok(None);
+    }
+    let cost = cost(call, target);
+    let spent = call.azure.model.spend_graph_quota(call.caller.client_id, cost, call.now);
+    spent.map(Some).map_err(|throttled| too_many(call, throttled))
+}
+
+pub(super) fn with_spent(answer: Answer, spent: Option<Spent>) -> Answer {
+    let Some(Spent { units, share }) = spent.filter(|_| answer.status.is_success()) else { return answer };
+    let answer = answer.with(HeaderName::from_static("x-ms-resource-unit"), units.to_string());
+    if share < NEARLY_FULL {
+        return answer;
+    }
+    answer.with(HeaderName::from_static("x-ms-throttle-limit-percentage"), format!("{share:.2}"))
+}
+
+fn cost(call: &Call<'_>, target: &Target<'_>) -> Cost {
+    if let Target::SignInReport = target {
+        return Cost::Report;
+    }
+    if call.request.method != Method::GET {
+        return Cost::Write { application: target.written(call.azure) };
+    }
+    let is_of_applications = matches!(target, Target::Applications(_) | Target::Application(..));
+    let selects_keys = is_of_applications && selects_keys(call.request);
+    Cost::Read { units: units(call.request, target), selects_keys }
+}
+
+/// As documented: listing applications is dear, asking for less is cheaper, and nothing is free.
+fn units(request: &Request, target: &Target<'_>) -> u32 {
+    let base = if matches!(target, Target::Applications(_)) { 2 } else { 1 };
+    let is_small = request.query("$top").and_then(|top| top.parse().ok()).is_some_and(|top: u32| top < 20);
+    let saved = u32::from(request.query("$select").is_some()) + u32::from(is_small);
+    (base + u32::from(request.query("$expand").is_some())).saturating_sub(saved).max(1)
+}
+
+fn selects_keys(request: &Request) -> bool {
+    let names = request.query("$select").unwrap_or_default();
+    names.split(',').any(|name| name.trim() == "keyCredentials")
+}
+
+fn too_many(call: &Call<'_>, GraphThrottled { quota, wait }: GraphThrottled) -> Answer {
+    let (client_id, tenant) = (call.caller.client_id, call.azure.model.tenant().id);
+    let message = format!(
+        "Too many requests from Identifier:{client_id} under category:aadgraph.app.tenant_small. Please try again later."
+    );
+    let information = match quota {
+        Quota::Units => "ResourceUnitLimitExceeded",
+        Quota::Writes => "WriteLimitExceeded",
+    };
+    let seconds = wait.whole_seconds() + i64::from(wait.subsec_nanoseconds() > 0);
+    let scope = format!("Tenant_Application/ReadWrite/{client_id}/{tenant}");
+    error(call.azure, call.request, StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", &message)
+        .with(header::RETRY_AFTER, seconds.max(1).to_string())
+        .with(HeaderName::from_static("x-ms-throttle-scope"), scope)
+        .with(HeaderName::from_static("x-ms-throttle-information"), information.to_owned())
+}
