@@ -1,6 +1,8 @@
 //! What all reads have in common: `$filter`, `$select`, `$top`, pages and counts, on objects that are JSON already.
 
 use axum::http::header;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use super::filter::{self, Condition};
@@ -107,13 +109,11 @@ fn skip_token(request: &Request) -> Result<String, GraphRefusal> {
 }
 
 fn encoded(id: &str) -> String {
-    use base64::Engine;
-    base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(id)
+    BASE64_URL_SAFE_NO_PAD.encode(id)
 }
 
 fn decoded(token: &str) -> Option<String> {
-    use base64::Engine;
-    String::from_utf8(base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(token).ok()?).ok()
+    String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(token).ok()?).ok()
 }
 
 /// Only the members that `$select` names, if it is there.

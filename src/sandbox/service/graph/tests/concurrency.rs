@@ -1,0 +1,45 @@
+//! Writes to one application that overlap.
+
+use serde_json::json;
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parallel_writes_to_one_application_conflict_and_every_success_is_real() {
+    let graph = Graph::start().await;
+    let (mut made, mut conflicts) = (Vec::new(), 0);
+    // As a rule the first round does; connections have to be made first.
+    for _ in 0..20 {
+        let add = format!("{}/addPassword", graph.path(0));
+        let body = json!({});
+        let replies = futures::future::join_all((0..10).map(|_| graph.post(&add, &body))).await;
+        for reply in replies {
+            if reply.status == StatusCode::OK {
+                made.push(reply.body["keyId"].clone());
+            } else {
+                assert_eq!(reply.refusal(), (409, "Directory_ConcurrencyViolation"));
+                conflicts += 1;
+            }
+        }
+        if conflicts > 0 {
+            break;
+        }
+    }
+    assert!(conflicts > 0 && !made.is_empty(), "{conflicts} conflicts, {} made", made.len());
+    graph.pass(time::Duration::minutes(1)).await;
+    let shown = graph.get(&graph.path(0)).await;
+    let shown = shown.body["passwordCredentials"].as_array().unwrap();
+    assert_eq!(shown.len(), made.len() + 1);
+    assert!(made.iter().all(|key_id| shown.iter().any(|one| one["keyId"] == *key_id)));
+    graph.world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn who_waits_for_each_answer_never_meets_a_conflict() {
+    let graph = Graph::start().await;
+    for _ in 0..30 {
+        let made = graph.post(&format!("{}/addPassword", graph.path(0)), &json!({})).await;
+        assert_eq!(made.status, StatusCode::OK, "{}", made.body);
+    }
+    graph.world.sandbox.shutdown().await;
+}

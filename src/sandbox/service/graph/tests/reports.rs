@@ -1,0 +1,74 @@
+//! The report on credentials' sign-ins.
+
+use base64::Engine;
+use secrecy::ExposeSecret;
+use serde_json::json;
+use time::Duration;
+
+use super::*;
+
+const REPORT: &str = "/beta/reports/appCredentialSignInActivities";
+
+async fn control(graph: &Graph, body: Value) {
+    let url = format!("{}/_sandbox/reports", graph.world.at.authority);
+    let set = graph.world.http.put(url).json(&body).send().await.unwrap();
+    assert_eq!(set.status(), StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn a_sign_in_is_reported_once_the_lag_has_passed() {
+    let graph = Graph::start().await;
+    control(&graph, json!({"lag": "20m"})).await;
+    assert_eq!(graph.get(REPORT).await.body["value"], json!([]));
+    let secret = graph.managed(0);
+    let text = graph.world.sandbox.model().get_secret(&secret.vault, &secret.name, None).unwrap().value;
+    let scope = "https://vault.azure.net/.default";
+    let (status, _) = graph.world.sign_in(secret.client_id, text.expose_secret(), scope).await;
+    assert_eq!(status, StatusCode::OK);
+    let of_it = format!("{REPORT}?$filter=appId eq '{}'", secret.client_id);
+    graph.pass(Duration::minutes(19)).await;
+    assert_eq!(graph.get(&of_it).await.body["value"], json!([]));
+    graph.pass(Duration::minutes(1)).await;
+    let shown = graph.get(&of_it).await.body["value"][0].clone();
+    let application = graph.get(&graph.path(0)).await.body;
+    let key_id = application["passwordCredentials"][0]["keyId"].clone();
+    let vault = graph.get("/servicePrincipals(appId='cfa8b339-82a2-471a-a3c9-0fc0be7a4093')").await;
+    for (member, expected) in [
+        ("keyId", &key_id),
+        ("keyType", &json!("clientSecret")),
+        ("keyUsage", &json!("sign")),
+        ("credentialOrigin", &json!("application")),
+        ("appId", &json!(secret.client_id)),
+        ("appObjectId", &json!(secret.object_id)),
+        ("resourceId", &vault.body["id"]),
+        ("expirationDateTime", &application["passwordCredentials"][0]["endDateTime"]),
+    ] {
+        assert_eq!(shown[member], *expected, "{member}");
+    }
+    assert_eq!(shown["signInActivity"]["lastSignInDateTime"], "2026-01-01T00:00:00.0000000Z");
+    let id = base64::prelude::BASE64_STANDARD.decode(shown["id"].as_str().unwrap()).unwrap();
+    assert_eq!(String::from_utf8(id).unwrap(), format!("{}|application", key_id.as_str().unwrap()));
+    graph.world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_report_follows_the_consumers_is_paged_and_needs_a_licence() {
+    let graph = Graph::start().await;
+    graph.pass(Duration::days(1)).await;
+    let first = graph.get(&format!("{REPORT}?$top=2")).await.body;
+    let next = first["@odata.nextLink"].as_str().unwrap();
+    assert!(next.contains("/beta/reports/appCredentialSignInActivities?"), "{next}");
+    let second = graph.world.get(next, &graph.token).await;
+    let count = |page: &Value| page["value"].as_array().unwrap().len();
+    assert_eq!((count(&first), count(&second)), (2, 1));
+    let last = first["value"][0]["signInActivity"]["lastSignInDateTime"].as_str().unwrap();
+    assert!(("2026-01-01T21".."2026-01-01T23").contains(&last), "two hours late by default: {last}");
+    graph.pass(Duration::minutes(1)).await;
+    let refused = graph.get(&format!("{REPORT}?$filter=keyUsage eq 'sign'")).await;
+    assert_eq!(refused.refusal(), (400, "Request_UnsupportedQuery"));
+    control(&graph, json!({"available": false})).await;
+    let refused = graph.get(REPORT).await;
+    assert_eq!(refused.refusal(), (403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant"));
+    assert_eq!(graph.get("/reports/appCredentialSignInActivities").await.status, StatusCode::NOT_IMPLEMENTED);
+    graph.world.sandbox.shutdown().await;
+}

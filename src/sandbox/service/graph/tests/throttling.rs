@@ -1,0 +1,163 @@
+//! A client that ignores throttling: how many of its requests pass, counted in virtual time.
+
+use axum::body::Body;
+use axum::http;
+use serde_json::json;
+use time::Duration;
+
+use super::*;
+use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::model::{ApplicationChange, Audience, Cost};
+use crate::sandbox::service::graph::answer;
+use crate::sandbox::tests::START;
+
+const EXEMPT: &str = "sandbox-consumer/1";
+
+/// Straight to the service: HTTPS would take longer than the counting.
+async fn straight(graph: &Graph, method: &str, path: &str, body: &Value) -> Answer {
+    let request = http::Request::builder().method(method).uri(format!("/v1.0{path}"));
+    let request = request.header("authorization", format!("Bearer {}", graph.token));
+    let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+    let request = Request::read(request.body(body).unwrap()).await;
+    answer(&graph.world.sandbox.azure, &request.ok().unwrap()).await
+}
+
+async fn passed(graph: &Graph, times: usize, path: &str) -> usize {
+    let mut passed = 0;
+    for _ in 0..times {
+        passed += usize::from(straight(graph, "GET", path, &Value::Null).await.status == StatusCode::OK);
+    }
+    passed
+}
+
+/// Adds and removes passwords of each application by turns; says how many requests were not told to wait.
+async fn writes(graph: &Graph, applications: &[Uuid], rounds: usize) -> usize {
+    let one = async |id: &Uuid| {
+        let mut taken = 0;
+        for _ in 0..rounds {
+            let added = straight(graph, "POST", &format!("/applications/{id}/addPassword"), &json!({})).await;
+            taken += usize::from(added.status != StatusCode::TOO_MANY_REQUESTS);
+            let remove = format!("/applications/{id}/removePassword");
+            let removed = straight(graph, "POST", &remove, &json!({"keyId": Uuid::nil()})).await;
+            taken += usize::from(removed.status != StatusCode::TOO_MANY_REQUESTS);
+        }
+        taken
+    };
+    futures::future::join_all(applications.iter().map(one)).await.into_iter().sum()
+}
+
+fn applications(graph: &Graph, count: usize, audience: Audience) -> Vec<Uuid> {
+    let model = graph.world.sandbox.model();
+    let change = ApplicationChange { audience: Some(audience), ..ApplicationChange::default() };
+    (0..count).map(|_| model.add_settled_application(change.clone(), START).object_id).collect()
+}
+
+#[tokio::test]
+async fn three_thousand_writes_pass_in_150_seconds() {
+    let graph = Graph::start().await;
+    let applications = applications(&graph, 64, Audience::MyOrganisation);
+    assert_eq!(writes(&graph, &applications, 25).await, 3_000);
+    let refused = straight(&graph, "DELETE", &graph.path(0), &Value::Null).await.into_response();
+    assert_eq!(refused.headers()["retry-after"], "150");
+    assert_eq!(refused.headers()["x-ms-throttle-information"], "WriteLimitExceeded");
+    graph.pass(Duration::seconds(149)).await;
+    assert_eq!(writes(&graph, &applications, 1).await, 0);
+    graph.pass(Duration::SECOND).await;
+    assert_eq!(writes(&graph, &applications, 25).await, 3_000);
+    graph.world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn sixty_writes_a_minute_pass_for_an_application_that_admits_personal_accounts() {
+    let graph = Graph::start().await;
+    let personal = applications(&graph, 2, Audience::AnyOrganisationAndPersonal);
+    for _ in 0..2 {
+        assert_eq!(writes(&graph, &personal, 50).await, 120);
+        graph.pass(Duration::seconds(59)).await;
+        assert_eq!(writes(&graph, &personal, 5).await, 0);
+        let usual = applications(&graph, 1, Audience::AnyOrganisation);
+        assert_eq!(writes(&graph, &usual, 5).await, 10);
+        graph.pass(Duration::SECOND).await;
+    }
+    graph.world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn three_and_a_half_thousand_units_are_read_in_ten_seconds() {
+    let graph = Graph::start().await;
+    // Listing costs two units, reading one application costs one.
+    for (path, count) in [("/applications", 1_750), (graph.path(0).as_str(), 3_500)] {
+        assert_eq!(passed(&graph, count + 20, path).await, count, "{path}");
+        graph.pass(Duration::seconds(9)).await;
+        assert_eq!(passed(&graph, 3, path).await, 0);
+        graph.pass(Duration::SECOND).await;
+    }
+    graph.world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_request_costs_what_is_documented() {
+    let graph = Graph::start().await;
+    for (path, units) in [
+        ("/applications", "2"),
+        ("/applications?$select=id", "1"),
+        ("/applications?$top=19", "1"),
+        ("/applications?$top=20", "2"),
+        ("/applications?$top=19&$select=id", "1"),
+        ("/servicePrincipals", "1"),
+        (graph.path(0).as_str(), "1"),
+    ] {
+        assert_eq!(graph.get(path).await.header("x-ms-resource-unit"), units, "{path}");
+    }
+    let added = graph.post(&format!("{}/addPassword", graph.path(0)), &json!({})).await;
+    assert_eq!(added.header("x-ms-resource-unit"), "1");
+    graph.world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn five_reports_pass_in_ten_seconds_and_150_reads_of_keys_in_a_minute() {
+    let graph = Graph::start().await;
+    let report = async || graph.get("/beta/reports/appCredentialSignInActivities").await.status;
+    let mut passed_reports = 0;
+    for _ in 0..8 {
+        passed_reports += usize::from(report().await == StatusCode::OK);
+    }
+    assert_eq!(passed_reports, 5);
+    graph.pass(Duration::seconds(10)).await;
+    assert_eq!(report().await, StatusCode::OK);
+    let keys = format!("{}?$select=id,keyCredentials", graph.path(0));
+    assert_eq!(passed(&graph, 170, &keys).await, 150);
+    graph.pass(Duration::minutes(1)).await;
+    assert_eq!(passed(&graph, 170, &keys).await, 150);
+    graph.world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn answers_say_when_it_gets_tight_and_how_it_was_too_much() {
+    let graph = Graph::start().await;
+    let spend = |units| {
+        let (model, cost) = (graph.world.sandbox.model(), Cost::Read { units, selects_keys: false });
+        model.spend_graph_quota(graph.world.at.client.client_id, cost, START).unwrap();
+    };
+    assert_eq!(graph.get("/applications").await.header("x-ms-throttle-limit-percentage"), "");
+    spend(2_796);
+    assert_eq!(graph.get("/applications").await.header("x-ms-throttle-limit-percentage"), "0.80");
+    spend(700);
+    let refused = graph.get("/applications").await;
+    assert_eq!(refused.refusal(), (429, "TooManyRequests"));
+    let (client, tenant) = (graph.world.at.client.client_id, graph.world.at.tenant_id);
+    let message = format!(
+        "Too many requests from Identifier:{client} under category:aadgraph.app.tenant_small. Please try again later."
+    );
+    assert_eq!(refused.message(), message);
+    assert_eq!(refused.header("retry-after"), "10");
+    assert_eq!(
+        refused.header("x-ms-throttle-scope"),
+        format!("Tenant_Application/ReadWrite/{client}/{tenant}")
+    );
+    assert_eq!(refused.header("x-ms-throttle-information"), "ResourceUnitLimitExceeded");
+    let url = format!("{}/v1.0/applications", graph.world.at.graph);
+    let exempt = graph.world.http.get(url).bearer_auth(&graph.token).header("user-agent", EXEMPT);
+    assert_eq!(exempt.send().await.unwrap().status(), StatusCode::OK);
+    graph.world.sandbox.shutdown().await;
+}
