@@ -113,6 +113,28 @@ async fn a_patched_end_moves_the_events_and_a_newer_version_ends_them() {
 }
 
 #[tokio::test]
+async fn a_deleted_secret_has_no_events_until_it_is_recovered() {
+    let world = World::start().await;
+    world.subscribed(json!({}), json!({})).await;
+    for name in ["deleted", "recovered"] {
+        world.put(name, 40);
+    }
+    let model = world.sandbox.model();
+    for name in ["deleted", "recovered"] {
+        model.delete_secret("vault-1", name, world.now()).unwrap();
+    }
+    world.until(Duration::days(20)).await;
+    assert_eq!(world.receiver.days("SecretNearExpiry"), [0; 0]);
+    model.recover_secret("vault-1", "recovered", world.now()).unwrap();
+    world.until(Duration::days(50)).await;
+    assert_eq!(world.receiver.days("SecretExpired"), [40]);
+    let expired: Vec<_> = world.receiver.deliveries().iter().map(|seen| seen.json()[0].clone()).collect();
+    let mut expired = expired.iter().filter(|event| event["eventType"] == "Microsoft.KeyVault.SecretExpired");
+    assert!(expired.all(|event| event["subject"] == "recovered"));
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_subscription_hears_only_of_versions_put_after_it() {
     let world = World::start().await;
     world.put("old", 40);
