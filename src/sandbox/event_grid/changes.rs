@@ -101,8 +101,8 @@ impl EventGrid {
 
     pub(super) fn invitation(&self, key: &str) -> Option<Invitation> {
         let subscriber = self.subscribers.get(key)?;
-        let (now, authority) = (self.now(), &self.azure.addresses.authority);
-        let validation_url = validation_url(authority, &subscriber.subscription.name, &subscriber.token, now);
+        let (now, controls) = (self.now(), &self.azure.addresses.controls);
+        let validation_url = validation_url(controls, &subscriber.subscription.name, &subscriber.token, now);
         Some(Invitation { validation_url, now, token: self.token_for(&subscriber.subscription) })
     }
 

@@ -86,10 +86,10 @@ fn refused(sent: Result<reqwest::Response, reqwest::Error>) -> Consent {
 }
 
 /// Where a subscription that was answered without its code can be validated by hand.
-pub(super) fn validation_url(authority: &str, name: &str, token: &str, now: OffsetDateTime) -> String {
+pub(super) fn validation_url(controls: &str, name: &str, token: &str, now: OffsetDateTime) -> String {
     let (id, at) = (Uuid::new_v4(), event_time(now));
     format!(
-        "{authority}/_sandbox/eventsubscriptions/{name}/validate?id={id}&t={at}&apiVersion=2018-05-01-preview&token={token}"
+        "{controls}/_sandbox/eventsubscriptions/{name}/validate?id={id}&t={at}&apiVersion=2018-05-01-preview&token={token}"
     )
 }
 

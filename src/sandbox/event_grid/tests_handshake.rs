@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use time::Duration;
 
-use super::tests_world::World;
+use super::tests_world::{Seen, World};
 
 fn cloud() -> Value {
     json!({"eventDeliverySchema": "CloudEventSchemaV1_0"})
@@ -117,6 +117,25 @@ async fn without_the_code_the_validation_url_is_good_for_ten_minutes() {
     };
     let (state, ()) = tokio::join!(world.provisioned(Some((200, "")), json!({})), in_time);
     assert_eq!(state, "Failed");
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_validation_url_can_be_opened_under_production_names_too() {
+    let world = World::with_production_names().await;
+    let by_hand = async {
+        let is_it = |seen: &Seen| seen.header("aeg-subscription-name") == "it-is";
+        let seen = loop {
+            match world.receiver.all().into_iter().find(is_it) {
+                Some(seen) => break seen,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        let url = seen.json()[0]["data"]["validationUrl"].as_str().unwrap().to_owned();
+        assert_eq!(world.http.get(url).send().await.unwrap().status().as_u16(), 200);
+    };
+    let (state, ()) = tokio::join!(world.provisioned(Some((200, "")), json!({})), by_hand);
+    assert_eq!(state, "Succeeded");
     world.sandbox.shutdown().await;
 }
 

@@ -149,7 +149,7 @@ impl World {
         let tasks = TaskTracker::new();
         let (receiver, address) = Receiver::start(&tasks).await;
         let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        let world = Self::with_daemon_at(nobody, receiver, address, tasks).await;
+        let world = Self::with_daemon_at(nobody, None, receiver, address, tasks).await;
         assert_eq!(world.control("DELETE", "subscriptions/rekeyd-sandbox", Value::Null).await.0, 204);
         world
     }
@@ -159,11 +159,18 @@ impl World {
         let tasks = TaskTracker::new();
         let (receiver, address) = Receiver::start(&tasks).await;
         *receiver.handshake.lock().unwrap() = Some(handshake);
-        Self::with_daemon_at(address, receiver, address, tasks).await
+        Self::with_daemon_at(address, None, receiver, address, tasks).await
+    }
+
+    pub(super) async fn with_production_names() -> Self {
+        let tasks = TaskTracker::new();
+        let (receiver, address) = Receiver::start(&tasks).await;
+        Self::with_daemon_at(address, Some(0), receiver, address, tasks).await
     }
 
     async fn with_daemon_at(
         daemon_address: SocketAddr,
+        production_names: Option<u16>,
         receiver: Receiver,
         address: SocketAddr,
         tasks: TaskTracker,
@@ -176,7 +183,7 @@ impl World {
             seed: 3,
             start: START,
             daemon_address,
-            production_names: None,
+            production_names,
         });
         let sandbox = sandbox.await.unwrap();
         let ca = reqwest::Certificate::from_pem(sandbox.ca_pem().as_bytes()).unwrap();
@@ -186,7 +193,7 @@ impl World {
     }
 
     pub(super) async fn control(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
-        let url = format!("{}/_sandbox/{path}", self.sandbox.endpoints().authority);
+        let url = self.sandbox.clock_url().replace("clock", path);
         let mut request = self.http.request(method.parse().unwrap(), url);
         if !body.is_null() {
             request = request.body(body.to_string());
