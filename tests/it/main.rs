@@ -11,5 +11,6 @@ mod adapters;
 mod crash;
 mod http_face;
 mod identities;
+mod samples;
 mod situations;
 mod world;
