@@ -30,10 +30,17 @@ pub struct Requests {
     pub graph: u64,
     /// Entra's token service.
     pub entra: u64,
-    /// The FHIR service.
+    /// The FHIR service; not shown while nobody has asked it.
+    #[serde(skip_serializing_if = "is_none")]
     pub fhir: u64,
-    /// The DICOM service.
+    /// The DICOM service; not shown while nobody has asked it.
+    #[serde(skip_serializing_if = "is_none")]
     pub dicom: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_none(requests: &u64) -> bool {
+    *requests == 0
 }
 
 /// What came of it all.
