@@ -91,7 +91,7 @@ async fn a_federated_identity_made_through_graph_signs_in_with_its_issuers_keys(
         issuer: issuer.clone(),
         subject: "somebody".to_owned(),
         audience: audience.to_owned(),
-        keys: azure.signer.key_set(),
+        keys: serde_json::from_value(json!({"keys": azure.signer.documents(None)})).unwrap(),
     };
     azure.model.add_federated_credential(registered);
     let path = format!("{}/federatedIdentityCredentials", graph.path(0));

@@ -6,6 +6,7 @@ use serde_json::json;
 use time::Duration;
 
 use super::*;
+use crate::sandbox::tests::START;
 
 const REPORT: &str = "/beta/reports/appCredentialSignInActivities";
 
@@ -21,7 +22,8 @@ async fn a_sign_in_is_reported_once_the_lag_has_passed() {
     control(&graph, json!({"lag": "20m"})).await;
     assert_eq!(graph.get(REPORT).await.body["value"], json!([]));
     let secret = graph.managed(0);
-    let text = graph.world.sandbox.model().get_secret(&secret.vault, &secret.name, None).unwrap().value;
+    let model = graph.world.sandbox.model();
+    let text = model.get_secret(&secret.vault, &secret.name, None, START).unwrap().value;
     let scope = "https://vault.azure.net/.default";
     let (status, _) = graph.world.sign_in(secret.client_id, text.expose_secret(), scope).await;
     assert_eq!(status, StatusCode::OK);
