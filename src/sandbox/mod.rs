@@ -1,17 +1,26 @@
 //! The sandbox: a simulated Azure behind real HTTPS on loopback, with a clock of its own.
 //!
-//! **Modelled.** Entra: discovery, signing keys, the v2 token endpoint (client secret or federated assertion) with
-//! RS256 tokens and AADSTS errors, an App-Service-style managed identity. Graph: applications read by object id,
-//! by `appId`, by `$filter` and in pages, `addPassword`, `removePassword`. Key Vault: set, get, update and both
-//! lists of secrets, with the 401 challenge, disabled versions and the documented limits. Event Grid: the three
-//! secret events to one webhook, with handshake, batches, retries, duplicates and disorder. Also propagation delay
-//! and flicker, throttling, outages, lost requests and lost replies, and consumers that must never be refused.
+//! **Modelled.** What a client can see of the services that the daemon and its consumers use:
+//! * Key Vault: every operation on secrets, with soft delete, backup, roles, network rules, limits and quotas.
+//! * Graph: applications, service principals, owners, federated credentials, passwords, app management policies,
+//!   `$batch`, the beta report on sign-ins, permissions, quotas, conflicts, propagation delay and flicker.
+//! * Entra: discovery and signing keys of both versions, both token endpoints for client credentials (secret, HTTP
+//!   Basic, federated assertion), AADSTS errors, managed identities as virtual machines and App Service have them.
+//! * Event Grid: subscriptions to the three secret events in both schemas, by webhook or Storage Queue, with
+//!   handshakes, batches, retries, dead letters, Entra-secured delivery, duplicates and disorder.
+//! * One FHIR and one DICOM service that need audience and role. And under `--production-names`, all of it by `Host`.
 //!
-//! **Not modelled** (501, saying so): deleting, recovering and backing up secrets, certificates and keys, `$batch`,
-//! creating or changing applications, service principals, app management policies, quotas, storage. An `exp`
-//! changed by `PATCH` doesn't plan another near-expiry event.
+//! Also outages, lost requests and lost replies, by chance or by script, and consumers that must never be refused.
+//!
+//! **Not modelled** (501, saying so): keys and certificates, and every other path of a vault; users, groups, app role
+//! assignments, `$expand`, `$orderby`, `$search` and other kinds of objects in Graph; passwords of service principals;
+//! grants other than client credentials; Event Grid namespaces, Service Bus, Event Hubs; writing FHIR or DICOM; the
+//! management plane, of which `/_sandbox/...` has what tests need. Simplified: a role counts at once, a purge is done
+//! at once, retries have no jitter, and a managed identity's token isn't cached for a day.
 //!
 //! Each request, each consumer and Event Grid hold the clock while they work: time never passes in the middle.
+//!
+#![doc = include_str!("CONTRACTS.md")]
 
 mod azure;
 mod certificates;

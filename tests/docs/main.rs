@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "a test may fail")]
 
+mod contracts;
 mod layers;
 
 use std::fs;

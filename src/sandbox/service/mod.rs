@@ -1,7 +1,6 @@
 //! The simulated services, each a function from a request to an answer, and the sandbox's own controls.
 
 pub(crate) mod control;
-mod control_events;
 pub(crate) mod entra;
 pub(crate) mod graph;
 pub(crate) mod health;

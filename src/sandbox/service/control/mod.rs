@@ -1,8 +1,25 @@
-//! The sandbox's own controls, for tests: the whole state, the clock, faults, events. No token is asked for.
+//! The sandbox's own controls, for tests and rehearsals. No token is asked for, and no answer holds a secret's text.
+//!
+//! | below `/_sandbox/` | does |
+//! |---|---|
+//! | `GET state` | shows every credential, version, deleted secret and dead letter |
+//! | `GET clock`, `POST clock {"advance": "25d"}` | tells the time, lives through so much of it at once |
+//! | `POST faults {"level", "script": [...]}` | makes requests fail by chance or as scripted |
+//! | `POST events/{vault}/{secret}` | sends a `SecretNearExpiry` now |
+//! | `GET subscriptions`, `PUT`, `DELETE subscriptions/{name}` | event subscriptions, in the members of Azure's resource |
+//! | `PUT vaults/{vault}` | a vault's network, access model and days of retention |
+//! | `PUT`, `DELETE roles {"principal", "scope", "role"}` | Azure roles on vaults and health services |
+//! | `PUT app-roles {"principal", "resource", "roles"}` | app roles, which are in tokens from then on |
+//! | `POST applications`, `PATCH applications/{id}` | applications, with what Graph can't set |
+//! | `PUT reports {"lag", "available"}` | how late the report on sign-ins is, and whether there is one |
+//! | `POST keys/rollover {"retire"}` | a new signing key, or the end of the older ones |
+//! | `PUT federated-credentials` | trusts an issuer's keys |
+//! | `POST managed-identity/troubles {"statuses"}` | what the metadata service answers next |
 
 mod access;
 mod applications;
 mod entra;
+mod subscriptions;
 mod vaults;
 
 use std::sync::Arc;
@@ -15,7 +32,6 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::oneshot;
 
-use super::control_events;
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
 use crate::sandbox::event_grid::Notice;
@@ -39,7 +55,7 @@ pub(crate) async fn answer(azure: &Azure, request: &Request) -> Answer {
         (&Method::PUT, ["_sandbox", "reports"]) => applications::report(azure, request),
         (&Method::POST, ["_sandbox", "events", vault, secret]) => event(azure, vault, secret).await,
         (_, ["_sandbox", "subscriptions" | "eventsubscriptions", ..]) => {
-            control_events::answer(azure, request).await
+            subscriptions::answer(azure, request).await
         }
         _ => Answer::not_modelled(request),
     }

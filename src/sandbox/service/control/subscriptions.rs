@@ -8,7 +8,7 @@ use crate::sandbox::azure::Azure;
 use crate::sandbox::event_grid::{Notice, Subscription};
 use crate::sandbox::https::{Answer, Request};
 
-pub(crate) async fn answer(azure: &Azure, request: &Request) -> Answer {
+pub(super) async fn answer(azure: &Azure, request: &Request) -> Answer {
     match (&request.method, request.path().as_slice()) {
         (&Method::GET, [_, "subscriptions"]) => list(azure).await,
         (&Method::PUT, [_, "subscriptions", name]) => put(azure, name, request).await,

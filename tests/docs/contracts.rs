@@ -1,0 +1,41 @@
+//! The table of contract facts in the sandbox's doc names tests that exist.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Everything below `directory` that may hold a test; installed packages don't count.
+fn sources(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("a directory of this package");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let is_ours = |path: &PathBuf| path.file_name().is_none_or(|name| name != "node_modules");
+    let (directories, files): (Vec<_>, Vec<_>) = paths.filter(is_ours).partition(|path| path.is_dir());
+    let has_tests = |path: &PathBuf| {
+        path.extension().is_some_and(|kind| ["rs", "mjs", "py"].iter().any(|known| kind == *known))
+    };
+    let below = directories.iter().flat_map(|directory| sources(directory));
+    files.into_iter().filter(has_tests).chain(below).collect()
+}
+
+/// What stands between backticks in the last column of each row.
+fn named_tests(table: &str) -> Vec<&str> {
+    let rows = table.lines().filter_map(|line| line.trim().strip_prefix('|')?.strip_suffix('|'));
+    let last = rows.filter_map(|row| row.rsplit('|').next());
+    last.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect()
+}
+
+#[test]
+fn the_table_of_contract_facts_names_tests_that_exist() {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = super::read("src/sandbox/CONTRACTS.md");
+    let all = ["src", "tests"].iter().flat_map(|directory| sources(&package.join(directory)));
+    let text: String = all.map(|path| fs::read_to_string(path).expect("a source file")).collect();
+    let exists = |name: &&str| {
+        [format!("fn {name}("), format!("def {name}("), format!("test('{name}'")]
+            .iter()
+            .any(|test| text.contains(test))
+    };
+    let named = named_tests(&table);
+    assert!(named.len() > 40, "the table has lost its tests: {named:?}");
+    let missing: Vec<_> = named.into_iter().filter(|name| !exists(name)).collect();
+    assert!(missing.is_empty(), "CONTRACTS.md names tests that don't exist: {missing:#?}");
+}
