@@ -17,7 +17,9 @@ use super::observation::Observation;
 use super::reads::retried;
 use super::token::TokenSource;
 use crate::domain::{AppObjectId, ApplicationRef, ClientId, KeyId};
-use crate::ports::{Application, Clock, Credential, CredentialIssuer, IssuedCredential, PortError};
+use crate::ports::{
+    Application, Clock, Credential, CredentialIssuer, IssuedCredential, PortError, Revocation,
+};
 
 /// A client for the applications of one tenant.
 #[derive(Debug)]
@@ -206,12 +208,12 @@ impl CredentialIssuer for Graph {
         Ok(IssuedCredential { key_id: KeyId(made.key_id), text, end: made.end_date_time })
     }
 
-    async fn revoke(&self, application: AppObjectId, key_id: KeyId) -> Result<(), PortError> {
+    async fn revoke(&self, application: AppObjectId, key_id: KeyId) -> Result<Revocation, PortError> {
         const OPERATION: &str = "removePassword";
         let path = format!("applications/{application}/removePassword");
         match self.post(OPERATION, &path, &RemovePassword { key_id: key_id.0 }).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.code() == Some(NO_SUCH_CREDENTIAL) => Ok(()),
+            Ok(_) => Ok(Revocation::Revoked),
+            Err(error) if error.code() == Some(NO_SUCH_CREDENTIAL) => Ok(Revocation::NotFound),
             Err(error) => Err(error),
         }
     }

@@ -23,8 +23,18 @@ pub trait CredentialIssuer: fmt::Debug + Send + Sync {
         end: OffsetDateTime,
     ) -> Result<IssuedCredential, PortError>;
 
-    /// Takes a credential away. One that is already gone counts as taken away.
-    async fn revoke(&self, application: AppObjectId, key_id: KeyId) -> Result<(), PortError>;
+    /// Takes a credential away, unless there is none: it is gone already, or made so lately that the directory
+    /// doesn't know it everywhere.
+    async fn revoke(&self, application: AppObjectId, key_id: KeyId) -> Result<Revocation, PortError>;
+}
+
+/// What became of a credential that was to be taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revocation {
+    /// It was taken away.
+    Revoked,
+    /// There was no such credential, as far as the server that was asked knew.
+    NotFound,
 }
 
 /// An application as far as its credentials are concerned.

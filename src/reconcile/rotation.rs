@@ -13,7 +13,9 @@ use super::failure::Failure;
 use super::observe::Look;
 use crate::domain::tags::{self, PendingRotation, SupersededIndex, Tags};
 use crate::domain::{BlockReason, KeyId, Marker, RotationId};
-use crate::ports::{CurrentVersion, IssuedCredential, NewVersion, PortError, SignIn, chain, sleep, unheld};
+use crate::ports::{
+    CurrentVersion, IssuedCredential, NewVersion, PortError, Revocation, SignIn, chain, sleep, unheld,
+};
 
 /// One rotation, and what it is executed with.
 #[derive(Debug)]
@@ -237,10 +239,17 @@ impl<'a> Rotation<'a> {
     ///
     /// Its credential is revoked only if no `PUT` of it can have happened; else only `orphan_grace` may.
     async fn give_up(&self, failure: Failure, issued: Option<KeyId>) -> Failure {
-        if let Some(key_id) = issued.filter(|_| failure.had_no_effect())
-            && let Err(error) = self.revoke(key_id).await
-        {
-            warn!(secret = %self.with.secret, %key_id, error = chain(&error), "left a credential for orphan_grace");
+        if let Some(key_id) = issued.filter(|_| failure.had_no_effect()) {
+            let secret = self.with.secret;
+            match self.revoke(key_id).await {
+                Ok(Revocation::Revoked) => {}
+                Ok(Revocation::NotFound) => {
+                    warn!(%secret, %key_id, "left a credential that Entra doesn't know yet for orphan_grace");
+                }
+                Err(error) => {
+                    warn!(%secret, %key_id, error = chain(&error), "left a credential for orphan_grace");
+                }
+            }
         }
         let note = |tags: &Tags| Ok(self.noted(tags));
         // CRASH: the tag still says in flight. The next pass waits for the deadline in the place of the back-off.
@@ -259,14 +268,17 @@ impl<'a> Rotation<'a> {
         tags.clone()
     }
 
-    async fn revoke(&self, key_id: KeyId) -> Result<(), PortError> {
+    /// The credential is certain to exist: where it is not found, the news of it has not arrived yet.
+    async fn revoke(&self, key_id: KeyId) -> Result<Revocation, PortError> {
         let Execution { ports, look, .. } = self.with;
         let mut result = ports.issuer.revoke(look.application.object_id, key_id).await;
-        for _ in 1..MOST_PUTS {
-            if !result.as_ref().is_err_and(PortError::is_passing) {
-                break;
+        for _ in 1..MOST_REVOCATIONS {
+            match &result {
+                Ok(Revocation::NotFound) => {}
+                Err(error) if error.is_passing() => {}
+                Ok(Revocation::Revoked) | Err(_) => break,
             }
-            sleep(&*ports.clock, PUT_PAUSE).await;
+            sleep(&*ports.clock, REVOCATION_PAUSE).await;
             result = ports.issuer.revoke(look.application.object_id, key_id).await;
         }
         result
@@ -281,3 +293,7 @@ enum Prepared {
 
 const MOST_PUTS: i32 = 4;
 const PUT_PAUSE: Duration = Duration::seconds(2);
+
+/// Together well within the time that a daemon that is being stopped has.
+const MOST_REVOCATIONS: i32 = 8;
+const REVOCATION_PAUSE: Duration = Duration::seconds(1);

@@ -13,7 +13,7 @@ use crate::domain::tags::Tags;
 use crate::domain::{AppObjectId, ApplicationRef, ClientId, KeyId, SecretId, VersionId};
 use crate::ports::{
     Application, Clock, Credential, CredentialIssuer, CurrentVersion, IssuedCredential, NewVersion,
-    PortError, ReadVersion, SecretStore, SignIn, SignInVerifier, Version,
+    PortError, ReadVersion, Revocation, SecretStore, SignIn, SignInVerifier, Version,
 };
 
 /// Every port on one model. Each call has its effect at once and takes no time.
@@ -138,9 +138,10 @@ impl CredentialIssuer for DirectPorts {
         Ok(IssuedCredential { key_id: KeyId(made.key_id), text: made.text, end: made.end })
     }
 
-    async fn revoke(&self, application: AppObjectId, key_id: KeyId) -> Result<(), PortError> {
+    async fn revoke(&self, application: AppObjectId, key_id: KeyId) -> Result<Revocation, PortError> {
         match self.model.remove_password(application.0, key_id.0, self.clock.now()) {
-            Ok(()) | Err(GraphRefusal::UnknownCredential(_)) => Ok(()),
+            Ok(()) => Ok(Revocation::Revoked),
+            Err(GraphRefusal::UnknownCredential(_)) => Ok(Revocation::NotFound),
             Err(refusal) => Err(graph_refused("removePassword", &refusal)),
         }
     }

@@ -12,7 +12,7 @@ use rekeyd::domain::tags::{CREDENTIAL_ID, PENDING_ROTATION, PendingRotation, Tag
 use rekeyd::domain::{AppObjectId, ApplicationRef, ClientId, KeyId, SecretId, VersionId};
 use rekeyd::ports::{
     Application, Clock, CredentialIssuer, CurrentVersion, IssuedCredential, NewVersion, PortError,
-    ReadVersion, SecretStore, SignIn, SignInVerifier, Version, sleep, unheld,
+    ReadVersion, Revocation, SecretStore, SignIn, SignInVerifier, Version, sleep, unheld,
 };
 use secrecy::{ExposeSecret, SecretString};
 use time::{Duration, OffsetDateTime};
@@ -276,7 +276,7 @@ impl CredentialIssuer for World {
         self.call(self.direct.issue(application, display_name, end)).await
     }
 
-    async fn revoke(&self, application: AppObjectId, key_id: KeyId) -> Result<(), PortError> {
+    async fn revoke(&self, application: AppObjectId, key_id: KeyId) -> Result<Revocation, PortError> {
         self.call(self.direct.revoke(application, key_id)).await
     }
 }
