@@ -57,7 +57,8 @@ test('the name of a deleted secret is refused with 409 and ObjectIsDeletedButRec
   await deleted('taken');
   const error = await refusal(vault.setSecret('taken', 'again'));
   assert.deepEqual([error.statusCode, error.code, innerCode(error)], [409, 'Conflict', 'ObjectIsDeletedButRecoverable']);
-  assert.equal(error.details.error.message, 'Secret taken is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the secret can only be recovered or purged.');
+  assert.equal(error.details.error.message, `Secret taken is currently in a deleted but recoverable state, ${
+    'and its name cannot be reused; in this state, the secret can only be recovered or purged.'}`);
 });
 
 test('a recovery goes on after its answer, and brings every version back', async () => {
@@ -105,8 +106,10 @@ test('a deleted secret is purged by itself after the days for which its vault ke
 test('all deleted secrets are listed, each exactly once, over the pages', async () => {
   const other = secrets('vault-2');
   const names = Array.from({ length: 30 }, (_, n) => `deleted-${n}`).sort();
-  await Promise.all(names.map((name) => other.setSecret(name, 'text')));
-  await Promise.all(names.map((name) => other.beginDeleteSecret(name, polling)));
+  for (const name of names) {
+    await other.setSecret(name, 'text');
+    await other.beginDeleteSecret(name, polling);
+  }
   await settled();
   const pages = await all(other.listDeletedSecrets().byPage({ maxPageSize: 25 }));
   assert.ok(pages.length > 1);
