@@ -67,8 +67,7 @@ export async function application(name) {
 
 /** A request to the sandbox's own controls; its JSON, if there is any. */
 export async function control(method, what, body) {
-  const base = endpoints.controls ?? endpoints.graph;
-  const answer = await fetch(`${base}/_sandbox/${what}`, { method, body: body && JSON.stringify(body) });
+  const answer = await fetch(`${endpoints.controls}/_sandbox/${what}`, { method, body: body && JSON.stringify(body) });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${method} ${what}: ${answer.status} ${text}`);
   return text && JSON.parse(text);
@@ -77,14 +76,18 @@ export async function control(method, what, body) {
 /** What a token says. */
 export const claims = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
 
-/** An identity that the world began without rights: an application with a password of its own that is known by now. */
+/** An identity that the world began without rights: an application, with a password of its own that is known by now. */
 export async function stranger(name) {
   const { id, appId } = await application(name);
   const { secretText } = await graph().api(`/applications/${id}/addPassword`).post({});
   await propagated();
-  const { accessToken } = await signIn(appId, secretText);
-  const identity = { getToken: async (scope) => ({ token: (await signIn(appId, secretText, [scope].flat()[0])).accessToken, expiresOnTimestamp: Date.now() + 3_600_000 }) };
-  return { appId, principal: claims(accessToken).oid, identity };
+  // A token of its own for each request: new rights count at once, and the sandbox's time may have passed.
+  const getToken = async (scopes) => {
+    const { accessToken, expiresOn } = await signIn(appId, secretText, [scopes].flat()[0]);
+    return { token: accessToken, expiresOnTimestamp: expiresOn.getTime() };
+  };
+  const { token } = await getToken(GRAPH_SCOPE);
+  return { appId, principal: claims(token).oid, identity: { getToken } };
 }
 
 /** Lets the sandbox's time pass; answers when everybody has lived through it. */

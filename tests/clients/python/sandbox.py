@@ -75,8 +75,8 @@ def remove_password(object_id: str, key_id: str) -> requests.Response:
 
 def control(method: str, what: str, body: object = None) -> requests.Response:
     """A request to the sandbox's own controls."""
-    base = ENDPOINTS.get("controls", ENDPOINTS["graph"])
-    answer = requests.request(method, f"{base}/_sandbox/{what}", json=body, timeout=4 * PATIENCE)
+    url = f"{ENDPOINTS['controls']}/_sandbox/{what}"
+    answer = requests.request(method, url, json=body, timeout=4 * PATIENCE)
     answer.raise_for_status()
     return answer
 
