@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -22,6 +25,7 @@ impl Certificates {
         let ca_key = KeyPair::generate()?;
         let mut ca = CertificateParams::new(Vec::new())?;
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         ca.distinguished_name.push(DnType::CommonName, "rekeyd sandbox CA");
         let ca_certificate = ca.self_signed(&ca_key)?;
         let leaf_key = KeyPair::generate()?;
@@ -29,6 +33,10 @@ impl Certificates {
         let names: BTreeSet<String> = names.collect();
         let mut leaf = CertificateParams::new(Vec::from_iter(names))?;
         leaf.distinguished_name.push(DnType::CommonName, "localhost");
+        // Without these, clients that check as strictly as Python 3.13 refuse it.
+        leaf.use_authority_key_identifier_extension = true;
+        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let leaf = leaf.signed_by(&leaf_key, &Issuer::new(ca, ca_key))?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
         let server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))

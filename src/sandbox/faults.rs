@@ -2,16 +2,12 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use axum::http::{StatusCode, header};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use time::OffsetDateTime;
 
 use super::consumers::USER_AGENT as CONSUMER;
-use super::https::{Answer, Request};
+use super::https::Request;
 use super::model::Service;
-use super::service::entra;
 
 /// How much goes wrong by chance with the daemon's requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -101,20 +97,10 @@ impl Faults {
         state.scripted(service, request).or_else(|| state.by_chance(request))
     }
 
-    /// The answer that shows a fault; only for the kinds that do answer.
-    pub(crate) fn answer(&self, kind: FaultKind, service: Service, now: OffsetDateTime) -> Answer {
-        let status = match kind {
-            FaultKind::Throttled => StatusCode::TOO_MANY_REQUESTS,
-            FaultKind::Unavailable | FaultKind::Timeout | FaultKind::LostReply => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-        };
-        let answer = Answer::json(status, body(status, service, now));
+    /// The seconds that an answer with 429 asks a client to wait for; every other one leaves that open.
+    pub(crate) fn retry_after(&self) -> Option<u8> {
         let mut state = self.lock();
-        if status == StatusCode::TOO_MANY_REQUESTS && state.rng.bool() {
-            return answer.with(header::RETRY_AFTER, state.rng.u8(1..=5).to_string());
-        }
-        answer
+        state.rng.bool().then(|| state.rng.u8(1..=5))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -144,30 +130,6 @@ impl State {
         };
         let is_hit = request.user_agent().starts_with("rekeyd") && self.rng.u8(0..100) < percent;
         if is_hit { self.rng.choice(KINDS) } else { None }
-    }
-}
-
-/// As the services themselves would say it.
-fn body(status: StatusCode, service: Service, now: OffsetDateTime) -> Value {
-    let is_throttled = status == StatusCode::TOO_MANY_REQUESTS;
-    match service {
-        Service::KeyVault if is_throttled => json!({"error": {"code": "Throttled", "message":
-            "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached"}}),
-        Service::KeyVault => {
-            json!({"error": {"code": "ServiceUnavailable", "message": "The service is unavailable."}})
-        }
-        Service::Graph if is_throttled => json!({"error": {"code": "TooManyRequests", "message":
-            "Too many requests from Identifier:sandbox under category:aadgraph.app.tenant_large. Please try again later."}}),
-        Service::Graph => {
-            json!({"error": {"code": "ServiceNotAvailable", "message": "The service is not available."}})
-        }
-        Service::Entra => entra::unavailable(status, now),
-        Service::Fhir => {
-            let code = if is_throttled { "throttled" } else { "transient" };
-            json!({"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": code,
-                "diagnostics": "The service can't answer now. Please try again later."}]})
-        }
-        Service::Dicom => json!("The service can't answer now. Please try again later."),
     }
 }
 

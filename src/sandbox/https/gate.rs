@@ -15,7 +15,7 @@ use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
 use crate::sandbox::faults::FaultKind;
 use crate::sandbox::model::{Happening, HappeningKind, Service};
-use crate::sandbox::service::{control, entra, graph, health, key_vault};
+use crate::sandbox::service::{control, entra, graph, health, key_vault, trouble};
 
 /// The connection is to be closed without an answer.
 #[derive(Debug, Error)]
@@ -33,11 +33,12 @@ pub(super) async fn pass(
     if *port == Port::Authority && request.uri().path().starts_with("/_sandbox/") {
         return Ok(control_answer(azure, request).await.into_response());
     }
-    let _hold = azure.clock.hold();
+    // Nobody holds the clock with half a request.
     let request = match Request::read(request).await {
         Ok(request) => request,
         Err(answer) => return Ok(stamped(azure, answer, None)),
     };
+    let _hold = azure.clock.hold();
     let site = port.site(&request);
     let service = service_of(site);
     azure.model.count_request(service);
@@ -52,8 +53,11 @@ pub(super) async fn pass(
             dispatch(azure, site, &request).await;
             return Err(Dropped);
         }
-        Some(kind @ (FaultKind::Throttled | FaultKind::Unavailable)) => {
-            azure.faults.answer(kind, service, azure.clock.now())
+        Some(FaultKind::Throttled) => {
+            trouble::answer(azure, service, &request, StatusCode::TOO_MANY_REQUESTS)
+        }
+        Some(FaultKind::Unavailable) => {
+            trouble::answer(azure, service, &request, StatusCode::SERVICE_UNAVAILABLE)
         }
         None => dispatch(azure, site, &request).await,
     };

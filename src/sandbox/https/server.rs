@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http;
@@ -103,10 +104,15 @@ async fn answer_all(
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            // A client that never ends its request must not keep the sandbox from stopping.
+            let Ok(ended) = tokio::time::timeout(LAST_REQUEST, connection).await else { return };
+            ended
         }
     };
     if let Err(error) = ended {
         tracing::trace!(%error, "a connection ended early");
     }
 }
+
+/// How long a request in hand may take once the sandbox is stopping, in real time.
+const LAST_REQUEST: Duration = Duration::from_secs(2);

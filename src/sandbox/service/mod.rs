@@ -5,3 +5,4 @@ pub(crate) mod entra;
 pub(crate) mod graph;
 pub(crate) mod health;
 pub(crate) mod key_vault;
+pub(crate) mod trouble;

@@ -11,6 +11,7 @@ mod entra;
 mod health;
 mod managed_identity;
 mod production;
+mod troubles;
 mod world;
 
 pub(in crate::sandbox) use world::{START, World};

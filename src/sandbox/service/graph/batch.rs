@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 
 use super::wire::error;
 use super::{answer_one, authenticated};
-use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
 use crate::sandbox::faults::FaultKind;
 use crate::sandbox::https::{Answer, Request};
 use crate::sandbox::model::Service;
+use crate::sandbox::service::trouble;
 
 const MOST: usize = 20;
 
@@ -89,8 +89,11 @@ async fn take(azure: &Azure, batch: &Request, step: &Step) -> Answer {
     };
     match azure.faults.draw(Service::Graph, &request) {
         None => answer_one(azure, &request).await,
-        Some(kind @ (FaultKind::Throttled | FaultKind::Unavailable)) => {
-            azure.faults.answer(kind, Service::Graph, azure.clock.now())
+        Some(FaultKind::Throttled) => {
+            trouble::answer(azure, Service::Graph, &request, StatusCode::TOO_MANY_REQUESTS)
+        }
+        Some(FaultKind::Unavailable) => {
+            trouble::answer(azure, Service::Graph, &request, StatusCode::SERVICE_UNAVAILABLE)
         }
         Some(FaultKind::Timeout) => gateway_timeout(azure, &request),
         Some(FaultKind::LostReply) => {

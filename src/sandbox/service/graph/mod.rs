@@ -55,6 +55,12 @@ pub(crate) async fn answer(azure: &Azure, request: &Request) -> Answer {
     answer.with(HeaderName::from_static("x-ms-ags-diagnostic"), SERVER.to_owned())
 }
 
+/// What an injected 429 or 503 looks like.
+pub(crate) fn trouble(azure: &Azure, request: &Request, status: StatusCode) -> Answer {
+    throttle::trouble(azure, request, status)
+        .with(HeaderName::from_static("x-ms-ags-diagnostic"), SERVER.to_owned())
+}
+
 /// Any request but a batch.
 async fn answer_one(azure: &Azure, request: &Request) -> Answer {
     let caller = match authenticated(azure, request) {

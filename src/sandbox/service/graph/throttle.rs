@@ -1,10 +1,12 @@
 //! What a request costs, and Graph's words when that is too much.
 
 use axum::http::{HeaderName, Method, StatusCode, header};
+use uuid::Uuid;
 
-use super::Call;
 use super::target::Target;
 use super::wire::error;
+use super::{AUDIENCES, Call};
+use crate::sandbox::azure::Azure;
 use crate::sandbox::consumers::USER_AGENT as CONSUMER;
 use crate::sandbox::https::{Answer, Request};
 use crate::sandbox::model::{Cost, GraphThrottled, Quota, Spent};
@@ -60,18 +62,30 @@ fn selects_keys(request: &Request) -> bool {
 }
 
 fn too_many(call: &Call<'_>, GraphThrottled { quota, wait }: GraphThrottled) -> Answer {
-    let (client_id, tenant) = (call.caller.client_id, call.azure.model.tenant().id);
-    let message = format!(
-        "Too many requests from Identifier:{client_id} under category:aadgraph.app.tenant_small. Please try again later."
-    );
     let information = match quota {
         Quota::Units => "ResourceUnitLimitExceeded",
         Quota::Writes => "WriteLimitExceeded",
     };
     let seconds = wait.whole_seconds() + i64::from(wait.subsec_nanoseconds() > 0);
-    let scope = format!("Tenant_Application/ReadWrite/{client_id}/{tenant}");
-    error(call.azure, call.request, StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", &message)
+    throttled(call.azure, call.request, call.caller.client_id, information)
         .with(header::RETRY_AFTER, seconds.max(1).to_string())
+}
+
+/// Without being asked for by a quota: Graph says that its own servers are busy, or down.
+pub(super) fn trouble(azure: &Azure, request: &Request, status: StatusCode) -> Answer {
+    if status != StatusCode::TOO_MANY_REQUESTS {
+        return error(azure, request, status, "ServiceNotAvailable", "The service is not available.");
+    }
+    let client_id = azure.caller(request, &AUDIENCES).map_or(Uuid::nil(), |caller| caller.client_id);
+    throttled(azure, request, client_id, "CPULimitExceeded")
+}
+
+fn throttled(azure: &Azure, request: &Request, client_id: Uuid, information: &str) -> Answer {
+    let message = format!(
+        "Too many requests from Identifier:{client_id} under category:aadgraph.app.tenant_small. Please try again later."
+    );
+    let scope = format!("Tenant_Application/ReadWrite/{client_id}/{}", azure.model.tenant().id);
+    error(azure, request, StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", &message)
         .with(HeaderName::from_static("x-ms-throttle-scope"), scope)
         .with(HeaderName::from_static("x-ms-throttle-information"), information.to_owned())
 }

@@ -18,6 +18,11 @@ pub(crate) fn answer(azure: &Azure, request: &Request) -> Answer {
     }
 }
 
+/// What an injected 429 or 503 looks like.
+pub(crate) fn trouble(status: StatusCode) -> Answer {
+    Answer::json(status, json!("The service can't answer now. Please try again later."))
+}
+
 fn authorised(request: &Request) -> Answer {
     match (&request.method, request.path().as_slice()) {
         (&Method::GET, ["v1" | "v2", "studies"]) => search(request),

@@ -21,10 +21,19 @@ const LAST_UPDATED: &str = "2025-01-01T00:00:00+00:00";
 const PARAMETERS: [&str; 2] = ["_count", "_elements"];
 
 pub(crate) fn answer(azure: &Azure, request: &Request) -> Answer {
-    let answer = match (&request.method, request.path().as_slice()) {
+    in_fhir(match (&request.method, request.path().as_slice()) {
         (&Method::GET, ["metadata"]) => Answer::ok(capabilities(azure)),
         _ => authorised(azure, request).unwrap_or_else(|refused| refusal(azure, refused)),
-    };
+    })
+}
+
+/// What an injected 429 or 503 looks like.
+pub(crate) fn trouble(status: StatusCode) -> Answer {
+    let code = if status == StatusCode::TOO_MANY_REQUESTS { "throttled" } else { "transient" };
+    in_fhir(outcome(status, code, "The service can't answer now. Please try again later."))
+}
+
+fn in_fhir(answer: Answer) -> Answer {
     answer.with(header::CONTENT_TYPE, "application/fhir+json; charset=utf-8".to_owned())
 }
 

@@ -4,8 +4,8 @@
 mod dicom;
 mod fhir;
 
-pub(crate) use dicom::answer as dicom;
-pub(crate) use fhir::answer as fhir;
+pub(crate) use dicom::{answer as dicom, trouble as dicom_trouble};
+pub(crate) use fhir::{answer as fhir, trouble as fhir_trouble};
 
 use crate::sandbox::azure::Azure;
 use crate::sandbox::https::Request;

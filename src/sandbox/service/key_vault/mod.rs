@@ -26,9 +26,23 @@ const API_VERSIONS: [&str; 11] =
 
 /// What a vault answers.
 pub(crate) fn answer(azure: &Azure, vault: &str, request: &Request) -> Answer {
+    of_the_service(admitted(azure, vault, request).unwrap_or_else(|refused| refused))
+}
+
+/// What an injected 429 or 503 looks like.
+pub(crate) fn trouble(status: StatusCode) -> Answer {
+    let answer = if status == StatusCode::TOO_MANY_REQUESTS {
+        too_many(&Throttled { reason: "VaultRequestTypeLimitReached", retry_after: None })
+    } else {
+        error(status, "ServiceUnavailable", "The service is unavailable.", None)
+    };
+    of_the_service(answer)
+}
+
+/// With the headers that each answer of Key Vault has.
+fn of_the_service(answer: Answer) -> Answer {
     let network = "conn_type=Ipv4;addr=127.0.0.1;act_addr_fam=InterNetwork;";
-    admitted(azure, vault, request)
-        .unwrap_or_else(|refused| refused)
+    answer
         .with(header::CACHE_CONTROL, "no-cache".to_owned())
         .with(HeaderName::from_static("x-ms-keyvault-region"), LOCATION.to_owned())
         .with(HeaderName::from_static("x-ms-keyvault-service-version"), "1.9.0.0".to_owned())
