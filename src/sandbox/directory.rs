@@ -31,7 +31,9 @@ impl Sandbox {
         write_private(&dir.join("api-token"), self.api_token().expose_secret())?;
         write_private(&dir.join("rekeyd.toml"), &self.daemon_configuration(&dir, clock_url))?;
         if let Some(hosts) = self.hosts() {
-            write_private(&dir.join("hosts"), &hosts)?;
+            // Everybody resolves names.
+            let path = dir.join("hosts");
+            fs::write(&path, &hosts).map_err(|source| SandboxError::Write { path, source })?;
         }
         let unfinished = dir.join("endpoints.json.new");
         write_private(&unfinished, &json)?;
@@ -152,11 +154,15 @@ fn verify_spacing(longest_propagation: Duration) -> i64 {
     i64::try_from((milliseconds + gaps - 1) / gaps).unwrap_or(i64::MAX).max(1)
 }
 
-/// Readable by its owner alone, on systems that know such things.
+/// Readable by its owner alone, on systems that know such things. A file that was there is replaced, mode and all.
 fn write_private(path: &Path, text: &str) -> Result<(), SandboxError> {
     let failed = |source| SandboxError::Write { path: path.to_owned(), source };
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        Ok(()) | Err(_) => {}
+    }
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(failed)?;

@@ -18,7 +18,7 @@
 //! management plane, of which `/_sandbox/...` has what tests need. Simplified: a role counts at once, a purge is done
 //! at once, retries have no jitter, and a managed identity's token isn't cached for a day.
 //!
-//! Each request, each consumer and Event Grid hold the clock while they work: time never passes in the middle.
+//! Each request, each consumer and Event Grid hold the clock while they work: it never jumps in the middle.
 //!
 #![doc = include_str!("CONTRACTS.md")]
 
