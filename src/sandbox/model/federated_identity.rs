@@ -69,7 +69,7 @@ impl Model {
         Ok(wanted)
     }
 
-    /// Removes one that was made through Graph, by id or by name.
+    /// Removes one, by id or by name. What a test has registered then counts for nobody; its issuer's keys stay.
     ///
     /// # Errors
     /// `NotFound`.
@@ -80,15 +80,25 @@ impl Model {
         now: OffsetDateTime,
     ) -> Result<(), GraphRefusal> {
         let mut state = self.lock();
-        let kept = &mut state.known_application(object_id, now)?.federated;
-        let index = kept.iter().position(|found| found.is_called(key));
-        kept.remove(index.ok_or(GraphRefusal::NotFound(Uuid::try_parse(key).unwrap_or_default()))?);
+        let application = state.known_application(object_id, now)?;
+        let client_id = application.client_id;
+        let count = application.federated.len();
+        application.federated.retain(|found| !found.is_called(key));
+        if application.federated.len() < count {
+            return Ok(());
+        }
+        let is_it = |found: &&mut FederatedCredential| {
+            found.client_id == client_id && FederatedIdentity::registered(found).is_called(key)
+        };
+        let found = state.federated.iter_mut().find(is_it);
+        let missing = GraphRefusal::NotFound(Uuid::try_parse(key).unwrap_or_default());
+        found.ok_or(missing)?.client_id = Uuid::nil();
         Ok(())
     }
 }
 
 impl State {
-    /// Those made through Graph whose issuer has keys, one for each audience.
+    /// Those made through Graph whose issuer has keys, one for each audience and registration of the issuer.
     pub(super) fn verifiable_identities(&self, client_id: Uuid) -> Vec<FederatedCredential> {
         let object_id = self.object_ids.get(&client_id).copied().unwrap_or_default();
         let identities = self.applications.get(&object_id).map(|application| &application.federated);
@@ -100,9 +110,8 @@ impl State {
         client_id: Uuid,
         identity: &FederatedIdentity,
     ) -> impl Iterator<Item = FederatedCredential> {
-        let mut registered = self.federated.iter();
-        let keys = registered.find(|found| found.issuer == identity.issuer).map(|found| found.keys.clone());
-        keys.into_iter().flat_map(move |keys| {
+        let registered = self.federated.iter().filter(|found| found.issuer == identity.issuer);
+        registered.map(|found| &found.keys).flat_map(move |keys| {
             identity.audiences.iter().map(move |audience| FederatedCredential {
                 client_id,
                 issuer: identity.issuer.clone(),

@@ -5,6 +5,7 @@ use time::Duration;
 
 use super::*;
 use crate::sandbox::model::FederatedCredential;
+use crate::sandbox::signing_keys::TokenSigner;
 use crate::sandbox::tokens::Grant;
 
 #[tokio::test]
@@ -93,6 +94,13 @@ async fn a_federated_identity_made_through_graph_signs_in_with_its_issuers_keys(
         audience: audience.to_owned(),
         keys: serde_json::from_value(json!({"keys": azure.signer.documents(None)})).unwrap(),
     };
+    // Another of the same issuer, with other keys, comes first.
+    let other_keys = TokenSigner::generate().unwrap().documents(None);
+    azure.model.add_federated_credential(FederatedCredential {
+        subject: "somebody else".to_owned(),
+        keys: serde_json::from_value(json!({"keys": other_keys})).unwrap(),
+        ..registered.clone()
+    });
     azure.model.add_federated_credential(registered);
     let path = format!("{}/federatedIdentityCredentials", graph.path(0));
     let body = json!({"name": "mine", "issuer": issuer, "subject": one.object_id, "audiences": [audience]});
@@ -105,8 +113,18 @@ async fn a_federated_identity_made_through_graph_signs_in_with_its_issuers_keys(
         (1, &json!("mine"))
     );
     assert_eq!(graph.get(&format!("{path}/mine")).await.body["id"], made.body["id"]);
-    let theirs = graph.get(&format!("{}/federatedIdentityCredentials", graph.path(1))).await;
-    assert_eq!(theirs.body["value"][0]["subject"], "somebody");
+    let their_path = format!("{}/federatedIdentityCredentials", graph.path(1));
+    let theirs = graph.get(&their_path).await.body["value"].as_array().unwrap().clone();
+    let mut subjects: Vec<_> = theirs.iter().map(|one| one["subject"].as_str().unwrap()).collect();
+    subjects.sort_unstable();
+    assert_eq!(subjects, ["somebody", "somebody else"]);
+    // Those that the controls have registered can be deleted, too; their issuer's keys are known still.
+    for one in &theirs {
+        let path = format!("{their_path}/{}", one["id"].as_str().unwrap());
+        assert_eq!(graph.send(Method::DELETE, &path, &Value::Null).await.status, StatusCode::NO_CONTENT);
+        assert_eq!(graph.send(Method::DELETE, &path, &Value::Null).await.status, StatusCode::NOT_FOUND);
+    }
+    assert_eq!(graph.get(&their_path).await.body["value"], json!([]));
     let assertion = azure.issue_token(&Grant {
         client_id: one.client_id,
         object_id: one.object_id,
