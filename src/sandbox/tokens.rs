@@ -32,8 +32,6 @@ pub(crate) struct Grant {
 pub(crate) struct Caller {
     pub(crate) client_id: Uuid,
     pub(crate) object_id: Uuid,
-    /// The daemon or the client that may do everything; not a rotated application.
-    pub(crate) is_service: bool,
     /// The app roles in its token.
     pub(crate) roles: Vec<String>,
 }
@@ -121,7 +119,6 @@ impl Azure {
         if now >= claims.exp || now + 300 < claims.nbf {
             return Err(TokenProblem::Expired);
         }
-        let is_service = self.model.tenant().service_identity(client_id).is_some();
-        Ok(Caller { client_id, object_id: claims.oid, is_service, roles: claims.roles })
+        Ok(Caller { client_id, object_id: claims.oid, roles: claims.roles })
     }
 }
