@@ -143,27 +143,50 @@ impl Model {
         policy
     }
 
-    /// Deletes a policy. `false` if there is none, or it is the default one.
-    pub fn delete_policy(&self, id: Uuid) -> bool {
-        self.lock().policies.others.remove(&id).is_some()
+    /// Deletes a policy that is assigned to nobody.
+    ///
+    /// # Errors
+    /// `NotFound`, also for the default one; `BadRequest` while it is assigned.
+    pub fn delete_policy(&self, id: Uuid) -> Result<(), GraphRefusal> {
+        let mut state = self.lock();
+        if state.applications.values().any(|application| application.policy == Some(id)) {
+            let message = format!("The policy '{id}' is assigned to applications still.");
+            return Err(GraphRefusal::bad_request(message));
+        }
+        state.policies.others.remove(&id).map(|_| ()).ok_or(GraphRefusal::NotFound(id))
     }
 
-    /// Assigns a policy to an application, or none.
+    /// Assigns a policy to an application.
     ///
     /// # Errors
     /// `NotFound` for either.
     pub fn assign_policy(
         &self,
         object_id: Uuid,
-        policy: Option<Uuid>,
+        policy: Uuid,
         now: OffsetDateTime,
     ) -> Result<(), GraphRefusal> {
         let mut state = self.lock();
-        if let Some(id) = policy.filter(|id| !state.policies.others.contains_key(id)) {
-            return Err(GraphRefusal::NotFound(id));
+        if !state.policies.others.contains_key(&policy) {
+            return Err(GraphRefusal::NotFound(policy));
         }
-        state.known_application(object_id, now)?.policy = policy;
+        state.known_application(object_id, now)?.policy = Some(policy);
         Ok(())
+    }
+
+    /// Takes from an application the policy that is assigned to it.
+    ///
+    /// # Errors
+    /// `NotFound` for the application, and for a policy that isn't the assigned one.
+    pub fn unassign_policy(
+        &self,
+        object_id: Uuid,
+        policy: Uuid,
+        now: OffsetDateTime,
+    ) -> Result<(), GraphRefusal> {
+        let mut state = self.lock();
+        let assigned = &mut state.known_application(object_id, now)?.policy;
+        assigned.take_if(|assigned| *assigned == policy).map(|_| ()).ok_or(GraphRefusal::NotFound(policy))
     }
 }
 

@@ -101,9 +101,18 @@ impl Model {
     }
 
     /// Whether this service principal owns the application.
-    pub(crate) fn is_owner(&self, object_id: Uuid, principal: Uuid) -> bool {
+    ///
+    /// # Errors
+    /// `NotFound` for the application; `Forbidden` for anybody but an owner.
+    pub(crate) fn check_owner(&self, object_id: Uuid, principal: Uuid) -> Result<(), GraphRefusal> {
         let state = self.lock();
-        state.applications.get(&object_id).is_some_and(|application| application.owners.contains(&principal))
+        let application = state.applications.get(&object_id).ok_or(GraphRefusal::NotFound(object_id))?;
+        if application.owners.contains(&principal) { Ok(()) } else { Err(GraphRefusal::Forbidden) }
+    }
+
+    /// Whether there is such an application, even if not every server knows it yet.
+    pub(crate) fn has_application(&self, object_id: Uuid) -> bool {
+        self.lock().applications.contains_key(&object_id)
     }
 
     /// Makes a service principal an owner.
@@ -153,7 +162,10 @@ impl Drop for Writing<'_> {
 impl State {
     fn is_principal(&self, id: Uuid) -> bool {
         self.first_parties.iter().any(|principal| principal.object_id == id)
-            || self.applications.values().any(|application| application.service_principal == id)
+            || self
+                .applications
+                .values()
+                .any(|application| application.has_service_principal && application.service_principal == id)
     }
 }
 

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderName, Method, StatusCode};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use self::target::Target;
 use self::wire::{error, refusal};
@@ -93,10 +94,7 @@ fn authenticated(azure: &Azure, request: &Request) -> Result<Caller, Answer> {
 impl Call<'_> {
     /// The answer, with nobody else writing to the same application meanwhile.
     async fn answered_alone(&self, target: &Target<'_>) -> Outcome {
-        if self.request.method == Method::GET {
-            return self.answered(target);
-        }
-        let Some(id) = target.written(self.azure) else { return self.answered(target) };
+        let Some(id) = self.admitted_to_write(target)? else { return self.answered(target) };
         let _writing = self.azure.model.begin_write(id).ok_or(GraphRefusal::Concurrent)?;
         let deadline = tokio::time::Instant::now() + WRITING;
         tokio::time::sleep_until(deadline).await;
@@ -114,8 +112,22 @@ impl Call<'_> {
             Target::Principal(id, more) => principals::one(self, *id, more),
             Target::Policies(more) => policies::answer(self, more),
             Target::SignInReport => report::answer(self),
+            Target::Missing(client_id, _) => self.missing(*client_id, target),
+            Target::Malformed(refusal) => Err(refusal.clone()),
             Target::Unknown => Ok(Answer::not_modelled(self.request)),
         }
+    }
+}
+
+impl Call<'_> {
+    /// Whoever may not even ask isn't told that there is nothing.
+    fn missing(&self, client_id: Uuid, target: &Target<'_>) -> Outcome {
+        match (target.part(), &self.request.method) {
+            (Some("appManagementPolicies"), _) => self.may_use_policies()?,
+            (_, &Method::GET) => self.may_read_applications()?,
+            (_, _) => self.may_create_applications()?,
+        }
+        Err(GraphRefusal::NotFound(client_id))
     }
 }
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::applications::unreadable;
 use super::read::Collection;
+use super::target::object_id;
 use super::wire::service_principal;
 use super::{Call, Outcome};
 use crate::sandbox::https::Answer;
@@ -24,9 +25,7 @@ pub(super) fn answer(call: &Call<'_>, id: Uuid, more: &[&str]) -> Outcome {
         (&Method::GET, []) => list(call, id),
         (&Method::POST, ["$ref"]) => add(call, id),
         (&Method::DELETE, [owner, "$ref"]) => {
-            call.may_write_all()?;
-            let owner = Uuid::try_parse(owner).unwrap_or_default();
-            call.azure.model.remove_owner(id, owner, call.now)?;
+            call.azure.model.remove_owner(id, object_id(owner)?, call.now)?;
             Ok(Answer::no_content())
         }
         _ => Ok(Answer::not_modelled(call.request)),
@@ -56,7 +55,6 @@ struct Reference {
 }
 
 fn add(call: &Call<'_>, id: Uuid) -> Outcome {
-    call.may_write_all()?;
     let owner = referenced(call).ok_or_else(unreadable)?;
     call.azure.model.add_owner(id, owner, call.now)?;
     Ok(Answer::no_content())

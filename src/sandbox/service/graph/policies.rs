@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::applications::unreadable;
 use super::owners::referenced;
 use super::read::Collection;
+use super::target;
 use super::wire::in_context;
 use super::{Call, Outcome};
 use crate::sandbox::https::Answer;
@@ -24,7 +25,7 @@ const DEFAULT: &str = "policies/defaultAppManagementPolicy/$entity";
 
 pub(super) fn answer(call: &Call<'_>, more: &[&str]) -> Outcome {
     let model = &call.azure.model;
-    check_rights(call)?;
+    call.may_use_policies()?;
     match (&call.request.method, more) {
         (&Method::GET, ["defaultAppManagementPolicy"]) => {
             Ok(Answer::ok(in_context(default_policy(&model.default_policy()), call.azure, "v1.0", DEFAULT)))
@@ -34,12 +35,12 @@ pub(super) fn answer(call: &Call<'_>, more: &[&str]) -> Outcome {
             COLLECTION.page(call, model.policies().iter().map(policy).collect(), &[])
         }
         (&Method::POST, ["appManagementPolicies"]) => create(call),
-        (&Method::GET, ["appManagementPolicies", id]) => show(call, key(id)),
-        (&Method::PATCH, ["appManagementPolicies", id]) => change(call, key(id)),
-        (&Method::DELETE, ["appManagementPolicies", id]) if model.delete_policy(key(id)) => {
+        (&Method::GET, ["appManagementPolicies", id]) => show(call, key(id)?),
+        (&Method::PATCH, ["appManagementPolicies", id]) => change(call, key(id)?),
+        (&Method::DELETE, ["appManagementPolicies", id]) => {
+            model.delete_policy(key(id)?)?;
             Ok(Answer::no_content())
         }
-        (&Method::DELETE, ["appManagementPolicies", id]) => Err(GraphRefusal::NotFound(key(id))),
         _ => Ok(Answer::not_modelled(call.request)),
     }
 }
@@ -47,7 +48,7 @@ pub(super) fn answer(call: &Call<'_>, more: &[&str]) -> Outcome {
 /// `/applications/{id}/appManagementPolicies`: at most one is assigned.
 pub(super) fn assigned(call: &Call<'_>, object_id: Uuid, more: &[&str]) -> Outcome {
     let model = &call.azure.model;
-    check_rights(call)?;
+    call.may_use_policies()?;
     match (&call.request.method, more) {
         (&Method::GET, []) => {
             let found = model.application(object_id, call.now);
@@ -57,24 +58,21 @@ pub(super) fn assigned(call: &Call<'_>, object_id: Uuid, more: &[&str]) -> Outco
         }
         (&Method::POST, ["$ref"]) => {
             let id = referenced(call).ok_or_else(unreadable)?;
-            model.assign_policy(object_id, Some(id), call.now)?;
+            model.assign_policy(object_id, id, call.now)?;
             Ok(Answer::no_content())
         }
-        (&Method::DELETE, [_, "$ref"]) => {
-            model.assign_policy(object_id, None, call.now)?;
+        (&Method::DELETE, [id, "$ref"]) => {
+            model.unassign_policy(object_id, key(id)?, call.now)?;
             Ok(Answer::no_content())
         }
         _ => Ok(Answer::not_modelled(call.request)),
     }
 }
 
-fn check_rights(call: &Call<'_>) -> Result<(), GraphRefusal> {
-    if call.request.method == Method::GET { call.may_read_policies() } else { call.may_write_policies() }
-}
-
-/// No id but nil can name the default policy, and nil can't name another one.
-fn key(id: &str) -> Uuid {
-    Uuid::try_parse(id).ok().filter(|id| !id.is_nil()).unwrap_or(Uuid::max())
+/// Nil is the default policy's, which has a path of its own.
+fn key(id: &str) -> Result<Uuid, GraphRefusal> {
+    let id = target::object_id(id)?;
+    if id.is_nil() { Err(GraphRefusal::NotFound(id)) } else { Ok(id) }
 }
 
 #[derive(Default, Deserialize)]

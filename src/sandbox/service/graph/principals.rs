@@ -66,7 +66,10 @@ struct NewPrincipal {
 
 fn create(call: &Call<'_>) -> Outcome {
     let wanted: NewPrincipal = call.request.json().ok_or_else(unreadable)?;
-    call.may_write(call.azure.model.object_id(wanted.app_id).unwrap_or_default())?;
+    match call.azure.model.object_id(wanted.app_id) {
+        Some(application) => call.may_write(application)?,
+        None => call.may_create_applications()?,
+    }
     let made = call.azure.model.create_service_principal(wanted.app_id, call.now)?;
     let location = format!("{}/v1.0/servicePrincipals/{}", call.azure.addresses.graph, made.object_id);
     let mut answer = COLLECTION.entity(call, service_principal(&made));
@@ -95,7 +98,10 @@ fn delete(call: &Call<'_>, id: Uuid) -> Outcome {
     Ok(Answer::no_content())
 }
 
-/// Whoever may write the application may write its service principal.
+/// Whoever may write the application may write its service principal. Where there is none the model says so.
 fn may_write(call: &Call<'_>, id: Uuid) -> Result<(), GraphRefusal> {
-    call.may_write(call.azure.model.application_of_principal(id).unwrap_or_default())
+    match call.azure.model.application_of_principal(id) {
+        Some(application) => call.may_write(application),
+        None => call.may_create_applications(),
+    }
 }

@@ -3,7 +3,9 @@
 use uuid::Uuid;
 
 use super::Call;
+use super::target::Target;
 use crate::sandbox::model::GraphRefusal;
+use axum::http::Method;
 
 const READ_APPLICATIONS: [&str; 5] = [
     "Application.Read.All",
@@ -33,13 +35,28 @@ impl Call<'_> {
         self.has_one_of(&[&WRITE_APPLICATIONS[..], &[OWNED_BY]].concat())
     }
 
-    /// An owner needs `OwnedBy` all the same: owning alone is not enough here.
+    /// The application that the request writes to, once it is clear that it exists and that the caller may.
+    ///
+    /// Handlers of such writes rely on it. `None`: it writes to no application that there is.
+    pub(super) fn admitted_to_write(&self, target: &Target<'_>) -> Result<Option<Uuid>, GraphRefusal> {
+        let is_read = self.request.method == Method::GET;
+        let Some(id) = target.written(self.azure).filter(|_| !is_read) else { return Ok(None) };
+        match target.part() {
+            Some("owners") => self.may_write_all()?,
+            Some("appManagementPolicies") => self.may_write_policies()?,
+            Some(_) | None => self.may_write(id)?,
+        }
+        if self.azure.model.has_application(id) { Ok(Some(id)) } else { Err(GraphRefusal::NotFound(id)) }
+    }
+
+    /// An owner needs `OwnedBy` all the same: owning alone is not enough here. What there isn't nobody owns, and
+    /// that is what a caller with any right to write is told.
     pub(super) fn may_write(&self, object_id: Uuid) -> Result<(), GraphRefusal> {
-        let model = &self.azure.model;
-        if self.has_one_of(&[OWNED_BY]).is_ok() && model.is_owner(object_id, self.caller.object_id) {
+        if self.may_write_all().is_ok() {
             return Ok(());
         }
-        self.may_write_all()
+        self.has_one_of(&[OWNED_BY])?;
+        self.azure.model.check_owner(object_id, self.caller.object_id)
     }
 
     /// Also what it takes to change owners.
@@ -51,12 +68,17 @@ impl Call<'_> {
         self.has_one_of(&READ_REPORTS)
     }
 
-    pub(super) fn may_read_policies(&self) -> Result<(), GraphRefusal> {
+    fn may_read_policies(&self) -> Result<(), GraphRefusal> {
         self.has_one_of(&READ_POLICIES)
     }
 
-    pub(super) fn may_write_policies(&self) -> Result<(), GraphRefusal> {
+    fn may_write_policies(&self) -> Result<(), GraphRefusal> {
         self.has_one_of(&[WRITE_POLICIES])
+    }
+
+    /// Reading or writing, as the request does.
+    pub(super) fn may_use_policies(&self) -> Result<(), GraphRefusal> {
+        if self.request.method == Method::GET { self.may_read_policies() } else { self.may_write_policies() }
     }
 
     fn has_one_of(&self, roles: &[&str]) -> Result<(), GraphRefusal> {

@@ -4,8 +4,13 @@ use uuid::Uuid;
 
 use crate::sandbox::azure::Azure;
 use crate::sandbox::https::Request;
+use crate::sandbox::model::GraphRefusal;
 
-/// With what is left of the path. An object id that can't be one is the nil id, which nobody has.
+/// What stands where an object's id could stand: functions and actions of a collection, none of them modelled.
+const FUNCTIONS: [&str; 5] =
+    ["delta", "delta()", "getByIds", "validateProperties", "getAvailableExtensionProperties"];
+
+/// With what is left of the path.
 pub(super) enum Target<'a> {
     Applications(Vec<&'a str>),
     Application(Uuid, Vec<&'a str>),
@@ -13,6 +18,10 @@ pub(super) enum Target<'a> {
     Principal(Uuid, Vec<&'a str>),
     Policies(Vec<&'a str>),
     SignInReport,
+    /// An object with this client id, which there isn't.
+    Missing(Uuid, Vec<&'a str>),
+    /// An id that can't be one.
+    Malformed(GraphRefusal),
     Unknown,
 }
 
@@ -23,10 +32,17 @@ impl<'a> Target<'a> {
             ["v1.0", "policies", more @ ..] => Self::Policies(more.to_vec()),
             ["v1.0", "applications"] => Self::Applications(Vec::new()),
             ["v1.0", "applications", "$count"] => Self::Applications(vec!["$count"]),
-            ["v1.0", "applications", id, more @ ..] => Self::Application(parsed(id), more.to_vec()),
+            ["v1.0", "applications" | "servicePrincipals", function, ..] if FUNCTIONS.contains(function) => {
+                Self::Unknown
+            }
+            ["v1.0", "applications", id, more @ ..] => {
+                Self::by_id(id, |id| Self::Application(id, more.to_vec()))
+            }
             ["v1.0", "servicePrincipals"] => Self::Principals(Vec::new()),
             ["v1.0", "servicePrincipals", "$count"] => Self::Principals(vec!["$count"]),
-            ["v1.0", "servicePrincipals", id, more @ ..] => Self::Principal(parsed(id), more.to_vec()),
+            ["v1.0", "servicePrincipals", id, more @ ..] => {
+                Self::by_id(id, |id| Self::Principal(id, more.to_vec()))
+            }
             ["v1.0", key, more @ ..] => Self::by_app_id(azure, key, more.to_vec()),
             _ => Self::Unknown,
         }
@@ -34,15 +50,36 @@ impl<'a> Target<'a> {
 
     /// `applications(appId='...')`, and the same of service principals.
     fn by_app_id(azure: &Azure, key: &str, more: Vec<&'a str>) -> Self {
-        if let Some(client_id) = app_id(key, "applications") {
-            return Self::Application(azure.model.object_id(client_id).unwrap_or_default(), more);
-        }
-        match app_id(key, "servicePrincipals") {
-            Some(client_id) => {
-                let id = azure.model.principal_by_client_id(client_id).unwrap_or_default();
-                Self::Principal(id, more)
-            }
-            None => Self::Unknown,
+        let Some((collection, client_id)) = app_id(key) else { return Self::Unknown };
+        let is_application = collection == "applications";
+        let Ok(client_id) = Uuid::try_parse(client_id) else {
+            let resource = if is_application { "Application" } else { "ServicePrincipal" };
+            let message = format!("Invalid value specified for property 'appId' of resource '{resource}'.");
+            return Self::Malformed(GraphRefusal::bad_request(message));
+        };
+        let found = if is_application {
+            azure.model.object_id(client_id).map(|id| Self::Application(id, more.clone()))
+        } else {
+            azure.model.principal_by_client_id(client_id).map(|id| Self::Principal(id, more.clone()))
+        };
+        found.unwrap_or(Self::Missing(client_id, more))
+    }
+
+    fn by_id(id: &str, target: impl FnOnce(Uuid) -> Self) -> Self {
+        object_id(id).map_or_else(Self::Malformed, target)
+    }
+
+    /// What of an application it is about: the first segment behind the application.
+    pub(super) fn part(&self) -> Option<&'a str> {
+        match self {
+            Self::Application(_, more) | Self::Missing(_, more) => more.first().copied(),
+            Self::Applications(_)
+            | Self::Principals(_)
+            | Self::Principal(..)
+            | Self::Policies(_)
+            | Self::SignInReport
+            | Self::Malformed(_)
+            | Self::Unknown => None,
         }
     }
 
@@ -55,16 +92,23 @@ impl<'a> Target<'a> {
             | Self::Principals(_)
             | Self::Policies(_)
             | Self::SignInReport
+            | Self::Missing(..)
+            | Self::Malformed(_)
             | Self::Unknown => None,
         }
     }
 }
 
-fn parsed(id: &str) -> Uuid {
-    Uuid::try_parse(id).unwrap_or_default()
+/// An id in a path.
+///
+/// # Errors
+/// What Graph says of one that can't be one.
+pub(super) fn object_id(id: &str) -> Result<Uuid, GraphRefusal> {
+    Uuid::try_parse(id).map_err(|_| GraphRefusal::bad_request(format!("Invalid object identifier '{id}'.")))
 }
 
-fn app_id(key: &str, collection: &str) -> Option<Uuid> {
-    let id = key.strip_prefix(collection)?.strip_prefix("(appId='")?.strip_suffix("')")?;
-    Some(parsed(id))
+/// The collection, and what stands for the client id.
+fn app_id(key: &str) -> Option<(&str, &str)> {
+    let (collection, id) = key.strip_suffix("')")?.split_once("(appId='")?;
+    ["applications", "servicePrincipals"].contains(&collection).then_some((collection, id))
 }

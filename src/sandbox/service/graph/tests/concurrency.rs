@@ -43,3 +43,21 @@ async fn who_waits_for_each_answer_never_meets_a_conflict() {
     }
     graph.world.sandbox.shutdown().await;
 }
+
+#[tokio::test]
+async fn who_may_not_write_or_writes_to_nothing_meets_no_conflict() {
+    let graph = Graph::start().await;
+    let reader = graph.as_daemon_with(&["Application.Read.All"]).await;
+    let (azure, change) = (&graph.world.sandbox.azure, json!({"tags": []}));
+    let ids = [graph.managed(0).object_id, Uuid::nil(), Uuid::from_u128(1)];
+    let writing = ids.map(|id| azure.model.begin_write(id).unwrap());
+    let paths = ids.map(|id| format!("/applications/{id}"));
+    assert_eq!(graph.send(Method::PATCH, &paths[0], &change).await.refusal().0, 409);
+    assert_eq!(graph.send_as(&reader, Method::PATCH, &paths[0], &change).await.refusal().0, 403);
+    let by_client_id = format!("/applications(appId='{}')", Uuid::from_u128(1));
+    for path in [&paths[1], &paths[2], &by_client_id] {
+        assert_eq!(graph.send(Method::PATCH, path, &change).await.refusal().0, 404, "{path}");
+    }
+    drop(writing);
+    graph.world.sandbox.shutdown().await;
+}

@@ -9,6 +9,7 @@ mod reading;
 mod registering;
 mod reports;
 mod rights;
+mod targets;
 mod throttling;
 
 use reqwest::header::HeaderMap;

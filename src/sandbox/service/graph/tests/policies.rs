@@ -81,6 +81,12 @@ async fn an_assigned_policy_stands_in_for_the_default_one() {
     let widened = graph.send(Method::PATCH, &path, &json!({"restrictions": lifetime("P3Y")})).await;
     assert_eq!(widened.status, StatusCode::NO_CONTENT);
     assert_eq!(add(&graph, None).await.status, StatusCode::OK, "the default policy would refuse this");
+    let refused = graph.send(Method::DELETE, &path, &Value::Null).await;
+    assert_eq!(refused.refusal(), (400, "Request_BadRequest"), "it is assigned");
+    let other = format!("{}/appManagementPolicies/{}/$ref", graph.path(0), Uuid::from_u128(1));
+    let refused = graph.send(Method::DELETE, &other, &Value::Null).await;
+    assert_eq!(refused.refusal(), (404, "Request_ResourceNotFound"));
+    assert_eq!(add(&graph, None).await.status, StatusCode::OK, "the assigned one holds still");
     let unassign = format!("{}/appManagementPolicies/{id}/$ref", graph.path(0));
     assert_eq!(graph.send(Method::DELETE, &unassign, &Value::Null).await.status, StatusCode::NO_CONTENT);
     assert_eq!(add(&graph, None).await.code(), "CredentialInvalidLifetimeAsPerAppPolicy");

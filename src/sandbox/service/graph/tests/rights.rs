@@ -45,6 +45,12 @@ async fn owned_by_can_not_add_owners_and_owning_alone_is_not_enough() {
         json!({"@odata.id": format!("https://graph.microsoft.com/v1.0/directoryObjects/{daemon}")});
     let (add, remove) = (format!("{path}/owners/$ref"), format!("{path}/owners/{daemon}/$ref"));
     let token = graph.as_daemon_with(&[OWNED_BY]).await;
+    // Its id is reserved, but there is no such service principal.
+    let none =
+        graph.world.sandbox.model().service_principal(made.body["appId"].as_str().unwrap().parse().unwrap());
+    let none =
+        json!({"@odata.id": format!("https://graph.microsoft.com/v1.0/directoryObjects/{}", none.unwrap())});
+    assert_eq!(graph.post(&add, &none).await.refusal(), (404, "Request_ResourceNotFound"));
     let own = format!("{}/owners/$ref", graph.path(0));
     assert_eq!(graph.send_as(&token, Method::POST, &own, &reference).await.status, StatusCode::FORBIDDEN);
     assert_eq!(graph.post(&add, &reference).await.status, StatusCode::NO_CONTENT);
@@ -85,5 +91,31 @@ async fn each_role_opens_its_own_doors_and_no_others() {
             assert!(allowed || reply.refusal() == (403, "Authorization_RequestDenied"), "{roles:?} {path}");
         }
     }
+    graph.world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_there_is_not_is_missed_before_anybody_owns_it() {
+    let graph = Graph::start().await;
+    let token = graph.as_daemon_with(&[OWNED_BY]).await;
+    let (missing, body) = (format!("/applications/{}", Uuid::from_u128(1)), json!({}));
+    for (method, path) in [
+        (Method::POST, format!("{missing}/addPassword")),
+        (Method::POST, format!("{missing}/removePassword")),
+        (Method::PATCH, missing.clone()),
+        (Method::DELETE, missing.clone()),
+        (Method::DELETE, format!("/servicePrincipals/{}", Uuid::from_u128(1))),
+        (Method::POST, format!("/applications(appId='{}')/addPassword", Uuid::from_u128(1))),
+    ] {
+        let refused = graph.send_as(&token, method.clone(), &path, &body).await;
+        assert_eq!(refused.refusal(), (404, "Request_ResourceNotFound"), "{method} {path}");
+        assert!(refused.message().contains(&Uuid::from_u128(1).to_string()), "{}", refused.message());
+    }
+    let principal = json!({"appId": Uuid::from_u128(1)});
+    let refused = graph.send_as(&token, Method::POST, "/servicePrincipals", &principal).await;
+    assert_eq!(refused.refusal(), (400, "NoBackingApplicationObject"));
+    let reader = graph.as_daemon_with(&["Application.Read.All"]).await;
+    let refused = graph.send_as(&reader, Method::PATCH, &missing, &body).await;
+    assert_eq!(refused.refusal(), (403, "Authorization_RequestDenied"));
     graph.world.sandbox.shutdown().await;
 }

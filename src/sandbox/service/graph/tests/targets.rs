@@ -1,0 +1,70 @@
+//! How objects are named in paths, and what of it makes no sense.
+
+use serde_json::json;
+
+use super::*;
+
+#[tokio::test]
+async fn an_id_that_can_not_be_one_is_refused_and_named() {
+    let graph = Graph::start().await;
+    let owner = format!("{}/owners/x/$ref", graph.path(0));
+    let assigned = format!("{}/appManagementPolicies/x/$ref", graph.path(0));
+    for (method, path) in [
+        (Method::GET, "/applications/x"),
+        (Method::PATCH, "/applications/x"),
+        (Method::POST, "/applications/x/addPassword"),
+        (Method::GET, "/servicePrincipals/x"),
+        (Method::GET, "/policies/appManagementPolicies/x"),
+        (Method::DELETE, &owner),
+        (Method::DELETE, &assigned),
+    ] {
+        let refused = graph.send(method.clone(), path, &json!({})).await;
+        assert_eq!(refused.refusal(), (400, "Request_BadRequest"), "{method} {path}");
+        assert_eq!(refused.message(), "Invalid object identifier 'x'.", "{method} {path}");
+    }
+    for (key, resource) in [("applications", "Application"), ("servicePrincipals", "ServicePrincipal")] {
+        let refused = graph.get(&format!("/{key}(appId='x')")).await;
+        assert_eq!(refused.refusal(), (400, "Request_BadRequest"));
+        let message = format!("Invalid value specified for property 'appId' of resource '{resource}'.");
+        assert_eq!(refused.message(), message);
+    }
+    graph.world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_unknown_client_id_is_named_to_whoever_may_ask() {
+    let graph = Graph::start().await;
+    // An object's id is no client id, even of an object that there is.
+    for id in [Uuid::from_u128(1), graph.managed(0).object_id] {
+        for path in ["applications", "servicePrincipals"] {
+            let missing = graph.get(&format!("/{path}(appId='{id}')")).await;
+            assert_eq!(missing.refusal(), (404, "Request_ResourceNotFound"));
+            assert!(missing.message().contains(&id.to_string()), "{}", missing.message());
+        }
+    }
+    let path = format!("/applications(appId='{}')", Uuid::from_u128(1));
+    let nobody = graph.as_daemon_with(&[]).await;
+    for (method, path) in [
+        (Method::GET, path.clone()),
+        (Method::DELETE, path.clone()),
+        (Method::GET, format!("{path}/appManagementPolicies")),
+    ] {
+        let refused = graph.send_as(&nobody, method, &path, &Value::Null).await;
+        assert_eq!(refused.refusal(), (403, "Authorization_RequestDenied"));
+    }
+    graph.world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_function_is_not_taken_for_an_id() {
+    let graph = Graph::start().await;
+    for (method, path) in [
+        (Method::GET, "/applications/delta"),
+        (Method::GET, "/servicePrincipals/delta()"),
+        (Method::POST, "/applications/getByIds"),
+    ] {
+        let unknown = graph.send(method, path, &Value::Null).await;
+        assert_eq!(unknown.refusal(), (501, "NotModelledBySandbox"), "{path}");
+    }
+    graph.world.sandbox.shutdown().await;
+}
