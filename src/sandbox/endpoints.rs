@@ -7,8 +7,8 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::Sandbox;
+use super::model::DICOM_AUDIENCE;
 use super::model::{ManagedSecret, ServiceIdentity};
-use super::resources::DICOM_AUDIENCE;
 
 /// Where everything is and who may come in, as `endpoints.json` has it.
 #[derive(Debug, Clone, Serialize)]

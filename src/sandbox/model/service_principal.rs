@@ -98,16 +98,7 @@ impl State {
         applications.find(is_it).ok_or(GraphRefusal::NotFound(id))
     }
 
-    /// The service principal behind a resource, as a token request names it. `None` if it has none here.
-    pub(super) fn resource_principal(&self, resource: &str) -> Option<Uuid> {
-        let resource = resource.trim_end_matches('/').trim_start_matches("api://");
-        let of_microsoft = FIRST_PARTIES.iter().find(|(_, _, name)| *name == resource);
-        let client_id =
-            of_microsoft.map(|(client_id, _, _)| *client_id).or_else(|| Uuid::try_parse(resource).ok())?;
-        self.principal(client_id)
-    }
-
-    fn principal(&self, client_id: Uuid) -> Option<Uuid> {
+    pub(super) fn principal(&self, client_id: Uuid) -> Option<Uuid> {
         let mut first_parties = self.first_parties.iter();
         let found = first_parties.find(|principal| principal.client_id == client_id);
         found.map(|principal| principal.object_id).or_else(|| {
@@ -126,10 +117,10 @@ impl State {
             self.register(Application::new(name, ids, at));
         }
         let rng = &mut self.rng;
-        let first_party = |(client_id, name, _): &(Uuid, &str, &str)| ServicePrincipal {
+        let first_party = |service: &FirstParty| ServicePrincipal {
             object_id: guid(rng),
-            client_id: *client_id,
-            display_name: (*name).to_owned(),
+            client_id: service.client_id,
+            display_name: service.name.to_owned(),
             owner_tenant: MICROSOFT,
             enabled: true,
             tags: Vec::new(),
@@ -154,9 +145,61 @@ impl ServicePrincipal {
 /// The tenant that Microsoft registers its services in.
 const MICROSOFT: Uuid = uuid!("f8cdef31-a31e-4b4a-93e4-5f571e91255a");
 
-/// Client id, name, and the resource that tokens are asked for.
-const FIRST_PARTIES: [(Uuid, &str, &str); 3] = [
-    (uuid!("00000003-0000-0000-c000-000000000000"), "Microsoft Graph", "https://graph.microsoft.com"),
-    (uuid!("cfa8b339-82a2-471a-a3c9-0fc0be7a4093"), "Azure Key Vault", "https://vault.azure.net"),
-    (uuid!("4962773b-9cdb-44cf-a8bf-237846a00ab7"), "Microsoft.EventGrid", "https://eventgrid.azure.net"),
+/// One of Microsoft's own services, which every tenant has a service principal of.
+#[derive(Debug)]
+pub(crate) struct FirstParty {
+    /// Its client id.
+    pub(crate) client_id: Uuid,
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// The resource that tokens for it are asked for.
+    pub(crate) identifier: &'static str,
+}
+
+impl FirstParty {
+    /// The service that a resource is called after: by identifier or by client id.
+    pub(crate) fn named(resource: &str) -> Option<&'static Self> {
+        let client_id = Uuid::try_parse(resource).ok();
+        let is_it = |service: &&Self| service.identifier == resource || client_id == Some(service.client_id);
+        FIRST_PARTIES.iter().find(is_it)
+    }
+
+    const fn new(client_id: Uuid, name: &'static str, identifier: &'static str) -> Self {
+        Self { client_id, name, identifier }
+    }
+}
+
+/// Microsoft Graph's client id.
+pub(super) const GRAPH: Uuid = uuid!("00000003-0000-0000-c000-000000000000");
+
+/// The client id of the health services: FHIR's tokens are for them.
+pub(crate) const HEALTHCARE: Uuid = uuid!("4f6778d8-5aef-43dc-a1ff-b073724b9495");
+
+/// The audience of every DICOM service's tokens.
+pub(crate) const DICOM_AUDIENCE: &str = "https://dicom.healthcareapis.azure.com";
+
+const FIRST_PARTIES: [FirstParty; 7] = [
+    FirstParty::new(GRAPH, "Microsoft Graph", "https://graph.microsoft.com"),
+    FirstParty::new(
+        uuid!("cfa8b339-82a2-471a-a3c9-0fc0be7a4093"),
+        "Azure Key Vault",
+        "https://vault.azure.net",
+    ),
+    FirstParty::new(
+        uuid!("4962773b-9cdb-44cf-a8bf-237846a00ab7"),
+        "Microsoft.EventGrid",
+        "https://eventgrid.azure.net",
+    ),
+    FirstParty::new(
+        uuid!("e406a681-f3d4-42a8-90b6-c2b029497af1"),
+        "Azure Storage",
+        "https://storage.azure.com",
+    ),
+    FirstParty::new(
+        uuid!("797f4846-ba00-4fd7-ba43-dac1f8f63013"),
+        "Windows Azure Service Management API",
+        "https://management.azure.com",
+    ),
+    FirstParty::new(HEALTHCARE, "Azure Healthcare APIs", "https://azurehealthcareapis.com"),
+    FirstParty::new(uuid!("75e725bf-66ce-4cea-9b9a-5c4caae57f33"), "Azure API for DICOM", DICOM_AUDIENCE),
 ];

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::application::Application;
+use super::service_principal::GRAPH;
 use super::{Model, State};
 
 /// Entra says no.
@@ -47,10 +48,11 @@ impl Model {
     /// # Errors
     /// Why Entra refuses; a new credential may be refused for a while, a removed one accepted.
     pub fn sign_in(&self, client_id: Uuid, text: &str, now: OffsetDateTime) -> Result<(), SignInRefusal> {
-        self.sign_in_to(client_id, text, "https://graph.microsoft.com", now)
+        let graph = self.principal_by_client_id(GRAPH);
+        self.sign_in_to(client_id, text, graph, now)
     }
 
-    /// Signs in with a client id and a text, to this resource; the report will tell of it.
+    /// Signs in with a client id and a text, to the resource with this service principal; the report will tell of it.
     ///
     /// # Errors
     /// Why Entra refuses; a new credential may be refused for a while, a removed one accepted.
@@ -58,11 +60,10 @@ impl Model {
         &self,
         client_id: Uuid,
         text: &str,
-        resource: &str,
+        resource: Option<Uuid>,
         now: OffsetDateTime,
     ) -> Result<(), SignInRefusal> {
         let mut state = self.lock();
-        let resource = state.resource_principal(resource);
         let object_id = state.object_ids.get(&client_id).copied().unwrap_or_default();
         let State { applications, rng, report, .. } = &mut *state;
         let application = applications.get_mut(&object_id).ok_or(SignInRefusal::UnknownApplication)?;

@@ -10,28 +10,30 @@ use super::token::Form;
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
 use crate::sandbox::model::SignInRefusal;
+use crate::sandbox::resources::Resource;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The application's client id and its service principal's object id.
 pub(super) fn known(azure: &Azure, client: &str) -> Result<(Uuid, Uuid), Refusal> {
-    let found = Uuid::try_parse(client).ok().and_then(|client_id| {
-        let service = azure.model.tenant().service_identity(client_id).map(|identity| identity.object_id);
-        Some((client_id, service.or_else(|| azure.model.service_principal(client_id))?))
-    });
+    let found = Uuid::try_parse(client)
+        .ok()
+        .and_then(|client_id| Some((client_id, azure.model.service_principal(client_id)?)));
     found.ok_or_else(|| unknown_application(azure, client))
 }
 
-/// Whether an assertion, rather than a secret, has proved who it is.
-pub(super) fn proved(azure: &Azure, client_id: Uuid, form: &Form) -> Result<bool, Refusal> {
+/// Whether an assertion, rather than a secret, has proved who it is. A sign-in with a secret is written down as one
+/// to this resource, so that nothing may refuse it afterwards.
+pub(super) fn proved(
+    azure: &Azure,
+    client_id: Uuid,
+    form: &Form,
+    resource: &Resource,
+) -> Result<bool, Refusal> {
     match (form.get("client_secret"), form.get("client_assertion")) {
-        (Some(secret), None) => {
-            let scope = form.get("scope").unwrap_or_default();
-            let resource = form.get("resource").unwrap_or_else(|| scope.trim_end_matches("/.default"));
-            check_secret(azure, client_id, secret, resource).map(|()| false)
-        }
+        (Some(secret), None) => check_secret(azure, client_id, secret, resource).map(|()| false),
         (None, Some(assertion)) if form.get("client_assertion_type") == Some(JWT_BEARER) => {
-            check_enabled(azure, client_id)?;
+            check_enabled(azure, client_id).map_err(|refusal| refused(azure, refusal, client_id))?;
             assertion::check(azure, client_id, assertion).map(|()| true)
         }
         _ => {
@@ -41,23 +43,24 @@ pub(super) fn proved(azure: &Azure, client_id: Uuid, form: &Form) -> Result<bool
     }
 }
 
-fn check_secret(azure: &Azure, client_id: Uuid, secret: &str, resource: &str) -> Result<(), Refusal> {
-    let outcome = match azure.model.tenant().service_identity(client_id) {
-        Some(identity) if identity.secret.expose_secret() == secret => Ok(()),
-        Some(_) => Err(SignInRefusal::Wrong),
-        None => azure.model.sign_in_to(client_id, secret, resource, azure.clock.now()),
+/// A service identity has a secret that never changes, besides the passwords that any application may have.
+fn check_secret(azure: &Azure, client_id: Uuid, secret: &str, resource: &Resource) -> Result<(), Refusal> {
+    let service = azure.model.tenant().service_identity(client_id);
+    let outcome = if service.is_some_and(|identity| identity.secret.expose_secret() == secret) {
+        check_enabled(azure, client_id)
+    } else {
+        azure.model.sign_in_to(client_id, secret, resource.principal, azure.clock.now())
     };
     outcome.map_err(|refusal| refused(azure, refusal, client_id))
 }
 
-/// An assertion of a disabled application, or one without a service principal, is not even looked at.
-fn check_enabled(azure: &Azure, client_id: Uuid) -> Result<(), Refusal> {
+/// Whether the application may sign in at all: only then does it matter how it proves who it is.
+fn check_enabled(azure: &Azure, client_id: Uuid) -> Result<(), SignInRefusal> {
     match azure.model.application_by_client_id(client_id, azure.clock.now()) {
-        Some(application) if !application.has_service_principal => {
-            Err(refused(azure, SignInRefusal::NoServicePrincipal, client_id))
-        }
-        Some(application) if !application.enabled => Err(refused(azure, SignInRefusal::Disabled, client_id)),
-        Some(_) | None => Ok(()),
+        None => Err(SignInRefusal::UnknownApplication),
+        Some(application) if !application.has_service_principal => Err(SignInRefusal::NoServicePrincipal),
+        Some(application) if !application.enabled => Err(SignInRefusal::Disabled),
+        Some(_) => Ok(()),
     }
 }
 

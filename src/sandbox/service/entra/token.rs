@@ -79,13 +79,13 @@ fn grant(azure: &Azure, form: &Form, directory: Directory, generation: Generatio
         );
         return bad_request("invalid_request", 50_194, &message);
     }
-    let by_assertion = identity::proved(azure, client_id, form)?;
-    let Resource { audience, identifier } = match generation {
+    let resource = match generation {
         Generation::V1 => resource(azure, wanted)?,
         Generation::V2 => resource(azure, resource_of_scope(wanted)?)?,
     };
-    let roles = azure.model.app_roles(object_id, &identifier);
-    Ok(Grant { client_id, object_id, audience, by_assertion, roles })
+    let by_assertion = identity::proved(azure, client_id, form, &resource)?;
+    let roles = azure.model.app_roles(object_id, &resource.identifier);
+    Ok(Grant { client_id, object_id, audience: resource.audience, by_assertion, roles })
 }
 
 /// One resource followed by `/.default`; a slash before it belongs to the resource.

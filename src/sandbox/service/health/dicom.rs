@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::{Refused, authorise, challenge};
 use crate::sandbox::azure::Azure;
 use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::model::DICOM_AUDIENCE;
 use crate::sandbox::model::{Role, Scope};
-use crate::sandbox::resources::DICOM_AUDIENCE;
 
 pub(crate) fn answer(azure: &Azure, request: &Request) -> Answer {
     match authorise(azure, request, DICOM_AUDIENCE, &Scope::Dicom, Role::DicomDataReader) {

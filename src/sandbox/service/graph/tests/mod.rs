@@ -9,6 +9,7 @@ mod reading;
 mod registering;
 mod reports;
 mod rights;
+mod service_identities;
 mod targets;
 mod throttling;
 

@@ -101,10 +101,14 @@ async fn every_application_and_microsofts_services_have_a_service_principal() {
         "Application of app-01",
         "Application of app-02",
         "Application of app-03",
+        "Azure API for DICOM",
+        "Azure Healthcare APIs",
         "Azure Key Vault",
+        "Azure Storage",
         "Microsoft Graph",
         "Microsoft.EventGrid",
         "Sandbox client",
+        "Windows Azure Service Management API",
         "rekeyd",
     ];
     assert_eq!(names, expected);

@@ -6,6 +6,7 @@ use serde_json::json;
 use time::Duration;
 
 use super::*;
+use crate::sandbox::model::ApplicationChange;
 use crate::sandbox::tests::START;
 
 const REPORT: &str = "/beta/reports/appCredentialSignInActivities";
@@ -72,5 +73,62 @@ async fn the_report_follows_the_consumers_is_paged_and_needs_a_licence() {
     let refused = graph.get(REPORT).await;
     assert_eq!(refused.refusal(), (403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant"));
     assert_eq!(graph.get("/reports/appCredentialSignInActivities").await.status, StatusCode::NOT_IMPLEMENTED);
+    graph.world.sandbox.shutdown().await;
+}
+
+/// An application that nobody else knows, and its password, known everywhere.
+async fn application(graph: &Graph) -> (Uuid, String) {
+    let model = graph.world.sandbox.model();
+    let made = model.add_settled_application(ApplicationChange::default(), START);
+    let credential = model.add_password(made.object_id, None, None, None, START).unwrap();
+    graph.pass(Duration::minutes(1)).await;
+    (made.client_id, credential.text.expose_secret().to_owned())
+}
+
+#[tokio::test]
+async fn a_refused_token_request_is_no_sign_in() {
+    let graph = Graph::start().await;
+    let (client_id, text) = application(&graph).await;
+    control(&graph, json!({"lag": "1m"})).await;
+    for (scope, code) in
+        [("https://vault.azure.net", 70_011), ("https://nobody.example/.default", 500_011), (GRAPH, 70_011)]
+    {
+        let (_, body) = graph.world.sign_in(client_id, &text, scope).await;
+        assert_eq!(body["error_codes"], json!([code]), "{scope}");
+    }
+    graph.pass(Duration::minutes(2)).await;
+    let of_it = format!("{REPORT}?$filter=appId eq '{client_id}'");
+    assert_eq!(graph.get(&of_it).await.body["value"], json!([]));
+    graph.sign_in(client_id, &text).await;
+    graph.pass(Duration::minutes(2)).await;
+    assert_eq!(graph.get(&of_it).await.body["value"].as_array().unwrap().len(), 1);
+    graph.world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn each_of_microsofts_services_is_named_by_its_service_principal() {
+    let graph = Graph::start().await;
+    let (client_id, text) = application(&graph).await;
+    control(&graph, json!({"lag": "1m"})).await;
+    let of_it = format!("{REPORT}?$filter=appId eq '{client_id}'");
+    for (resource, name) in [
+        (graph.world.at.fhir.audience.as_str(), "Azure Healthcare APIs"),
+        (graph.world.at.dicom.audience.as_str(), "Azure API for DICOM"),
+        ("https://storage.azure.com", "Azure Storage"),
+        ("https://management.azure.com/", "Windows Azure Service Management API"),
+        ("https://eventgrid.azure.net", "Microsoft.EventGrid"),
+        ("https://vault.azure.net", "Azure Key Vault"),
+        ("00000003-0000-0000-c000-000000000000", "Microsoft Graph"),
+    ] {
+        let (status, body) = graph.world.sign_in(client_id, &text, &format!("{resource}/.default")).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        graph.pass(Duration::minutes(2)).await;
+        let reported = graph.get(&of_it).await.body["value"][0]["resourceId"].clone();
+        let principal = graph.get(&format!("/servicePrincipals?$filter=displayName eq '{name}'")).await;
+        assert!(
+            reported.is_string() && reported == principal.body["value"][0]["id"],
+            "{resource}: {reported}"
+        );
+    }
     graph.world.sandbox.shutdown().await;
 }
