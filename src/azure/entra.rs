@@ -102,7 +102,8 @@ fn interpret(status: u16, body: &[u8]) -> SignIn {
         SignIn::Wrong
     } else if has(7_000_112) {
         SignIn::ApplicationDisabled
-    } else if has(700_016) {
+    } else if has(700_016) || has(7_000_229) {
+        // Without its service principal an application can't sign in either, whatever its secret.
         SignIn::ApplicationUnknown
     } else {
         let error: String = told.error.chars().take(64).collect();
@@ -125,6 +126,7 @@ mod tests {
             (401, 7_000_222, SignIn::Expired),
             (400, 7_000_112, SignIn::ApplicationDisabled),
             (401, 700_016, SignIn::ApplicationUnknown),
+            (401, 7_000_229, SignIn::ApplicationUnknown),
         ] {
             assert_eq!(interpret(status, body(code).as_bytes()), expected);
         }

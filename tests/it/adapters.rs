@@ -269,6 +269,19 @@ async fn a_credential_signs_in_until_it_is_revoked_and_revoking_twice_does_no_ha
 }
 
 #[tokio::test]
+async fn an_application_without_its_service_principal_counts_as_unknown() {
+    let bench = Bench::new().await;
+    let (client_id, model) = (bench.managed().client_id, bench.sandbox.model());
+    let issued =
+        bench.azure.graph.issue(bench.application(), "rekeyd test", START + Duration::DAY).await.unwrap();
+    model.delete_service_principal(model.service_principal(client_id).unwrap()).unwrap();
+    assert_eq!(
+        bench.azure.entra.sign_in(ClientId(client_id), &issued.text).await,
+        SignIn::ApplicationUnknown
+    );
+}
+
+#[tokio::test]
 async fn an_entra_that_is_busy_says_nothing_about_the_secret() {
     let bench = Bench::new().await;
     bench.fail(Service::Entra, "POST", "/token", FaultKind::Unavailable, 20);
