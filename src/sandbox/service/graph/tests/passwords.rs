@@ -93,11 +93,18 @@ async fn nothing_but_the_answer_to_add_password_shows_a_text() {
     let made = graph.post(&format!("{}/addPassword", graph.path(0)), &json!({})).await;
     let text = made.body["secretText"].as_str().unwrap();
     let model = graph.world.sandbox.model();
-    let credentials = |index| model.application(graph.managed(index).object_id, crate::sandbox::tests::START);
-    for path in [graph.path(0), "/applications".to_owned(), "/servicePrincipals".to_owned()] {
-        assert!(!graph.get(&path).await.body.to_string().contains(text));
+    let credentials =
+        |index| model.application(graph.managed(index).object_id, graph.world.sandbox.clock().now());
+    let key_id = made.body["keyId"].as_str().unwrap();
+    graph.pass(Duration::minutes(1)).await;
+    for (path, shows_passwords) in
+        [(graph.path(0), true), ("/applications".to_owned(), true), ("/servicePrincipals".to_owned(), false)]
+    {
+        let searched = graph.get(&path).await.body.to_string();
+        assert_eq!((searched.contains(key_id), searched.contains(text)), (shows_passwords, false), "{path}");
     }
     let shown = credentials(0).unwrap();
+    assert!(shown.credentials.iter().any(|one| one.text.expose_secret() == text));
     assert!(shown.credentials.iter().all(|one| !format!("{shown:?}").contains(one.text.expose_secret())));
     graph.world.sandbox.shutdown().await;
 }
