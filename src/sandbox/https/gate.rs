@@ -106,7 +106,7 @@ async fn dispatch(azure: &Azure, site: &Site, request: &Request) -> Answer {
     }
 }
 
-fn report_fault(azure: &Azure, kind: FaultKind, service: Service, request: &Request) {
+pub(in crate::sandbox) fn report_fault(azure: &Azure, kind: FaultKind, service: Service, request: &Request) {
     let detail = format!("{kind:?} for {} /{}", request.method, request.segments.join("/"));
     let secret = format!("{service:?}");
     azure.model.report(&Happening {

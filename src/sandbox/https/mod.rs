@@ -5,6 +5,7 @@ mod message;
 mod server;
 mod sites;
 
+pub(in crate::sandbox) use gate::report_fault;
 pub(crate) use message::{Answer, Request};
 pub(crate) use server::Listener;
 pub(crate) use sites::{DICOM, ENTRA, FHIR, GRAPH, Hosts, Port, Site, vault_host};

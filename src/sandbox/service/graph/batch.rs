@@ -11,7 +11,7 @@ use super::wire::error;
 use super::{answer_one, authenticated};
 use crate::sandbox::azure::Azure;
 use crate::sandbox::faults::FaultKind;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Answer, Request, report_fault};
 use crate::sandbox::model::Service;
 use crate::sandbox::service::trouble;
 
@@ -81,13 +81,18 @@ fn steps(request: &Request) -> Result<Vec<Step>, String> {
     Ok(steps)
 }
 
-/// One step with its own faults. A lost one is answered for by the server in front.
+/// One step, counted as a request of its own, with its own faults. A lost one is answered for by the server in front.
 async fn take(azure: &Azure, batch: &Request, step: &Step) -> Answer {
     let Some(request) = inner(batch, step).await else {
         let message = format!("The request '{}' has no usable method, URL or headers.", step.id);
         return error(azure, batch, StatusCode::BAD_REQUEST, "BadRequest", &message);
     };
-    match azure.faults.draw(Service::Graph, &request) {
+    azure.model.count_request(Service::Graph);
+    let fault = azure.faults.draw(Service::Graph, &request);
+    if let Some(kind) = fault {
+        report_fault(azure, kind, Service::Graph, &request);
+    }
+    match fault {
         None => answer_one(azure, &request).await,
         Some(FaultKind::Throttled) => {
             trouble::answer(azure, Service::Graph, &request, StatusCode::TOO_MANY_REQUESTS)

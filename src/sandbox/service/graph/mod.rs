@@ -14,7 +14,7 @@ mod report;
 mod rights;
 mod target;
 mod throttle;
-mod wire;
+pub(in crate::sandbox) mod wire;
 
 use std::time::Duration;
 

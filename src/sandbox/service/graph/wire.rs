@@ -102,7 +102,7 @@ pub(super) fn in_context(mut value: Value, azure: &Azure, version: &str, what: &
 }
 
 /// The request's id is in the body and, which clients compare, in the header.
-pub(super) fn error(
+pub(in crate::sandbox) fn error(
     azure: &Azure,
     request: &Request,
     status: StatusCode,

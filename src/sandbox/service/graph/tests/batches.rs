@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::sandbox::model::HappeningKind;
 use crate::sandbox::{FaultKind, ScriptedFault, Service};
 
 async fn responses(graph: &Graph, steps: &Value) -> Vec<Value> {
@@ -97,5 +98,27 @@ async fn a_batch_that_makes_no_sense_is_refused_whole() {
     }
     let refused = graph.send_as("nonsense", Method::POST, "/$batch", &json!({"requests": []})).await;
     assert_eq!(refused.refusal(), (401, "InvalidAuthenticationToken"));
+    graph.world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn each_step_is_counted_and_its_fault_written_down() {
+    let graph = Graph::start().await;
+    let model = graph.world.sandbox.model();
+    graph.world.sandbox.script_faults(vec![ScriptedFault {
+        service: Some(Service::Graph),
+        method: None,
+        path_contains: Some(graph.managed(1).object_id.to_string()),
+        kind: FaultKind::Unavailable,
+        count: 1,
+    }]);
+    let (mut happenings, before) = (model.happenings(), graph.world.sandbox.summary().requests.graph);
+    let steps: Vec<_> = (0..3).map(|index| get(index, &graph.path(index))).collect();
+    assert_eq!(responses(&graph, &json!(steps)).await[1]["status"], 503);
+    assert_eq!(graph.world.sandbox.summary().requests.graph - before, 4, "the batch and its three steps");
+    let told = happenings.try_recv().unwrap();
+    assert_eq!(told.kind, HappeningKind::FaultInjected);
+    assert!(told.detail.starts_with("Unavailable for GET /v1.0/applications/"), "{}", told.detail);
+    assert!(happenings.try_recv().is_err());
     graph.world.sandbox.shutdown().await;
 }
