@@ -1,5 +1,7 @@
 //! Applications: listed, read, registered, changed and deleted.
 
+use std::borrow::Cow;
+
 use axum::http::{Method, StatusCode, header};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -12,7 +14,7 @@ use crate::sandbox::https::Answer;
 use crate::sandbox::model::{ApplicationChange, GraphRefusal};
 
 const COLLECTION: Collection = Collection {
-    name: "applications",
+    name: Cow::Borrowed("applications"),
     resource: "Application",
     filterable: &["id", "appId", "displayName", "signInAudience", "tags"],
     version: "v1.0",

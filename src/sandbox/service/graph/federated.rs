@@ -1,5 +1,7 @@
 //! Federated identity credentials of an application. Their issuers' keys come from the sandbox's controls.
 
+use std::borrow::Cow;
+
 use axum::http::{Method, StatusCode, header};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -11,12 +13,15 @@ use super::{Call, Outcome};
 use crate::sandbox::https::Answer;
 use crate::sandbox::model::{FederatedIdentity, GraphRefusal};
 
-const COLLECTION: Collection = Collection {
-    name: "federatedIdentityCredentials",
-    resource: "FederatedIdentityCredential",
-    filterable: &["id", "name", "issuer", "subject"],
-    version: "v1.0",
-};
+/// Those of one application.
+fn collection(id: Uuid) -> Collection {
+    Collection {
+        name: Cow::Owned(format!("applications('{id}')/federatedIdentityCredentials")),
+        resource: "FederatedIdentityCredential",
+        filterable: &["id", "name", "issuer", "subject"],
+        version: "v1.0",
+    }
+}
 
 pub(super) fn answer(call: &Call<'_>, id: Uuid, more: &[&str]) -> Outcome {
     match (&call.request.method, more) {
@@ -33,13 +38,9 @@ pub(super) fn answer(call: &Call<'_>, id: Uuid, more: &[&str]) -> Outcome {
 
 fn list(call: &Call<'_>, id: Uuid) -> Outcome {
     call.may_read_applications()?;
-    let conditions = match COLLECTION.conditions(call) {
-        Ok(conditions) => conditions,
-        Err(answer) => return Ok(answer),
-    };
     let mut found = call.azure.model.federated_identities(id, call.now)?;
     found.sort_by_key(|identity| identity.id);
-    COLLECTION.page(call, found.iter().map(federated_identity).collect(), &conditions)
+    collection(id).filtered_page(call, found.iter().map(federated_identity).collect())
 }
 
 fn show(call: &Call<'_>, id: Uuid, key: &str) -> Outcome {
@@ -47,7 +48,7 @@ fn show(call: &Call<'_>, id: Uuid, key: &str) -> Outcome {
     let found = call.azure.model.federated_identities(id, call.now)?;
     let missing = || GraphRefusal::NotFound(Uuid::try_parse(key).unwrap_or_default());
     let found = found.iter().find(|identity| identity.is_called(key)).ok_or_else(missing)?;
-    Ok(COLLECTION.entity(call, federated_identity(found)))
+    Ok(collection(id).entity(call, federated_identity(found)))
 }
 
 #[derive(Deserialize)]
@@ -69,7 +70,7 @@ fn create(call: &Call<'_>, id: Uuid) -> Outcome {
         "{}/v1.0/applications/{id}/federatedIdentityCredentials/{}",
         call.azure.addresses.graph, made.id
     );
-    let mut answer = COLLECTION.entity(call, federated_identity(&made));
+    let mut answer = collection(id).entity(call, federated_identity(&made));
     answer.status = StatusCode::CREATED;
     Ok(answer.with(header::LOCATION, location))
 }

@@ -26,14 +26,45 @@ enum Token {
     Sign(char),
 }
 
+/// Why a filter has no conditions.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// Graph refuses it at this property.
+    Unsupported(String),
+    /// Graph knows it, the sandbox doesn't.
+    NotModelled,
+}
+
 /// All conditions of a filter on these properties.
 ///
 /// # Errors
-/// The property that stands where it is not understood.
-pub(super) fn parse(filter: &str, properties: &[&str]) -> Result<Vec<Condition>, String> {
-    let tokens = tokens(filter).ok_or_else(|| filter.to_owned())?;
-    let is_and = |token: &Token| matches!(token, Token::Word(word) if word.eq_ignore_ascii_case("and"));
-    tokens.split(is_and).map(|part| condition(part, properties)).collect()
+/// Why there are none.
+pub(super) fn parse(filter: &str, properties: &[&str]) -> Result<Vec<Condition>, Problem> {
+    let tokens = tokens(filter).ok_or_else(|| Problem::Unsupported(filter.to_owned()))?;
+    let conditions = tokens.split(|token| is_word(token, "and")).map(|part| condition(part, properties));
+    conditions.collect::<Result<_, _>>().map_err(|property| {
+        if is_only_graphs(&tokens) { Problem::NotModelled } else { Problem::Unsupported(property) }
+    })
+}
+
+fn is_word(token: &Token, wanted: &str) -> bool {
+    matches!(token, Token::Word(word) if word.eq_ignore_ascii_case(wanted))
+}
+
+/// Whether there is something in it that Graph knows besides single conditions: `or`, `not`, brackets around
+/// conditions, functions. `contains` is none that its directory knows.
+fn is_only_graphs(tokens: &[Token]) -> bool {
+    let functions =
+        ["endswith", "tags/any", "tags/all", "tags/$count", "identifierUris/any", "owners/$count"];
+    let mut before = None;
+    tokens.iter().any(|token| {
+        let before = before.replace(token);
+        let opens_group = *token == Token::Sign('(')
+            && before.is_none_or(|before| {
+                *before == Token::Sign('(') || ["and", "or", "not"].iter().any(|word| is_word(before, word))
+            });
+        opens_group || functions.iter().chain(&["or", "not"]).any(|word| is_word(token, word))
+    })
 }
 
 /// The client id that only one object can have, if the filter asks for one.
@@ -193,17 +224,34 @@ mod tests {
     fn what_is_not_understood_names_the_property() {
         for (filter, property) in [
             ("displayName ne 'x'", "displayName"),
-            ("id eq '1' or id eq '2'", "id"),
             ("publisherDomain eq 'x'", "publisherDomain"),
             ("startswith(appId,'x')", "appId"),
-            ("endswith(displayName,'x')", "displayName"),
+            ("contains(displayName,'x')", "displayName"),
+            ("displayName eq 'or' and displayName ne 'not'", "displayName"),
             ("tags eq 'x'", "tags"),
             ("id in ()", "id"),
             ("id in ('a' 'b')", "id"),
             ("id eq 'a", "id eq 'a"),
             ("id eq 7", "id"),
         ] {
-            assert_eq!(parse(filter, &PROPERTIES).unwrap_err(), property, "{filter}");
+            let refused = Problem::Unsupported(property.to_owned());
+            assert_eq!(parse(filter, &PROPERTIES).unwrap_err(), refused, "{filter}");
+        }
+    }
+
+    #[test]
+    fn what_only_graph_knows_is_not_called_wrong() {
+        for filter in [
+            "id eq '1' or id eq '2'",
+            "not(id eq '1')",
+            "not startswith(displayName,'x')",
+            "(id eq '1')",
+            "id eq '1' and (appId eq '2' and id eq '3')",
+            "endswith(displayName,'x')",
+            "tags/any(t:startswith(t,'x'))",
+            "tags/$count eq 0",
+        ] {
+            assert_eq!(parse(filter, &PROPERTIES).unwrap_err(), Problem::NotModelled, "{filter}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! Who owns an application: read by everybody who may read it, changed only by those who may write all.
 
+use std::borrow::Cow;
+
 use axum::http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,7 +16,7 @@ use crate::sandbox::https::Answer;
 use crate::sandbox::model::{GraphRefusal, ServicePrincipal};
 
 const COLLECTION: Collection = Collection {
-    name: "directoryObjects",
+    name: Cow::Borrowed("directoryObjects"),
     resource: "DirectoryObject",
     filterable: &["id"],
     version: "v1.0",
@@ -37,7 +39,7 @@ fn list(call: &Call<'_>, id: Uuid) -> Outcome {
     let application = call.azure.model.application(id, call.now).ok_or(GraphRefusal::NotFound(id))?;
     let mut principals = call.azure.model.service_principals(call.now);
     principals.retain(|principal| application.owners.contains(&principal.object_id));
-    COLLECTION.page(call, principals.iter().map(owner).collect(), &[])
+    COLLECTION.filtered_page(call, principals.iter().map(owner).collect())
 }
 
 fn owner(principal: &ServicePrincipal) -> Value {

@@ -1,5 +1,7 @@
 //! App management policies: the default one, others, and which of them is assigned to an application.
 
+use std::borrow::Cow;
+
 use axum::http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,7 +17,7 @@ use crate::sandbox::https::Answer;
 use crate::sandbox::model::{AppPolicy, GraphRefusal, Restrictions};
 
 const COLLECTION: Collection = Collection {
-    name: "policies/appManagementPolicies",
+    name: Cow::Borrowed("policies/appManagementPolicies"),
     resource: "AppManagementPolicy",
     filterable: &["id", "displayName"],
     version: "v1.0",
@@ -32,7 +34,7 @@ pub(super) fn answer(call: &Call<'_>, more: &[&str]) -> Outcome {
         }
         (&Method::PATCH, ["defaultAppManagementPolicy"]) => change(call, Uuid::nil()),
         (&Method::GET, ["appManagementPolicies"]) => {
-            COLLECTION.page(call, model.policies().iter().map(policy).collect(), &[])
+            COLLECTION.filtered_page(call, model.policies().iter().map(policy).collect())
         }
         (&Method::POST, ["appManagementPolicies"]) => create(call),
         (&Method::GET, ["appManagementPolicies", id]) => show(call, key(id)?),
@@ -54,7 +56,7 @@ pub(super) fn assigned(call: &Call<'_>, object_id: Uuid, more: &[&str]) -> Outco
             let found = model.application(object_id, call.now);
             let policy_id = found.ok_or(GraphRefusal::NotFound(object_id))?.policy;
             let assigned = model.policies().into_iter().filter(|policy| Some(policy.id) == policy_id);
-            COLLECTION.page(call, assigned.map(|assigned| policy(&assigned)).collect(), &[])
+            COLLECTION.filtered_page(call, assigned.map(|assigned| policy(&assigned)).collect())
         }
         (&Method::POST, ["$ref"]) => {
             let id = referenced(call).ok_or_else(unreadable)?;
@@ -103,8 +105,15 @@ impl PolicyChange {
     }
 }
 
+/// What a body asks for. A refusal says what of it isn't known.
+fn wanted(call: &Call<'_>) -> Result<PolicyChange, GraphRefusal> {
+    let body: Value = call.request.json().ok_or_else(unreadable)?;
+    serde_json::from_value(body)
+        .map_err(|reason| GraphRefusal::bad_request(format!("The policy can't be read: {reason}.")))
+}
+
 fn create(call: &Call<'_>) -> Outcome {
-    let wanted: PolicyChange = call.request.json().ok_or_else(unreadable)?;
+    let wanted = wanted(call)?;
     let made = call.azure.model.create_policy(|policy| wanted.apply(policy));
     let mut answer = COLLECTION.entity(call, policy(&made));
     answer.status = StatusCode::CREATED;
@@ -117,7 +126,7 @@ fn show(call: &Call<'_>, id: Uuid) -> Outcome {
 }
 
 fn change(call: &Call<'_>, id: Uuid) -> Outcome {
-    let wanted: PolicyChange = call.request.json().ok_or_else(unreadable)?;
+    let wanted = wanted(call)?;
     let changed = call.azure.model.change_policy(id, |policy| wanted.apply(policy));
     changed.map(|_| Answer::no_content()).ok_or(GraphRefusal::NotFound(id))
 }

@@ -1,5 +1,7 @@
 //! Service principals: listed, read, made for an application, let in or not, deleted.
 
+use std::borrow::Cow;
+
 use axum::http::{Method, StatusCode, header};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -12,7 +14,7 @@ use crate::sandbox::https::Answer;
 use crate::sandbox::model::GraphRefusal;
 
 const COLLECTION: Collection = Collection {
-    name: "servicePrincipals",
+    name: Cow::Borrowed("servicePrincipals"),
     resource: "ServicePrincipal",
     filterable: &["id", "appId", "displayName", "servicePrincipalType", "tags"],
     version: "v1.0",

@@ -1,11 +1,13 @@
 //! What all reads have in common: `$filter`, `$select`, `$top`, pages and counts, on objects that are JSON already.
 
+use std::borrow::Cow;
+
 use axum::http::header;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
-use super::filter::{self, Condition};
+use super::filter::{self, Condition, Problem};
 use super::wire::{in_context, unsupported_filter};
 use super::{Call, Outcome};
 use crate::sandbox::https::{Answer, Request};
@@ -16,8 +18,8 @@ const NOT_MODELLED: [&str; 4] = ["$expand", "$orderby", "$search", "$skip"];
 
 /// A collection that may be read in pages.
 pub(super) struct Collection {
-    /// Its path after the version, which its context names too.
-    pub(super) name: &'static str,
+    /// As its context names it.
+    pub(super) name: Cow<'static, str>,
     /// The type of its objects, as messages name it.
     pub(super) resource: &'static str,
     /// What may stand in `$filter`.
@@ -31,11 +33,21 @@ pub(super) fn has_unknown_options(request: &Request) -> bool {
 }
 
 impl Collection {
+    /// One page of those objects that the filter lets through.
+    pub(super) fn filtered_page(&self, call: &Call<'_>, objects: Vec<Value>) -> Outcome {
+        match self.conditions(call) {
+            Ok(conditions) => self.page(call, objects, &conditions),
+            Err(answer) => Ok(answer),
+        }
+    }
+
     /// The filter's conditions, or the answer that says what isn't understood.
     pub(super) fn conditions(&self, call: &Call<'_>) -> Result<Vec<Condition>, Answer> {
         let Some(filter) = call.request.query("$filter") else { return Ok(Vec::new()) };
-        filter::parse(filter, self.filterable)
-            .map_err(|property| unsupported_filter(call, &property, self.resource))
+        filter::parse(filter, self.filterable).map_err(|problem| match problem {
+            Problem::Unsupported(property) => unsupported_filter(call, &property, self.resource),
+            Problem::NotModelled => Answer::not_modelled(call.request),
+        })
     }
 
     /// One page of those objects for which all conditions hold; they come in the order of their ids.
@@ -53,7 +65,7 @@ impl Collection {
             body.insert("@odata.count".to_owned(), json!(count));
         }
         if let (false, Some(last)) = (is_last, here.last()) {
-            body.insert("@odata.nextLink".to_owned(), json!(self.next_link(call, last)));
+            body.insert("@odata.nextLink".to_owned(), json!(next_link(call, last)));
         }
         let here: Vec<_> = here.into_iter().map(|object| selected(object.clone(), call.request)).collect();
         body.insert("value".to_owned(), json!(here));
@@ -66,11 +78,12 @@ impl Collection {
         let context = format!("{}{}/$entity", self.name, selection(call.request));
         Answer::ok(in_context(selected(object, call.request), call.azure, self.version, &context))
     }
+}
 
-    fn next_link(&self, call: &Call<'_>, last: &Value) -> String {
-        let address = format!("{}/{}/{}", call.azure.addresses.graph, self.version, self.name);
-        call.request.next_page(&address, &encoded(id(last)))
-    }
+/// The same request, a page further on. What paths hold here needs no encoding.
+fn next_link(call: &Call<'_>, last: &Value) -> String {
+    let address = format!("{}/{}", call.azure.addresses.graph, call.request.segments.join("/"));
+    call.request.next_page(&address, &encoded(id(last)))
 }
 
 /// How many there are for which all conditions hold, as a bare number.

@@ -1,5 +1,7 @@
 //! `/beta/reports/appCredentialSignInActivities`: which credentials were signed in with, and when last.
 
+use std::borrow::Cow;
+
 use axum::http::Method;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -12,7 +14,7 @@ use crate::sandbox::https::Answer;
 use crate::sandbox::model::{GraphRefusal, ReportedSignIn};
 
 const COLLECTION: Collection = Collection {
-    name: "reports/appCredentialSignInActivities",
+    name: Cow::Borrowed("reports/appCredentialSignInActivities"),
     resource: "AppCredentialSignInActivity",
     filterable: &["keyId", "appId"],
     version: "beta",
@@ -23,14 +25,10 @@ pub(super) fn answer(call: &Call<'_>) -> Outcome {
         return Ok(Answer::not_modelled(call.request));
     }
     call.may_read_reports()?;
-    let conditions = match COLLECTION.conditions(call) {
-        Ok(conditions) => conditions,
-        Err(answer) => return Ok(answer),
-    };
     let rows = call.azure.model.sign_in_report(call.now).ok_or(GraphRefusal::NoPremiumLicence)?;
     let mut rows: Vec<_> = rows.iter().map(row).collect();
     rows.sort_by_key(|row| row.get("id").and_then(Value::as_str).unwrap_or_default().to_owned());
-    COLLECTION.page(call, rows, &conditions)
+    COLLECTION.filtered_page(call, rows)
 }
 
 fn row(row: &ReportedSignIn) -> Value {

@@ -3,6 +3,7 @@
 
 mod batches;
 mod concurrency;
+mod lists;
 mod passwords;
 mod policies;
 mod reading;
