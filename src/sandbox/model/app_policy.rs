@@ -54,6 +54,9 @@ pub struct PasswordRestriction {
     /// Older applications are left alone.
     #[serde(default, with = "time::serde::rfc3339::option")]
     pub restrict_for_apps_created_after_date_time: Option<OffsetDateTime>,
+    /// Who is exempt, by attributes that the sandbox's callers don't have: it is shown, and exempts nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclude_actors: Option<Value>,
 }
 
 /// What a restriction on passwords is about.

@@ -105,7 +105,26 @@ async fn a_policy_that_makes_no_sense_is_refused() {
         let refused = graph.send(Method::PATCH, "/policies/defaultAppManagementPolicy", &body).await;
         assert_eq!(refused.refusal(), (400, "Request_BadRequest"));
     }
+    let unknown = json!({"applicationRestrictions": {"passwordCredentials": [{"restrictionType": "passwordAddition", "colour": 1}]}});
+    let refused = graph.send(Method::PATCH, "/policies/defaultAppManagementPolicy", &unknown).await;
+    assert_eq!(refused.refusal(), (400, "Request_BadRequest"));
+    assert!(refused.message().contains("colour"), "{}", refused.message());
     let shown = graph.get("/policies/defaultAppManagementPolicy").await;
     assert_eq!(shown.body["isEnabled"], false);
+    graph.world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn excluded_actors_are_kept_and_shown() {
+    let graph = Graph::start().await;
+    let actors = json!({"customSecurityAttributes": [
+        {"@odata.type": "#microsoft.graph.customSecurityAttributeStringValueExemption", "id": "Exempt_Policy",
+            "operator": "equals", "value": "yes"}]});
+    let restriction = json!({"restrictionType": "passwordAddition", "excludeActors": actors});
+    let plain = json!({"restrictionType": "customPasswordAddition"});
+    change_default(&graph, true, json!({"passwordCredentials": [restriction, plain]})).await;
+    let shown = graph.get("/policies/defaultAppManagementPolicy").await.body;
+    let shown = &shown["applicationRestrictions"]["passwordCredentials"];
+    assert_eq!((&shown[0]["excludeActors"], shown[1].get("excludeActors")), (&actors, None));
     graph.world.sandbox.shutdown().await;
 }
