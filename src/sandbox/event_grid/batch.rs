@@ -13,6 +13,8 @@ pub(super) struct Batch {
     pub(super) events: Vec<Event>,
     /// How often it was tried.
     pub(super) attempts: u32,
+    /// What came of the latest attempt, and when; `None` before the first.
+    pub(super) latest: Option<(Outcome, OffsetDateTime)>,
     pub(super) published: OffsetDateTime,
     /// The same at each attempt.
     pub(super) output_id: Uuid,
@@ -33,25 +35,30 @@ pub(super) enum Next {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
     /// The answer was such that no other is to be hoped for.
-    Refused,
+    Refused(Outcome),
     AttemptsExceeded,
     TimeToLiveExceeded,
 }
 
 impl Batch {
     pub(super) fn new(events: Vec<Event>, now: OffsetDateTime) -> Self {
-        Self { events, attempts: 0, published: now, output_id: Uuid::new_v4() }
+        Self { events, attempts: 0, latest: None, published: now, output_id: Uuid::new_v4() }
     }
 
-    pub(super) fn tried(self) -> Self {
-        Self { attempts: self.attempts + 1, ..self }
+    pub(super) fn tried(self, outcome: Outcome, now: OffsetDateTime) -> Self {
+        Self { attempts: self.attempts + 1, latest: Some((outcome, now)), ..self }
+    }
+
+    /// Whether its time was over while it waited for its turn.
+    pub(super) fn has_outlived(&self, policy: RetryPolicy, now: OffsetDateTime) -> bool {
+        now > self.published + policy.time_to_live
     }
 
     /// What comes after the latest of `attempts` attempts, which had this outcome at `now`.
     pub(super) fn next(&self, outcome: Outcome, policy: RetryPolicy, now: OffsetDateTime) -> Next {
         match outcome {
             Outcome::Delivered => return Next::Done,
-            Outcome::Refused(_) => return Next::GiveUp(Reason::Refused, now),
+            Outcome::Refused(_) => return Next::GiveUp(Reason::Refused(outcome), now),
             Outcome::Failed(_) | Outcome::TimedOut | Outcome::Unreachable => {}
         }
         if self.attempts >= policy.max_attempts {
@@ -129,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_clear_no_is_final() {
-        let no = Next::GiveUp(Reason::Refused, NOW);
+        let no = Next::GiveUp(Reason::Refused(Outcome::Refused(403)), NOW);
         assert_eq!(retry(1, Outcome::Refused(403), Duration::ZERO), no);
     }
 

@@ -23,8 +23,6 @@ pub(super) struct DeadLetters {
 pub(super) struct End<'a> {
     pub(super) batch: &'a Batch,
     pub(super) reason: Reason,
-    pub(super) outcome: Outcome,
-    pub(super) last_attempt: OffsetDateTime,
 }
 
 impl DeadLetters {
@@ -44,16 +42,17 @@ impl DeadLetters {
 }
 
 impl End<'_> {
-    /// The event with what is known of its end; CloudEvents allows only lower-case names.
+    /// The event with what is known of its end, which is less if it was never tried; CloudEvents allows only lower-case names.
     pub(super) fn write_on(&self, event: Value, schema: Schema) -> Value {
         let Value::Object(mut event) = event else { return event };
+        let (outcome, last_attempt) = self.batch.latest.unzip();
         let known = [
             ("deadLetterReason", json!(self.reason())),
             ("deliveryAttempts", json!(self.batch.attempts)),
-            ("lastDeliveryOutcome", json!(self.outcome.name())),
-            ("lastHttpStatusCode", json!(self.outcome.status())),
+            ("lastDeliveryOutcome", json!(outcome.map(Outcome::name))),
+            ("lastHttpStatusCode", json!(outcome.and_then(Outcome::status))),
             ("publishTime", json!(event_time(self.batch.published))),
-            ("lastDeliveryAttemptTime", json!(event_time(self.last_attempt))),
+            ("lastDeliveryAttemptTime", json!(last_attempt.map(event_time))),
         ];
         for (name, value) in known.into_iter().filter(|(_, value)| !value.is_null()) {
             let name = match schema {
@@ -67,7 +66,7 @@ impl End<'_> {
 
     pub(super) fn reason(&self) -> String {
         match self.reason {
-            Reason::Refused => format!("UndeliverableDueToHttp{}", self.outcome.name()),
+            Reason::Refused(outcome) => format!("UndeliverableDueToHttp{}", outcome.name()),
             Reason::AttemptsExceeded => "MaxDeliveryAttemptsExceeded".to_owned(),
             Reason::TimeToLiveExceeded => "TimeToLiveExceeded".to_owned(),
         }

@@ -182,4 +182,6 @@ mod tests_delivery;
 #[cfg(test)]
 mod tests_handshake;
 #[cfg(test)]
+mod tests_lifetime;
+#[cfg(test)]
 mod tests_world;

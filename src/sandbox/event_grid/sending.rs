@@ -71,12 +71,17 @@ impl EventGrid {
     }
 
     pub(super) fn send_due(&mut self, now: OffsetDateTime) {
-        let mut due = Vec::new();
+        let (mut due, mut outlived) = (Vec::new(), Vec::new());
         for (key, subscriber) in &mut self.subscribers {
             if subscriber.is_gathered(now) {
                 subscriber.close_batch(now, &mut self.rng);
             }
+            let given_up = subscriber.take_outlived(now);
+            outlived.extend(given_up.into_iter().map(|batch| (subscriber.subscription.clone(), batch)));
             due.extend(subscriber.take_due(now).map(|batch| (key.clone(), batch)));
+        }
+        for (subscription, batch) in outlived {
+            self.give_up(&subscription, &batch, Reason::TimeToLiveExceeded, now);
         }
         for (key, batch) in due {
             self.send(key, batch);
@@ -89,7 +94,7 @@ impl EventGrid {
         let endpoint = Arc::clone(&subscriber.endpoint);
         self.fly(async move {
             let outcome = endpoint.deliver(parcel).await;
-            Landing::Delivery { key, batch: batch.tried(), outcome }
+            Landing::Delivery { key, batch, outcome }
         });
     }
 
@@ -108,6 +113,7 @@ impl EventGrid {
         // Deleted in the meantime: then nobody waits for the events any more.
         let Some(subscriber) = self.subscribers.get_mut(key) else { return };
         subscriber.sent(outcome, now);
+        let batch = batch.tried(outcome, now);
         match batch.next(outcome, subscriber.subscription.retry, now) {
             Next::Done => {
                 let name = subscriber.subscription.name.clone();
@@ -116,19 +122,13 @@ impl EventGrid {
             Next::Retry(due) => subscriber.queue(due, batch),
             Next::GiveUp(reason, at) => {
                 let subscription = subscriber.subscription.clone();
-                self.give_up(&subscription, &batch, (reason, outcome), at);
+                self.give_up(&subscription, &batch, reason, at);
             }
         }
     }
 
-    fn give_up(
-        &mut self,
-        subscription: &Subscription,
-        batch: &Batch,
-        (reason, outcome): (Reason, Outcome),
-        at: OffsetDateTime,
-    ) {
-        let end = End { batch, reason, outcome, last_attempt: self.now() };
+    fn give_up(&mut self, subscription: &Subscription, batch: &Batch, reason: Reason, at: OffsetDateTime) {
+        let end = End { batch, reason };
         for event in &batch.events {
             let kind = if subscription.dead_letter {
                 let written = event.to_json(subscription.schema, &self.azure.addresses);

@@ -152,6 +152,20 @@ impl Subscriber {
         self.gathered_at <= now
     }
 
+    /// What would be sent now, had it not waited for too long: while the endpoint was left alone, or wasn't there.
+    pub(super) fn take_outlived(&mut self, now: OffsetDateTime) -> Vec<Batch> {
+        if self.next_delivery().is_none_or(|due| due > now) {
+            return Vec::new();
+        }
+        let retry = self.subscription.retry;
+        let later = self.batches.split_off(&(now, u64::MAX));
+        let due = std::mem::replace(&mut self.batches, later).into_iter();
+        let (outlived, young): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            due.partition(|(_, batch)| batch.has_outlived(retry, now));
+        self.batches.extend(young);
+        outlived.into_values().collect()
+    }
+
     /// The next batch to send, which then counts as on its way until [`Self::sent`].
     pub(super) fn take_due(&mut self, now: OffsetDateTime) -> Option<Batch> {
         if self.next_delivery().is_none_or(|due| due > now) {

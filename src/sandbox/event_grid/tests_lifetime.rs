@@ -1,0 +1,44 @@
+//! Events whose time, or whose subscription, ends before they are sent.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop here")]
+
+use serde_json::json;
+use time::Duration;
+
+use super::tests_world::World;
+
+#[tokio::test]
+async fn an_event_that_outlives_its_time_while_its_endpoint_is_left_alone_is_never_sent() {
+    let world = World::start().await;
+    let retry = json!({"eventTimeToLiveInMinutes": 1});
+    world.subscribed(json!({}), json!({"deadLetter": true, "retryPolicy": retry})).await;
+    world.receiver.will_answer([500; 10]);
+    (0..10).for_each(|number| _ = world.put(&format!("it-{number}"), None));
+    world.until(Duration::seconds(40)).await;
+    let failed = world.receiver.deliveries().len();
+    world.put("late", None);
+    world.until(Duration::minutes(90)).await;
+    assert_eq!(world.receiver.deliveries().len(), failed);
+    let letters = world.state().await["dead_letters"].clone();
+    let letters = letters.as_array().unwrap();
+    assert!(letters.iter().all(|letter| letter["deadLetterReason"] == "TimeToLiveExceeded"), "{letters:?}");
+    let late = letters.iter().find(|letter| letter["subject"] == "late").unwrap();
+    assert_eq!(late["deliveryAttempts"], 0);
+    assert_eq!((late.get("lastDeliveryOutcome"), late.get("lastDeliveryAttemptTime")), (None, None));
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_the_daemon_does_not_take_within_a_day_is_dropped_and_counted() {
+    let world = World::with_daemon((503, "")).await;
+    world.put("early", None);
+    world.until(Duration::hours(22)).await;
+    world.put("late", None);
+    world.until(Duration::hours(26)).await;
+    *world.receiver.handshake.lock().unwrap() = None;
+    world.until(Duration::hours(40)).await;
+    let deliveries = world.receiver.deliveries();
+    let subjects: Vec<_> = deliveries.iter().map(|seen| seen.json()[0]["subject"].clone()).collect();
+    assert!(!subjects.is_empty() && subjects.iter().all(|subject| subject == "late"), "{subjects:?}");
+    assert_eq!(world.state().await["dropped"], 1);
+    world.sandbox.shutdown().await;
+}
