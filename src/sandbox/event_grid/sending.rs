@@ -31,6 +31,7 @@ pub(super) enum Landing {
     },
     Delivery {
         key: String,
+        incarnation: Uuid,
         batch: Batch,
         outcome: Outcome,
     },
@@ -47,6 +48,7 @@ pub(super) enum Landing {
 pub(super) struct Seen {
     key: String,
     token: String,
+    incarnation: Uuid,
     /// What came of the handshake, if there had to be one first.
     consent: Option<Consent>,
     outcome: Outcome,
@@ -61,7 +63,9 @@ impl EventGrid {
     pub(super) fn land(&mut self, landing: Landing) {
         match landing {
             Landing::Handshake { key, token, consent } => self.answered(&key, &token, consent),
-            Landing::Delivery { key, batch, outcome } => self.landed(&key, batch, outcome),
+            Landing::Delivery { key, incarnation, batch, outcome } => {
+                self.landed(&key, incarnation, batch, outcome);
+            }
             Landing::Wanted { event, seen, reply } => self.wanted_landed(&event, seen, reply),
             Landing::Unsubscribed(reply) => {
                 // Whoever asked may have gone away.
@@ -91,10 +95,10 @@ impl EventGrid {
     fn send(&self, key: String, batch: Batch) {
         let Some(subscriber) = self.subscribers.get(&key) else { return };
         let parcel = self.parcel(subscriber, &batch.events, batch.output_id, batch.attempts);
-        let endpoint = Arc::clone(&subscriber.endpoint);
+        let (endpoint, incarnation) = (Arc::clone(&subscriber.endpoint), subscriber.incarnation);
         self.fly(async move {
             let outcome = endpoint.deliver(parcel).await;
-            Landing::Delivery { key, batch, outcome }
+            Landing::Delivery { key, incarnation, batch, outcome }
         });
     }
 
@@ -108,10 +112,10 @@ impl EventGrid {
         }
     }
 
-    fn landed(&mut self, key: &str, batch: Batch, outcome: Outcome) {
+    fn landed(&mut self, key: &str, incarnation: Uuid, batch: Batch, outcome: Outcome) {
         let now = self.now();
-        // Deleted in the meantime: then nobody waits for the events any more.
-        let Some(subscriber) = self.subscribers.get_mut(key) else { return };
+        // Deleted in the meantime: then nobody waits for the events any more, not even a new one of the same name.
+        let Some(subscriber) = self.the_same(key, incarnation) else { return };
         subscriber.sent(outcome, now);
         let batch = batch.tried(outcome, now);
         match batch.next(outcome, subscriber.subscription.retry, now) {
@@ -125,6 +129,11 @@ impl EventGrid {
                 self.give_up(&subscription, &batch, reason, at);
             }
         }
+    }
+
+    /// The subscription of this name, if it is still the one that something was sent to.
+    fn the_same(&mut self, key: &str, incarnation: Uuid) -> Option<&mut Subscriber> {
+        self.subscribers.get_mut(key).filter(|subscriber| subscriber.incarnation == incarnation)
     }
 
     fn give_up(&mut self, subscription: &Subscription, batch: &Batch, reason: Reason, at: OffsetDateTime) {
@@ -165,7 +174,8 @@ impl EventGrid {
             return None;
         }
         let parcel = self.parcel(to, std::slice::from_ref(event), Uuid::new_v4(), 0);
-        let (endpoint, key, token) = (Arc::clone(&to.endpoint), key.to_owned(), to.token.clone());
+        let (endpoint, incarnation) = (Arc::clone(&to.endpoint), to.incarnation);
+        let (key, token) = (key.to_owned(), to.token.clone());
         Some(async move {
             let consent = match &invitation {
                 Some(invitation) => Some(endpoint.shake_hands(invitation).await),
@@ -173,18 +183,18 @@ impl EventGrid {
             };
             let is_refused = consent.as_ref().is_some_and(|consent| *consent != Consent::Given);
             let outcome = if is_refused { Outcome::Unreachable } else { endpoint.deliver(parcel).await };
-            Seen { key, token, consent, outcome }
+            Seen { key, token, incarnation, consent, outcome }
         })
     }
 
     fn wanted_landed(&mut self, event: &Event, seen: Vec<Seen>, reply: oneshot::Sender<bool>) {
         let now = self.now();
         let is_delivered = seen.iter().any(|seen| seen.outcome == Outcome::Delivered);
-        for Seen { key, token, consent, outcome } in seen {
+        for Seen { key, token, incarnation, consent, outcome } in seen {
             if let Some(consent) = consent {
                 self.answered(&key, &token, consent);
             }
-            let Some(subscriber) = self.subscribers.get_mut(&key) else { continue };
+            let Some(subscriber) = self.the_same(&key, incarnation) else { continue };
             if outcome == Outcome::Delivered {
                 subscriber.recovered(now);
                 let name = subscriber.subscription.name.clone();

@@ -22,6 +22,8 @@ pub(super) struct Subscriber {
     pub(super) standing: Standing,
     /// What the validation URL must bear.
     pub(super) token: String,
+    /// Which of the subscriptions that this name has had it is; changes don't make it another.
+    pub(super) incarnation: Uuid,
     /// Whether it was told of events before it was last changed.
     was_live: bool,
     /// Versions put earlier are none of its business.
@@ -64,6 +66,7 @@ impl Subscriber {
             endpoint: Arc::new(endpoint),
             standing,
             token: Uuid::new_v4().simple().to_string(),
+            incarnation: Uuid::new_v4(),
             gathering: Vec::new(),
             gathered_bytes: 0,
             gathered_at: NEVER,
@@ -81,6 +84,7 @@ impl Subscriber {
         if !self.was_live {
             return;
         }
+        self.incarnation = old.incarnation;
         self.tells_since = old.tells_since;
         self.gathering = old.gathering;
         self.gathered_at = old.gathered_at;

@@ -1,7 +1,7 @@
 //! Events whose time, or whose subscription, ends before they are sent.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop here")]
 
-use serde_json::json;
+use serde_json::{Value, json};
 use time::Duration;
 
 use super::tests_world::World;
@@ -40,5 +40,47 @@ async fn what_the_daemon_does_not_take_within_a_day_is_dropped_and_counted() {
     let subjects: Vec<_> = deliveries.iter().map(|seen| seen.json()[0]["subject"].clone()).collect();
     assert!(!subjects.is_empty() && subjects.iter().all(|subject| subject == "late"), "{subjects:?}");
     assert_eq!(world.state().await["dropped"], 1);
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_new_subscription_gets_nothing_that_was_on_its_way_to_a_deleted_one_of_its_name() {
+    let world = World::start().await;
+    world.subscribed(json!({}), json!({})).await;
+    let answer = world.receiver.will_wait();
+    world.put("old", None);
+    let later = async {
+        while world.receiver.deliveries().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(world.control("DELETE", "subscriptions/it-is", Value::Null).await.0, 204);
+        world.subscribed(json!({}), json!({})).await;
+        answer.send(500).unwrap();
+    };
+    tokio::join!(world.until(Duration::minutes(10)), later);
+    let subjects: Vec<_> =
+        world.receiver.deliveries().iter().map(|seen| seen.json()[0]["subject"].clone()).collect();
+    assert_eq!(subjects, ["old", ""], "then only the goodbye");
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_changed_subscription_still_tries_again_what_was_on_its_way() {
+    let world = World::start().await;
+    world.subscribed(json!({}), json!({})).await;
+    let answer = world.receiver.will_wait();
+    world.put("it", None);
+    let later = async {
+        while world.receiver.deliveries().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        world.subscribed(json!({"headers": {"x-key": "new"}}), json!({})).await;
+        answer.send(500).unwrap();
+    };
+    tokio::join!(world.until(Duration::minutes(10)), later);
+    let seen = world.receiver.deliveries();
+    let keys: Vec<_> = seen.iter().map(|seen| seen.header("x-key")).collect();
+    assert_eq!(keys[..2], ["", "new"]);
+    assert_eq!(seen[0].text, seen[1].text);
     world.sandbox.shutdown().await;
 }

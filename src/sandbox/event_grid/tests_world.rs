@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use crate::ports::Clock;
@@ -36,6 +37,7 @@ pub(super) struct Seen {
 pub(super) struct Receiver {
     seen: Arc<Mutex<Vec<Seen>>>,
     answers: Arc<Mutex<VecDeque<u16>>>,
+    held: Arc<Mutex<Option<oneshot::Receiver<u16>>>>,
     /// `None`: as it should be.
     pub(super) handshake: Arc<Mutex<Option<(u16, &'static str)>>>,
 }
@@ -62,6 +64,13 @@ impl Receiver {
     /// The statuses of the next deliveries; afterwards 200.
     pub(super) fn will_answer(&self, statuses: impl IntoIterator<Item = u16>) {
         self.answers.lock().unwrap().extend(statuses);
+    }
+
+    /// The next delivery waits for its status from here.
+    pub(super) fn will_wait(&self) -> oneshot::Sender<u16> {
+        let (sender, receiver) = oneshot::channel();
+        *self.held.lock().unwrap() = Some(receiver);
+        sender
     }
 
     pub(super) fn all(&self) -> Vec<Seen> {
@@ -108,7 +117,11 @@ async fn receive(
     if seen.method == Method::OPTIONS || seen.header("aeg-event-type") == "SubscriptionValidation" {
         return shake_hands(&receiver, &seen);
     }
-    let status = receiver.answers.lock().unwrap().pop_front().unwrap_or(200);
+    let held = receiver.held.lock().unwrap().take();
+    let status = match held {
+        Some(held) => held.await.unwrap(),
+        None => receiver.answers.lock().unwrap().pop_front().unwrap_or(200),
+    };
     let status = StatusCode::from_u16(status).unwrap();
     match status {
         StatusCode::FOUND => (status, [("location", "/elsewhere")]).into_response(),
