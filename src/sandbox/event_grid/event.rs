@@ -69,6 +69,10 @@ impl Event {
         }
     }
 
+    pub(super) fn is_about(&self, version: &VersionCreated) -> bool {
+        self.version == version.version && self.secret == version.secret && self.vault == version.vault
+    }
+
     pub(super) fn happening_at(self, at: OffsetDateTime) -> Self {
         Self { at, ..self }
     }

@@ -29,15 +29,16 @@ impl Calendar {
         self.plan(created, created.at, now);
     }
 
-    /// Plans anew if the current version's end has really changed. Whether Azure does so isn't documented; who
-    /// works here also works if it doesn't.
+    /// Plans anew if the end of a secret's current version has really changed, or another version has come to be
+    /// current. Whether Azure does so isn't documented; who works here also works if it doesn't.
     pub(super) fn patched(&mut self, patched: &VersionCreated, now: OffsetDateTime) {
         let known = self.ends.get(&key(patched));
         let is_news =
-            known.is_none_or(|(version, expires)| *version == patched.version && *expires != patched.expires);
+            known.is_none_or(|(version, expires)| *version != patched.version || *expires != patched.expires);
         if is_news {
             self.remember(patched);
-            self.planned.retain(|_, event| event.version != patched.version);
+            // A restored secret has in its new vault the same versions as in the old one.
+            self.planned.retain(|_, event| !event.is_about(patched));
             self.plan(patched, now, now);
         }
     }
@@ -145,11 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn a_patched_old_version_plans_nothing() {
-        let mut calendar = Calendar::default();
-        calendar.created(&version("1", 90), NOW);
-        calendar.created(&version("2", 90), NOW);
-        calendar.patched(&version("1", 50), NOW);
-        assert_eq!(planned(&mut calendar).len(), 4, "two for each as they were put");
+    fn the_same_version_of_a_secret_in_another_vault_has_a_plan_of_its_own() {
+        for (vault, secret) in [("w", "s"), ("v", "t")] {
+            let mut calendar = Calendar::default();
+            calendar.created(&version("1", 90), NOW);
+            let restored = VersionCreated { vault: vault.into(), secret: secret.into(), ..version("1", 200) };
+            calendar.patched(&restored, NOW);
+            let days: Vec<_> = planned(&mut calendar).into_iter().map(|(minutes, _)| minutes / DAY).collect();
+            assert_eq!(days, [60, 90, 170, 200], "{vault}/{secret}");
+        }
     }
 }

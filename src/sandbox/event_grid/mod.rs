@@ -128,7 +128,12 @@ impl EventGrid {
                 self.tell(&Event::of(EventKind::NewVersionCreated, &created), now);
                 self.calendar.created(&created, now);
             }
-            Notice::Patched(patched, _held) => self.calendar.patched(&patched, now),
+            Notice::Patched(patched, _held) => {
+                // Only the current version has events, and only the model knows for certain which one it is.
+                if self.azure.model.is_current(&patched) {
+                    self.calendar.patched(&patched, now);
+                }
+            }
             Notice::Wanted { vault, secret, version, reply } => {
                 let wanted = VersionCreated::of(&vault, &secret, &version);
                 self.send_wanted(Event::of(EventKind::NearExpiry, &wanted).happening_at(now), reply);

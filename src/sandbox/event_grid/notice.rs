@@ -11,7 +11,7 @@ use crate::sandbox::model::{Version, VersionCreated};
 pub(crate) enum Notice {
     /// A version was put.
     Created(VersionCreated, Hold),
-    /// A version was patched; its `at` is still when it was put.
+    /// A version was patched, or has come back with its restored secret; its `at` is still when it was put.
     Patched(VersionCreated, Hold),
     /// Somebody wants to see a `SecretNearExpiry` now; told whether any subscription got it.
     Wanted { vault: String, secret: String, version: Box<Version>, reply: oneshot::Sender<bool> },

@@ -113,6 +113,40 @@ async fn a_patched_end_moves_the_events_and_a_newer_version_ends_them() {
 }
 
 #[tokio::test]
+async fn a_patch_of_an_older_version_does_not_bring_back_what_was_told() {
+    let world = World::start().await;
+    world.subscribed(json!({}), json!({})).await;
+    let (older, current) = (world.put("it", 90), world.put("it", 90));
+    world.until(Duration::days(65)).await;
+    world.patch("it", &older, 200);
+    world.a_minute().await;
+    world.patch("it", &current, 90);
+    world.until(Duration::days(70)).await;
+    assert_eq!(world.receiver.days("SecretNearExpiry"), [60]);
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_restored_secret_ends_as_its_backup_says_and_is_no_new_version() {
+    let world = World::start().await;
+    world.subscribed(json!({}), json!({})).await;
+    let version = world.put("it", 90);
+    let model = world.sandbox.model();
+    let backup = model.back_up("vault-1", "it", world.now()).unwrap();
+    world.patch("it", &version, 200);
+    world.a_minute().await;
+    model.delete_secret("vault-1", "it", world.now()).unwrap();
+    world.a_minute().await;
+    model.purge_secret("vault-1", "it", world.now()).unwrap();
+    model.restore("VAULT-1", &backup, world.now()).unwrap();
+    world.until(Duration::days(210)).await;
+    for (kind, days) in [("NewVersionCreated", 0), ("SecretNearExpiry", 60), ("SecretExpired", 90)] {
+        assert_eq!(world.receiver.days(kind), [days], "{kind}");
+    }
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_deleted_secret_has_no_events_until_it_is_recovered() {
     let world = World::start().await;
     world.subscribed(json!({}), json!({})).await;

@@ -1,12 +1,19 @@
-//! Tells Event Grid of versions that were patched, since a changed `exp` changes when they are near expiry.
+//! Tells Event Grid of versions that were patched or restored, since `exp` says when they are near expiry.
 
 use super::{Model, Version, VersionCreated};
 
 impl Model {
-    /// Has `tell` called after each patch of a version, with the model unlocked. Only the first one counts.
+    /// Has `tell` called after each patch of a version, and each restoration with the current one, with the model unlocked. Only the first one counts.
     pub(crate) fn on_patched_version(&self, tell: impl Fn(VersionCreated) + Send + Sync + 'static) {
         // A second listener is refused, as documented.
         let _ = self.on_patched_version.set(Box::new(tell));
+    }
+
+    /// Whether its secret's current version is this one. A deleted secret has one too, since it may be recovered.
+    pub(crate) fn is_current(&self, version: &VersionCreated) -> bool {
+        let state = self.lock();
+        let secret = state.secret(&version.vault, &version.secret).ok();
+        secret.and_then(|secret| secret.versions.last()).is_some_and(|last| last.version == version.version)
     }
 
     /// The names may be in any letter case; they are told as they were first written.
