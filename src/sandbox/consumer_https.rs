@@ -60,14 +60,42 @@ impl Https {
 
     /// Reads the current text and signs in with it.
     pub(crate) async fn sign_in(&self, azure: &Azure, secret: &ManagedSecret) -> Result<(), Problem> {
+        let text = self.read(azure, secret).await?;
+        let client_id = secret.client_id.to_string();
+        let scope = "https://graph.microsoft.com/.default";
+        self.token(azure, &client_id, &text, scope).await.map(|_| ())
+    }
+
+    /// Once more with a new token if the kept one isn't good any more: the key that signed it may be retired.
+    async fn read(&self, azure: &Azure, secret: &ManagedSecret) -> Result<SecretString, Problem> {
         let token = self.vault_token(azure).await?;
+        match self.read_with(&token, azure, secret).await {
+            Err(Problem::Refused { status: 401, .. }) => {
+                self.forget(&token).await;
+                let token = self.vault_token(azure).await?;
+                self.read_with(&token, azure, secret).await
+            }
+            read => read,
+        }
+    }
+
+    async fn read_with(
+        &self,
+        token: &SecretString,
+        azure: &Azure,
+        secret: &ManagedSecret,
+    ) -> Result<SecretString, Problem> {
         let vault = azure.addresses.vault(&secret.vault);
         let url = format!("{vault}/secrets/{}?api-version=2025-07-01", secret.name);
         let read = self.http.get(url).bearer_auth(token.expose_secret()).send().await;
         let bundle: Bundle = answer("Key Vault", read).await?;
-        let client_id = secret.client_id.to_string();
-        let scope = "https://graph.microsoft.com/.default";
-        self.token(azure, &client_id, &bundle.value, scope).await.map(|_| ())
+        Ok(bundle.value)
+    }
+
+    /// Another consumer may have a newer one already, which stays.
+    async fn forget(&self, refused: &SecretString) {
+        let is_it = |(kept, _): &mut (SecretString, Instant)| kept.expose_secret() == refused.expose_secret();
+        self.vault_token.lock().await.take_if(is_it);
     }
 
     async fn vault_token(&self, azure: &Azure) -> Result<SecretString, Problem> {
@@ -117,4 +145,30 @@ async fn answer<T: for<'de> Deserialize<'de>>(
     let aadsts = body.pointer("/error_codes/0").map(|code| format!("AADSTS{code}"));
     let code = aadsts.or_else(|| body.pointer("/error/code").map(Value::to_string));
     Err(Problem::Refused { service, status: status.as_u16(), code: code.unwrap_or_default() })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop here")]
+mod tests {
+    use serde_json::json;
+    use time::Duration;
+
+    use crate::sandbox::tests::{START, World};
+
+    #[tokio::test]
+    async fn consumers_take_a_new_token_when_the_key_of_theirs_is_retired() {
+        let world = World::start().await;
+        let clock = world.sandbox.clock();
+        clock.run_until(START + Duration::days(2)).await;
+        let url = format!("{}/_sandbox/keys/rollover", world.at.controls);
+        for body in [json!({}), json!({"retire": true})] {
+            let answer = world.http.post(&url).json(&body).send().await.unwrap();
+            assert!(answer.status().is_success());
+        }
+        clock.run_until(START + Duration::days(4)).await;
+        let summary = world.sandbox.summary();
+        assert!(summary.consumer_sign_ins > 0);
+        assert_eq!(summary.consumer_sign_in_failures, 0);
+        world.sandbox.shutdown().await;
+    }
 }
