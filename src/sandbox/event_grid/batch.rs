@@ -116,11 +116,18 @@ mod tests {
 
     #[test]
     fn attempts_get_rarer_and_end_after_a_day() {
-        let zero = Duration::ZERO;
-        assert_eq!(retry(1, Outcome::Unreachable, zero), Next::Retry(NOW + Duration::seconds(10)));
-        assert_eq!(retry(2, Outcome::TimedOut, zero), Next::Retry(NOW + Duration::seconds(30)));
-        let after = Duration::hours(5);
-        assert_eq!(retry(9, Outcome::Failed(500), after), Next::Retry(NOW + after + Duration::hours(6)));
+        let (minute, hour) = (60, 3600);
+        let delays =
+            [10, 30, minute, 5 * minute, 10 * minute, 30 * minute, hour, 3 * hour, 6 * hour, 12 * hour];
+        for (attempts, seconds) in (1..).zip(delays.into_iter().chain([12 * hour])) {
+            let delay = Duration::seconds(seconds);
+            for outcome in [Outcome::Unreachable, Outcome::TimedOut, Outcome::Failed(500)] {
+                assert_eq!(
+                    retry(attempts, outcome, Duration::HOUR),
+                    Next::Retry(NOW + Duration::HOUR + delay)
+                );
+            }
+        }
         let end = Next::GiveUp(Reason::TimeToLiveExceeded, NOW + Duration::days(1));
         assert_eq!(retry(10, Outcome::Unreachable, Duration::hours(13)), end);
     }

@@ -263,21 +263,23 @@ async fn a_storage_queue_gets_one_event_a_message_in_base64() {
 }
 
 #[tokio::test]
-async fn a_queue_s_401_is_tried_again_and_its_403_is_not() {
-    let world = World::start().await;
-    let queue = format!("http://{}/account/events", world.address);
-    let body = json!({"destination": {"storageQueue": {"queueUrl": queue}}, "deadLetter": true});
-    world.control("PUT", "subscriptions/queued", body).await;
-    world.receiver.will_answer([401, 403]);
-    world.put("it", None);
-    world.until(Duration::hours(2)).await;
-    assert_eq!(world.receiver.deliveries().len(), 2);
-    let letters = world.state().await["dead_letters"].clone();
-    assert_eq!(
-        (&letters[0]["deliveryAttempts"], &letters[0]["lastDeliveryOutcome"]),
-        (&json!(2), &json!("Forbidden"))
-    );
-    world.sandbox.shutdown().await;
+async fn a_queue_s_401_is_tried_again_and_its_400_403_and_413_are_not() {
+    for (status, outcome) in [(400, "BadRequest"), (403, "Forbidden"), (413, "PayloadTooLarge")] {
+        let world = World::start().await;
+        let queue = format!("http://{}/account/events", world.address);
+        let body = json!({"destination": {"storageQueue": {"queueUrl": queue}}, "deadLetter": true});
+        world.control("PUT", "subscriptions/queued", body).await;
+        world.receiver.will_answer([401, status]);
+        world.put("it", None);
+        world.until(Duration::hours(2)).await;
+        assert_eq!(world.receiver.deliveries().len(), 2, "{status}");
+        let letter = world.state().await["dead_letters"][0].clone();
+        assert_eq!(
+            (&letter["deliveryAttempts"], &letter["lastDeliveryOutcome"]),
+            (&json!(2), &json!(outcome))
+        );
+        world.sandbox.shutdown().await;
+    }
 }
 
 #[tokio::test]

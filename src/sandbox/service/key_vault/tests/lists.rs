@@ -1,5 +1,7 @@
 //! A.2: lists in pages, with links that a client must follow as they are.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// The ids of all items, page by page, following the links as they are.
@@ -48,6 +50,8 @@ async fn every_secret_and_version_is_on_exactly_one_page() {
     }
     let (secrets, pages) = all_pages(&asker, asker.url("secrets")).await;
     assert_eq!((secrets.len(), pages), (33, 2));
+    let different: BTreeSet<_> = secrets.iter().collect();
+    assert_eq!(different.len(), 33);
     let base = format!("{}/secrets/", world.at.vaults[0].url);
     assert!(secrets.iter().all(|id| !id.trim_start_matches(&base).contains('/')), "{secrets:?}");
     let sized = format!("{}&maxresults=7", asker.url("secrets/many/versions"));
