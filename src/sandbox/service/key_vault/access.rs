@@ -55,7 +55,7 @@ impl Visit<'_> {
     pub(super) fn check(&self, operation: Operation<'_>) -> Result<(), Answer> {
         self.check_network()?;
         let right = operation.right();
-        if self.has_any(right.roles()) {
+        if self.has_any(right.roles(self.options.access_model)) {
             return Ok(());
         }
         Err(match self.options.access_model {

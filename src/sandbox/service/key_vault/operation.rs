@@ -3,7 +3,7 @@
 use axum::http::Method;
 
 use crate::sandbox::https::Request;
-use crate::sandbox::model::{RequestType, Role};
+use crate::sandbox::model::{AccessModel, RequestType, Role};
 
 /// An operation on secrets, with the names in its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,7 @@ pub(super) enum Operation<'a> {
 pub(super) enum Right {
     Get,
     List,
+    GetDeleted,
     Set,
     Delete,
     Purge,
@@ -99,10 +100,8 @@ impl<'a> Operation<'a> {
     pub(super) fn right(self) -> Right {
         match self {
             Self::Get { .. } => Right::Get,
-            // A deleted secret is shown without its value: that is its metadata.
-            Self::ListSecrets | Self::ListVersions { .. } | Self::ListDeleted | Self::GetDeleted { .. } => {
-                Right::List
-            }
+            Self::ListSecrets | Self::ListVersions { .. } | Self::ListDeleted => Right::List,
+            Self::GetDeleted { .. } => Right::GetDeleted,
             Self::Set { .. } | Self::Update { .. } => Right::Set,
             Self::Delete { .. } => Right::Delete,
             Self::Backup { .. } => Right::Backup,
@@ -135,7 +134,8 @@ impl Right {
     pub(super) fn action(self) -> &'static str {
         match self {
             Self::Get => "Microsoft.KeyVault/vaults/secrets/getSecret/action",
-            Self::List => "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
+            // Not documented for a deleted secret, which is shown without its value: that is its metadata.
+            Self::List | Self::GetDeleted => "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
             Self::Set => "Microsoft.KeyVault/vaults/secrets/setSecret/action",
             Self::Delete => "Microsoft.KeyVault/vaults/secrets/delete",
             Self::Purge => "Microsoft.KeyVault/vaults/secrets/purge/action",
@@ -148,7 +148,7 @@ impl Right {
     /// The permission that an access policy must name.
     pub(super) fn permission(self) -> &'static str {
         match self {
-            Self::Get => "get",
+            Self::Get | Self::GetDeleted => "get",
             Self::List => "list",
             Self::Set => "set",
             Self::Delete => "delete",
@@ -159,10 +159,14 @@ impl Right {
         }
     }
 
-    /// The roles that grant it.
-    pub(super) fn roles(self) -> &'static [Role] {
+    /// The roles that grant it, or that stand for the access policies that do.
+    pub(super) fn roles(self, model: AccessModel) -> &'static [Role] {
         match self {
             Self::Get => &[Role::VaultAdministrator, Role::SecretsOfficer, Role::SecretsUser],
+            Self::GetDeleted => match model {
+                AccessModel::Rbac => Self::List.roles(model),
+                AccessModel::AccessPolicies => Self::Get.roles(model),
+            },
             Self::List => {
                 &[Role::VaultAdministrator, Role::SecretsOfficer, Role::SecretsUser, Role::VaultReader]
             }

@@ -133,5 +133,10 @@ async fn with_access_policies_the_same_refusals_are_denials() {
     assert_eq!(reader.problem(), "403 Forbidden AccessDenied");
     assert!(reader.message().contains("does not have secrets get permission on key vault 'vault-1"));
     assert_eq!(asker.get("secrets").await.status, StatusCode::OK);
+    let gone = asker.get("deletedsecrets/gone").await;
+    assert_eq!(gone.problem(), "403 Forbidden AccessDenied");
+    assert!(gone.message().contains("does not have secrets get permission"), "{}", gone.message());
+    let (asker, _) = Asker::with_roles(&world, &[Role::SecretsUser]).await;
+    assert_eq!(asker.get("deletedsecrets/gone").await.status, StatusCode::NOT_FOUND);
     world.sandbox.shutdown().await;
 }
