@@ -9,8 +9,11 @@ const LONGEST_TAG: usize = 256;
 const LONGEST_VALUE: usize = 25 * 1024;
 const LONGEST_CONTENT_TYPE: usize = 255;
 
-/// 1 to 127 letters, digits and dashes.
-pub(super) fn check_name(name: &str) -> Result<(), VaultRefusal> {
+/// Whether a secret may be called so: 1 to 127 letters, digits and dashes.
+///
+/// # Errors
+/// `BadParameter` if not.
+pub(crate) fn check_secret_name(name: &str) -> Result<(), VaultRefusal> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if (1..=127).contains(&name.len()) && name.bytes().all(is_allowed) {
         return Ok(());

@@ -50,6 +50,7 @@ pub use federated_identity::FederatedIdentity;
 pub(crate) use graph_quota::{Cost, GraphThrottled, Quota, Spent};
 pub use graph_refusal::GraphRefusal;
 pub use journal::{Happening, HappeningKind};
+pub(crate) use limits::check_secret_name;
 pub use refusal::VaultRefusal;
 pub use registration::ApplicationChange;
 pub use seed::{ManagedSecret, Seed};

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::deleted::Life;
 use super::journal::{Happening, HappeningKind};
-use super::limits::{check_content_type, check_name, check_tags, check_value};
+use super::limits::{check_content_type, check_secret_name, check_tags, check_value};
 use super::refusal::VaultRefusal;
 use super::vault_options::VaultOptions;
 use super::vault_quota::VaultQuota;
@@ -47,7 +47,7 @@ impl Model {
         new: NewVersion,
         now: OffsetDateTime,
     ) -> Result<Version, VaultRefusal> {
-        check_name(name)?;
+        check_secret_name(name)?;
         check_value(new.value.expose_secret())?;
         check_content_type(new.content_type.as_deref())?;
         check_tags(&new.tags)?;
@@ -68,7 +68,6 @@ impl Model {
         version: Option<&str>,
         now: OffsetDateTime,
     ) -> Result<Version, VaultRefusal> {
-        check_name(name)?;
         let state = self.lock();
         let found = state.readable_secret(vault, name, now)?.version(version)?;
         if found.enabled { Ok(found.clone()) } else { Err(VaultRefusal::Disabled) }
@@ -86,7 +85,6 @@ impl Model {
         change: VersionChange,
         now: OffsetDateTime,
     ) -> Result<Version, VaultRefusal> {
-        check_name(name)?;
         check_content_type(change.content_type.as_deref())?;
         change.tags.as_ref().map_or(Ok(()), check_tags)?;
         let (patched, was_disabled) = self.lock().patch(vault, name, version, change, now)?;
@@ -126,7 +124,6 @@ impl Model {
         name: &str,
         now: OffsetDateTime,
     ) -> Result<Vec<Version>, VaultRefusal> {
-        check_name(name)?;
         Ok(self.lock().readable_secret(vault, name, now)?.versions.clone())
     }
 

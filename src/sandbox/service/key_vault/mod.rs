@@ -18,7 +18,7 @@ use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
 use crate::sandbox::consumers;
 use crate::sandbox::https::{Answer, Request};
-use crate::sandbox::model::{DeletedSecret, Throttled, VaultRefusal, Version};
+use crate::sandbox::model::{DeletedSecret, Throttled, VaultRefusal, Version, check_secret_name};
 
 /// From before soft delete to the newest; a preview is none.
 const API_VERSIONS: [&str; 11] =
@@ -108,6 +108,7 @@ struct Call<'a> {
 
 impl Call<'_> {
     fn answer(&self, operation: Operation<'_>) -> Result<Answer, VaultRefusal> {
+        operation.secret().map_or(Ok(()), check_secret_name)?;
         let (model, vault, now) = (&self.azure.model, self.vault, self.azure.clock.now());
         match operation {
             Operation::ListSecrets => Ok(self.secrets(model.list_secrets(vault, now)?)),

@@ -49,6 +49,29 @@ async fn what_is_not_there_is_named_in_the_answer() {
 }
 
 #[tokio::test]
+async fn a_name_that_no_secret_can_have_is_a_bad_parameter_in_every_operation() {
+    let world = World::start().await;
+    let asker = Asker::administrator(&world).await;
+    for (method, path, body) in [
+        (Method::GET, "secrets/not_it", None),
+        (Method::GET, "secrets/not_it/0", None),
+        (Method::GET, "secrets/not_it/versions", None),
+        (Method::PUT, "secrets/not_it", Some(json!({"value": "text"}))),
+        (Method::PATCH, "secrets/not_it", Some(json!({}))),
+        (Method::DELETE, "secrets/not_it", None),
+        (Method::POST, "secrets/not_it/backup", None),
+        (Method::GET, "deletedsecrets/not_it", None),
+        (Method::POST, "deletedsecrets/not_it/recover", None),
+        (Method::DELETE, "deletedsecrets/not_it", None),
+    ] {
+        let refused = asker.send(method.clone(), &asker.url(path), body).await;
+        assert_eq!(refused.problem(), "400 BadParameter -", "{method} {path}");
+        assert_eq!(refused.message(), "The request URI contains an invalid name: not_it");
+    }
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_body_that_cannot_be_read_is_a_bad_parameter() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
