@@ -14,6 +14,10 @@ use super::model::Model;
 use super::service::entra::Troubles;
 use super::signing_keys::TokenSigner;
 
+/// Where all resources are, in ARM ids.
+pub(crate) const RESOURCE_GROUP: &str =
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sandbox";
+
 /// One simulated Azure.
 pub(crate) struct Azure {
     pub(crate) clock: SandboxClock,

@@ -7,7 +7,7 @@ use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
-use crate::sandbox::azure::Addresses;
+use crate::sandbox::azure::{Addresses, RESOURCE_GROUP};
 use crate::sandbox::model::VersionCreated;
 
 /// In which shape a subscription's events are written.
@@ -144,15 +144,11 @@ pub(super) fn own_event(kind: &str, schema: Schema, data: &Value, at: OffsetDate
 
 /// The ARM id of a subscription to events.
 pub(super) fn subscription_id(name: &str) -> String {
-    format!("{}/Microsoft.EventGrid/eventSubscriptions/{name}", providers())
+    format!("{RESOURCE_GROUP}/providers/Microsoft.EventGrid/eventSubscriptions/{name}")
 }
 
 fn topic(vault: &str) -> String {
-    format!("{}/Microsoft.KeyVault/vaults/{vault}", providers())
-}
-
-fn providers() -> String {
-    format!("/subscriptions/{}/resourceGroups/sandbox/providers", Uuid::nil())
+    format!("{RESOURCE_GROUP}/providers/Microsoft.KeyVault/vaults/{vault}")
 }
 
 /// With seven digits after the second, as Azure writes them.

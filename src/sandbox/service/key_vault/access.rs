@@ -4,7 +4,7 @@ use axum::http::{StatusCode, header};
 
 use super::operation::{Operation, Right};
 use super::wire::error;
-use crate::sandbox::azure::Azure;
+use crate::sandbox::azure::{Azure, RESOURCE_GROUP};
 use crate::sandbox::https::{Answer, Request};
 use crate::sandbox::model::{AccessModel, Network, Role, Scope, VaultOptions};
 use crate::sandbox::tokens::{Caller, TokenProblem};
@@ -86,9 +86,11 @@ impl Visit<'_> {
     fn forbidden_by_rbac(&self, operation: Operation<'_>) -> Answer {
         let secret = operation.secret().map(|name| format!("/secrets/{name}")).unwrap_or_default();
         let message = format!(
-            "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions were changed recently, please observe propagation time.\r\nCaller: {}\r\nAction: '{}'\r\nResource: '/subscriptions/sandbox/resourcegroups/sandbox/providers/microsoft.keyvault/vaults/{}{secret}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: 'DeniedWithNoValidRBAC' \r\nVault: {}\r\n",
+            "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions were changed recently, please observe propagation time.\r\nCaller: {}\r\nAction: '{}'\r\nResource: '{}/providers/microsoft.keyvault/vaults/{}{secret}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: 'DeniedWithNoValidRBAC' \r\nVault: {}\r\n",
             self.caller_named(),
             operation.right().action(),
+            // The service writes it in lower case.
+            RESOURCE_GROUP.to_ascii_lowercase(),
             self.vault,
             self.place(),
         );

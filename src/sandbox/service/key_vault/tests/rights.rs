@@ -85,7 +85,7 @@ async fn the_daemon_may_do_everything_but_purge() {
 async fn a_refusal_by_role_names_caller_action_and_resource() {
     let world = World::start().await;
     let (asker, principal) = Asker::with_roles(&world, &[]).await;
-    let vault = "/subscriptions/sandbox/resourcegroups/sandbox/providers/microsoft.keyvault/vaults/vault-1";
+    let vault = "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sandbox/providers/microsoft.keyvault/vaults/vault-1";
     for (reply, action, resource) in [
         (asker.get("secrets/app-01").await, "getSecret/action", format!("{vault}/secrets/app-01")),
         (asker.get("secrets").await, "readMetadata/action", vault.to_owned()),
