@@ -42,7 +42,7 @@ pub(super) enum Destination {
     StorageQueue { url: Address, time_to_live: Duration },
 }
 
-/// A URL whose query may open doors: it is sent, and never shown.
+/// A URL whose query, user name and password may open doors: it is sent, and never shown.
 #[derive(Clone)]
 pub(super) struct Address {
     full: SecretString,
@@ -150,6 +150,7 @@ impl Address {
         shown.set_fragment(None);
         // Only a URL that can't be a base refuses it, and such a one has no host.
         let _ = shown.set_password(None);
+        let _ = shown.set_username("");
         Ok(Self { full: url.clone(), shown: shown.into() })
     }
 
