@@ -25,11 +25,11 @@ fn named_tests(table: &str) -> Vec<&str> {
 
 /// Whether one of the languages runs a test by this name.
 fn is_a_test(text: &str, name: &str) -> bool {
-    let is_rust = |at: usize| {
+    let has_attribute = |at: usize| {
         let before = text.get(..at).unwrap_or_default().trim_end_matches("async ").trim_end();
         before.ends_with("#[test]") || before.ends_with("#[tokio::test]") || is_flavoured(before)
     };
-    let in_rust = text.match_indices(&format!("fn {name}(")).any(|(at, _)| is_rust(at));
+    let in_rust = text.match_indices(&format!("fn {name}(")).any(|(at, _)| has_attribute(at));
     in_rust
         || (name.starts_with("test_") && text.contains(&format!("    def {name}(self)")))
         || text.contains(&format!("\ntest('{name}'"))
