@@ -55,7 +55,7 @@ async fn the_metadata_service_wants_its_header_and_knows_its_identities() {
             assert_eq!(status, 200, "{asked}: {body}");
         }
     }
-    let resource_id = "/subscriptions/sandbox/resourcegroups/sandbox/providers/Microsoft.ManagedIdentity/userAssignedIdentities/client";
+    let resource_id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sandbox/providers/Microsoft.ManagedIdentity/userAssignedIdentities/client";
     assert_eq!(answered(world.metadata(&format!("{QUERY}&msi_res_id={resource_id}"))).await.0, 200);
     let unknown = format!("{QUERY}&client_id={}", world.at.tenant_id);
     let expected = json!({"error": "invalid_request", "error_description": "Identity not found"});

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::token;
-use crate::sandbox::azure::Azure;
+use crate::sandbox::azure::{Azure, RESOURCE_GROUP};
 use crate::sandbox::https::{Answer, Request};
 use crate::sandbox::model::ServiceIdentity;
 use crate::sandbox::real_time;
@@ -106,9 +106,7 @@ fn identity<'a>(azure: &'a Azure, request: &Request, names: &[&str]) -> Option<&
 }
 
 fn resource_id(name: &str) -> String {
-    format!(
-        "/subscriptions/sandbox/resourceGroups/sandbox/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
-    )
+    format!("{RESOURCE_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}")
 }
 
 fn grant(azure: &Azure, identity: &ServiceIdentity, resource: &str) -> Result<Grant, super::Refusal> {
