@@ -244,7 +244,7 @@ impl<'a> Rotation<'a> {
             match self.revoke(key_id).await {
                 Ok(Revocation::Revoked) => {}
                 Ok(Revocation::NotFound) => {
-                    warn!(%secret, %key_id, "left a credential that Entra doesn't know yet for orphan_grace");
+                    warn!(%secret, %key_id, "Entra doesn't know the credential to revoke; if it shows later, orphan_grace ends it");
                 }
                 Err(error) => {
                     warn!(%secret, %key_id, error = chain(&error), "left a credential for orphan_grace");
