@@ -37,7 +37,7 @@ use self::event::{Event, EventKind};
 use self::expiry::Calendar;
 use self::handshake::ANSWER_LIMIT;
 pub(crate) use self::notice::Notice;
-use self::sending::Landing;
+use self::sending::{EVENT_GRID_APPLICATION, Landing};
 use self::subscriber::{Standing, Subscriber};
 pub(crate) use self::subscription::Subscription;
 use super::azure::Azure;
@@ -69,6 +69,7 @@ impl EventGrid {
         seed: u64,
     ) -> Result<Self, reqwest::Error> {
         let (now, built_in) = (azure.clock.now(), Subscription::built_in(daemon));
+        let principal = azure.model.principal_by_client_id(EVENT_GRID_APPLICATION).unwrap_or_default();
         let endpoint = Endpoint::new(&built_in, ANSWER_LIMIT)?;
         let name = built_in.name.clone();
         let subscriber = Subscriber::new(built_in, endpoint, Standing::Patient(0, now), now);
@@ -77,7 +78,7 @@ impl EventGrid {
             notices,
             rng: fastrand::Rng::with_seed(seed),
             answer_limit: ANSWER_LIMIT,
-            principal: Uuid::new_v4(),
+            principal,
             calendar: Calendar::default(),
             subscribers: BTreeMap::from([(name, subscriber)]),
             dead_letters: DeadLetters::default(),

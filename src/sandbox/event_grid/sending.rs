@@ -250,7 +250,7 @@ impl EventGrid {
 }
 
 /// Microsoft's application, in the public cloud.
-const EVENT_GRID_APPLICATION: Uuid = uuid::uuid!("4962773b-9cdb-44cf-a8bf-237846a00ab7");
+pub(super) const EVENT_GRID_APPLICATION: Uuid = uuid::uuid!("4962773b-9cdb-44cf-a8bf-237846a00ab7");
 
 /// What the receiving application must have assigned to it.
 const WEBHOOK_ROLE: &str = "AzureEventGridSecureWebhookSubscriber";
