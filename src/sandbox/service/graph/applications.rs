@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, header};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::filter::client_id;
-use super::read::{Collection, count};
+use super::read::Collection;
 use super::wire::application;
 use super::{Call, Outcome, federated, owners, passwords, policies};
 use crate::sandbox::https::Answer;
@@ -51,21 +51,15 @@ pub(super) fn one(call: &Call<'_>, id: Uuid, more: &[&str]) -> Outcome {
 
 fn list(call: &Call<'_>, is_count: bool) -> Outcome {
     call.may_read_applications()?;
-    let conditions = match COLLECTION.conditions(call) {
-        Ok(conditions) => conditions,
-        Err(answer) => return Ok(answer),
-    };
     let model = &call.azure.model;
-    let found = match client_id(&conditions) {
-        // Quick, since a client asks for its own application like this again and again.
-        Some(id) => model.application_by_client_id(id, call.now).into_iter().collect(),
-        None => model.applications(call.now),
-    };
-    let objects: Vec<_> = found.iter().map(application).collect();
-    if is_count {
-        return count(call, &objects, &conditions);
-    }
-    COLLECTION.page(call, objects, &conditions)
+    COLLECTION.list(call, is_count, |conditions| {
+        let found = match client_id(conditions) {
+            // Quick, since a client asks for its own application like this again and again.
+            Some(id) => model.application_by_client_id(id, call.now).into_iter().collect(),
+            None => model.applications(call.now),
+        };
+        found.iter().map(application).collect()
+    })
 }
 
 fn show(call: &Call<'_>, id: Uuid) -> Outcome {
@@ -83,9 +77,7 @@ fn create(call: &Call<'_>) -> Outcome {
     }
     let made = call.azure.model.create_application(wanted, Some(call.caller.object_id), call.now);
     let location = format!("{}/v1.0/applications/{}", call.azure.addresses.graph, made.object_id);
-    let mut answer = COLLECTION.entity(call, application(&made));
-    answer.status = StatusCode::CREATED;
-    Ok(answer.with(header::LOCATION, location))
+    Ok(COLLECTION.created(call, application(&made)).with(header::LOCATION, location))
 }
 
 fn change(call: &Call<'_>, id: Uuid) -> Outcome {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, header};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -70,7 +70,5 @@ fn create(call: &Call<'_>, id: Uuid) -> Outcome {
         "{}/v1.0/applications/{id}/federatedIdentityCredentials/{}",
         call.azure.addresses.graph, made.id
     );
-    let mut answer = collection(id).entity(call, federated_identity(&made));
-    answer.status = StatusCode::CREATED;
-    Ok(answer.with(header::LOCATION, location))
+    Ok(collection(id).created(call, federated_identity(&made)).with(header::LOCATION, location))
 }

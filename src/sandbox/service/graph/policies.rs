@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -115,9 +115,7 @@ fn wanted(call: &Call<'_>) -> Result<PolicyChange, GraphRefusal> {
 fn create(call: &Call<'_>) -> Outcome {
     let wanted = wanted(call)?;
     let made = call.azure.model.create_policy(|policy| wanted.apply(policy));
-    let mut answer = COLLECTION.entity(call, policy(&made));
-    answer.status = StatusCode::CREATED;
-    Ok(answer)
+    Ok(COLLECTION.created(call, policy(&made)))
 }
 
 fn show(call: &Call<'_>, id: Uuid) -> Outcome {

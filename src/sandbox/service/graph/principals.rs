@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, header};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::applications::unreadable;
-use super::read::{Collection, count};
+use super::read::Collection;
 use super::wire::service_principal;
 use super::{Call, Outcome};
 use crate::sandbox::https::Answer;
@@ -40,16 +40,9 @@ pub(super) fn one(call: &Call<'_>, id: Uuid, more: &[&str]) -> Outcome {
 
 fn list(call: &Call<'_>, is_count: bool) -> Outcome {
     call.may_read_applications()?;
-    let conditions = match COLLECTION.conditions(call) {
-        Ok(conditions) => conditions,
-        Err(answer) => return Ok(answer),
-    };
-    let objects: Vec<_> =
-        call.azure.model.service_principals(call.now).iter().map(service_principal).collect();
-    if is_count {
-        return count(call, &objects, &conditions);
-    }
-    COLLECTION.page(call, objects, &conditions)
+    COLLECTION.list(call, is_count, |_| {
+        call.azure.model.service_principals(call.now).iter().map(service_principal).collect()
+    })
 }
 
 fn show(call: &Call<'_>, id: Uuid) -> Outcome {
@@ -74,9 +67,7 @@ fn create(call: &Call<'_>) -> Outcome {
     }
     let made = call.azure.model.create_service_principal(wanted.app_id, call.now)?;
     let location = format!("{}/v1.0/servicePrincipals/{}", call.azure.addresses.graph, made.object_id);
-    let mut answer = COLLECTION.entity(call, service_principal(&made));
-    answer.status = StatusCode::CREATED;
-    Ok(answer.with(header::LOCATION, location))
+    Ok(COLLECTION.created(call, service_principal(&made)).with(header::LOCATION, location))
 }
 
 #[derive(Deserialize)]

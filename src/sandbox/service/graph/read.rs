@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
@@ -35,14 +35,27 @@ pub(super) fn has_unknown_options(request: &Request) -> bool {
 impl Collection {
     /// One page of those objects that the filter lets through.
     pub(super) fn filtered_page(&self, call: &Call<'_>, objects: Vec<Value>) -> Outcome {
-        match self.conditions(call) {
-            Ok(conditions) => self.page(call, objects, &conditions),
-            Err(answer) => Ok(answer),
-        }
+        self.list(call, false, |_| objects)
+    }
+
+    /// One page of those objects that the filter lets through or, for a count, their number. `find` may leave out
+    /// what the filter would.
+    pub(super) fn list(
+        &self,
+        call: &Call<'_>,
+        is_count: bool,
+        find: impl FnOnce(&[Condition]) -> Vec<Value>,
+    ) -> Outcome {
+        let conditions = match self.conditions(call) {
+            Ok(conditions) => conditions,
+            Err(answer) => return Ok(answer),
+        };
+        let objects = find(&conditions);
+        if is_count { count(call, &objects, &conditions) } else { self.page(call, objects, &conditions) }
     }
 
     /// The filter's conditions, or the answer that says what isn't understood.
-    pub(super) fn conditions(&self, call: &Call<'_>) -> Result<Vec<Condition>, Answer> {
+    fn conditions(&self, call: &Call<'_>) -> Result<Vec<Condition>, Answer> {
         let Some(filter) = call.request.query("$filter") else { return Ok(Vec::new()) };
         filter::parse(filter, self.filterable).map_err(|problem| match problem {
             Problem::Unsupported(property) => unsupported_filter(call, &property, self.resource),
@@ -78,6 +91,13 @@ impl Collection {
         let context = format!("{}{}/$entity", self.name, selection(call.request));
         Answer::ok(in_context(selected(object, call.request), call.azure, self.version, &context))
     }
+
+    /// One object that was just made.
+    pub(super) fn created(&self, call: &Call<'_>, object: Value) -> Answer {
+        let mut answer = self.entity(call, object);
+        answer.status = StatusCode::CREATED;
+        answer
+    }
 }
 
 /// The same request, a page further on. What paths hold here needs no encoding.
@@ -87,7 +107,7 @@ fn next_link(call: &Call<'_>, last: &Value) -> String {
 }
 
 /// How many there are for which all conditions hold, as a bare number.
-pub(super) fn count(call: &Call<'_>, objects: &[Value], conditions: &[Condition]) -> Outcome {
+fn count(call: &Call<'_>, objects: &[Value], conditions: &[Condition]) -> Outcome {
     if !is_eventual(call.request) {
         return Err(GraphRefusal::bad_request("$count is not currently supported."));
     }
