@@ -76,6 +76,17 @@ impl Model {
 }
 
 impl Application {
+    /// Whether it may sign in at all: only then does it matter how it proves who it is.
+    ///
+    /// # Errors
+    /// `NoServicePrincipal`; `Disabled`.
+    pub(crate) fn check_enabled(&self) -> Result<(), SignInRefusal> {
+        if !self.has_service_principal {
+            return Err(SignInRefusal::NoServicePrincipal);
+        }
+        if self.enabled { Ok(()) } else { Err(SignInRefusal::Disabled) }
+    }
+
     /// Which of the credentials it is.
     fn sign_in(
         &self,
@@ -86,12 +97,7 @@ impl Application {
         if !self.is_known(now, rng) {
             return Err(SignInRefusal::UnknownApplication);
         }
-        if !self.has_service_principal {
-            return Err(SignInRefusal::NoServicePrincipal);
-        }
-        if !self.enabled {
-            return Err(SignInRefusal::Disabled);
-        }
+        self.check_enabled()?;
         let mut credentials = self.credentials.iter().enumerate();
         let found = credentials.find(|(_, credential)| credential.has_text(text));
         let (index, credential) = found.ok_or(SignInRefusal::Wrong)?;

@@ -54,14 +54,9 @@ fn check_secret(azure: &Azure, client_id: Uuid, secret: &str, resource: &Resourc
     outcome.map_err(|refusal| refused(azure, refusal, client_id))
 }
 
-/// Whether the application may sign in at all: only then does it matter how it proves who it is.
 fn check_enabled(azure: &Azure, client_id: Uuid) -> Result<(), SignInRefusal> {
-    match azure.model.application_by_client_id(client_id, azure.clock.now()) {
-        None => Err(SignInRefusal::UnknownApplication),
-        Some(application) if !application.has_service_principal => Err(SignInRefusal::NoServicePrincipal),
-        Some(application) if !application.enabled => Err(SignInRefusal::Disabled),
-        Some(_) => Ok(()),
-    }
+    let found = azure.model.application_by_client_id(client_id, azure.clock.now());
+    found.ok_or(SignInRefusal::UnknownApplication)?.check_enabled()
 }
 
 fn unknown_application(azure: &Azure, client: &str) -> Refusal {
