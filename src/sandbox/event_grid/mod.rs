@@ -37,11 +37,11 @@ use self::event::{Event, EventKind};
 use self::expiry::Calendar;
 use self::handshake::ANSWER_LIMIT;
 pub(crate) use self::notice::Notice;
-use self::sending::{EVENT_GRID_APPLICATION, Landing};
+use self::sending::Landing;
 use self::subscriber::{Standing, Subscriber};
 pub(crate) use self::subscription::Subscription;
 use super::azure::Azure;
-use super::model::VersionCreated;
+use super::model::{EVENT_GRID, VersionCreated};
 use crate::ports::{Clock, Hold, NEVER};
 
 /// Every subscription, and everything that is still to be sent.
@@ -69,7 +69,7 @@ impl EventGrid {
         seed: u64,
     ) -> Result<Self, reqwest::Error> {
         let (now, built_in) = (azure.clock.now(), Subscription::built_in(daemon));
-        let principal = azure.model.principal_by_client_id(EVENT_GRID_APPLICATION).unwrap_or_default();
+        let principal = azure.model.principal_by_client_id(EVENT_GRID).unwrap_or_default();
         let endpoint = Endpoint::new(&built_in, ANSWER_LIMIT)?;
         let name = built_in.name.clone();
         let subscriber = Subscriber::new(built_in, endpoint, Standing::Patient(0, now), now);

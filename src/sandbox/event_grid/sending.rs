@@ -19,7 +19,7 @@ use super::outcome::Outcome;
 use super::subscriber::{Standing, Subscriber};
 use super::subscription::{BUILT_IN, Destination, Subscription};
 use crate::ports::Clock;
-use crate::sandbox::model::{Happening, HappeningKind};
+use crate::sandbox::model::{EVENT_GRID, Happening, HappeningKind};
 use crate::sandbox::tokens::Grant;
 
 /// What a request brought.
@@ -228,7 +228,7 @@ impl EventGrid {
 
     fn webhook_grant(&self, audience: &str) -> Grant {
         Grant {
-            client_id: EVENT_GRID_APPLICATION,
+            client_id: EVENT_GRID,
             object_id: self.principal,
             audience: audience.to_owned(),
             by_assertion: true,
@@ -248,9 +248,6 @@ impl EventGrid {
         }
     }
 }
-
-/// Microsoft's application, in the public cloud.
-pub(super) const EVENT_GRID_APPLICATION: Uuid = uuid::uuid!("4962773b-9cdb-44cf-a8bf-237846a00ab7");
 
 /// What the receiving application must have assigned to it.
 const WEBHOOK_ROLE: &str = "AzureEventGridSecureWebhookSubscriber";

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use time::Duration;
 use tokio_util::task::TaskTracker;
 
-use super::EVENT_GRID_APPLICATION;
+use super::EVENT_GRID;
 use super::endpoint::{Endpoint, Parcel};
 use super::outcome::Outcome;
 use super::subscription::Subscription;
@@ -214,7 +214,7 @@ async fn after_ten_failures_in_a_row_new_events_are_held_back_too() {
 async fn an_entra_secured_webhook_gets_a_token_with_every_request() {
     let world = World::start().await;
     let audience = "9b0e5d28-6f0e-4a8f-8a3b-5f6d6a1f6c11";
-    let principal = world.sandbox.model().principal_by_client_id(EVENT_GRID_APPLICATION).unwrap();
+    let principal = world.sandbox.model().principal_by_client_id(EVENT_GRID).unwrap();
     for (audience, client, version) in [("api://hooks", "appid", "1.0"), (audience, "azp", "2.0")] {
         world.subscribed(json!({"entra": {"audience": audience}}), json!({})).await;
         world.put("it", None);

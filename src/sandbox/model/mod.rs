@@ -55,7 +55,7 @@ pub use refusal::VaultRefusal;
 pub use registration::ApplicationChange;
 pub use seed::{ManagedSecret, Seed};
 pub use service_principal::ServicePrincipal;
-pub(crate) use service_principal::{DICOM_AUDIENCE, FirstParty, HEALTHCARE};
+pub(crate) use service_principal::{DICOM_AUDIENCE, EVENT_GRID, FirstParty, HEALTHCARE};
 pub use sign_in::SignInRefusal;
 pub use sign_in_report::ReportedSignIn;
 pub use tenant::{FederatedCredential, ServiceIdentity, Tenant};

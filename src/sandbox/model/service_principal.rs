@@ -172,6 +172,9 @@ impl FirstParty {
 /// Microsoft Graph's client id.
 pub(super) const GRAPH: Uuid = uuid!("00000003-0000-0000-c000-000000000000");
 
+/// Event Grid's client id, in the public cloud.
+pub(crate) const EVENT_GRID: Uuid = uuid!("4962773b-9cdb-44cf-a8bf-237846a00ab7");
+
 /// The client id of the health services: FHIR's tokens are for them.
 pub(crate) const HEALTHCARE: Uuid = uuid!("4f6778d8-5aef-43dc-a1ff-b073724b9495");
 
@@ -185,11 +188,7 @@ const FIRST_PARTIES: [FirstParty; 7] = [
         "Azure Key Vault",
         "https://vault.azure.net",
     ),
-    FirstParty::new(
-        uuid!("4962773b-9cdb-44cf-a8bf-237846a00ab7"),
-        "Microsoft.EventGrid",
-        "https://eventgrid.azure.net",
-    ),
+    FirstParty::new(EVENT_GRID, "Microsoft.EventGrid", "https://eventgrid.azure.net"),
     FirstParty::new(
         uuid!("e406a681-f3d4-42a8-90b6-c2b029497af1"),
         "Azure Storage",
