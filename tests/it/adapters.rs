@@ -12,12 +12,13 @@ use rekeyd::ports::{
     Clock, CredentialIssuer, CurrentVersion, Hold, NewVersion, PortError, SecretStore, SignIn, SignInVerifier,
 };
 use rekeyd::sandbox::model::ManagedSecret;
-use rekeyd::sandbox::{DirectPorts, FaultKind, FaultLevel, Options, Sandbox, ScriptedFault, Service};
+use rekeyd::sandbox::{DirectPorts, FaultKind, Sandbox, ScriptedFault, Service};
 use secrecy::ExposeSecret;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::world::START;
+use crate::small_azure::small_azure;
+use crate::world::START;
 
 /// A sandbox and the adapters on it. Sleeps on its clock pass at once.
 struct Bench {
@@ -53,16 +54,7 @@ impl Bench {
 
     /// With a configuration that is not quite the sandbox's own.
     async fn changed(change: impl FnOnce(&mut Config)) -> Self {
-        let sandbox = Sandbox::start(Options {
-            secrets: 2,
-            vaults: 2,
-            propagation: Duration::ZERO..=Duration::ZERO,
-            faults: FaultLevel::None,
-            seed: 1,
-            start: START,
-            daemon_address: "127.0.0.1:9".parse().unwrap(),
-            production_names: None,
-        });
+        let sandbox = Sandbox::start(small_azure("127.0.0.1:9".parse().unwrap()));
         let sandbox = sandbox.await.unwrap();
         let directory = tempfile::tempdir().unwrap();
         sandbox.write_directory(directory.path(), false).unwrap();

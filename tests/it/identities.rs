@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rekeyd::sandbox::model::FederatedCredential;
-use rekeyd::sandbox::{FaultLevel, Options, Sandbox};
+use rekeyd::sandbox::{Options, Sandbox};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
+
+use crate::small_azure::small_azure;
 
 /// A simulated Azure and a place for its files.
 struct Place {
@@ -25,16 +27,7 @@ struct Place {
 impl Place {
     async fn new() -> Self {
         let daemon = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let sandbox = Sandbox::start(Options {
-            secrets: 2,
-            vaults: 1,
-            propagation: time::Duration::ZERO..=time::Duration::ZERO,
-            faults: FaultLevel::None,
-            seed: 1,
-            start: now(),
-            daemon_address: daemon,
-            production_names: None,
-        });
+        let sandbox = Sandbox::start(Options { vaults: 1, start: now(), ..small_azure(daemon) });
         let sandbox = sandbox.await.unwrap();
         sandbox.clock().go_real_time();
         let directory = tempfile::tempdir().unwrap();

@@ -13,4 +13,5 @@ mod http_face;
 mod identities;
 mod samples;
 mod situations;
+mod small_azure;
 mod world;

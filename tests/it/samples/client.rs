@@ -2,14 +2,13 @@
 
 use rekeyd::ports::Clock;
 use rekeyd::sandbox::model::ManagedSecret;
-use rekeyd::sandbox::{Endpoints, FaultLevel, IdentityEndpoint, Options, Sandbox};
+use rekeyd::sandbox::{Endpoints, IdentityEndpoint, Sandbox};
 use reqwest::{Certificate, Client, Method, RequestBuilder};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use time::Duration;
 
-use crate::world::START;
+use crate::small_azure::small_azure;
 
 pub(super) const VAULT: &str = "https://vault.azure.net";
 pub(super) const GRAPH: &str = "https://graph.microsoft.com";
@@ -26,16 +25,7 @@ pub(super) struct Bench {
 impl Bench {
     /// Event Grid delivers to `webhook`.
     pub(super) async fn start(webhook: SocketAddr) -> Self {
-        let sandbox = Sandbox::start(Options {
-            secrets: 2,
-            vaults: 2,
-            propagation: Duration::ZERO..=Duration::ZERO,
-            faults: FaultLevel::None,
-            seed: 1,
-            start: START,
-            daemon_address: webhook,
-            production_names: None,
-        });
+        let sandbox = Sandbox::start(small_azure(webhook));
         let sandbox = sandbox.await.unwrap();
         let ca = Certificate::from_pem(sandbox.ca_pem().as_bytes()).unwrap();
         let http = Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();

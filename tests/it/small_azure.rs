@@ -1,0 +1,22 @@
+//! The smallest simulated Azure that most tests over HTTPS begin with.
+
+use std::net::SocketAddr;
+
+use rekeyd::sandbox::{FaultLevel, Options};
+use time::Duration;
+
+use super::world::START;
+
+/// Two secrets in two vaults; nothing goes wrong by itself, and every change is known everywhere at once.
+pub(crate) fn small_azure(daemon_address: SocketAddr) -> Options {
+    Options {
+        secrets: 2,
+        vaults: 2,
+        propagation: Duration::ZERO..=Duration::ZERO,
+        faults: FaultLevel::None,
+        seed: 1,
+        start: START,
+        daemon_address,
+        production_names: None,
+    }
+}
