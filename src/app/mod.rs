@@ -94,7 +94,7 @@ impl App {
             ports: ports(&azure, clock),
             skew,
             secrets: config.secrets.clone(),
-            verify: config.verify.policy.clone(),
+            verify: config.verify.clone(),
             concurrency: config.reconcile.concurrency,
             queue: Arc::clone(&queue),
             board: Arc::clone(&board),
@@ -188,6 +188,8 @@ fn ports(azure: &Azure, clock: &Arc<dyn Clock>) -> Ports {
         store: azure.key_vault.clone(),
         issuer: azure.graph.clone(),
         verifier: azure.entra.clone(),
+        usage: azure.graph.clone(),
+        probe: azure.probe.clone(),
         clock: Arc::clone(clock),
     }
 }

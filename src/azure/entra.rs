@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::observation::Observation;
 use crate::domain::ClientId;
-use crate::ports::{Clock, SignIn, SignInVerifier, chain, sleep};
+use crate::ports::{Clock, SignIn, SignInVerifier, Token, chain, sleep};
 
 /// Signs in at one tenant's token endpoint.
 #[derive(Debug)]
@@ -88,6 +88,10 @@ impl SignInVerifier for Entra {
         }
         answer
     }
+
+    async fn token(&self, _: ClientId, _: &SecretString, _: &str) -> Result<Token, SignIn> {
+        Err(SignIn::Unclear("not built yet".to_owned()))
+    }
 }
 
 /// What an answer other than a token says about the secret.
@@ -102,9 +106,10 @@ fn interpret(status: u16, body: &[u8]) -> SignIn {
         SignIn::Wrong
     } else if has(7_000_112) {
         SignIn::ApplicationDisabled
-    } else if has(700_016) || has(7_000_229) {
-        // Without its service principal an application can't sign in either, whatever its secret.
+    } else if has(700_016) {
         SignIn::ApplicationUnknown
+    } else if has(7_000_229) {
+        SignIn::NoServicePrincipal
     } else {
         let error: String = told.error.chars().take(64).collect();
         SignIn::Unclear(format!("status {status}, error {error:?}, codes {:?}", told.error_codes))
@@ -126,7 +131,7 @@ mod tests {
             (401, 7_000_222, SignIn::Expired),
             (400, 7_000_112, SignIn::ApplicationDisabled),
             (401, 700_016, SignIn::ApplicationUnknown),
-            (401, 7_000_229, SignIn::ApplicationUnknown),
+            (401, 7_000_229, SignIn::NoServicePrincipal),
         ] {
             assert_eq!(interpret(status, body(code).as_bytes()), expected);
         }

@@ -18,7 +18,8 @@ use super::reads::retried;
 use super::token::TokenSource;
 use crate::domain::{AppObjectId, ApplicationRef, ClientId, KeyId};
 use crate::ports::{
-    Application, Clock, Credential, CredentialIssuer, IssuedCredential, PortError, Revocation,
+    Application, Caller, Clock, Credential, CredentialIssuer, CredentialRules, Directory, IssuedCredential,
+    PortError, Revocation, ServicePrincipal, Usage, UsageReport,
 };
 
 /// A client for the applications of one tenant.
@@ -108,7 +109,7 @@ impl Graph {
     }
 
     /// The applications that `filter` selects (OData), all pages of them.
-    async fn list_applications(&self, filter: &str) -> Result<Vec<ApplicationJson>, PortError> {
+    async fn select_applications(&self, filter: &str) -> Result<Vec<ApplicationJson>, PortError> {
         const OPERATION: &str = "list applications";
         let mut url = self.url(OPERATION, "applications")?;
         url.query_pairs_mut().append_pair("$filter", filter).append_pair("$select", FIELDS);
@@ -121,6 +122,10 @@ impl Graph {
             next = page.next_link.filter(|link| link.origin() == self.base.origin());
         }
         Ok(found)
+    }
+
+    async fn find_by_client_id(&self, id: ClientId) -> Result<Option<ApplicationJson>, PortError> {
+        Ok(self.select_applications(&format!("appId eq '{id}'")).await?.into_iter().next())
     }
 
     async fn show_application(&self, id: AppObjectId) -> Result<Option<ApplicationJson>, PortError> {
@@ -184,9 +189,11 @@ impl CredentialIssuer for Graph {
     async fn read_application(&self, application: ApplicationRef) -> Result<Option<Application>, PortError> {
         let found = match application {
             ApplicationRef::ObjectId(id) => self.show_application(id).await?,
-            ApplicationRef::ClientId(id) => {
-                self.list_applications(&format!("appId eq '{id}'")).await?.into_iter().next()
-            }
+            ApplicationRef::ClientId(id) => self.find_by_client_id(id).await?,
+            ApplicationRef::Either(id) => match self.show_application(AppObjectId(id)).await? {
+                Some(found) => Some(found),
+                None => self.find_by_client_id(ClientId(id)).await?,
+            },
         };
         Ok(found.map(Application::from))
     }
@@ -217,6 +224,40 @@ impl CredentialIssuer for Graph {
             Err(error) => Err(error),
         }
     }
+
+    async fn read_service_principal(&self, _: ClientId) -> Result<Option<ServicePrincipal>, PortError> {
+        Err(PortError::NotSent { operation: "get service principal", source: "not built yet".into() })
+    }
+
+    async fn read_credential_rules(&self, _: AppObjectId) -> Result<CredentialRules, PortError> {
+        Ok(CredentialRules::default())
+    }
+
+    async fn read_caller(&self) -> Result<Caller, PortError> {
+        Err(PortError::NotSent { operation: "read the own token", source: "not built yet".into() })
+    }
+}
+
+#[async_trait]
+impl UsageReport for Graph {
+    async fn last_sign_ins(&self, _: ClientId) -> Result<Usage, PortError> {
+        Ok(Usage::Unavailable("not built yet".to_owned()))
+    }
+}
+
+#[async_trait]
+impl Directory for Graph {
+    async fn list_applications(&self) -> Result<Vec<Application>, PortError> {
+        Err(PortError::NotSent { operation: "list applications", source: "not built yet".into() })
+    }
+
+    async fn list_owners(&self, _: AppObjectId) -> Result<std::collections::BTreeSet<String>, PortError> {
+        Err(PortError::NotSent { operation: "list owners", source: "not built yet".into() })
+    }
+
+    async fn has_federated_credentials(&self, _: AppObjectId) -> Result<bool, PortError> {
+        Err(PortError::NotSent { operation: "list federated credentials", source: "not built yet".into() })
+    }
 }
 
 impl From<ApplicationJson> for Application {
@@ -226,6 +267,9 @@ impl From<ApplicationJson> for Application {
             client_id: ClientId(found.app_id),
             display_name: found.display_name.unwrap_or_default(),
             credentials: found.password_credentials.into_iter().map(Credential::from).collect(),
+            tags: Vec::new(),
+            admits_personal_accounts: false,
+            is_public_only: false,
         }
     }
 }

@@ -24,7 +24,9 @@ use super::reads::retried;
 use crate::config::{AzureConfig, VaultConfig};
 use crate::domain::tags::Tags;
 use crate::domain::{SecretId, VaultName, VersionId};
-use crate::ports::{Clock, CurrentVersion, NewVersion, PortError, ReadVersion, SecretStore, Version};
+use crate::ports::{
+    Clock, CurrentVersion, ListedSecret, NewVersion, PortError, ReadVersion, SecretStore, Version,
+};
 
 /// One client a vault, each sharing its connections and its token.
 pub struct KeyVault {
@@ -167,6 +169,10 @@ impl SecretStore for KeyVault {
             Err(error) if is_missing(&error) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
+    }
+
+    async fn list_secrets(&self, _: &VaultName) -> Result<Vec<ListedSecret>, PortError> {
+        Err(PortError::NotSent { operation: "list secrets", source: "not built yet".into() })
     }
 
     async fn put(&self, secret: &SecretId, new: NewVersion) -> Result<VersionId, PortError> {

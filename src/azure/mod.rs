@@ -9,6 +9,7 @@ mod graph;
 mod identity;
 mod key_vault;
 mod observation;
+mod probe;
 mod reads;
 mod token;
 mod transport;
@@ -19,6 +20,7 @@ pub use entra::Entra;
 pub use graph::Graph;
 pub use identity::IdentityError;
 pub use key_vault::KeyVault;
+pub use probe::HttpsProbe;
 pub use transport::TransportError;
 
 use crate::clock::ClockSkew;
@@ -37,6 +39,8 @@ pub struct Azure {
     pub graph: Arc<Graph>,
     /// The token endpoint.
     pub entra: Arc<Entra>,
+    /// Protected resources.
+    pub probe: Arc<HttpsProbe>,
 }
 
 /// Why the adapters can't be made.
@@ -94,5 +98,10 @@ pub fn connect(
         watching("entra"),
         Arc::clone(clock),
     )?;
-    Ok(Azure { key_vault: Arc::new(key_vault), graph: Arc::new(graph), entra: Arc::new(entra) })
+    Ok(Azure {
+        key_vault: Arc::new(key_vault),
+        graph: Arc::new(graph),
+        entra: Arc::new(entra),
+        probe: Arc::new(HttpsProbe),
+    })
 }

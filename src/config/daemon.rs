@@ -15,15 +15,6 @@ use super::secrets::ManagedSecret;
 use super::values;
 use crate::domain::VerifyPolicy;
 
-/// How a fresh credential is proven before it is published.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifyConfig {
-    /// How many sign-ins, how far apart, for how long.
-    pub policy: VerifyPolicy,
-    /// The scope to sign in for; Graph's unless configured.
-    pub scope: String,
-}
-
 /// When all secrets are looked at.
 #[derive(Debug, Clone)]
 pub struct ScheduleConfig {
@@ -91,7 +82,12 @@ pub(super) fn verify(
     let scope = section.text("scope", values::scope).map(|found| found.value);
     section.finish();
     let (sign_ins, spacing, limit) = (sign_ins?, spacing?, limit?);
-    let policy = VerifyPolicy { sign_ins: sign_ins.value, spacing: spacing.value, limit: limit.value };
+    let policy = VerifyPolicy {
+        sign_ins: sign_ins.value,
+        spacing: spacing.value,
+        limit: limit.value,
+        ..VerifyPolicy::default()
+    };
     check_limit(&limit, &policy, secrets, problems);
     (scope.is_some() == has_scope).then_some((policy, scope))
 }

@@ -8,6 +8,7 @@ mod identity;
 mod keys;
 mod problems;
 mod reader;
+mod rollout;
 mod secrets;
 mod tree;
 mod values;
@@ -19,14 +20,14 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 pub use azure::{AzureConfig, Cloud, VaultConfig};
-pub use daemon::{
-    ApiConfig, LogConfig, LogFormat, ReconcileConfig, SandboxConfig, ScheduleConfig, VerifyConfig,
-};
+pub use daemon::{ApiConfig, LogConfig, LogFormat, ReconcileConfig, SandboxConfig, ScheduleConfig};
 pub use identity::IdentityConfig;
 pub use keys::{KEYS, Key};
 pub use problems::{InvalidConfig, Problem};
-pub use secrets::ManagedSecret;
+pub use rollout::{FreezePeriod, RolloutConfig, Window};
+pub use secrets::{DiscoveryConfig, ManagedSecret};
 
+use crate::domain::{ApplicationRules, VerifyPolicy};
 use problems::Problems;
 use reader::Section;
 
@@ -43,8 +44,14 @@ pub struct Config {
     pub vaults: Vec<VaultConfig>,
     /// The secrets to keep fresh, at least one.
     pub secrets: Vec<ManagedSecret>,
-    /// How a fresh credential is proven.
-    pub verify: VerifyConfig,
+    /// How a fresh credential is proven, where its secret says nothing else.
+    pub verify: VerifyPolicy,
+    /// Which secrets are found by their tags.
+    pub discovery: DiscoveryConfig,
+    /// Which applications may be rotated at all.
+    pub applications: ApplicationRules,
+    /// How far the fleet may move at a time.
+    pub rollout: RolloutConfig,
     /// When all secrets are looked at.
     pub schedule: ScheduleConfig,
     /// Who may use the API.
@@ -100,7 +107,7 @@ impl Config {
         let identity = identity::identity(root.table("identity"), problems);
         let vaults = azure::vaults(root.tables("vaults"), azure.cloud, problems);
         let policy = secrets::Policy::read(root.table("policy"), problems);
-        let secrets = secrets::secrets(root.tables("secrets"), &policy, &vaults, problems);
+        let mut secrets = secrets::secrets(root.tables("secrets"), &policy, &vaults, problems);
         let verify = daemon::verify(root.table("verify"), &secrets, problems);
         let schedule = daemon::schedule(root.table("schedule"));
         let api = daemon::api(root.table("api"), listen.as_ref(), problems);
@@ -111,14 +118,22 @@ impl Config {
         root.finish();
 
         let azure = azure.checked()?;
-        let (policy, scope) = verify?;
-        let verify = VerifyConfig { policy, scope: scope.unwrap_or_else(|| azure.graph_scope.clone()) };
+        let (verify, scope) = verify?;
+        let verify = VerifyPolicy { scope: scope.unwrap_or_else(|| azure.graph_scope.clone()), ..verify };
+        for secret in &mut secrets {
+            secret.verify = verify.clone();
+        }
+        let discovery =
+            DiscoveryConfig { vaults: Vec::new(), policy: policy.of_discovered()?, verify: verify.clone() };
         Some(Self {
             listen: listen?.value,
             identity: identity?,
             vaults: vaults.known,
             secrets,
             verify,
+            discovery,
+            applications: ApplicationRules::default(),
+            rollout: RolloutConfig::default(),
             schedule: schedule?,
             api: api?,
             reconcile: reconcile?,

@@ -9,8 +9,8 @@ use super::problems::{Place, Problems};
 use super::reader::{Found, Section};
 use super::values;
 use crate::domain::{
-    AppObjectId, ApplicationRef, ClientId, PolicyProblem, PolicyValues, RotationPolicy, SecretId, SecretName,
-    VaultName,
+    AppObjectId, ApplicationRef, ClientId, Origin, PolicyProblem, PolicyValues, RotationPolicy, SecretId,
+    SecretName, VaultName, VerifyPolicy,
 };
 
 /// A vault secret, the application whose credential it holds, and its rules.
@@ -22,6 +22,23 @@ pub struct ManagedSecret {
     pub application: ApplicationRef,
     /// `[policy]`, overlaid with the entry's own keys.
     pub policy: RotationPolicy,
+    /// `[verify]`, overlaid with the entry's own keys.
+    pub verify: VerifyPolicy,
+    /// Other vault secrets that hold the same credential.
+    pub replicas: Vec<SecretId>,
+    /// Who says so.
+    pub origin: Origin,
+}
+
+/// Secrets that are found by their tags.
+#[derive(Debug, Clone)]
+pub struct DiscoveryConfig {
+    /// The vaults that are searched; none by default.
+    pub vaults: Vec<VaultName>,
+    /// The policy of what is found there, before its tags.
+    pub policy: RotationPolicy,
+    /// How what is found there is proven.
+    pub verify: VerifyPolicy,
 }
 
 /// The table `[policy]` as far as it could be read.
@@ -39,6 +56,11 @@ impl Policy {
         }
         section.finish();
         Self { values, is_sound: refused.is_empty() }
+    }
+
+    /// The policy of secrets that are found by their tags. `None` only if a problem was told.
+    pub(super) fn of_discovered(&self) -> Option<RotationPolicy> {
+        RotationPolicy::try_new(self.values.clone()).ok()
     }
 
     /// The policy of one secret. What is wrong with `[policy]` itself is not told again.
@@ -142,7 +164,14 @@ fn secret(
     let application = application(&mut section);
     let policy = policy.of_secret(&mut section, problems);
     section.finish();
-    Some(ManagedSecret { id: id?.0, application: application?, policy: policy? })
+    Some(ManagedSecret {
+        id: id?.0,
+        application: application?,
+        policy: policy?,
+        verify: VerifyPolicy::default(),
+        replicas: Vec::new(),
+        origin: Origin::Configured,
+    })
 }
 
 fn application(section: &mut Section<'_>) -> Option<ApplicationRef> {

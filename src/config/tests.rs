@@ -105,7 +105,7 @@ fn the_defaults_are_those_of_the_domain() {
     let config = parse(&file("", "", "")).unwrap();
     let secret = config.secrets.first().unwrap();
     assert_eq!(secret.policy, crate::domain::RotationPolicy::try_new(PolicyValues::default()).unwrap());
-    assert_eq!(config.verify.policy, VerifyPolicy::default());
+    assert_eq!(config.verify, VerifyPolicy::default());
     assert_eq!(config.verify.scope, "https://graph.microsoft.com/.default");
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.reconcile.shutdown_grace, Duration::from_secs(25));

@@ -49,6 +49,7 @@ pub(super) fn block_reason(trouble: &SignInTrouble) -> BlockReason {
     match trouble {
         SignInTrouble::ApplicationDisabled => BlockReason::ApplicationDisabled,
         SignInTrouble::ApplicationUnknown => BlockReason::ApplicationMissing,
+        SignInTrouble::NoServicePrincipal => BlockReason::NoServicePrincipal,
         SignInTrouble::Other(_) => BlockReason::SignInUnclear,
     }
 }

@@ -2,7 +2,8 @@
 
 use time::OffsetDateTime;
 
-use super::names::{KeyId, VersionId};
+use super::names::{KeyId, SecretId, VersionId};
+use super::quarantine::QuarantineReason;
 
 /// What to do about a managed secret now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,13 +41,15 @@ pub enum Action {
         /// The how-manieth attempt since the last version was published, from 1.
         attempt: u32,
     },
-    /// Publishes an older version's text again, because the current credential is lost.
+    /// Publishes an older version's text again, because the current credential is lost or a person went back.
     ///
     /// # If it stops half-way
     /// The text is published, or it isn't: then the next pass sees the same loss.
     Rescue {
         /// The version whose text still signs in.
         from: VersionId,
+        /// Why.
+        reason: RescueReason,
     },
     /// Takes a credential out of Entra.
     ///
@@ -65,12 +68,46 @@ pub enum Action {
     Disable {
         /// Which; never the current one.
         version: VersionId,
+        /// The replica that it is a version of; `None`: the primary.
+        replica: Option<SecretId>,
     },
     /// Removes the index of superseded credentials from the current version, when none is left.
     ///
     /// # If it stops half-way
     /// The tag is gone, or the next pass removes it.
     ClearIndex,
+    /// Writes which credential the current version holds, so that a secret made by others is taken over.
+    ///
+    /// # If it stops half-way
+    /// The tag is there, or the next pass writes it.
+    Adopt {
+        /// The credential whose text it is.
+        key_id: KeyId,
+    },
+    /// Copies the current version to a replica.
+    ///
+    /// # If it stops half-way
+    /// The replica has it, or is still behind: then the next pass copies it.
+    Copy {
+        /// The replica.
+        to: SecretId,
+    },
+    /// Marks the current version so that it is never published again: the first effect of a rollback or a compromise.
+    ///
+    /// # If it stops half-way
+    /// The tag is there and the next pass goes on from it, or nothing has happened.
+    Quarantine {
+        /// Why.
+        reason: QuarantineReason,
+    },
+    /// Sets or removes `RotationDisabled`.
+    ///
+    /// # If it stops half-way
+    /// The tag is as wished for, or as before.
+    Pause {
+        /// Whether rotation is to be disabled.
+        pause: bool,
+    },
 }
 
 impl Action {
@@ -83,11 +120,27 @@ impl Action {
             Self::Revoke { .. } => "revoke",
             Self::Disable { .. } => "disable",
             Self::ClearIndex => "clear_index",
+            Self::Adopt { .. } => "adopt",
+            Self::Copy { .. } => "copy",
+            Self::Quarantine { .. } => "quarantine",
+            Self::Pause { pause: true } => "pause",
+            Self::Pause { pause: false } => "resume",
         }
     }
 
     /// All names, for metrics that show a zero as a zero.
-    pub const LABELS: [&'static str; 5] = ["issue", "rescue", "revoke", "disable", "clear_index"];
+    pub const LABELS: [&'static str; 10] = [
+        "issue",
+        "rescue",
+        "revoke",
+        "disable",
+        "clear_index",
+        "adopt",
+        "copy",
+        "quarantine",
+        "pause",
+        "resume",
+    ];
 }
 
 macro_rules! reasons {
@@ -128,6 +181,20 @@ reasons! {
         CurrentLost = "current_lost", "the current credential is gone from Entra and refused";
         /// The current credential is past its end.
         CurrentExpired = "current_expired", "the current credential is past its end";
+        /// The current credential is in wrong hands.
+        Compromised = "compromised", "the current credential is in wrong hands";
+        /// No credential is known to be the current one, and the policy says to make one.
+        Unadopted = "unadopted", "no credential matches the current version";
+    }
+}
+
+reasons! {
+    /// Why an older version's text is published again.
+    RescueReason {
+        /// The current credential is gone.
+        CurrentLost = "current_lost", "the current credential is lost";
+        /// A person asked for it.
+        Rollback = "rollback", "somebody went back to it";
     }
 }
 
@@ -140,6 +207,16 @@ reasons! {
         Orphaned = "orphaned", "it was made and never published";
         /// It is past its end.
         Expired = "expired", "it is past its end";
+        /// It is past its end, somebody else made it, and the policy says to remove it.
+        ForeignExpired = "foreign_expired", "somebody else made it, and it is past its end";
+        /// Another one is published in its place, and the longest overlap is over although it is in use.
+        MaxOverlap = "max_overlap", "its successor is published and the longest overlap is over, although it is still in use";
+        /// A person asked for its end.
+        Retired = "retired", "its successor is published and somebody asked for its end";
+        /// It is in wrong hands.
+        Compromised = "compromised", "it is in wrong hands and its successor is published";
+        /// There has to be room for a successor.
+        Room = "room", "there has to be room for a successor";
     }
 }
 
@@ -164,6 +241,20 @@ reasons! {
         RotationDisabled = "rotation_disabled", "tag RotationDisabled is set: remove it to go on";
         /// A person went back to an older version.
         RolledBack = "rolled_back", "rolled back by a person: waits until critical or asked to rotate";
+        /// A superseded credential still signs in.
+        InUse = "in_use", "a superseded credential is still in use: retired when that ends, or at max_overlap";
+        /// A replica is behind, or not known.
+        ReplicaBehind = "replica_behind", "a replica is behind or can't be read: nothing is retired until it is in step";
+        /// A freeze.
+        Frozen = "frozen", "a freeze is on: due rotations wait for its end";
+        /// No maintenance window is open.
+        OutsideWindow = "outside_window", "due, and waits for the next maintenance window";
+        /// The canaries go first.
+        Canary = "canary", "due, and waits until the canaries have passed their first hour";
+        /// Enough rotations for now.
+        RolloutLimit = "rollout_limit", "due, and waits since enough rotations were begun for now";
+        /// A compromised credential was revoked, and its text is not refused everywhere yet.
+        ProvingRevocation = "proving_revocation", "a compromised credential is revoked; waiting until its text is refused";
     }
 }
 
@@ -190,8 +281,28 @@ reasons! {
         Forbidden = "forbidden", "a service refused for lack of a right: see permissions in the README";
         /// Key Vault would refuse the tags.
         TagLimit = "tag_limit", "the version's tags leave no room: remove some or shorten them";
-        /// Tenant policy forbids this lifetime or any password.
-        TenantPolicy = "tenant_policy", "the tenant's application management policy refuses the credential: shorten validity, or ask for an exception";
+        /// Tenant policy forbids this lifetime.
+        LifetimePolicy = "lifetime_policy", "the tenant's application management policy forbids this lifetime: shorten validity, or let rekeyd read the policy";
+        /// Tenant policy forbids passwords.
+        PasswordsForbidden = "passwords_forbidden", "the tenant's application management policy forbids client secrets: ask for an exception, or use federation or a certificate";
+        /// The application does not say that it wants this secret to hold its credential.
+        NoConsent = "no_consent", "the application does not consent: add the tag rekeyd:secret=VAULT/NAME to it in Entra, or list the secret in the configuration";
+        /// The configuration's lists forbid the application.
+        NotAllowed = "not_allowed", "the configuration's applications.allow or applications.deny forbids this application";
+        /// The application is the one that the daemon signs in with.
+        OwnApplication = "own_application", "this is the application that rekeyd itself signs in with: it is never rotated by itself";
+        /// A public client has no use for a secret.
+        PublicClient = "public_client", "the application is a public client, which has no use for a secret: take the secret out of rekeyd's hands, or make it a confidential client";
+        /// The application can't sign in without one.
+        NoServicePrincipal = "no_service_principal", "the application has no service principal in the tenant: create one (az ad sp create --id CLIENT_ID)";
+        /// The resource refuses the application, whatever its credential.
+        RoleMissing = "role_missing", "the protected resource refuses the application for lack of a role";
+        /// The resource or the token is not as the proof requires.
+        NotProven = "not_proven", "the credential signs in, but the proof that verify requires was not given: nothing was published";
+        /// There is no older version to go back to.
+        NothingToRollBackTo = "nothing_to_roll_back_to", "no older version holds a credential of ours that still signs in: ask for a rotation in its place";
+        /// The `ProviderAddress` tag names no application.
+        NoProvider = "no_provider", "the ProviderAddress tag names no application: write its object id or client id there";
         /// The clock and Azure's differ.
         ClockSkew = "clock_skew", "this machine's clock and Azure's differ by more than 5 minutes: set the clock";
         /// The application holds as many credentials as it can.
@@ -216,8 +327,14 @@ impl WaitReason {
             | Self::BackOff
             | Self::TooManyOrphans
             | Self::ConfirmingLoss
-            | Self::Propagating => true,
-            Self::NotDue | Self::Overlap | Self::RotationDisabled | Self::RolledBack => false,
+            | Self::Propagating
+            | Self::ReplicaBehind
+            | Self::Frozen
+            | Self::OutsideWindow
+            | Self::Canary
+            | Self::RolloutLimit
+            | Self::ProvingRevocation => true,
+            Self::NotDue | Self::Overlap | Self::RotationDisabled | Self::RolledBack | Self::InUse => false,
         }
     }
 }
@@ -235,11 +352,21 @@ impl BlockReason {
             | Self::ApplicationMissing
             | Self::Forbidden
             | Self::TagLimit
-            | Self::TenantPolicy
+            | Self::LifetimePolicy
+            | Self::PasswordsForbidden
+            | Self::NoConsent
+            | Self::NotAllowed
+            | Self::OwnApplication
+            | Self::PublicClient
+            | Self::NoServicePrincipal
+            | Self::RoleMissing
+            | Self::NothingToRollBackTo
+            | Self::NoProvider
             | Self::NoRoom
             | Self::ClockSkew => true,
             Self::SignInUnclear
             | Self::NeverVerified
+            | Self::NotProven
             | Self::Overtaken
             | Self::TooLate
             | Self::InternalError

@@ -28,6 +28,13 @@ impl Marker {
         format!("{}{rotation}", self.0)
     }
 
+    /// Whether a `displayName` bears the marker of any secret.
+    #[must_use]
+    pub fn is_of_any(display_name: &str) -> bool {
+        let named = display_name.strip_prefix(PRODUCT).and_then(|rest| rest.strip_prefix(' '));
+        named.and_then(|rest| rest.rsplit_once(' ')).is_some_and(|(_, id)| id.parse::<RotationId>().is_ok())
+    }
+
     /// The rotation that made the credential with this `displayName`, if it bears this marker.
     #[must_use]
     pub fn rotation_of(&self, display_name: &str) -> Option<RotationId> {

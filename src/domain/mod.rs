@@ -23,15 +23,35 @@ mod decision;
 mod marker;
 mod names;
 mod observed;
+mod pairing;
+mod pending;
 mod policy;
+mod proof;
+mod quarantine;
+mod replica;
+mod rollout;
 pub mod tags;
+mod wish;
 
 pub use decide::{LOSS_CONFIRMED_AFTER, WORST_LAG, decide};
-pub use decision::{Action, BlockReason, Decision, IssueReason, RevokeReason, WaitReason};
+pub use decision::{Action, BlockReason, Decision, IssueReason, RescueReason, RevokeReason, WaitReason};
 pub use marker::Marker;
 pub use names::{
     AppObjectId, ApplicationRef, ClientId, InvalidName, KeyId, RotationId, SecretId, SecretName, VaultName,
     VersionId,
 };
-pub use observed::{CredentialFacts, Current, CurrentSignIn, Observed, SignInTrouble, VersionFacts, Wish};
-pub use policy::{PolicyProblem, PolicyValues, RotationPolicy, TagProblem, VerifyPolicy};
+pub use observed::{
+    CredentialFacts, Current, CurrentSignIn, Observed, SignInTrouble, UsageFacts, VersionFacts,
+};
+pub use pairing::{
+    ApplicationFacts, ApplicationRules, Origin, consent_tag, consents, objection, provider_address,
+};
+pub use policy::{
+    Adopt, ForeignExpired, PolicyProblem, PolicyValues, RotationPolicy, TagBounds, TagProblem, UsageGate,
+};
+pub use proof::{
+    ClaimProblem, Claims, Probe, ProbeAnswer, ProbeKind, Requirement, TextPattern, VerifyPolicy,
+};
+pub use replica::{ReplicaFacts, ReplicaState};
+pub use rollout::{Brake, Brakes, Freeze};
+pub use wish::{Wish, WishKind};

@@ -193,13 +193,15 @@ impl fmt::Display for SecretId {
     }
 }
 
-/// How an application is named where it is configured: by either of its two GUIDs.
+/// How an application is named: by either of its two GUIDs, or by one of which nobody knows which it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ApplicationRef {
     /// By its directory object.
     ObjectId(AppObjectId),
     /// By what it signs in as.
     ClientId(ClientId),
+    /// By a GUID in a tag, which may be either.
+    Either(Uuid),
 }
 
 impl fmt::Display for ApplicationRef {
@@ -207,6 +209,7 @@ impl fmt::Display for ApplicationRef {
         match self {
             Self::ObjectId(id) => write!(f, "application {id}"),
             Self::ClientId(id) => write!(f, "application with client id {id}"),
+            Self::Either(id) => write!(f, "application with object or client id {id}"),
         }
     }
 }

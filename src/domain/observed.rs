@@ -1,11 +1,15 @@
 //! What one look at Key Vault and Entra showed: facts only, no text of a secret, no conclusion that needs the time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use time::{Duration, OffsetDateTime};
 
+use super::decision::BlockReason;
 use super::names::{KeyId, RotationId, SecretId, VersionId};
+use super::replica::ReplicaFacts;
+use super::rollout::Brakes;
 use super::tags::{PendingRotation, SupersededIndex, Tags};
+use super::wish::Wish;
 
 /// Everything that a decision about one managed secret rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +30,29 @@ pub struct Observed {
     pub fallback: Option<VersionId>,
     /// What a person asked for.
     pub wish: Option<Wish>,
+    /// Why the application's credentials may not be put into this secret.
+    pub objection: Option<BlockReason>,
+    /// The other vault secrets that hold the same credential.
+    pub replicas: Vec<ReplicaFacts>,
+    /// When credentials last signed in.
+    pub usage: UsageFacts,
+    /// What holds scheduled rotations back.
+    pub brakes: Brakes,
+    /// How many credentials the application may have, if that is known.
+    pub most_credentials: Option<usize>,
+    /// Credentials that other managed secrets of the application hold; `None`: not all of them are known yet.
+    pub held_elsewhere: Option<BTreeSet<KeyId>>,
+}
+
+/// What the report on sign-ins tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UsageFacts {
+    /// Nobody asked, since nothing depends on it now.
+    NotAsked,
+    /// There is no report: no licence, no right, another cloud. Time alone decides then.
+    Unavailable(String),
+    /// The last sign-in of each credential that is known to have signed in.
+    Seen(BTreeMap<KeyId, OffsetDateTime>),
 }
 
 /// What `GET` without a version serves. Key Vault's word, never the newest `created`.
@@ -64,6 +91,8 @@ pub struct CredentialFacts {
     pub key_id: KeyId,
     /// The rotation that made it, if it bears our marker for this very vault and secret.
     pub rotation: Option<RotationId>,
+    /// Whether it bears our marker for another secret, whose own loop looks after it.
+    pub is_of_other_secret: bool,
     /// When it begins to be good.
     pub start: OffsetDateTime,
     /// When it ends.
@@ -92,18 +121,40 @@ pub enum SignInTrouble {
     ApplicationDisabled,
     /// The application is unknown to the tenant.
     ApplicationUnknown,
+    /// The application has no service principal in the tenant.
+    NoServicePrincipal,
     /// Entra could not be reached, was busy, or answered something else.
     Other(String),
 }
 
-/// What a person asked for, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wish {
-    /// When it was asked for.
-    pub at: OffsetDateTime,
-}
-
 impl Observed {
+    /// What was read; the rest as if nobody had looked further and nobody had asked for anything.
+    #[must_use]
+    pub fn new(
+        secret: SecretId,
+        current: Current,
+        versions: Vec<VersionFacts>,
+        credentials: Vec<CredentialFacts>,
+        sign_in: CurrentSignIn,
+    ) -> Self {
+        Self {
+            secret,
+            current,
+            versions,
+            credentials,
+            sign_in,
+            lost_since: None,
+            fallback: None,
+            wish: None,
+            objection: None,
+            replicas: Vec::new(),
+            usage: UsageFacts::NotAsked,
+            brakes: Brakes::default(),
+            most_credentials: None,
+            held_elsewhere: None,
+        }
+    }
+
     /// The version that consumers read, if they can.
     #[must_use]
     pub fn current_version(&self) -> Option<&VersionFacts> {

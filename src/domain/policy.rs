@@ -1,13 +1,68 @@
 //! The rules of one managed secret: how long credentials live, when a successor is due, how long both are good.
 
+use std::ops::RangeInclusive;
+
+use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 
+use super::names::SecretId;
 use super::tags::{OVERLAP_DAYS, ROTATE_BEFORE_DAYS, Tags, UnusableTag, VALIDITY_PERIOD_DAYS};
 
 /// The rotation policy of one managed secret. Only consistent ones exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RotationPolicy {
     values: PolicyValues,
+    bounds: TagBounds,
+}
+
+/// What the tags of a secret may ask for, apart from what makes sense at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagBounds {
+    /// For `ValidityPeriodDays`.
+    pub validity: RangeInclusive<Duration>,
+    /// For `RotateBeforeDays`.
+    pub rotate_before: RangeInclusive<Duration>,
+    /// For `OverlapDays`.
+    pub overlap: RangeInclusive<Duration>,
+}
+
+impl Default for TagBounds {
+    fn default() -> Self {
+        Self {
+            validity: Duration::days(1)..=Duration::days(730),
+            rotate_before: Duration::DAY..=Duration::days(365),
+            overlap: Duration::DAY..=Duration::days(365),
+        }
+    }
+}
+
+/// Whether a superseded credential has to be out of use before it is retired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UsageGate {
+    /// Entra's report on sign-ins decides, where there is one.
+    Report,
+    /// Time alone decides.
+    Off,
+}
+
+/// What to do about a secret that does not say which credential it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Adopt {
+    /// Take the one credential over that its text and end belong to; without one, report.
+    Match,
+    /// As [`Adopt::Match`]; without one, make a successor.
+    Rotate,
+    /// Report, and change nothing.
+    Report,
+}
+
+/// What to do about an expired credential that somebody else made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ForeignExpired {
+    /// Report it.
+    Report,
+    /// Remove it.
+    Remove,
 }
 
 /// What a policy is made of, not yet checked. The default is what an empty configuration means.
@@ -25,6 +80,18 @@ pub struct PolicyValues {
     pub critical: Duration,
     /// How long one rotation may take, from intent to publication: 10 minutes to 6 hours.
     pub deadline: Duration,
+    /// When a superseded credential is retired although it is in use: at least `overlap`, up to 730 days.
+    pub max_overlap: Duration,
+    /// How long a superseded credential must not have signed in, by a report that may lag: 1 hour to 90 days.
+    pub usage_quiet: Duration,
+    /// How far the due dates of a fleet are spread, towards earlier ones: up to 90 days.
+    pub jitter: Duration,
+    /// Whether a superseded credential has to be out of use.
+    pub usage_gate: UsageGate,
+    /// What to do about a secret that does not name its credential.
+    pub adopt: Adopt,
+    /// What to do about expired credentials of others.
+    pub foreign_expired: ForeignExpired,
 }
 
 impl Default for PolicyValues {
@@ -36,6 +103,12 @@ impl Default for PolicyValues {
             orphan_grace: Duration::hours(24),
             critical: Duration::days(7),
             deadline: Duration::minutes(60),
+            max_overlap: Duration::days(30),
+            usage_quiet: Duration::days(3),
+            jitter: Duration::ZERO,
+            usage_gate: UsageGate::Off,
+            adopt: Adopt::Match,
+            foreign_expired: ForeignExpired::Report,
         }
     }
 }
@@ -60,7 +133,13 @@ impl RotationPolicy {
         if problems.is_empty() {
             problems.extend(values.contradictions());
         }
-        if problems.is_empty() { Ok(Self { values }) } else { Err(problems) }
+        if problems.is_empty() { Ok(Self { values, bounds: TagBounds::default() }) } else { Err(problems) }
+    }
+
+    /// The same policy, in which tags may ask for no more than `bounds`.
+    #[must_use]
+    pub fn with_bounds(self, bounds: TagBounds) -> Self {
+        Self { bounds, ..self }
     }
 
     /// Lifetime of a new credential.
@@ -93,6 +172,50 @@ impl RotationPolicy {
         self.values.deadline
     }
 
+    /// When a superseded credential is retired although it is in use. Never less than the overlap.
+    #[must_use]
+    pub fn max_overlap(&self) -> Duration {
+        self.values.max_overlap.max(self.values.overlap)
+    }
+
+    /// How long a superseded credential must not have signed in before it counts as out of use.
+    #[must_use]
+    pub const fn usage_quiet(&self) -> Duration {
+        self.values.usage_quiet
+    }
+
+    /// Whether a superseded credential has to be out of use.
+    #[must_use]
+    pub const fn usage_gate(&self) -> UsageGate {
+        self.values.usage_gate
+    }
+
+    /// What to do about a secret that does not name its credential.
+    #[must_use]
+    pub const fn adopt(&self) -> Adopt {
+        self.values.adopt
+    }
+
+    /// What to do about expired credentials of others.
+    #[must_use]
+    pub const fn foreign_expired(&self) -> ForeignExpired {
+        self.values.foreign_expired
+    }
+
+    /// This policy with a due date of its own within the jitter: the same one for the same secret, always.
+    ///
+    /// Earlier, never later, and by at most a sixth of a new credential's lifetime.
+    #[must_use]
+    pub fn spread(&self, secret: &SecretId) -> Self {
+        let widest = self.values.jitter.min(self.values.validity / 6);
+        let earlier = widest * share_of(secret);
+        let rotate_before = self.values.rotate_before.saturating_add(earlier);
+        Self {
+            values: PolicyValues { rotate_before, jitter: Duration::ZERO, ..self.values.clone() },
+            ..self.clone()
+        }
+    }
+
     /// When the successor of a credential with these dates (Entra's, not the version's) is due.
     ///
     /// Never earlier than after two thirds of its life, so that a short or clamped one is not due for ever.
@@ -116,6 +239,13 @@ impl RotationPolicy {
         let mut asked = Vec::new();
         for (name, apply) in wishes {
             match tags.days(name) {
+                Ok(Some(days)) if !self.bounds.of(name).contains(&days) => {
+                    problems.push(TagProblem::OutOfBounds {
+                        tag: name,
+                        asked: days,
+                        bounds: self.bounds.of(name).clone(),
+                    });
+                }
                 Ok(days) => asked.extend(days.map(|days| (name, days, apply))),
                 Err(unusable) => problems.push(TagProblem::Unusable(unusable)),
             }
@@ -125,7 +255,7 @@ impl RotationPolicy {
             apply(&mut together, *days);
         }
         if let Ok(policy) = Self::try_new(together) {
-            return (policy, problems);
+            return (policy.with_bounds(self.bounds.clone()), problems);
         }
         let mut policy = self.clone();
         for (name, days, apply) in asked {
@@ -137,11 +267,29 @@ impl RotationPolicy {
     fn with(self, tag: &'static str, days: Duration, apply: Apply, problems: &mut Vec<TagProblem>) -> Self {
         let mut values = self.values.clone();
         apply(&mut values, days);
-        Self::try_new(values).unwrap_or_else(|refused| {
+        let bounds = self.bounds.clone();
+        Self::try_new(values).map(|policy| policy.with_bounds(bounds)).unwrap_or_else(|refused| {
             problems.extend(refused.into_iter().map(|problem| TagProblem::Refused { tag, problem }));
             self
         })
     }
+}
+
+impl TagBounds {
+    fn of(&self, tag: &str) -> &RangeInclusive<Duration> {
+        match tag {
+            VALIDITY_PERIOD_DAYS => &self.validity,
+            ROTATE_BEFORE_DAYS => &self.rotate_before,
+            _ => &self.overlap,
+        }
+    }
+}
+
+/// From 0 to 1, evenly over names, and always the same for one.
+fn share_of(secret: &SecretId) -> f64 {
+    let digest = Sha256::digest(secret.to_string().as_bytes());
+    let (first, second) = (digest.first().copied(), digest.get(1).copied());
+    f64::from(u16::from_be_bytes([first.unwrap_or(0), second.unwrap_or(0)])) / f64::from(u16::MAX)
 }
 
 /// Puts a tag's days where they belong.
@@ -161,6 +309,17 @@ pub enum TagProblem {
         /// What is wrong with it.
         problem: PolicyProblem,
     },
+    /// It asks for more or less than the configuration allows.
+    #[error("tag {tag} asks for {}, the configuration allows {} to {}; the configured value stands",
+        human(*.asked), human(*.bounds.start()), human(*.bounds.end()))]
+    OutOfBounds {
+        /// Which tag.
+        tag: &'static str,
+        /// What it asks for.
+        asked: Duration,
+        /// What is allowed.
+        bounds: RangeInclusive<Duration>,
+    },
 }
 
 impl PolicyValues {
@@ -172,6 +331,9 @@ impl PolicyValues {
             ("orphan_grace", self.orphan_grace, Duration::hours(2), Duration::days(30)),
             ("critical", self.critical, Duration::ZERO, Duration::days(90)),
             ("deadline", self.deadline, Duration::minutes(10), Duration::hours(6)),
+            ("max_overlap", self.max_overlap, Duration::HOUR, Duration::days(730)),
+            ("usage_quiet", self.usage_quiet, Duration::HOUR, Duration::days(90)),
+            ("jitter", self.jitter, Duration::ZERO, Duration::days(90)),
         ];
         let outside = bounds.into_iter().filter(|(_, value, least, most)| value < least || value > most);
         outside
@@ -212,23 +374,6 @@ fn human(duration: Duration) -> String {
         return format!("{}d", duration.whole_days());
     }
     humantime::format_duration(duration.unsigned_abs()).to_string()
-}
-
-/// How a fresh credential is proven before it is published.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifyPolicy {
-    /// How many sign-ins in a row must succeed: 1 to 20.
-    pub sign_ins: u32,
-    /// The time between two of them. `(sign_ins - 1) * spacing` should be twice the longest propagation.
-    pub spacing: Duration,
-    /// How long to try. Shorter than the policy's deadline.
-    pub limit: Duration,
-}
-
-impl Default for VerifyPolicy {
-    fn default() -> Self {
-        Self { sign_ins: 3, spacing: Duration::seconds(20), limit: Duration::minutes(45) }
-    }
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use time::format_description::well_known::Rfc3339;
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 use super::names::{KeyId, RotationId};
+pub use super::pending::PendingRotation;
+pub use super::quarantine::{Quarantine, QuarantineReason};
 
 /// Lifetime of the next credential, in days.
 pub const VALIDITY_PERIOD_DAYS: &str = "ValidityPeriodDays";
@@ -172,6 +173,14 @@ impl Tags {
         self.value(QUARANTINED).is_some()
     }
 
+    /// Why and since when this version must never be published again.
+    ///
+    /// # Errors
+    /// The tag is there and says neither; the version is quarantined all the same.
+    pub fn quarantine(&self) -> Result<Option<Quarantine>, UnusableTag> {
+        self.parsed(QUARANTINED, "a quarantine", Quarantine::parse)
+    }
+
     /// Whether a person went back to this version, so that the schedule leaves it alone for now.
     #[must_use]
     pub fn is_rolled_back(&self) -> bool {
@@ -193,60 +202,6 @@ impl Tags {
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Tags {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(tags: I) -> Self {
         Self(tags.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
-    }
-}
-
-/// The intent of a rotation, written before its first effect.
-///
-/// As text: `<RotationId> <RFC 3339 time> attempt=<n>`, then ` failed` once it is known to have ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PendingRotation {
-    /// Which rotation; also in the `displayName` of its credential.
-    pub rotation: RotationId,
-    /// When it began.
-    pub began: OffsetDateTime,
-    /// The how-manieth attempt since the last version was published, from 1.
-    pub attempt: u32,
-    /// Whether it is known to have ended without a new version.
-    pub failed: bool,
-}
-
-impl PendingRotation {
-    /// Until when others leave the secret to this rotation; `None` if it is not under way at `now`.
-    ///
-    /// It is from its beginning, give or take an honest clock, to its `deadline`, unless it is known to have failed.
-    #[must_use]
-    pub fn under_way_until(&self, deadline: Duration, now: OffsetDateTime) -> Option<OffsetDateTime> {
-        let end = self.began.saturating_add(deadline);
-        (!self.failed && self.is_honest(now) && now < end).then_some(end)
-    }
-
-    /// Whether it began by `now`, give or take a clock: a note from the future must not hold anything up.
-    #[must_use]
-    pub(super) fn is_honest(&self, now: OffsetDateTime) -> bool {
-        self.began <= now + HONEST_LEAD
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split_whitespace();
-        let rotation = words.next()?.parse().ok()?;
-        let began = OffsetDateTime::parse(words.next()?, &Rfc3339).ok()?;
-        let attempt = words.next()?.strip_prefix("attempt=")?.parse().ok().filter(|attempt| *attempt > 0)?;
-        let failed = match words.next() {
-            None => false,
-            Some("failed") => true,
-            Some(_) => return None,
-        };
-        Some(Self { rotation, began, attempt, failed })
-    }
-}
-
-impl fmt::Display for PendingRotation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let began = self.began.replace_nanosecond(0).unwrap_or(self.began);
-        let began = began.format(&Rfc3339).map_err(|_| fmt::Error)?;
-        write!(f, "{} {began} attempt={}", self.rotation, self.attempt)?;
-        if self.failed { f.write_str(" failed") } else { Ok(()) }
     }
 }
 
@@ -322,9 +277,6 @@ const MANY: &str = "many";
 /// As many GUIDs with commas between them as fit into 256 characters.
 const MOST_INDEXED: usize = 6;
 
-/// How far ahead of ours another instance's clock may be.
-const HONEST_LEAD: Duration = Duration::minutes(5);
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
@@ -381,21 +333,6 @@ mod tests {
             seen.set(PENDING_ROTATION, &pending);
             assert_eq!(seen.pending_rotation(), Ok(Some(pending)));
         }
-    }
-
-    #[test]
-    fn a_rotation_is_under_way_from_an_honest_beginning_to_its_deadline() {
-        let began = datetime!(2026-11-22 10:00 UTC);
-        let (deadline, lead, second) = (Duration::HOUR, Duration::minutes(5), Duration::SECOND);
-        let rotation = "0123456789ab".parse().unwrap();
-        let noted = PendingRotation { rotation, began, attempt: 1, failed: false };
-        let until = |now| noted.under_way_until(deadline, now);
-        assert_eq!(until(began - lead - second), None, "nobody's clock is that far ahead");
-        assert_eq!(until(began - lead), Some(began + deadline));
-        assert_eq!(until(began + deadline - second), Some(began + deadline));
-        assert_eq!(until(began + deadline), None, "its time is over");
-        let failed = PendingRotation { failed: true, ..noted.clone() };
-        assert_eq!(failed.under_way_until(deadline, began), None, "it is known to have ended");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::HttpState;
 use super::problem::Problem;
-use crate::domain::{SecretId, Wish};
+use crate::domain::{SecretId, Wish, WishKind};
 use crate::reconcile::SecretStatus;
 
 /// Every managed secret, by name.
@@ -44,7 +44,7 @@ pub(super) async fn rotate_secret(
     }
     info!(%secret, "somebody asked to rotate {secret}");
     state.metrics.triggers.with_label_values(&["api"]).inc();
-    state.queue.enqueue(&secret, Some(Wish { at: state.clock.now() }));
+    state.queue.enqueue(&secret, Some(Wish { kind: WishKind::Rotate, at: state.clock.now() }));
     let status = format!("/api/v1/secrets/{secret}");
     Ok((StatusCode::ACCEPTED, Json(json!({"secret": secret, "accepted": true, "status": status}))))
 }

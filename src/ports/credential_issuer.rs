@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use time::OffsetDateTime;
 
-use super::PortError;
+use super::{Caller, PortError};
 use crate::domain::{AppObjectId, ApplicationRef, ClientId, KeyId};
 
 /// Reads applications, adds and removes their credentials. Adding is sent once, never repeated by the adapter.
@@ -26,6 +26,38 @@ pub trait CredentialIssuer: fmt::Debug + Send + Sync {
     /// Takes a credential away, unless there is none: it is gone already, or made so lately that the directory
     /// doesn't know it everywhere.
     async fn revoke(&self, application: AppObjectId, key_id: KeyId) -> Result<Revocation, PortError>;
+
+    /// The application's service principal in the tenant; `None` if there is none, so that it can't sign in.
+    async fn read_service_principal(
+        &self,
+        client_id: ClientId,
+    ) -> Result<Option<ServicePrincipal>, PortError>;
+
+    /// What the tenant's application management policies allow this application, as far as they may be read.
+    async fn read_credential_rules(&self, application: AppObjectId) -> Result<CredentialRules, PortError>;
+
+    /// Who the daemon itself is, by its own token. Asks nobody but the identity.
+    async fn read_caller(&self) -> Result<Caller, PortError>;
+}
+
+/// What makes an application able to sign in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServicePrincipal {
+    /// Its directory object: what roles are assigned to.
+    pub object_id: String,
+    /// Whether it may sign in (`accountEnabled`).
+    pub is_enabled: bool,
+}
+
+/// What tenant policy allows for passwords. The default is: anything, as far as is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CredentialRules {
+    /// Whether the policies could be read at all; if not, only a refusal tells.
+    pub is_known: bool,
+    /// Whether passwords must not be added.
+    pub passwords_forbidden: bool,
+    /// The longest lifetime of a password.
+    pub longest_lifetime: Option<time::Duration>,
 }
 
 /// What became of a credential that was to be taken away.
@@ -48,6 +80,12 @@ pub struct Application {
     pub display_name: String,
     /// Its credentials, without texts.
     pub credentials: Vec<Credential>,
+    /// Its tags in Entra.
+    pub tags: Vec<String>,
+    /// Whether its audience includes personal accounts, which allows it two passwords only.
+    pub admits_personal_accounts: bool,
+    /// Whether it is a public client and nothing else: no web redirect, no App ID URI, no app role, no certificate.
+    pub is_public_only: bool,
 }
 
 /// One credential, without its text.

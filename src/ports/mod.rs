@@ -4,12 +4,21 @@
 
 mod clock;
 mod credential_issuer;
+mod directory;
 mod error;
+mod resource_probe;
 mod secret_store;
 mod sign_in;
+mod usage_report;
 
 pub use clock::{Clock, Hold, NEVER, sleep, unheld};
-pub use credential_issuer::{Application, Credential, CredentialIssuer, IssuedCredential, Revocation};
+pub use credential_issuer::{
+    Application, Credential, CredentialIssuer, CredentialRules, IssuedCredential, Revocation,
+    ServicePrincipal,
+};
+pub use directory::{Caller, Directory};
 pub use error::{PortError, chain};
-pub use secret_store::{CurrentVersion, NewVersion, ReadVersion, SecretStore, Version};
-pub use sign_in::{SignIn, SignInVerifier};
+pub use resource_probe::ResourceProbe;
+pub use secret_store::{CurrentVersion, ListedSecret, NewVersion, ReadVersion, SecretStore, Version};
+pub use sign_in::{SignIn, SignInVerifier, Token};
+pub use usage_report::{Usage, UsageReport};

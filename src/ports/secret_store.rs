@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::PortError;
 use crate::domain::tags::Tags;
-use crate::domain::{SecretId, VersionId};
+use crate::domain::{SecretId, SecretName, VaultName, VersionId};
 
 /// Reads and writes vault secrets. Reads may be repeated by the adapter; writes are sent once.
 #[async_trait]
@@ -22,6 +22,9 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
         secret: &SecretId,
         version: &VersionId,
     ) -> Result<Option<ReadVersion>, PortError>;
+
+    /// Every secret of a vault, without texts and versions, in no particular order.
+    async fn list_secrets(&self, vault: &VaultName) -> Result<Vec<ListedSecret>, PortError>;
 
     /// Every version, without texts, in no particular order. Empty if there is no such secret.
     async fn list_versions(&self, secret: &SecretId) -> Result<Vec<Version>, PortError>;
@@ -75,6 +78,25 @@ pub struct Version {
     /// Its content type.
     pub content_type: Option<String>,
     /// Its tags.
+    pub tags: Tags,
+}
+
+/// A secret as the list of its vault shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedSecret {
+    /// Its name.
+    pub name: SecretName,
+    /// Whether its newest version can be read.
+    pub enabled: bool,
+    /// The end that is written on its newest version.
+    pub expires: Option<OffsetDateTime>,
+    /// When its newest version was changed.
+    pub updated: Option<OffsetDateTime>,
+    /// The content type of its newest version.
+    pub content_type: Option<String>,
+    /// Whether it belongs to a certificate, so that Key Vault looks after it.
+    pub is_managed_by_key_vault: bool,
+    /// The tags of its newest version.
     pub tags: Tags,
 }
 

@@ -5,13 +5,28 @@ use std::fmt;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use crate::domain::ClientId;
+use crate::domain::{Claims, ClientId};
 
 /// Signs in as an application, with the client-credentials flow, as its consumers do.
 #[async_trait]
 pub trait SignInVerifier: fmt::Debug + Send + Sync {
     /// Tries once. Never fails: whatever is not an answer about the secret is [`SignIn::Unclear`].
     async fn sign_in(&self, client_id: ClientId, text: &SecretString) -> SignIn;
+
+    /// Tries once for a token of `scope`.
+    ///
+    /// # Errors
+    /// Entra's answer, which is never [`SignIn::Accepted`].
+    async fn token(&self, client_id: ClientId, text: &SecretString, scope: &str) -> Result<Token, SignIn>;
+}
+
+/// A token of an application, and what it says.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// What it says; `None` if it can't be read: tokens of some resources are opaque.
+    pub claims: Option<Claims>,
+    /// The token itself.
+    pub text: SecretString,
 }
 
 /// Entra's answer to one sign-in.
@@ -27,6 +42,8 @@ pub enum SignIn {
     ApplicationDisabled,
     /// The tenant does not know the application.
     ApplicationUnknown,
+    /// The application has no service principal in the tenant.
+    NoServicePrincipal,
     /// Something else, which says nothing about the secret.
     Unclear(String),
 }

@@ -44,10 +44,13 @@ impl Execution<'_> {
             Action::Issue { attempt, .. } => {
                 Rotation::new(self, rotation, now, *attempt).run().await.map(drop)
             }
-            Action::Rescue { from } => self.rescue(from, now).await,
+            Action::Rescue { from, .. } => self.rescue(from, now).await,
             Action::Revoke { key_id, .. } => self.revoke(*key_id, now).await,
-            Action::Disable { version } => self.disable(version, now).await,
+            Action::Disable { version, .. } => self.disable(version, now).await,
             Action::ClearIndex => self.clear_index().await,
+            Action::Adopt { .. } | Action::Copy { .. } | Action::Quarantine { .. } | Action::Pause { .. } => {
+                Err(Failure::blocked(BlockReason::InternalError))
+            }
         }
     }
 

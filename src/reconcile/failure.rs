@@ -139,9 +139,8 @@ impl fmt::Display for Failure {
 pub(super) fn reason_of(error: &PortError) -> BlockReason {
     match (error.code(), error.status()) {
         (Some("ObjectIsDeletedButRecoverable"), _) => BlockReason::SecretDeleted,
-        (Some("CredentialInvalidLifetimeAsPerAppPolicy" | "CredentialTypeNotAllowedAsPerAppPolicy"), _) => {
-            BlockReason::TenantPolicy
-        }
+        (Some("CredentialInvalidLifetimeAsPerAppPolicy"), _) => BlockReason::LifetimePolicy,
+        (Some("CredentialTypeNotAllowedAsPerAppPolicy"), _) => BlockReason::PasswordsForbidden,
         (Some("Request_ResourceNotFound"), _) => BlockReason::ApplicationMissing,
         (Some("Directory_ResourceSizeExceeded"), _) => BlockReason::NoRoom,
         (_, Some(401 | 403)) => BlockReason::Forbidden,

@@ -4,6 +4,7 @@
 //! loop remembers (back-off, since when something looks lost) may be forgotten at any moment.
 
 mod back_off;
+mod catalogue;
 mod edit;
 mod execute;
 mod failure;
@@ -17,11 +18,12 @@ mod status;
 
 use std::sync::Arc;
 
+pub use catalogue::Catalogue;
 pub use queue::{WorkItem, WorkQueue};
 pub use reconciler::{Parts, Reconciler};
 pub use status::{LastOutcome, SecretStatus, StatusBoard};
 
-use crate::ports::{Clock, CredentialIssuer, SecretStore, SignInVerifier};
+use crate::ports::{Clock, CredentialIssuer, ResourceProbe, SecretStore, SignInVerifier, UsageReport};
 
 /// The outside world, as the loop sees it.
 #[derive(Debug, Clone)]
@@ -32,6 +34,10 @@ pub struct Ports {
     pub issuer: Arc<dyn CredentialIssuer>,
     /// Whether they sign in.
     pub verifier: Arc<dyn SignInVerifier>,
+    /// When credentials were last used.
+    pub usage: Arc<dyn UsageReport>,
+    /// Whether protected resources let an application in.
+    pub probe: Arc<dyn ResourceProbe>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }

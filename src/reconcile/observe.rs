@@ -6,8 +6,8 @@ use time::{Duration, OffsetDateTime};
 use super::Ports;
 use crate::config::ManagedSecret;
 use crate::domain::{
-    CredentialFacts, Current, CurrentSignIn, KeyId, Marker, Observed, RotationPolicy, SignInTrouble,
-    TagProblem, VersionFacts, VersionId, Wish,
+    Brakes, CredentialFacts, Current, CurrentSignIn, KeyId, Marker, Observed, RotationPolicy, SignInTrouble,
+    TagProblem, UsageFacts, VersionFacts, VersionId, Wish,
 };
 use crate::ports::{Application, Credential, CurrentVersion, PortError, ReadVersion, SignIn, Version};
 
@@ -75,6 +75,12 @@ impl Observer<'_> {
             lost_since: None,
             fallback: None,
             wish,
+            objection: None,
+            replicas: Vec::new(),
+            usage: UsageFacts::NotAsked,
+            brakes: Brakes::default(),
+            most_credentials: None,
+            held_elsewhere: None,
         };
         self.try_superseded(&mut seen, &policy, now).await?;
         self.find_fallback(&mut seen, now).await?;
@@ -88,6 +94,7 @@ impl Observer<'_> {
             SignIn::Wrong | SignIn::Expired => CurrentSignIn::Refused,
             SignIn::ApplicationDisabled => CurrentSignIn::Unclear(SignInTrouble::ApplicationDisabled),
             SignIn::ApplicationUnknown => CurrentSignIn::Unclear(SignInTrouble::ApplicationUnknown),
+            SignIn::NoServicePrincipal => CurrentSignIn::Unclear(SignInTrouble::NoServicePrincipal),
             SignIn::Unclear(why) => CurrentSignIn::Unclear(SignInTrouble::Other(why)),
         }
     }
@@ -110,6 +117,7 @@ impl Observer<'_> {
         let facts = |credential: &Credential| CredentialFacts {
             key_id: credential.key_id,
             rotation: credential.display_name.as_deref().and_then(|name| marker.rotation_of(name)),
+            is_of_other_secret: false,
             start: credential.start,
             end: credential.end,
             may_be_current_text: text.is_some_and(|text| may_have_text(credential, text)),

@@ -34,13 +34,18 @@ fn message(decision: &Decision) -> String {
     match decision {
         Decision::Act(Action::Issue { reason, .. }) => format!("making a successor: {}", reason.text()),
         Decision::Act(Action::Revoke { key_id, reason }) => format!("revoking {key_id}: {}", reason.text()),
-        Decision::Act(Action::Rescue { from }) => {
-            format!("publishing version {from} again: the current one is lost")
+        Decision::Act(Action::Rescue { from, reason }) => {
+            format!("publishing version {from} again: {}", reason.text())
         }
-        Decision::Act(Action::Disable { version }) => {
+        Decision::Act(Action::Disable { version, .. }) => {
             format!("disabling version {version}: its credential is gone")
         }
         Decision::Act(Action::ClearIndex) => "every superseded credential is retired".to_owned(),
+        Decision::Act(Action::Adopt { key_id }) => format!("noting that the current version holds {key_id}"),
+        Decision::Act(Action::Copy { to }) => format!("copying the current version to {to}"),
+        Decision::Act(Action::Quarantine { .. }) => "marking the current version as bad".to_owned(),
+        Decision::Act(Action::Pause { pause: true }) => "pausing".to_owned(),
+        Decision::Act(Action::Pause { pause: false }) => "resuming".to_owned(),
         Decision::Wait { reason, .. } => reason.text().to_owned(),
         Decision::Blocked { reason, .. } => reason.text().to_owned(),
     }

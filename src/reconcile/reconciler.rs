@@ -258,7 +258,15 @@ impl Reconciler {
     ) -> Next {
         self.lock().no_trouble(secret);
         let patience = match reason {
-            WaitReason::ConfirmingLoss | WaitReason::Propagating => Some(now + RECHECK),
+            WaitReason::ConfirmingLoss | WaitReason::Propagating | WaitReason::ProvingRevocation => {
+                Some(now + RECHECK)
+            }
+            WaitReason::InUse
+            | WaitReason::ReplicaBehind
+            | WaitReason::Frozen
+            | WaitReason::OutsideWindow
+            | WaitReason::Canary
+            | WaitReason::RolloutLimit => Some(now + PATIENCE),
             WaitReason::NotDue
             | WaitReason::Overlap
             | WaitReason::InFlight
@@ -355,6 +363,9 @@ const APPLICATION_BUSY_PAUSE: Duration = Duration::seconds(5);
 
 /// After an action, so that Entra's lists may catch up with it.
 const NEXT_LOOK: Duration = Duration::seconds(20);
+
+/// Between two looks at something that others bring about.
+const PATIENCE: Duration = Duration::minutes(30);
 
 /// Between two looks at something that may change at any moment.
 const RECHECK: Duration = Duration::minutes(1);

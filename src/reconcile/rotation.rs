@@ -119,7 +119,10 @@ impl<'a> Rotation<'a> {
                 SignIn::Accepted => in_a_row += 1,
                 SignIn::Wrong | SignIn::Expired => in_a_row = 0,
                 // These say nothing about the credential, neither for nor against it.
-                SignIn::ApplicationDisabled | SignIn::ApplicationUnknown | SignIn::Unclear(_) => {}
+                SignIn::ApplicationDisabled
+                | SignIn::ApplicationUnknown
+                | SignIn::NoServicePrincipal
+                | SignIn::Unclear(_) => {}
             }
             if in_a_row >= verify.sign_ins {
                 return Ok(());

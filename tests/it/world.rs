@@ -12,7 +12,8 @@ pub(crate) use ports::Interference;
 use rekeyd::clock::ClockSkew;
 use rekeyd::config::ManagedSecret;
 use rekeyd::domain::{
-    AppObjectId, ApplicationRef, ClientId, PolicyValues, RotationPolicy, SecretId, VerifyPolicy, Wish,
+    AppObjectId, ApplicationRef, ClientId, Origin, PolicyValues, RotationPolicy, SecretId, VerifyPolicy,
+    Wish, WishKind,
 };
 use rekeyd::metrics::Metrics;
 use rekeyd::ports::{
@@ -147,7 +148,12 @@ impl World {
 
     /// Asks for a rotation, as a person does through the API.
     pub(crate) fn wish_to_rotate(&self) {
-        self.wishes.lock().unwrap().push(Wish { at: self.now() });
+        self.wish(WishKind::Rotate);
+    }
+
+    /// Asks for something, as a person does through the API, when the next daemon starts.
+    pub(crate) fn wish(&self, kind: WishKind) {
+        self.wishes.lock().unwrap().push(Wish { kind, at: self.now() });
     }
 
     /// From here on services say that it is `distance` later than it is.
@@ -255,9 +261,19 @@ impl Daemon {
             id: secret.clone(),
             application: world.application,
             policy: policy(),
+            verify: VerifyPolicy::default(),
+            replicas: Vec::new(),
+            origin: Origin::Configured,
         };
         let reconciler = Reconciler::new(Parts {
-            ports: Ports { store: world.clone(), issuer: world.clone(), verifier: world.clone(), clock },
+            ports: Ports {
+                store: world.clone(),
+                issuer: world.clone(),
+                verifier: world.clone(),
+                usage: world.clone(),
+                probe: world.clone(),
+                clock,
+            },
             skew: Arc::clone(&world.skew),
             secrets: world.secrets().map(managed).collect(),
             verify: VerifyPolicy::default(),

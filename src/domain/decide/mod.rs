@@ -6,7 +6,7 @@
 use time::{Duration, OffsetDateTime};
 
 use super::attempt::{Held, block_reason, is_critical, next_attempt};
-use super::decision::{Action, BlockReason, Decision, IssueReason, RevokeReason, WaitReason};
+use super::decision::{Action, BlockReason, Decision, IssueReason, RescueReason, RevokeReason, WaitReason};
 use super::observed::{CredentialFacts, Current, CurrentSignIn, Observed};
 use super::policy::RotationPolicy;
 
@@ -68,7 +68,7 @@ fn current_lost(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -
         Loss::Expired => IssueReason::CurrentExpired,
     };
     if let Some(from) = &seen.fallback {
-        return Some(Decision::Act(Action::Rescue { from: from.clone() }));
+        return Some(Decision::Act(Action::Rescue { from: from.clone(), reason: RescueReason::CurrentLost }));
     }
     // Orphans of earlier attempts may be what holds the next one up. The current text is none of theirs.
     if next_attempt(seen, policy, now).is_err()
@@ -194,7 +194,7 @@ fn revoked_version_enabled(
             seen.followed_at(version.created).is_some_and(|at| at.saturating_add(policy.overlap()) <= now);
         version.enabled && version.refused && gone && followed
     })?;
-    Some(Decision::Act(Action::Disable { version: dead.version.clone() }))
+    Some(Decision::Act(Action::Disable { version: dead.version.clone(), replica: None }))
 }
 
 /// The index of superseded credentials says that there are some, and there are none.

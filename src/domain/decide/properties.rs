@@ -4,8 +4,9 @@ use proptest::prelude::*;
 
 use super::tests::{NOW, decided, key, policy, rotation, seen, version};
 use super::*;
-use crate::domain::observed::{SignInTrouble, VersionFacts, Wish};
+use crate::domain::observed::{SignInTrouble, VersionFacts};
 use crate::domain::tags::{self, PendingRotation};
+use crate::domain::wish::{Wish, WishKind};
 
 prop_compose! {
     fn any_credential(number: u128)(
@@ -15,6 +16,7 @@ prop_compose! {
         CredentialFacts {
             key_id: key(number),
             rotation: marked.then(rotation),
+            is_of_other_secret: false,
             start,
             end: start + Duration::days(days),
             may_be_current_text: text,
@@ -58,7 +60,7 @@ prop_compose! {
         versions.sort_by_key(|version| version.created);
         let credentials = vec![credentials.0, credentials.1, credentials.2, credentials.3];
         let credentials = credentials.into_iter().take(listed).collect();
-        let wish = wished.map(|hours| Wish { at: NOW - Duration::hours(hours) });
+        let wish = wished.map(|hours| Wish { kind: WishKind::Rotate, at: NOW - Duration::hours(hours) });
         Observed { sign_in, wish, lost_since: Some(NOW - Duration::minutes(3)), ..seen(versions, credentials) }
     }
 }
@@ -84,7 +86,7 @@ proptest! {
 
     #[test]
     fn the_current_version_is_never_disabled(seen in any_observed()) {
-        if let Decision::Act(Action::Disable { version }) = decided(&seen) {
+        if let Decision::Act(Action::Disable { version, replica: None }) = decided(&seen) {
             prop_assert_ne!(Some(&version), seen.current_version().map(|current| &current.version));
         }
     }

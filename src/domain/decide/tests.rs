@@ -4,9 +4,10 @@ use time::macros::datetime;
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::observed::{SignInTrouble, VersionFacts, Wish};
+use crate::domain::observed::{SignInTrouble, VersionFacts};
 use crate::domain::policy::PolicyValues;
 use crate::domain::tags::{self, PendingRotation, Tags};
+use crate::domain::wish::{Wish, WishKind};
 use crate::domain::{KeyId, RotationId};
 
 pub(super) const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
@@ -30,6 +31,7 @@ fn credential(number: u128, age: Duration) -> CredentialFacts {
     CredentialFacts {
         key_id: key(number),
         rotation,
+        is_of_other_secret: false,
         start,
         end: start + Duration::days(90),
         may_be_current_text: false,
@@ -50,16 +52,7 @@ pub(super) fn seen(versions: Vec<VersionFacts>, credentials: Vec<CredentialFacts
     let current =
         versions.last().map_or(Current::Missing, |current| Current::Readable(Box::new(current.clone())));
     let sign_in = if versions.is_empty() { CurrentSignIn::NoText } else { CurrentSignIn::Accepted };
-    Observed {
-        secret: "kv-1/app-foo".parse().unwrap(),
-        current,
-        versions,
-        credentials,
-        sign_in,
-        lost_since: None,
-        fallback: None,
-        wish: None,
-    }
+    Observed::new("kv-1/app-foo".parse().unwrap(), current, versions, credentials, sign_in)
 }
 
 /// One credential of this age, published.
@@ -138,7 +131,7 @@ fn the_crash_table_is_followed() {
     assert_eq!(waits(&revoked), WaitReason::NotDue, "one list without a credential disables nothing");
     revoked.versions.first_mut().unwrap().refused = true;
     let version = revoked.versions.first().unwrap().version.clone();
-    assert_eq!(decided(&revoked), Decision::Act(Action::Disable { version }));
+    assert_eq!(decided(&revoked), Decision::Act(Action::Disable { version, replica: None }));
     revoked.versions.first_mut().unwrap().enabled = false;
     if let Current::Readable(current) = &mut revoked.current {
         current.tags.set(tags::SUPERSEDED_CREDENTIAL_ID, key(1));
@@ -209,7 +202,10 @@ fn a_lost_credential_is_displaced_only_after_ten_minutes_of_refusals() {
     assert_eq!(decided(&lost(10)), issue(IssueReason::CurrentLost, 1));
     let from = lost(10).versions.first().unwrap().version.clone();
     let rescuable = Observed { fallback: Some(from.clone()), ..lost(10) };
-    assert_eq!(decided(&rescuable), Decision::Act(Action::Rescue { from }));
+    assert_eq!(
+        decided(&rescuable),
+        Decision::Act(Action::Rescue { from, reason: RescueReason::CurrentLost })
+    );
 }
 
 #[test]
@@ -334,7 +330,7 @@ fn people_are_not_fought() {
 fn a_wish_is_met_by_a_rotation_since_shortly_before_it() {
     let wished = |days, minutes_ago| {
         let at = NOW - Duration::minutes(minutes_ago);
-        Observed { wish: Some(Wish { at }), ..aged(days) }
+        Observed { wish: Some(Wish { kind: WishKind::Rotate, at }), ..aged(days) }
     };
     assert_eq!(decided(&wished(1, 0)), issue(IssueReason::Wish, 1));
     let mut met = wished(0, 0);

@@ -9,10 +9,13 @@ use std::time::Duration as StdDuration;
 
 use async_trait::async_trait;
 use rekeyd::domain::tags::{CREDENTIAL_ID, PENDING_ROTATION, PendingRotation, Tags};
-use rekeyd::domain::{AppObjectId, ApplicationRef, ClientId, KeyId, SecretId, VersionId};
+use rekeyd::domain::{
+    AppObjectId, ApplicationRef, ClientId, KeyId, Probe, ProbeAnswer, SecretId, VaultName, VersionId,
+};
 use rekeyd::ports::{
-    Application, Clock, CredentialIssuer, CurrentVersion, IssuedCredential, NewVersion, PortError,
-    ReadVersion, Revocation, SecretStore, SignIn, SignInVerifier, Version, sleep, unheld,
+    Application, Caller, Clock, CredentialIssuer, CredentialRules, CurrentVersion, IssuedCredential,
+    ListedSecret, NewVersion, PortError, ReadVersion, ResourceProbe, Revocation, SecretStore,
+    ServicePrincipal, SignIn, SignInVerifier, Token, Usage, UsageReport, Version, sleep, unheld,
 };
 use secrecy::{ExposeSecret, SecretString};
 use time::{Duration, OffsetDateTime};
@@ -231,6 +234,10 @@ impl SecretStore for World {
         self.call(self.direct.list_versions(secret)).await
     }
 
+    async fn list_secrets(&self, vault: &VaultName) -> Result<Vec<ListedSecret>, PortError> {
+        self.call(self.direct.list_secrets(vault)).await
+    }
+
     async fn put(&self, secret: &SecretId, new: NewVersion) -> Result<VersionId, PortError> {
         self.reach_vault()?;
         if new.enabled && self.sibling.is_some() {
@@ -279,6 +286,35 @@ impl CredentialIssuer for World {
     async fn revoke(&self, application: AppObjectId, key_id: KeyId) -> Result<Revocation, PortError> {
         self.call(self.direct.revoke(application, key_id)).await
     }
+
+    async fn read_service_principal(
+        &self,
+        client_id: ClientId,
+    ) -> Result<Option<ServicePrincipal>, PortError> {
+        self.call(self.direct.read_service_principal(client_id)).await
+    }
+
+    async fn read_credential_rules(&self, application: AppObjectId) -> Result<CredentialRules, PortError> {
+        self.call(self.direct.read_credential_rules(application)).await
+    }
+
+    async fn read_caller(&self) -> Result<Caller, PortError> {
+        self.direct.read_caller().await
+    }
+}
+
+#[async_trait]
+impl UsageReport for World {
+    async fn last_sign_ins(&self, client_id: ClientId) -> Result<Usage, PortError> {
+        self.call(self.direct.last_sign_ins(client_id)).await
+    }
+}
+
+#[async_trait]
+impl ResourceProbe for World {
+    async fn probe(&self, probe: &Probe, token: &SecretString) -> ProbeAnswer {
+        self.direct.probe(probe, token).await
+    }
 }
 
 #[async_trait]
@@ -288,6 +324,14 @@ impl SignInVerifier for World {
         match self.call(async { Ok(self.direct.sign_in(client_id, &text).await) }).await {
             Ok(answer) => answer,
             Err(error) => SignIn::Unclear(error.to_string()),
+        }
+    }
+
+    async fn token(&self, client_id: ClientId, text: &SecretString, scope: &str) -> Result<Token, SignIn> {
+        let text = SecretString::from(text.expose_secret().to_owned());
+        match self.call(async { Ok(self.direct.token(client_id, &text, scope).await) }).await {
+            Ok(answer) => answer,
+            Err(error) => Err(SignIn::Unclear(error.to_string())),
         }
     }
 }

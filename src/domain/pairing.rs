@@ -1,0 +1,181 @@
+//! Whether a secret may be given an application's credentials: the guard against a confused deputy.
+//!
+//! Whoever writes tags in a vault could otherwise point them at a powerful application and be handed its secret.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::decision::BlockReason;
+use super::names::{AppObjectId, ApplicationRef, ClientId, SecretId};
+
+/// Who says that a secret belongs to an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// The configuration file, which is consent in itself.
+    Configured,
+    /// The secret's own tags: the application has to consent.
+    Discovered,
+}
+
+impl Origin {
+    /// Its name in the API and in logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Configured => "configured",
+            Self::Discovered => "discovered",
+        }
+    }
+}
+
+/// Which applications may be rotated at all. Either of an application's two GUIDs names it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ApplicationRules {
+    /// Only these, if any is named.
+    pub allow: BTreeSet<Uuid>,
+    /// Never these.
+    pub deny: BTreeSet<Uuid>,
+}
+
+/// What an application says of itself, as far as that decides whether it may be rotated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplicationFacts {
+    /// Its directory object.
+    pub object_id: AppObjectId,
+    /// What it signs in as.
+    pub client_id: ClientId,
+    /// Whether one of its tags names this very secret.
+    pub consents: bool,
+    /// Whether it has no use for a secret: public clients only.
+    pub is_public_only: bool,
+    /// Whether the daemon itself signs in with it.
+    pub is_own: bool,
+    /// How many passwords it may have, if that is known.
+    pub most_credentials: Option<usize>,
+}
+
+/// The tag of an application that consents to be rotated into `secret`.
+#[must_use]
+pub fn consent_tag(secret: &SecretId) -> String {
+    format!("rekeyd:secret={secret}")
+}
+
+/// Whether one of an application's tags consents. Case does not matter, as it doesn't in a vault's names.
+#[must_use]
+pub fn consents<'a>(secret: &SecretId, mut tags: impl Iterator<Item = &'a str>) -> bool {
+    let wanted = consent_tag(secret);
+    tags.any(|tag| tag.trim().eq_ignore_ascii_case(&wanted))
+}
+
+/// Why this application's credentials may not be put into the secret; `None`: they may.
+#[must_use]
+pub fn objection(
+    origin: Origin,
+    application: &ApplicationFacts,
+    rules: &ApplicationRules,
+) -> Option<BlockReason> {
+    let named = |set: &BTreeSet<Uuid>| {
+        set.contains(&application.object_id.0) || set.contains(&application.client_id.0)
+    };
+    if application.is_own {
+        Some(BlockReason::OwnApplication)
+    } else if named(&rules.deny) || !(rules.allow.is_empty() || named(&rules.allow)) {
+        Some(BlockReason::NotAllowed)
+    } else if origin == Origin::Discovered && !application.consents {
+        Some(BlockReason::NoConsent)
+    } else if application.is_public_only {
+        Some(BlockReason::PublicClient)
+    } else {
+        None
+    }
+}
+
+/// The application that a `ProviderAddress` tag means: a GUID, or an address with one in it.
+#[must_use]
+pub fn provider_address(text: &str) -> Option<ApplicationRef> {
+    let text = text.trim();
+    if let Ok(id) = Uuid::parse_str(text) {
+        return Some(ApplicationRef::Either(id));
+    }
+    let path = text.to_ascii_lowercase();
+    let guid = |part: &str| Uuid::parse_str(part.trim_matches(|c| matches!(c, '\'' | '(' | ')' | ' '))).ok();
+    let (_, rest) = path.rsplit_once("/applications").or_else(|| path.rsplit_once("applications"))?;
+    if let Some(rest) = rest.strip_prefix("(appid=") {
+        return guid(rest.split(')').next()?).map(|id| ApplicationRef::ClientId(ClientId(id)));
+    }
+    let first = rest.trim_start_matches('/').split(['/', '?', '#']).next()?;
+    guid(first).map(|id| ApplicationRef::ObjectId(AppObjectId(id)))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+
+    fn application() -> ApplicationFacts {
+        ApplicationFacts {
+            object_id: AppObjectId(Uuid::from_u128(1)),
+            client_id: ClientId(Uuid::from_u128(2)),
+            consents: false,
+            is_public_only: false,
+            is_own: false,
+            most_credentials: None,
+        }
+    }
+
+    #[test]
+    fn a_discovered_secret_needs_the_application_s_consent_and_a_configured_one_does_not() {
+        let (silent, rules) = (application(), ApplicationRules::default());
+        assert_eq!(objection(Origin::Configured, &silent, &rules), None);
+        assert_eq!(objection(Origin::Discovered, &silent, &rules), Some(BlockReason::NoConsent));
+        let willing = ApplicationFacts { consents: true, ..silent };
+        assert_eq!(objection(Origin::Discovered, &willing, &rules), None);
+    }
+
+    #[test]
+    fn the_own_application_is_always_refused_and_the_lists_hold_for_both_guids() {
+        let own = ApplicationFacts { is_own: true, consents: true, ..application() };
+        let allowing = ApplicationRules { allow: [Uuid::from_u128(1)].into(), ..ApplicationRules::default() };
+        assert_eq!(objection(Origin::Configured, &own, &allowing), Some(BlockReason::OwnApplication));
+        assert_eq!(objection(Origin::Configured, &application(), &allowing), None);
+        for id in [1, 2] {
+            let denying = ApplicationRules { deny: [Uuid::from_u128(id)].into(), ..allowing.clone() };
+            assert_eq!(
+                objection(Origin::Configured, &application(), &denying),
+                Some(BlockReason::NotAllowed)
+            );
+        }
+        let others = ApplicationRules { allow: [Uuid::from_u128(9)].into(), ..ApplicationRules::default() };
+        assert_eq!(objection(Origin::Configured, &application(), &others), Some(BlockReason::NotAllowed));
+    }
+
+    #[test]
+    fn consent_names_one_secret_and_no_more() {
+        let secret: SecretId = "kv-1/app-foo".parse().unwrap();
+        assert!(consents(&secret, ["x", " rekeyd:secret=KV-1/App-Foo"].into_iter()));
+        for other in
+            ["rekeyd:secret=kv-1", "rekeyd:secret=kv-1/*", "rekeyd:secret=kv-1/app-foo2", "kv-1/app-foo"]
+        {
+            assert!(!consents(&secret, [other].into_iter()), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_provider_address_is_either_guid_or_an_address_of_graph() {
+        let id = Uuid::from_u128(0x6b7a);
+        let object = Some(ApplicationRef::ObjectId(AppObjectId(id)));
+        let client = Some(ApplicationRef::ClientId(ClientId(id)));
+        for (text, meant) in [
+            (id.to_string(), Some(ApplicationRef::Either(id))),
+            (format!("https://graph.microsoft.com/v1.0/applications/{id}"), object),
+            (format!("/Applications/{id}/addPassword"), object),
+            (format!("https://graph.microsoft.com/v1.0/applications(appId='{id}')"), client),
+            ("https://example.org/applications/none".to_owned(), None),
+            (String::new(), None),
+            ("storage-account".to_owned(), None),
+        ] {
+            assert_eq!(provider_address(&text), meant, "{text}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! A replica: another vault secret that holds the same credential, for consumers that read there.
+
+use super::names::{KeyId, SecretId};
+use super::observed::VersionFacts;
+use time::OffsetDateTime;
+
+/// What one look at a replica showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicaFacts {
+    /// Which vault secret.
+    pub secret: SecretId,
+    /// How it compares with the primary.
+    pub state: ReplicaState,
+    /// Every version, by the time it was created.
+    pub versions: Vec<VersionFacts>,
+}
+
+/// How a replica compares with the primary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReplicaState {
+    /// The same text and credential, since then.
+    InStep(OffsetDateTime),
+    /// Another text, or none yet: the primary's has to be copied.
+    Behind,
+    /// Somebody disabled its current version, or deleted it: people are not fought.
+    Disabled,
+    /// It can't be read or is not known now, for this reason.
+    Unreadable(String),
+}
+
+impl ReplicaState {
+    /// Its name in the API and in metrics.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::InStep(_) => "in_step",
+            Self::Behind => "behind",
+            Self::Disabled => "disabled",
+            Self::Unreadable(_) => "unreadable",
+        }
+    }
+
+    /// All names.
+    pub const LABELS: [&'static str; 4] = ["in_step", "behind", "disabled", "unreadable"];
+}
+
+impl ReplicaFacts {
+    /// Whether any of its versions holds this credential.
+    #[must_use]
+    pub fn holds(&self, key_id: KeyId) -> bool {
+        self.versions.iter().any(|version| version.holds(key_id))
+    }
+}

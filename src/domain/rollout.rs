@@ -1,0 +1,100 @@
+//! How far a fleet may move at a time: what holds a scheduled rotation back, and what overrides that.
+//!
+//! Only issuing is held back; retiring and repairing are not. A calendar is none of this module's business.
+
+use time::OffsetDateTime;
+
+use super::decision::{IssueReason, WaitReason};
+
+/// What holds rotations back now. Each moment is when that ends, if it ends by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Brakes {
+    /// A freeze, and whether it is hard.
+    pub freeze: Option<Freeze>,
+    /// No maintenance window is open.
+    pub closed: Option<Brake>,
+    /// The canaries have not passed yet.
+    pub canary: Option<Brake>,
+    /// As many rotations were begun as are allowed for a sweep or an hour.
+    pub limit: Option<Brake>,
+}
+
+/// Something that holds back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Brake {
+    /// When it ends; `None`: nobody knows.
+    pub until: Option<OffsetDateTime>,
+}
+
+/// A time without rotations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freeze {
+    /// When it ends.
+    pub until: OffsetDateTime,
+    /// Whether even a secret below `critical` waits.
+    pub is_hard: bool,
+}
+
+impl Brakes {
+    /// What holds back a rotation for this reason; `is_critical`: consumers would be locked out soon.
+    ///
+    /// A consumer that is locked out already, and a credential in wrong hands, wait for nothing. A person's word to
+    /// rotate waits for a hard freeze only; a secret below `critical` for a hard freeze and the limits.
+    #[must_use]
+    pub fn on(&self, reason: IssueReason, is_critical: bool) -> Option<(WaitReason, Option<OffsetDateTime>)> {
+        let hard = self.freeze.filter(|freeze| freeze.is_hard);
+        let frozen = |freeze: Freeze| (WaitReason::Frozen, Some(freeze.until));
+        let held = |brake: Option<Brake>, reason| brake.map(|brake| (reason, brake.until));
+        match reason {
+            IssueReason::CurrentLost | IssueReason::CurrentExpired | IssueReason::Compromised => None,
+            IssueReason::Wish => hard.map(frozen),
+            IssueReason::NearExpiry | IssueReason::FirstCredential | IssueReason::Unadopted
+                if is_critical =>
+            {
+                hard.map(frozen).or_else(|| held(self.limit, WaitReason::RolloutLimit))
+            }
+            IssueReason::NearExpiry | IssueReason::FirstCredential | IssueReason::Unadopted => self
+                .freeze
+                .map(frozen)
+                .or_else(|| held(self.closed, WaitReason::OutsideWindow))
+                .or_else(|| held(self.canary, WaitReason::Canary))
+                .or_else(|| held(self.limit, WaitReason::RolloutLimit)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    const UNTIL: OffsetDateTime = datetime!(2026-12-24 0:00 UTC);
+
+    fn all() -> Brakes {
+        let brake = Some(Brake { until: None });
+        Brakes { freeze: None, closed: brake, canary: brake, limit: brake }
+    }
+
+    fn why(brakes: &Brakes, reason: IssueReason, is_critical: bool) -> Option<WaitReason> {
+        brakes.on(reason, is_critical).map(|(reason, _)| reason)
+    }
+
+    #[test]
+    fn near_expiry_below_critical_overrides_a_window_and_never_a_hard_freeze() {
+        assert_eq!(why(&all(), IssueReason::NearExpiry, false), Some(WaitReason::OutsideWindow));
+        assert_eq!(why(&all(), IssueReason::NearExpiry, true), Some(WaitReason::RolloutLimit));
+        let frozen = |is_hard| Brakes { freeze: Some(Freeze { until: UNTIL, is_hard }), ..Brakes::default() };
+        assert_eq!(why(&frozen(false), IssueReason::NearExpiry, true), None);
+        assert_eq!(why(&frozen(true), IssueReason::NearExpiry, true), Some(WaitReason::Frozen));
+    }
+
+    #[test]
+    fn a_person_waits_for_a_hard_freeze_only_and_an_emergency_for_nothing() {
+        assert_eq!(why(&all(), IssueReason::Wish, false), None);
+        let hard = Brakes { freeze: Some(Freeze { until: UNTIL, is_hard: true }), ..all() };
+        assert_eq!(hard.on(IssueReason::Wish, false), Some((WaitReason::Frozen, Some(UNTIL))));
+        for emergency in [IssueReason::CurrentLost, IssueReason::CurrentExpired, IssueReason::Compromised] {
+            assert_eq!(why(&hard, emergency, false), None);
+        }
+    }
+}

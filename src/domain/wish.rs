@@ -1,0 +1,81 @@
+//! What a person asks for: a wish is met or refused by the same loop that does everything else.
+
+use time::{Duration, OffsetDateTime};
+
+/// What a person asked for, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wish {
+    /// What.
+    pub kind: WishKind,
+    /// When it was asked for.
+    pub at: OffsetDateTime,
+}
+
+/// What a person can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WishKind {
+    /// A successor now, whatever the schedule says.
+    Rotate,
+    /// The previous version's text again, in the place of one that turned out to be bad.
+    Rollback,
+    /// The credential is in wrong hands: a successor now, and the end of every older one at once.
+    Compromised {
+        /// Whether that means every credential of the application, those of others too.
+        all_credentials: bool,
+    },
+    /// The end of what is superseded, without waiting for the overlap or the usage gate.
+    Retire,
+    /// No rotation until [`WishKind::Resume`].
+    Pause,
+    /// The end of a pause.
+    Resume,
+}
+
+impl WishKind {
+    /// Its name in paths, commands, logs and metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Rotate => "rotate",
+            Self::Rollback => "rollback",
+            Self::Compromised { .. } => "compromised",
+            Self::Retire => "retire",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+        }
+    }
+
+    /// All names.
+    pub const LABELS: [&'static str; 6] = ["rotate", "rollback", "compromised", "retire", "pause", "resume"];
+
+    /// How much it outranks the others, where several stand at a time: only one is kept.
+    #[must_use]
+    pub const fn rank(self) -> u8 {
+        match self {
+            Self::Compromised { all_credentials: true } => 6,
+            Self::Compromised { all_credentials: false } => 5,
+            Self::Rollback => 4,
+            Self::Pause | Self::Resume => 3,
+            Self::Rotate => 2,
+            Self::Retire => 1,
+        }
+    }
+}
+
+impl Wish {
+    /// What stands if both were asked for: the graver one, and of two equal ones the later.
+    #[must_use]
+    pub fn merged(self, other: Self) -> Self {
+        let graver = |wish: &Self| (wish.kind.rank(), wish.at);
+        if graver(&other) > graver(&self) { other } else { self }
+    }
+
+    /// Whether something that happened at `moment` meets this wish: asking twice does it once.
+    #[must_use]
+    pub fn is_met_by(&self, moment: OffsetDateTime) -> bool {
+        moment >= self.at.saturating_sub(TOLERANCE)
+    }
+}
+
+/// What began this long before a wish meets it.
+const TOLERANCE: Duration = Duration::minutes(10);
