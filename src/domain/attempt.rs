@@ -2,34 +2,48 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::decision::{BlockReason, WaitReason};
+use super::decision::{BlockReason, IssueReason, WaitReason};
 use super::observed::{CredentialFacts, CurrentSignIn, Observed, SignInTrouble};
 use super::policy::RotationPolicy;
 
 /// Why no credential is made although one is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Held {
-    /// Until this moment.
-    Waiting(WaitReason, OffsetDateTime),
+    /// Until this moment, if that is known.
+    Waiting(WaitReason, Option<OffsetDateTime>),
     /// By something in the way.
     Blocked(BlockReason),
+}
+
+/// The number of the attempt that may be made now for this reason, or what it waits for.
+///
+/// Room is not looked at: making it is an action of its own.
+pub(super) fn may_issue(
+    reason: IssueReason,
+    seen: &Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Result<u32, Held> {
+    let attempt = next_attempt(seen, policy, now)?;
+    let known = seen.current_credential();
+    let is_critical = known.is_some() && is_critical(known, policy, now);
+    match seen.brakes.on(reason, is_critical) {
+        Some((reason, until)) => Err(Held::Waiting(reason, until)),
+        None => Ok(attempt),
+    }
 }
 
 /// The number of the attempt that may be made now.
 ///
 /// All of it is read from what is seen: the tag of the last attempt, and the credentials that earlier
 /// ones left behind.
-pub(super) fn next_attempt(
-    seen: &Observed,
-    policy: &RotationPolicy,
-    now: OffsetDateTime,
-) -> Result<u32, Held> {
+fn next_attempt(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Result<u32, Held> {
     if let CurrentSignIn::Unclear(trouble) = &seen.sign_in {
         return Err(Held::Blocked(block_reason(trouble)));
     }
     let pending = seen.pending().filter(|pending| pending.is_honest(now));
     if let Some(end) = pending.as_ref().and_then(|pending| pending.under_way_until(policy.deadline(), now)) {
-        return Err(Held::Waiting(WaitReason::InFlight, end));
+        return Err(Held::Waiting(WaitReason::InFlight, Some(end)));
     }
     let live = || seen.orphans().filter(|orphan| orphan.end > now);
     let (attempt, began) = pending.map_or((0, None), |pending| (pending.attempt, Some(pending.began)));
@@ -37,7 +51,8 @@ pub(super) fn next_attempt(
     if live().count() >= most_orphans(seen, policy, now)
         && let Some(oldest) = live().map(|orphan| orphan.start).min()
     {
-        return Err(Held::Waiting(WaitReason::TooManyOrphans, oldest.saturating_add(policy.orphan_grace())));
+        let until = Some(oldest.saturating_add(policy.orphan_grace()));
+        return Err(Held::Waiting(WaitReason::TooManyOrphans, until));
     }
     if let Some(latest) = latest {
         wait_until(latest.saturating_add(pause(attempt, live().count())), WaitReason::BackOff, now)?;
@@ -55,7 +70,7 @@ pub(super) fn block_reason(trouble: &SignInTrouble) -> BlockReason {
 }
 
 fn wait_until(moment: OffsetDateTime, reason: WaitReason, now: OffsetDateTime) -> Result<(), Held> {
-    if now < moment { Err(Held::Waiting(reason, moment)) } else { Ok(()) }
+    if now < moment { Err(Held::Waiting(reason, Some(moment))) } else { Ok(()) }
 }
 
 /// The pause after the latest attempt: 15 min · 4^max(attempt − 1, orphans), at most a day.

@@ -18,6 +18,7 @@
 //! `tests/it/crash.rs` stops a daemon at each of these points, and at every other.
 
 mod attempt;
+mod classification;
 mod decide;
 mod decision;
 mod marker;

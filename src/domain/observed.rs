@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use super::decision::BlockReason;
 use super::names::{KeyId, RotationId, SecretId, VersionId};
-use super::replica::ReplicaFacts;
+use super::replica::{ReplicaFacts, ReplicaState};
 use super::rollout::Brakes;
-use super::tags::{PendingRotation, SupersededIndex, Tags};
+use super::tags::{PendingRotation, Tags};
 use super::wish::Wish;
 
 /// Everything that a decision about one managed secret rests on.
@@ -26,7 +26,8 @@ pub struct Observed {
     pub sign_in: CurrentSignIn,
     /// Since when the current credential was found lost at every look of this process.
     pub lost_since: Option<OffsetDateTime>,
-    /// Where the current credential is lost: the newest older version whose credential is ours and still signs in.
+    /// Where the current credential is lost, or a person went back: the newest older version whose credential is ours,
+    /// is another one than the current, and still signs in. Never a quarantined one.
     pub fallback: Option<VersionId>,
     /// What a person asked for.
     pub wish: Option<Wish>,
@@ -186,70 +187,6 @@ impl Observed {
         self.versions.iter().filter(move |version| Some(&version.version) != current)
     }
 
-    /// What may be in use through the current version: never to be revoked, whatever else is true.
-    #[must_use]
-    pub fn protected(&self) -> BTreeSet<KeyId> {
-        let held = self.current_version().into_iter().flat_map(VersionFacts::held);
-        let texts = self.credentials.iter().filter(|credential| credential.may_be_current_text);
-        held.chain(texts.map(|credential| credential.key_id)).collect()
-    }
-
-    /// Credentials of ours by their marker that were made and never published.
-    ///
-    /// Not those that the current version's index names: their version's tags were wiped, so that they were
-    /// published once. Nor those older than the oldest version: what they were for was deleted.
-    pub fn orphans(&self) -> impl Iterator<Item = &CredentialFacts> {
-        let published: BTreeSet<_> = self.all_versions().flat_map(VersionFacts::held).collect();
-        let protected = self.protected();
-        let oldest = self.all_versions().map(|version| version.created).min();
-        let young = move |start: OffsetDateTime| oldest.is_some_and(|oldest| start >= oldest - CREATION_LAG);
-        self.credentials.iter().filter(move |credential| {
-            credential.rotation.is_some()
-                && young(credential.start)
-                && !published.contains(&credential.key_id)
-                && !protected.contains(&credential.key_id)
-                && !self.is_indexed(credential)
-        })
-    }
-
-    /// Credentials of ours that were published before, and since when another one is in their place.
-    ///
-    /// Ours: by their marker, or because the older version's own text proved it.
-    #[must_use]
-    pub fn superseded(&self) -> Vec<(&CredentialFacts, OffsetDateTime)> {
-        let protected = self.protected();
-        let ours = |credential: &&CredentialFacts| {
-            let key_id = credential.key_id;
-            let proven = || self.older_versions().any(|version| version.proven == Some(key_id));
-            !protected.contains(&key_id) && (credential.rotation.is_some() || proven())
-        };
-        let dated = |credential| self.superseded_at(credential).map(|at| (credential, at));
-        self.credentials.iter().filter(ours).filter_map(dated).collect()
-    }
-
-    /// Whether the current version says that this credential was published before. An index that can't be read
-    /// may name any, but none that was made after the version it stands on.
-    fn is_indexed(&self, credential: &CredentialFacts) -> bool {
-        let Some(version) = self.current_version().filter(|version| credential.start < version.created)
-        else {
-            return false;
-        };
-        match version.tags.superseded() {
-            Ok(SupersededIndex::Ids(ids)) => ids.contains(&credential.key_id),
-            Ok(SupersededIndex::Many) | Err(_) => true,
-        }
-    }
-
-    /// When the last version with this credential was followed by one with another.
-    fn superseded_at(&self, credential: &CredentialFacts) -> Option<OffsetDateTime> {
-        let held = |version: &&VersionFacts| version.holds(credential.key_id);
-        match self.all_versions().filter(held).map(|version| version.created).max() {
-            Some(last) => self.followed_at(last),
-            None if self.is_indexed(credential) => self.current_version().map(|version| version.created),
-            None => None,
-        }
-    }
-
     /// When the version created at `last` was followed by one that names a credential.
     #[must_use]
     pub fn followed_at(&self, last: OffsetDateTime) -> Option<OffsetDateTime> {
@@ -261,7 +198,7 @@ impl Observed {
     }
 
     /// All versions; the current one may be missing from a listing that lags.
-    fn all_versions(&self) -> impl Iterator<Item = &VersionFacts> {
+    pub(super) fn all_versions(&self) -> impl Iterator<Item = &VersionFacts> {
         self.versions.iter().chain(self.current_version())
     }
 
@@ -274,6 +211,21 @@ impl Observed {
             Current::Missing => None,
             Current::Disabled => self.versions.iter().filter_map(noted).max_by_key(|pending| pending.began),
         }
+    }
+
+    /// Since when every replica holds what the primary holds; `None`: one of them doesn't, or is not known to.
+    ///
+    /// Without replicas: for ever.
+    #[must_use]
+    pub fn in_step_since(&self) -> Option<OffsetDateTime> {
+        let since = |replica: &ReplicaFacts| match replica.state {
+            ReplicaState::InStep(since) => Some(since),
+            ReplicaState::Behind | ReplicaState::Disabled | ReplicaState::Unreadable(_) => None,
+        };
+        self.replicas
+            .iter()
+            .map(since)
+            .try_fold(OffsetDateTime::UNIX_EPOCH, |latest, one| Some(latest.max(one?)))
     }
 
     /// Whether all there is of this secret is what rekeyd wrote before its first credential.
@@ -302,10 +254,7 @@ impl VersionFacts {
     }
 
     /// The credentials that its tag names and that its text was proven to be of.
-    fn held(&self) -> impl Iterator<Item = KeyId> + use<> {
+    pub(super) fn held(&self) -> impl Iterator<Item = KeyId> + use<> {
         [self.named(), self.proven].into_iter().flatten()
     }
 }
-
-/// Key Vault counts whole seconds, and its clock is not Entra's.
-const CREATION_LAG: Duration = Duration::minutes(5);

@@ -7,7 +7,8 @@ use time::format_description::well_known::Rfc3339;
 
 /// Why and since when a version is quarantined.
 ///
-/// As text: `rollback <RFC 3339 time>`, `compromised <RFC 3339 time>` or `compromised <RFC 3339 time> all`.
+/// As text: `rollback <RFC 3339 time>` or `compromised <RFC 3339 time>`. Whether credentials of others have to go too
+/// is not said here: whoever may write tags could have them revoked then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quarantine {
     /// Why.
@@ -22,10 +23,7 @@ pub enum QuarantineReason {
     /// A person went back to the version before it.
     Rollback,
     /// A person said that its credential is in wrong hands.
-    Compromised {
-        /// Whether every credential of the application has to go, those of others too.
-        all_credentials: bool,
-    },
+    Compromised,
 }
 
 impl Quarantine {
@@ -33,10 +31,9 @@ impl Quarantine {
         let mut words = text.split_whitespace();
         let reason = words.next()?;
         let at = OffsetDateTime::parse(words.next()?, &Rfc3339).ok()?;
-        let reason = match (reason, words.next(), words.next()) {
-            ("rollback", None, None) => QuarantineReason::Rollback,
-            ("compromised", None, None) => QuarantineReason::Compromised { all_credentials: false },
-            ("compromised", Some("all"), None) => QuarantineReason::Compromised { all_credentials: true },
+        let reason = match (reason, words.next()) {
+            ("rollback", None) => QuarantineReason::Rollback,
+            ("compromised", None) => QuarantineReason::Compromised,
             _ => return None,
         };
         Some(Self { reason, at })
@@ -45,7 +42,7 @@ impl Quarantine {
     /// Whether its credential has to be revoked as soon as a later one is published.
     #[must_use]
     pub const fn is_compromised(&self) -> bool {
-        matches!(self.reason, QuarantineReason::Compromised { .. })
+        matches!(self.reason, QuarantineReason::Compromised)
     }
 }
 
@@ -53,11 +50,11 @@ impl fmt::Display for Quarantine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.at.replace_nanosecond(0).unwrap_or(self.at);
         let at = at.format(&Rfc3339).map_err(|_| fmt::Error)?;
-        match self.reason {
-            QuarantineReason::Rollback => write!(f, "rollback {at}"),
-            QuarantineReason::Compromised { all_credentials: false } => write!(f, "compromised {at}"),
-            QuarantineReason::Compromised { all_credentials: true } => write!(f, "compromised {at} all"),
-        }
+        let reason = match self.reason {
+            QuarantineReason::Rollback => "rollback",
+            QuarantineReason::Compromised => "compromised",
+        };
+        write!(f, "{reason} {at}")
     }
 }
 
@@ -69,11 +66,7 @@ mod tests {
 
     #[test]
     fn a_quarantine_reads_back_as_written() {
-        for reason in [
-            QuarantineReason::Rollback,
-            QuarantineReason::Compromised { all_credentials: false },
-            QuarantineReason::Compromised { all_credentials: true },
-        ] {
+        for reason in [QuarantineReason::Rollback, QuarantineReason::Compromised] {
             let quarantine = Quarantine { reason, at: datetime!(2026-11-22 10:00:05 UTC) };
             assert_eq!(Quarantine::parse(&quarantine.to_string()).unwrap(), quarantine);
         }

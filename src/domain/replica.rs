@@ -45,6 +45,12 @@ impl ReplicaState {
 }
 
 impl ReplicaFacts {
+    /// The versions that its consumers don't read any more: all but the newest.
+    pub fn older(&self) -> impl Iterator<Item = &VersionFacts> {
+        let older = self.versions.len().saturating_sub(1);
+        self.versions.iter().take(older)
+    }
+
     /// Whether any of its versions holds this credential.
     #[must_use]
     pub fn holds(&self, key_id: KeyId) -> bool {

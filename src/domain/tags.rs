@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use time::Duration;
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
 
 use super::names::{KeyId, RotationId};
 pub use super::pending::PendingRotation;
@@ -179,6 +180,12 @@ impl Tags {
     /// The tag is there and says neither; the version is quarantined all the same.
     pub fn quarantine(&self) -> Result<Option<Quarantine>, UnusableTag> {
         self.parsed(QUARANTINED, "a quarantine", Quarantine::parse)
+    }
+
+    /// When a person went back to this version; `None` also where the tag does not say when.
+    #[must_use]
+    pub fn rolled_back_at(&self) -> Option<OffsetDateTime> {
+        OffsetDateTime::parse(self.value(ROLLED_BACK)?.trim(), &Rfc3339).ok()
     }
 
     /// Whether a person went back to this version, so that the schedule leaves it alone for now.

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::tests::{NOW, decided, key, policy, rotation, seen, version};
 use super::*;
+use crate::domain::decision::{Action, RevokeReason};
+use crate::domain::observed::{CredentialFacts, CurrentSignIn};
 use crate::domain::observed::{SignInTrouble, VersionFacts};
 use crate::domain::tags::{self, PendingRotation};
 use crate::domain::wish::{Wish, WishKind};

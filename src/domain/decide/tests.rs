@@ -4,6 +4,8 @@ use time::macros::datetime;
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::decision::{Action, BlockReason, IssueReason, RescueReason, RevokeReason, WaitReason};
+use crate::domain::observed::{CredentialFacts, Current, CurrentSignIn};
 use crate::domain::observed::{SignInTrouble, VersionFacts};
 use crate::domain::policy::PolicyValues;
 use crate::domain::tags::{self, PendingRotation, Tags};

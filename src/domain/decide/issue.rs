@@ -1,0 +1,198 @@
+//! Whether a successor is to be made now, or the current credential first has to be found.
+
+use time::OffsetDateTime;
+
+use super::retire::{abandoned_orphan, expired, revoke};
+use super::{LOSS_CONFIRMED_AFTER, WORST_LAG};
+use crate::domain::attempt::{Held, is_critical, may_issue};
+use crate::domain::decision::{
+    Action, BlockReason, Decision, IssueReason, RescueReason, RevokeReason, WaitReason,
+};
+use crate::domain::observed::{CredentialFacts, Current, CurrentSignIn, Observed, VersionFacts};
+use crate::domain::policy::{Adopt, RotationPolicy};
+use crate::domain::wish::WishKind;
+
+/// Consumers are locked out: the most urgent state there is.
+pub(super) fn current_lost(
+    seen: &Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<Decision> {
+    let reason = match loss(seen, now)? {
+        Loss::Since(since) if now < since.saturating_add(LOSS_CONFIRMED_AFTER) => {
+            let until = Some(since.saturating_add(LOSS_CONFIRMED_AFTER));
+            return Some(Decision::Wait { until, reason: WaitReason::ConfirmingLoss });
+        }
+        Loss::Since(_) => IssueReason::CurrentLost,
+        Loss::Expired => IssueReason::CurrentExpired,
+    };
+    if let Some(from) = &seen.fallback {
+        let reason = RescueReason::CurrentLost;
+        return Some(Decision::Act(Action::Rescue { from: from.clone(), reason }));
+    }
+    // Orphans of earlier attempts may be what holds the next one up. The current text is none of theirs.
+    if may_issue(reason, seen, policy, now).is_err()
+        && let Some(orphan) = abandoned_orphan(seen, policy, now)
+    {
+        return Some(revoke(orphan, RevokeReason::Orphaned));
+    }
+    Some(issue(reason, seen, policy, now))
+}
+
+enum Loss {
+    /// Gone from Entra and refused, since then.
+    Since(OffsetDateTime),
+    /// Past its end by Entra's own date.
+    Expired,
+}
+
+/// Whether the current credential is lost. A version that names none is reported, not displaced.
+fn loss(seen: &Observed, now: OffsetDateTime) -> Option<Loss> {
+    let version = seen.current_version()?;
+    if seen.sign_in == CurrentSignIn::Accepted {
+        return None;
+    }
+    // Without an answer of Entra the tag alone says which credential this is; the text may be of a good one.
+    let may_be_good = |credential: &CredentialFacts| credential.may_be_current_text && credential.end > now;
+    if seen.sign_in != CurrentSignIn::Refused && seen.credentials.iter().any(may_be_good) {
+        return None;
+    }
+    match seen.current_credential() {
+        Some(credential) if credential.end <= now => Some(Loss::Expired),
+        Some(_) => None,
+        None => {
+            version.named()?;
+            let refused = seen.sign_in == CurrentSignIn::Refused;
+            let text_listed = seen.credentials.iter().any(|credential| credential.may_be_current_text);
+            (refused && !text_listed).then(|| Loss::Since(seen.lost_since.unwrap_or(now)))
+        }
+    }
+}
+
+/// The current version does not say which credential it holds, and its text shows it: it is taken over.
+pub(super) fn current_unnamed(
+    seen: &Observed,
+    policy: &RotationPolicy,
+    _: OffsetDateTime,
+) -> Option<Decision> {
+    let version = seen.current_version()?;
+    if has_tag(version) {
+        return None;
+    }
+    let key_id = version.proven?;
+    Some(match policy.adopt() {
+        Adopt::Match | Adopt::Rotate => Decision::Act(Action::Adopt { key_id }),
+        Adopt::Report => Decision::Blocked { until: None, reason: BlockReason::UnknownCredential },
+    })
+}
+
+/// A tag that can't be read is somebody's word all the same: it is reported, not overwritten.
+fn has_tag(version: &VersionFacts) -> bool {
+    !matches!(version.tags.credential_id(), Ok(None))
+}
+
+/// The current credential is not known: nothing is retired, and only a person's word or the policy makes a successor.
+pub(super) fn current_unlisted(
+    seen: &Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<Decision> {
+    let version = seen.current_version()?;
+    if seen.current_credential().is_some() {
+        return None;
+    }
+    if seen.is_compromised() {
+        return Some(issue(IssueReason::Compromised, seen, policy, now));
+    }
+    if is_wished(seen) {
+        return Some(issue(IssueReason::Wish, seen, policy, now));
+    }
+    let listed_by = version.created.saturating_add(WORST_LAG);
+    if has_tag(version) && now < listed_by {
+        return Some(Decision::Wait { until: Some(listed_by), reason: WaitReason::Propagating });
+    }
+    if !has_tag(version) && policy.adopt() == Adopt::Rotate {
+        return Some(issue(IssueReason::Unadopted, seen, policy, now));
+    }
+    Some(Decision::Blocked { until: None, reason: BlockReason::UnknownCredential })
+}
+
+/// A successor is due or asked for, and may be made now. If it may not, the other checks go on.
+pub(super) fn successor_wanted(
+    seen: &Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<Decision> {
+    let reason = wanted(seen, policy, now)?;
+    match issue(reason, seen, policy, now) {
+        act @ Decision::Act(_) => Some(act),
+        Decision::Wait { .. } | Decision::Blocked { .. } => None,
+    }
+}
+
+/// Why a successor is wanted, if it is.
+pub(super) fn wanted(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Option<IssueReason> {
+    if seen.current == Current::Missing || seen.is_placeholder() {
+        return Some(IssueReason::FirstCredential);
+    }
+    if seen.is_compromised() {
+        return Some(IssueReason::Compromised);
+    }
+    if is_wished(seen) {
+        return Some(IssueReason::Wish);
+    }
+    let current = seen.current_credential()?;
+    let kept = seen.current_version().is_some_and(|version| version.tags.is_rolled_back());
+    let due = policy.due(current.start, current.end) <= now;
+    (due && (!kept || is_critical(Some(current), policy, now))).then_some(IssueReason::NearExpiry)
+}
+
+/// A wish is met by any version that a rotation made since shortly before it.
+fn is_wished(seen: &Observed) -> bool {
+    let Some(wish) = seen.wish.filter(|wish| wish.kind == WishKind::Rotate) else { return false };
+    let rotated = seen.versions.iter().chain(seen.current_version());
+    !rotated
+        .filter(|version| version.tags.rotation_id().is_ok_and(|id| id.is_some()))
+        .filter(|version| version.named().is_some())
+        .any(|version| wish.is_met_by(version.created))
+}
+
+/// Makes a successor for this reason, room for it, or says what that waits for.
+pub(super) fn issue(
+    reason: IssueReason,
+    seen: &Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Decision {
+    match may_issue(reason, seen, policy, now) {
+        Ok(attempt) if has_room(seen) => Decision::Act(Action::Issue { reason, attempt }),
+        Ok(_) => match room(reason, seen, policy, now) {
+            Some((credential, why)) => revoke(credential, why),
+            None => Decision::Blocked { until: None, reason: BlockReason::NoRoom },
+        },
+        Err(Held::Waiting(reason, until)) => Decision::Wait { until, reason },
+        Err(Held::Blocked(reason)) => Decision::Blocked { until: None, reason },
+    }
+}
+
+fn has_room(seen: &Observed) -> bool {
+    seen.most_credentials.is_none_or(|most| seen.credentials.len() < most)
+}
+
+/// The credential that makes room by going: an expired one, an abandoned orphan, for a compromise a superseded one.
+fn room<'a>(
+    reason: IssueReason,
+    seen: &'a Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<(&'a CredentialFacts, RevokeReason)> {
+    let expired = expired(seen, policy, now);
+    let orphan = || abandoned_orphan(seen, policy, now).map(|orphan| (orphan, RevokeReason::Orphaned));
+    let superseded = || {
+        let mut superseded = seen.superseded();
+        superseded.sort_by_key(|(_, at)| *at);
+        let oldest = superseded.first().map(|(credential, _)| (*credential, RevokeReason::Room));
+        oldest.filter(|_| reason == IssueReason::Compromised)
+    };
+    expired.or_else(orphan).or_else(superseded)
+}

@@ -1,0 +1,84 @@
+//! What people said: they are not fought, and what they ask for comes first.
+
+use time::OffsetDateTime;
+
+use super::issue;
+use crate::domain::decision::{Action, BlockReason, Decision, IssueReason, RescueReason, WaitReason};
+use crate::domain::observed::{Current, Observed};
+use crate::domain::policy::RotationPolicy;
+use crate::domain::tags::QuarantineReason;
+use crate::domain::wish::WishKind;
+
+/// This application's credentials may not be put into this secret.
+pub(super) fn objected(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
+    seen.objection.map(|reason| Decision::Blocked { until: None, reason })
+}
+
+/// A person asked for a pause, or for its end.
+pub(super) fn pause_asked_for(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
+    let is_disabled = seen.current_version()?.tags.is_rotation_disabled();
+    let pause = match seen.wish?.kind {
+        WishKind::Pause => true,
+        WishKind::Resume => false,
+        WishKind::Rotate | WishKind::Rollback | WishKind::Compromised { .. } | WishKind::Retire => {
+            return None;
+        }
+    };
+    (pause != is_disabled).then_some(Decision::Act(Action::Pause { pause }))
+}
+
+/// Somebody asked for this secret to be left alone. A compromise outranks that.
+pub(super) fn rotation_disabled(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
+    let disabled = seen.current_version()?.tags.is_rotation_disabled();
+    let urgent = seen.is_compromise_news() || seen.is_compromised() || is_compromise_unfinished(seen);
+    (disabled && !urgent).then_some(Decision::Wait { until: None, reason: WaitReason::RotationDisabled })
+}
+
+fn is_compromise_unfinished(seen: &Observed) -> bool {
+    !seen.compromised().is_empty() || seen.unproven_revocations().next().is_some()
+}
+
+/// Somebody disabled the version that consumers read.
+pub(super) fn current_disabled(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
+    let by_a_person = seen.current == Current::Disabled && !seen.is_placeholder();
+    by_a_person.then_some(Decision::Blocked { until: None, reason: BlockReason::CurrentDisabled })
+}
+
+/// A person said that the credential is in wrong hands: that is noted before any other effect.
+pub(super) fn compromise_told(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
+    seen.current_version()?;
+    let reason = QuarantineReason::Compromised;
+    seen.is_compromise_news().then_some(Decision::Act(Action::Quarantine { reason }))
+}
+
+/// A person wants the previous text back: the bad version is marked first, so that it is never published again.
+pub(super) fn rollback_asked_for(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
+    let current = seen.current_version()?;
+    let wish = seen.wish.filter(|wish| wish.kind == WishKind::Rollback)?;
+    let is_met = current.tags.rolled_back_at().is_some_and(|at| wish.is_met_by(at));
+    if is_met || current.tags.is_quarantined() {
+        return None;
+    }
+    let reason = QuarantineReason::Rollback;
+    Some(match seen.fallback {
+        Some(_) => Decision::Act(Action::Quarantine { reason }),
+        None => Decision::Blocked { until: None, reason: BlockReason::NothingToRollBackTo },
+    })
+}
+
+/// The current version is marked as bad: the previous text takes its place, or else a new one.
+pub(super) fn rollback_under_way(
+    seen: &Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<Decision> {
+    let quarantine = seen.current_quarantine()?;
+    if quarantine.reason != QuarantineReason::Rollback {
+        return None;
+    }
+    let reason = RescueReason::Rollback;
+    Some(match &seen.fallback {
+        Some(from) => Decision::Act(Action::Rescue { from: from.clone(), reason }),
+        None => issue::issue(IssueReason::Wish, seen, policy, now),
+    })
+}

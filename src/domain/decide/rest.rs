@@ -1,0 +1,80 @@
+//! What is left if nothing is to be done: the reason, and the first moment at which that can change.
+
+use time::OffsetDateTime;
+
+use super::issue::{issue, wanted};
+use super::retire::quiet_from;
+use crate::domain::attempt::{Held, block_reason, may_issue};
+use crate::domain::decision::{BlockReason, Decision, WaitReason};
+use crate::domain::observed::{CredentialFacts, CurrentSignIn, Observed};
+use crate::domain::policy::RotationPolicy;
+
+/// Entra lists the current credential and yet does not accept its text, or can't be asked.
+pub(super) fn current_in_doubt(
+    seen: &Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<Decision> {
+    let until = next_change(seen, policy, now);
+    match &seen.sign_in {
+        CurrentSignIn::Refused => Some(Decision::Blocked { until, reason: BlockReason::CurrentRefused }),
+        CurrentSignIn::Unclear(trouble) => Some(Decision::Blocked { until, reason: block_reason(trouble) }),
+        CurrentSignIn::Accepted | CurrentSignIn::NoText => None,
+    }
+}
+
+/// Nothing to do now.
+pub(super) fn rest(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Decision {
+    let until = next_change(seen, policy, now);
+    if let Some(reason) = wanted(seen, policy, now) {
+        return match issue(reason, seen, policy, now) {
+            Decision::Blocked { reason, .. } => Decision::Blocked { until, reason },
+            Decision::Wait { reason, .. } => Decision::Wait { until, reason },
+            act @ Decision::Act(_) => act,
+        };
+    }
+    Decision::Wait { until, reason: rest_reason(seen, policy, now) }
+}
+
+fn rest_reason(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> WaitReason {
+    let due = |credential: &CredentialFacts| policy.due(credential.start, credential.end) <= now;
+    let superseded = seen.superseded();
+    if !seen.compromised().is_empty() || seen.unproven_revocations().next().is_some() {
+        WaitReason::ProvingRevocation
+    } else if seen.current_credential().is_some_and(due) {
+        WaitReason::RolledBack
+    } else if seen.in_step_since().is_none() {
+        WaitReason::ReplicaBehind
+    } else if superseded.is_empty() {
+        WaitReason::NotDue
+    } else if superseded.iter().any(|(_, at)| at.saturating_add(policy.overlap()) <= now) {
+        WaitReason::InUse
+    } else {
+        WaitReason::Overlap
+    }
+}
+
+/// The first moment after `now` at which one of the checks can answer otherwise.
+fn next_change(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Option<OffsetDateTime> {
+    let ends = seen.credentials.iter().map(|credential| credential.end);
+    let current = seen.current_credential().into_iter();
+    let due = current.flat_map(|c| [policy.due(c.start, c.end), c.end.saturating_sub(policy.critical())]);
+    let orphans = seen.orphans().map(|orphan| orphan.start.saturating_add(policy.orphan_grace()));
+    let superseded = seen.superseded();
+    let overlaps = superseded.iter().flat_map(|(credential, at)| {
+        let spans = [policy.overlap(), policy.max_overlap()];
+        let quiet = quiet_from(credential, *at, seen, policy);
+        spans.map(|span| at.saturating_add(span)).into_iter().chain(quiet)
+    });
+    let older = seen.older_versions().filter(|version| version.enabled);
+    let followed = older
+        .filter_map(|version| seen.followed_at(version.created))
+        .map(|at| at.saturating_add(policy.overlap()));
+    let published = seen.current_version().map(|version| version.created.saturating_add(policy.overlap()));
+    let held = wanted(seen, policy, now).and_then(|reason| match may_issue(reason, seen, policy, now) {
+        Err(Held::Waiting(_, until)) => until,
+        Ok(_) | Err(Held::Blocked(_)) => None,
+    });
+    let moments = ends.chain(due).chain(orphans).chain(overlaps).chain(followed).chain(published).chain(held);
+    moments.filter(|moment| *moment > now).min()
+}

@@ -1,0 +1,217 @@
+//! What follows a publication: the replicas, then the end of what is not needed any more.
+
+use time::OffsetDateTime;
+
+use crate::domain::decision::{Action, Decision, RevokeReason};
+use crate::domain::names::SecretId;
+use crate::domain::observed::{CredentialFacts, CurrentSignIn, Observed, UsageFacts, VersionFacts};
+use crate::domain::policy::{ForeignExpired, RotationPolicy, UsageGate};
+use crate::domain::replica::ReplicaState;
+use crate::domain::wish::WishKind;
+
+/// A replica holds another text than the primary, whose own is good.
+pub(super) fn replica_behind(seen: &Observed, _: &RotationPolicy, now: OffsetDateTime) -> Option<Decision> {
+    is_proven_good(seen, now)?;
+    if seen.current_quarantine().is_some() {
+        return None;
+    }
+    let behind = seen.replicas.iter().find(|replica| replica.state == ReplicaState::Behind)?;
+    Some(Decision::Act(Action::Copy { to: behind.secret.clone() }))
+}
+
+/// In wrong hands, and its successor is published: no overlap, no gate and no replica keeps it.
+pub(super) fn compromised_left(seen: &Observed, _: &RotationPolicy, now: OffsetDateTime) -> Option<Decision> {
+    is_proven_good(seen, now)?;
+    if seen.is_compromised() {
+        return None;
+    }
+    seen.compromised().first().map(|credential| revoke(credential, RevokeReason::Compromised))
+}
+
+/// Made, never published, and old enough that no rotation can still have it in hand.
+pub(super) fn orphan_abandoned(
+    seen: &Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<Decision> {
+    let orphan = abandoned_orphan(seen, policy, now)?;
+    Some(revoke(orphan, RevokeReason::Orphaned))
+}
+
+/// The orphan that may go. While a replica is not known to be in step, it might hold any.
+pub(super) fn abandoned_orphan<'a>(
+    seen: &'a Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<&'a CredentialFacts> {
+    seen.in_step_since()?;
+    seen.orphans().find(|orphan| orphan.start.saturating_add(policy.orphan_grace()) <= now)
+}
+
+/// Ours, and past its end: of no use to anybody.
+pub(super) fn expired_left_behind(
+    seen: &Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<Decision> {
+    let ours = expired(seen, policy, now).filter(|(_, reason)| *reason == RevokeReason::Expired)?;
+    Some(revoke(ours.0, ours.1))
+}
+
+/// Somebody else's, past its end, and the policy says to remove such.
+pub(super) fn foreign_expired(
+    seen: &Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<Decision> {
+    expired(seen, policy, now).map(|(credential, reason)| revoke(credential, reason))
+}
+
+/// A credential past its end that may go: ours first, then others' where the policy says so.
+pub(super) fn expired<'a>(
+    seen: &'a Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<(&'a CredentialFacts, RevokeReason)> {
+    let protected = seen.protected();
+    let over = || {
+        seen.credentials
+            .iter()
+            .filter(|credential| credential.end <= now && !protected.contains(&credential.key_id))
+    };
+    let ours = over().find(|credential| credential.rotation.is_some());
+    let foreign = || {
+        let named = policy.foreign_expired() == ForeignExpired::Remove;
+        seen.foreign_expired(now).next().filter(|_| named)
+    };
+    ours.map(|credential| (credential, RevokeReason::Expired))
+        .or_else(|| foreign().map(|credential| (credential, RevokeReason::ForeignExpired)))
+}
+
+/// Its successor is published, signs in, and consumers had their time or a person doesn't want to wait.
+pub(super) fn superseded_over(
+    seen: &Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<Decision> {
+    is_proven_good(seen, now)?;
+    seen.in_step_since()?;
+    let over =
+        |(credential, at)| end_of(credential, at, seen, policy, now).map(|why| revoke(credential, why));
+    seen.superseded().into_iter().find_map(over)
+}
+
+/// Why a credential that is superseded since `at` is to go now, if it is.
+fn end_of(
+    credential: &CredentialFacts,
+    at: OffsetDateTime,
+    seen: &Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<RevokeReason> {
+    if seen.wish.is_some_and(|wish| wish.kind == WishKind::Retire) {
+        return Some(RevokeReason::Retired);
+    }
+    if now < at.saturating_add(policy.overlap()) {
+        return None;
+    }
+    match quiet_from(credential, at, seen, policy) {
+        Some(quiet) if quiet <= now => Some(RevokeReason::Superseded),
+        Some(_) | None if at.saturating_add(policy.max_overlap()) <= now => Some(RevokeReason::MaxOverlap),
+        Some(_) | None => None,
+    }
+}
+
+/// When a superseded credential counts as out of use; `None`: nobody knows now.
+///
+/// The report lags, so that silence counts only after a while, from the publication on at the earliest.
+pub(super) fn quiet_from(
+    credential: &CredentialFacts,
+    at: OffsetDateTime,
+    seen: &Observed,
+    policy: &RotationPolicy,
+) -> Option<OffsetDateTime> {
+    match (policy.usage_gate(), &seen.usage) {
+        (UsageGate::Off, _) | (UsageGate::Report, UsageFacts::Unavailable(_)) => Some(at),
+        (UsageGate::Report, UsageFacts::NotAsked) => None,
+        (UsageGate::Report, UsageFacts::Seen(last)) => {
+            let last = last.get(&credential.key_id).copied().unwrap_or(at).max(at);
+            Some(last.saturating_add(policy.usage_quiet()))
+        }
+    }
+}
+
+/// An older version whose credential is gone, and whose text is refused, can only mislead.
+pub(super) fn revoked_version_enabled(
+    seen: &Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<Decision> {
+    is_proven_good(seen, now)?;
+    let in_wrong_hands =
+        seen.unproven_revocations().find(|version| version.refused && is_gone(seen, version));
+    let dead = || {
+        seen.in_step_since()?;
+        let over = |version: &&VersionFacts| {
+            seen.followed_at(version.created).is_some_and(|at| at.saturating_add(policy.overlap()) <= now)
+        };
+        seen.older_versions().filter(|version| version.enabled && version.named().is_some()).find(|version| {
+            let by_word = seen.wish.is_some_and(|wish| wish.kind == WishKind::Retire);
+            version.refused && is_gone(seen, version) && (over(version) || by_word)
+        })
+    };
+    in_wrong_hands.or_else(dead).map(|version| disable(version, None))
+}
+
+/// The same in a replica.
+pub(super) fn revoked_replica_enabled(
+    seen: &Observed,
+    _: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<Decision> {
+    is_proven_good(seen, now)?;
+    let in_step = seen.replicas.iter().filter(|replica| matches!(replica.state, ReplicaState::InStep(_)));
+    in_step.flat_map(|replica| replica.older().map(move |version| (replica, version))).find_map(
+        |(replica, version)| {
+            let dead =
+                version.enabled && version.refused && version.named().is_some() && is_gone(seen, version);
+            dead.then(|| disable(version, Some(replica.secret.clone())))
+        },
+    )
+}
+
+/// Whether Entra does not list the credential that a version names.
+fn is_gone(seen: &Observed, version: &VersionFacts) -> bool {
+    version.named().is_none_or(|key_id| seen.credential(key_id).is_none())
+}
+
+/// The index of superseded credentials says that there are some, and there are none.
+pub(super) fn index_left_behind(
+    seen: &Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<Decision> {
+    is_proven_good(seen, now)?;
+    let current = seen.current_version()?;
+    let indexed = current.tags.superseded().map_or(true, |index| !index.is_empty());
+    let older = seen
+        .older_versions()
+        .any(|version| version.enabled && version.named().is_some() && version.named() != current.named());
+    let settled = current.created.saturating_add(policy.overlap()) <= now;
+    (indexed && !older && settled && seen.superseded().is_empty())
+        .then_some(Decision::Act(Action::ClearIndex))
+}
+
+/// A credential in doubt is never retired: the current one is listed, unexpired, and just signed in.
+pub(super) fn is_proven_good(seen: &Observed, now: OffsetDateTime) -> Option<()> {
+    let current = seen.current_credential()?;
+    (current.end > now && seen.sign_in == CurrentSignIn::Accepted).then_some(())
+}
+
+pub(super) fn revoke(credential: &CredentialFacts, reason: RevokeReason) -> Decision {
+    Decision::Act(Action::Revoke { key_id: credential.key_id, reason })
+}
+
+fn disable(version: &VersionFacts, replica: Option<SecretId>) -> Decision {
+    Decision::Act(Action::Disable { version: version.version.clone(), replica })
+}
