@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use super::{Output, complain, print_line, progress};
 use crate::app::App;
 use crate::clock::SystemClock;
-use crate::config::{Config, LogFormat};
+use crate::config::Config;
 use crate::ports::{Clock, chain};
 use crate::sandbox::{FaultLevel, HappeningKind, Options, Sandbox, Summary};
 use crate::shutdown::requested;
@@ -96,7 +96,7 @@ impl SandboxCommand {
 
     #[tokio::main]
     async fn serve_azure(self) -> Result<ExitCode, AnyError> {
-        telemetry::init(&self.log, LogFormat::Text)?;
+        telemetry::init_rehearsal(&self.log)?;
         let directory = self.dir.clone().unwrap_or_default();
         // The daemon comes later; its port is only found to be free now.
         let daemon = TcpListener::bind(LOOPBACK).await?.local_addr()?;
@@ -113,7 +113,7 @@ impl SandboxCommand {
 
     #[tokio::main]
     async fn rehearse(self) -> Result<ExitCode, AnyError> {
-        telemetry::init(&self.log, LogFormat::Text)?;
+        telemetry::init_rehearsal(&self.log)?;
         let began = Instant::now();
         let listener = TcpListener::bind(LOOPBACK).await?;
         let sandbox = Sandbox::start(self.options(listener.local_addr()?)).await?;

@@ -1,0 +1,65 @@
+//! The audit trail: who asked for what, what was done to which secret, and what was refused. Never a secret's text.
+//!
+//! Its lines are events of the target [`TARGET`], which [`super::init`] shows whatever the log's filter says.
+
+use tracing::info;
+
+use crate::domain::{SecretId, WishKind};
+
+/// The target of all lines of the trail.
+pub const TARGET: &str = "audit";
+
+/// Who asked for something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asker<'a> {
+    /// By which way: `api` or `cli`.
+    pub by: &'a str,
+    /// The `Idempotency-Key` that came with it.
+    pub key: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for Asker<'a> {
+    fn from(by: &'a str) -> Self {
+        Self { by, key: None }
+    }
+}
+
+/// Somebody asked for something, and was told that it will be seen to.
+pub fn wish<'a>(secret: &SecretId, kind: WishKind, asker: impl Into<Asker<'a>>) {
+    let (asker, wish) = (asker.into(), kind.label());
+    info!(target: TARGET, event = "wish", %secret, wish, all_credentials = all_credentials(kind), by = asker.by,
+        idempotency_key = asker.key, "{wish} was asked for {secret}");
+}
+
+/// Somebody asked for something and was refused, for the reason `why`.
+pub fn wish_refused<'a>(secret: &SecretId, kind: WishKind, asker: impl Into<Asker<'a>>, why: &str) {
+    let (asker, wish) = (asker.into(), kind.label());
+    info!(target: TARGET, event = "wish_refused", %secret, wish, all_credentials = all_credentials(kind),
+        by = asker.by, idempotency_key = asker.key, reason = why, "{wish} was refused for {secret}: {why}");
+}
+
+/// An action was executed. `label` and `outcome` are those of the metric `rekeyd_actions_total`; `detail` says on what,
+/// by ids, or what went wrong.
+pub fn action(secret: &SecretId, label: &str, outcome: &str, detail: &str) {
+    info!(target: TARGET, event = "action", %secret, action = label, outcome, detail,
+        "{label} of {secret}: {outcome}");
+}
+
+/// A secret gets no credential of the application that it is bound to. `reason` is the block reason's label.
+pub fn blocked(secret: &SecretId, reason: &str, message: &str) {
+    info!(target: TARGET, event = "blocked", %secret, reason, detail = message, "{secret} is refused: {message}");
+}
+
+/// Each of the `refused` texts that a compromised secret had was tried, and Entra refused it.
+pub fn proven(secret: &SecretId, refused: usize) {
+    info!(target: TARGET, event = "compromised_proven", %secret, refused,
+        "{refused} compromised texts of {secret} are proven to be refused");
+}
+
+/// Said only where it means something.
+fn all_credentials(kind: WishKind) -> Option<bool> {
+    match kind {
+        WishKind::Compromised { all_credentials } => Some(all_credentials),
+        WishKind::Rotate | WishKind::Rollback | WishKind::Retire | WishKind::Pause | WishKind::Resume => None,
+    }
+}
