@@ -1,0 +1,107 @@
+//! The ports on Microsoft Graph: a thin typed client. Graph's words are spoken only here.
+//!
+//! Reads are repeated a few times; `addPassword` is sent once, since its answer is the only sight of the text.
+
+mod applications;
+mod directory;
+mod report;
+mod wire;
+
+use std::sync::Arc;
+
+use reqwest::{Method, RequestBuilder, Response, Url};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::errors::{from_http, refusal, retry_after};
+use super::observation::Observation;
+use super::token::TokenSource;
+use crate::ports::{Clock, PortError};
+
+/// A client for the applications of one tenant.
+#[derive(Debug)]
+pub struct Graph {
+    http: reqwest::Client,
+    /// With `/v1.0/`.
+    base: Url,
+    token: TokenSource,
+    observation: Observation,
+    clock: Arc<dyn Clock>,
+}
+
+impl Graph {
+    pub(super) fn new(
+        http: reqwest::Client,
+        base: &Url,
+        token: TokenSource,
+        observation: Observation,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, url::ParseError> {
+        let base = base.join("/v1.0/")?;
+        Ok(Self { http, base, token, observation, clock })
+    }
+
+    /// Asks for one application: whether Graph answers, and lets us read.
+    ///
+    /// # Errors
+    /// It doesn't.
+    pub async fn probe(&self) -> Result<(), PortError> {
+        let url = self.url("list applications", "applications?$select=id&$top=1")?;
+        self.get::<serde::de::IgnoredAny>("list applications", url).await.map(drop)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, operation: &'static str, url: Url) -> Result<T, PortError> {
+        let answer = self.send(operation, self.http.request(Method::GET, url)).await?;
+        answer.json().await.map_err(|error| from_http(operation, error))
+    }
+
+    async fn post(
+        &self,
+        operation: &'static str,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<Response, PortError> {
+        let url = self.url(operation, path)?;
+        self.send(operation, self.http.request(Method::POST, url).json(body)).await
+    }
+
+    /// Sends once. Everything but a success is an error that says what is known of the effect.
+    async fn send(&self, operation: &'static str, request: RequestBuilder) -> Result<Response, PortError> {
+        let token = self.token.token(operation).await?;
+        let request = request
+            .bearer_auth(token.expose_secret())
+            .header("client-request-id", Uuid::new_v4().to_string());
+        let started = self.observation.start();
+        let result = request.send().await;
+        let answer = result.as_ref().ok();
+        let date = answer.and_then(|answer| answer.headers().get("date")?.to_str().ok());
+        self.observation.finish(&started, answer.map(|answer| answer.status().as_u16()), date);
+        let answer = result.map_err(|error| from_http(operation, error))?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let status = answer.status().as_u16();
+        let wait = answer.headers().get("retry-after").and_then(|value| retry_after(value.to_str().ok()?));
+        // A refusal whose body is lost is still a refusal.
+        let body = answer.bytes().await.unwrap_or_default();
+        if status == 400 && is_no_such_credential(&body) {
+            let code = NO_SUCH_CREDENTIAL.to_owned();
+            return Err(PortError::Refused { operation, status, code, retry_after: None });
+        }
+        Err(refusal(operation, status, &body, wait))
+    }
+
+    fn url(&self, operation: &'static str, path: &str) -> Result<Url, PortError> {
+        self.base.join(path).map_err(|error| PortError::NotSent { operation, source: Box::new(error) })
+    }
+}
+
+/// Graph's code for a credential that is gone already is not documented; the message is known.
+fn is_no_such_credential(body: &[u8]) -> bool {
+    String::from_utf8_lossy(body).contains("No password credential found")
+}
+
+/// Our name for that.
+const NO_SUCH_CREDENTIAL: &str = "NoPasswordCredential";
