@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use super::claims::claims;
 use super::observation::Observation;
 use crate::domain::ClientId;
 use crate::ports::{Clock, SignIn, SignInVerifier, Token, chain, sleep};
@@ -31,6 +32,12 @@ struct TokenError {
     error_codes: Vec<u64>,
 }
 
+/// An answer with a token.
+#[derive(Deserialize)]
+struct Granted {
+    access_token: SecretString,
+}
+
 impl Entra {
     pub(super) fn new(
         http: reqwest::Client,
@@ -44,54 +51,70 @@ impl Entra {
         Ok(Self { http, endpoint, scope, observation, clock })
     }
 
-    async fn try_once(&self, client_id: ClientId, text: &SecretString) -> SignIn {
+    /// A token of `scope`. Tried again while the answer is unclear.
+    async fn granted(
+        &self,
+        client_id: ClientId,
+        text: &SecretString,
+        scope: &str,
+    ) -> Result<SecretString, SignIn> {
+        let mut answer = self.try_once(client_id, text, scope).await;
+        for pause in PAUSES {
+            if !matches!(answer, Err(SignIn::Unclear(_))) {
+                break;
+            }
+            sleep(&*self.clock, pause).await;
+            answer = self.try_once(client_id, text, scope).await;
+        }
+        answer
+    }
+
+    async fn try_once(
+        &self,
+        client_id: ClientId,
+        text: &SecretString,
+        scope: &str,
+    ) -> Result<SecretString, SignIn> {
         let started = self.observation.start();
         let request = self
             .http
             .post(self.endpoint.clone())
             .header("content-type", "application/x-www-form-urlencoded")
-            .body(self.form(client_id, text));
+            .body(form(client_id, text, scope));
         let result = request.send().await;
         let answer = result.as_ref().ok();
         let date = answer.and_then(|answer| answer.headers().get("date")?.to_str().ok());
         self.observation.finish(&started, answer.map(|answer| answer.status().as_u16()), date);
-        match result {
-            Ok(answer) if answer.status().is_success() => SignIn::Accepted,
-            Ok(answer) => {
-                let status = answer.status().as_u16();
-                interpret(status, &answer.bytes().await.unwrap_or_default())
-            }
-            Err(error) => SignIn::Unclear(chain(&error.without_url())),
+        let unclear = |error: reqwest::Error| SignIn::Unclear(chain(&error.without_url()));
+        let answer = result.map_err(unclear)?;
+        if answer.status().is_success() {
+            // The error of a body that is no token would show none of it, but is of no use either.
+            let unreadable = |_| SignIn::Unclear("the answer holds no token".to_owned());
+            return answer.json().await.map(|granted: Granted| granted.access_token).map_err(unreadable);
         }
-    }
-
-    fn form(&self, client_id: ClientId, text: &SecretString) -> String {
-        let client_id = client_id.to_string();
-        // Secrets hold characters that a form has to escape.
-        let secret: Zeroizing<String> =
-            Zeroizing::new(url::form_urlencoded::byte_serialize(text.expose_secret().as_bytes()).collect());
-        let scope: String = url::form_urlencoded::byte_serialize(self.scope.as_bytes()).collect();
-        format!("grant_type=client_credentials&client_id={client_id}&scope={scope}&client_secret={}", *secret)
+        let status = answer.status().as_u16();
+        Err(interpret(status, &answer.bytes().await.unwrap_or_default()))
     }
 }
 
 #[async_trait]
 impl SignInVerifier for Entra {
     async fn sign_in(&self, client_id: ClientId, text: &SecretString) -> SignIn {
-        let mut answer = self.try_once(client_id, text).await;
-        for pause in PAUSES {
-            if !matches!(answer, SignIn::Unclear(_)) {
-                break;
-            }
-            sleep(&*self.clock, pause).await;
-            answer = self.try_once(client_id, text).await;
-        }
-        answer
+        self.granted(client_id, text, &self.scope).await.map_or_else(|refusal| refusal, |_| SignIn::Accepted)
     }
 
-    async fn token(&self, _: ClientId, _: &SecretString, _: &str) -> Result<Token, SignIn> {
-        Err(SignIn::Unclear("not built yet".to_owned()))
+    async fn token(&self, client_id: ClientId, text: &SecretString, scope: &str) -> Result<Token, SignIn> {
+        let text = self.granted(client_id, text, scope).await?;
+        Ok(Token { claims: claims(&text), text })
     }
+}
+
+fn form(client_id: ClientId, text: &SecretString, scope: &str) -> String {
+    let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    // Secrets hold characters that a form has to escape.
+    let secret = Zeroizing::new(encoded(text.expose_secret()));
+    let scope = encoded(scope);
+    format!("grant_type=client_credentials&client_id={client_id}&scope={scope}&client_secret={}", *secret)
 }
 
 /// What an answer other than a token says about the secret.

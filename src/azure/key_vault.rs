@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
+use azure_core::http::pager::{PagerContinuation, PagerOptions};
 use azure_core::http::{ClientOptions, RequestContent};
 use azure_security_keyvault_secrets::models::{
     Secret, SecretAttributes, SecretClientGetSecretOptions, SecretClientListSecretPropertiesOptions,
@@ -21,6 +22,7 @@ use time::OffsetDateTime;
 
 use super::errors::from_sdk;
 use super::reads::retried;
+use super::rights::Right;
 use crate::config::{AzureConfig, VaultConfig};
 use crate::domain::tags::Tags;
 use crate::domain::{SecretId, VaultName, VersionId};
@@ -62,11 +64,39 @@ impl KeyVault {
     /// # Errors
     /// It doesn't.
     pub async fn probe(&self, vault: &VaultName) -> Result<(), PortError> {
-        const OPERATION: &str = "list secrets";
         let options = SecretClientListSecretPropertiesOptions { maxresults: Some(1), ..Default::default() };
-        let client = self.client(vault, OPERATION)?;
+        let client = self.client(vault, LIST)?;
         let page = async { client.list_secret_properties(Some(options))?.into_pages().try_next().await };
-        self.bounded(OPERATION, page).await.map(drop)
+        self.bounded(LIST, page).await.map(drop)
+    }
+
+    /// Whether this secret may be written, by changing nothing of a version that no secret has.
+    ///
+    /// Key Vault asks for the right before it looks for the version: its own "not found" means that the right is there.
+    ///
+    /// # Errors
+    /// Neither yes nor no.
+    pub async fn try_set_right(&self, secret: &SecretId) -> Result<Right, PortError> {
+        let Ok(nowhere) = NO_VERSION.parse() else { return Err(malformed("update secret")) };
+        let nothing = UpdateSecretPropertiesParameters::default();
+        Right::of(self.update(secret, &nowhere, nothing).await, is_missing, &[403])
+    }
+
+    /// One page of a vault's secrets, and where the next one is.
+    async fn list_page(
+        &self,
+        vault: &VaultName,
+        from: Option<PagerContinuation>,
+    ) -> Result<(Vec<SecretProperties>, Option<PagerContinuation>), PortError> {
+        let method_options = PagerOptions { continuation: from, ..PagerOptions::default() };
+        let options = SecretClientListSecretPropertiesOptions { method_options, ..Default::default() };
+        let client = self.client(vault, LIST)?;
+        let page = async {
+            let mut pages = client.list_secret_properties(Some(options))?.into_pages();
+            let Some(page) = pages.try_next().await? else { return Ok((Vec::new(), None)) };
+            Ok((page.into_model()?.value, pages.into_continuation()))
+        };
+        self.bounded(LIST, page).await
     }
 
     fn client(&self, vault: &VaultName, operation: &'static str) -> Result<&SecretClient, PortError> {
@@ -171,8 +201,17 @@ impl SecretStore for KeyVault {
         }
     }
 
-    async fn list_secrets(&self, _: &VaultName) -> Result<Vec<ListedSecret>, PortError> {
-        Err(PortError::NotSent { operation: "list secrets", source: "not built yet".into() })
+    async fn list_secrets(&self, vault: &VaultName) -> Result<Vec<ListedSecret>, PortError> {
+        let (mut secrets, mut from) = (Vec::new(), None);
+        for _ in 0..MOST_PAGES {
+            let page = retried(&self.clock, || Box::pin(self.list_page(vault, from.clone()))).await?;
+            secrets.extend(page.0);
+            from = page.1;
+            if from.is_none() {
+                return secrets.into_iter().map(|item| secret(item).ok_or_else(|| malformed(LIST))).collect();
+            }
+        }
+        Err(PortError::OutcomeUnknown { operation: LIST, source: "the list has no end".into() })
     }
 
     async fn put(&self, secret: &SecretId, new: NewVersion) -> Result<VersionId, PortError> {
@@ -238,6 +277,20 @@ fn listed(found: SecretProperties) -> Option<Version> {
     Some(properties(version, found.attributes, found.content_type, found.tags))
 }
 
+fn secret(found: SecretProperties) -> Option<ListedSecret> {
+    let name = found.resource_id().ok()?.name.parse().ok()?;
+    let attributes = found.attributes.unwrap_or_default();
+    Some(ListedSecret {
+        name,
+        enabled: attributes.enabled.unwrap_or(true),
+        expires: attributes.expires,
+        updated: attributes.updated,
+        content_type: found.content_type,
+        is_managed_by_key_vault: found.managed.unwrap_or(false),
+        tags: found.tags.unwrap_or_default().into_iter().collect(),
+    })
+}
+
 fn version_id(found: &Secret) -> Option<VersionId> {
     found.resource_id().ok()?.version?.parse().ok()
 }
@@ -262,3 +315,11 @@ fn properties(
 fn to_map(tags: &Tags) -> HashMap<String, String> {
     tags.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
+
+const LIST: &str = "list secrets";
+
+/// Of 25 secrets each: no vault has so many.
+const MOST_PAGES: usize = 40_000;
+
+/// A version's name that Key Vault never draws.
+const NO_VERSION: &str = "00000000000000000000000000000000";

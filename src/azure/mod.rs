@@ -3,6 +3,7 @@
 //! Nothing here decides anything. Every call has a time-out, writes are sent once, and each error says what is
 //! known of its effect.
 
+mod claims;
 mod entra;
 mod errors;
 mod graph;
@@ -11,6 +12,7 @@ mod key_vault;
 mod observation;
 mod probe;
 mod reads;
+mod rights;
 mod token;
 mod transport;
 
@@ -21,6 +23,7 @@ pub use graph::Graph;
 pub use identity::IdentityError;
 pub use key_vault::KeyVault;
 pub use probe::HttpsProbe;
+pub use rights::Right;
 pub use transport::TransportError;
 
 use crate::clock::ClockSkew;
@@ -89,6 +92,7 @@ pub fn connect(
     .map_err(AzureError::KeyVault)?;
     let token = TokenSource::new(credential()?, azure.graph_scope.clone());
     let graph = Graph::new(https.clone(), &azure.graph_url, token, watching("graph"), Arc::clone(clock))?;
+    let probe = HttpsProbe::new(https.clone(), watching("resource"));
     let scope = config.verify.scope.clone();
     let entra = Entra::new(
         https,
@@ -102,6 +106,6 @@ pub fn connect(
         key_vault: Arc::new(key_vault),
         graph: Arc::new(graph),
         entra: Arc::new(entra),
-        probe: Arc::new(HttpsProbe),
+        probe: Arc::new(probe),
     })
 }

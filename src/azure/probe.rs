@@ -1,18 +1,85 @@
 //! The `ResourceProbe` over HTTPS: one `GET` with the application's own token, to where the configuration says.
+//!
+//! What the resource answers is not read beyond its status: health data has no business here.
 
 use async_trait::async_trait;
-use secrecy::SecretString;
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
 
-use crate::domain::{Probe, ProbeAnswer};
-use crate::ports::ResourceProbe;
+use super::observation::Observation;
+use crate::domain::{Probe, ProbeAnswer, ProbeKind};
+use crate::ports::{ResourceProbe, chain};
 
 /// Asks protected resources.
 #[derive(Debug)]
-pub struct HttpsProbe;
+pub struct HttpsProbe {
+    /// Follows no redirects.
+    http: reqwest::Client,
+    observation: Observation,
+}
+
+impl HttpsProbe {
+    pub(super) const fn new(http: reqwest::Client, observation: Observation) -> Self {
+        Self { http, observation }
+    }
+}
 
 #[async_trait]
 impl ResourceProbe for HttpsProbe {
-    async fn probe(&self, _: &Probe, _: &SecretString) -> ProbeAnswer {
-        ProbeAnswer::Unclear("not built yet".to_owned())
+    async fn probe(&self, probe: &Probe, token: &SecretString) -> ProbeAnswer {
+        let Some(url) = Url::parse(&probe.url).ok().filter(|url| url.scheme() == "https") else {
+            return ProbeAnswer::Unclear("the address is no HTTPS URL".to_owned());
+        };
+        let request = self.http.get(url).header("accept", accepted(probe.kind));
+        let started = self.observation.start();
+        let result = request.bearer_auth(token.expose_secret()).send().await;
+        let status = result.as_ref().ok().map(|answer| answer.status().as_u16());
+        self.observation.finish(&started, status, None);
+        match result {
+            Ok(answer) => interpret(probe, answer.status().as_u16()),
+            Err(error) => ProbeAnswer::Unclear(chain(&error.without_url())),
+        }
+    }
+}
+
+/// What the service of this kind is asked to answer with.
+const fn accepted(kind: ProbeKind) -> &'static str {
+    match kind {
+        ProbeKind::Fhir => "application/fhir+json",
+        ProbeKind::Dicom => "application/dicom+json",
+        ProbeKind::Https => "*/*",
+    }
+}
+
+fn interpret(probe: &Probe, status: u16) -> ProbeAnswer {
+    match status {
+        _ if probe.expected.contains(&status) => ProbeAnswer::AsExpected,
+        401 => ProbeAnswer::Unauthenticated,
+        403 => ProbeAnswer::Forbidden,
+        408 | 429 | 500.. => ProbeAnswer::Unclear(format!("status {status}")),
+        _ => ProbeAnswer::Unexpected(status),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_expected_outweighs_what_a_status_means_otherwise() {
+        let probe = Probe { kind: ProbeKind::Https, url: String::new(), expected: [200, 403].into() };
+        for (status, answer) in [
+            (200, ProbeAnswer::AsExpected),
+            (403, ProbeAnswer::AsExpected),
+            (401, ProbeAnswer::Unauthenticated),
+            (302, ProbeAnswer::Unexpected(302)),
+            (404, ProbeAnswer::Unexpected(404)),
+            (429, ProbeAnswer::Unclear("status 429".to_owned())),
+            (503, ProbeAnswer::Unclear("status 503".to_owned())),
+        ] {
+            assert_eq!(interpret(&probe, status), answer);
+        }
+        let strict = Probe { expected: [200].into(), ..probe };
+        assert_eq!(interpret(&strict, 403), ProbeAnswer::Forbidden);
     }
 }

@@ -1,0 +1,85 @@
+//! What a token says of itself: the payload of a JWT, read leniently and without its signature. It judges nothing.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::domain::Claims;
+
+/// The claims of a token. `None` if it is no JWT: tokens of some resources are opaque.
+///
+/// A claim of an unexpected type counts as missing, whatever the others say.
+pub(super) fn claims(token: &SecretString) -> Option<Claims> {
+    let payload = token.expose_secret().split('.').nth(1)?;
+    let payload = BASE64_URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    let Value::Object(said) = serde_json::from_slice(&payload).ok()? else { return None };
+    let text = |name: &str| Some(said.get(name)?.as_str()?.to_owned());
+    let client_id = ["appid", "azp"].iter().find_map(|name| said.get(*name)?.as_str()?.parse().ok());
+    let roles = said.get("roles").and_then(Value::as_array).into_iter().flatten();
+    Some(Claims {
+        audience: said.get("aud").and_then(audience).unwrap_or_default().to_owned(),
+        tenant: text("tid"),
+        client_id,
+        object_id: text("oid"),
+        expires: said.get("exp").and_then(moment),
+        roles: roles.filter_map(|role| role.as_str().map(str::to_owned)).collect(),
+    })
+}
+
+/// One resource, or the first of several.
+fn audience(value: &Value) -> Option<&str> {
+    value.as_str().or_else(|| value.as_array()?.first()?.as_str())
+}
+
+/// Unix seconds, as a number or as a text.
+fn moment(value: &Value) -> Option<OffsetDateTime> {
+    let seconds = value.as_i64().or_else(|| value.as_str()?.parse().ok())?;
+    OffsetDateTime::from_unix_timestamp(seconds).ok()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use serde_json::json;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::domain::ClientId;
+
+    fn token(payload: &Value) -> SecretString {
+        format!("e30.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(payload.to_string())).into()
+    }
+
+    #[test]
+    fn both_versions_of_a_token_are_read() {
+        let id = "6b7a3c1e-0d7e-4d5c-9a54-0c7c8b6f2f10";
+        let client_id: ClientId = id.parse().unwrap();
+        let first =
+            json!({"aud": "https://a", "tid": "t", "oid": "o", "appid": id, "exp": 0, "roles": ["r"]});
+        let second =
+            json!({"aud": ["https://a"], "tid": "t", "oid": "o", "azp": id, "exp": "0", "roles": ["r"]});
+        let read = claims(&token(&first)).unwrap();
+        assert_eq!(read.client_id, Some(client_id));
+        assert_eq!(read.expires, Some(datetime!(1970-01-01 0:00 UTC)));
+        assert_eq!((read.audience.as_str(), read.tenant.as_deref()), ("https://a", Some("t")));
+        assert!(read.roles.contains("r"));
+        assert_eq!(claims(&token(&second)).unwrap(), read);
+    }
+
+    #[test]
+    fn a_claim_of_an_odd_type_is_missing_and_the_others_count() {
+        let read =
+            claims(&token(&json!({"aud": 7, "appid": "x", "roles": "r", "exp": [], "tid": "t"}))).unwrap();
+        assert_eq!((read.audience.as_str(), read.client_id, read.expires), ("", None, None));
+        assert_eq!((read.tenant.as_deref(), read.roles.is_empty()), (Some("t"), true));
+    }
+
+    #[test]
+    fn an_opaque_token_has_no_claims() {
+        for text in ["opaque", "a.%%%.c", "a.W10.c", ""] {
+            assert_eq!(claims(&text.into()), None, "{text}");
+        }
+    }
+}
