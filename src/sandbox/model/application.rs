@@ -38,6 +38,14 @@ pub struct Application {
     pub is_fallback_public_client: Option<bool>,
     /// Its App ID URIs.
     pub identifier_uris: Vec<String>,
+    /// Where it is sent back to as a web application.
+    pub web: Redirects,
+    /// Where it is sent back to as a single-page application.
+    pub spa: Redirects,
+    /// Where it is sent back to as a public client: on a desktop or a phone.
+    pub public_client: Redirects,
+    /// The app roles that it offers to others.
+    pub app_roles: Vec<AppRole>,
     /// Its owners, by the object ids of their service principals.
     pub owners: BTreeSet<Uuid>,
     /// How many passwords it may have, if a test has said so.
@@ -68,6 +76,34 @@ pub enum Audience {
     /// Personal ones.
     #[serde(rename = "PersonalMicrosoftAccount")]
     Personal,
+}
+
+/// What an application is sent back to after a person's sign-in, on one kind of platform.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Redirects {
+    /// The addresses.
+    #[serde(default)]
+    pub redirect_uris: Vec<String>,
+}
+
+/// An app role that an application offers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AppRole {
+    /// Its id.
+    pub id: Uuid,
+    /// `User`, `Application` or both.
+    pub allowed_member_types: Vec<String>,
+    /// What it allows, in a few words.
+    pub display_name: String,
+    /// What it allows.
+    pub description: String,
+    /// Whether it can be assigned.
+    pub is_enabled: bool,
+    /// What stands for it in a token.
+    #[serde(default)]
+    pub value: Option<String>,
 }
 
 impl Audience {
@@ -159,6 +195,10 @@ impl Application {
             audience: Audience::default(),
             is_fallback_public_client: None,
             identifier_uris: Vec::new(),
+            web: Redirects::default(),
+            spa: Redirects::default(),
+            public_client: Redirects::default(),
+            app_roles: Vec::new(),
             owners: BTreeSet::new(),
             password_limit: None,
             policy: None,

@@ -42,7 +42,7 @@ use uuid::Uuid;
 
 pub use access::{Role, Scope};
 pub use app_policy::{AppPolicy, PasswordRestriction, RestrictionKind, RestrictionState, Restrictions};
-pub use application::{Application, Audience};
+pub use application::{AppRole, Application, Audience, Redirects};
 pub use counters::{Requests, Service, Summary};
 pub use credential::Credential;
 pub use deleted::DeletedSecret;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::application::{Application, Audience};
+use super::application::{AppRole, Application, Audience, Redirects};
 use super::graph_refusal::GraphRefusal;
 use super::{Model, State, guid};
 
@@ -25,6 +25,14 @@ pub struct ApplicationChange {
     pub is_fallback_public_client: Option<bool>,
     /// All its App ID URIs.
     pub identifier_uris: Option<Vec<String>>,
+    /// All its redirects as a web application.
+    pub web: Option<Redirects>,
+    /// All its redirects as a single-page application.
+    pub spa: Option<Redirects>,
+    /// All its redirects as a public client.
+    pub public_client: Option<Redirects>,
+    /// All app roles that it offers.
+    pub app_roles: Option<Vec<AppRole>>,
     /// Whether it may sign in. Graph can't set this.
     pub enabled: Option<bool>,
     /// How many passwords it may have. Graph can't set this.
@@ -180,6 +188,10 @@ impl Application {
         set(&mut self.tags, change.tags);
         set(&mut self.audience, change.audience);
         set(&mut self.identifier_uris, change.identifier_uris);
+        set(&mut self.web, change.web);
+        set(&mut self.spa, change.spa);
+        set(&mut self.public_client, change.public_client);
+        set(&mut self.app_roles, change.app_roles);
         set(&mut self.enabled, change.enabled);
         set(&mut self.owners, change.owners);
         set(&mut self.created, change.created);

@@ -12,7 +12,7 @@ use crate::sandbox::https::{Answer, Request};
 use crate::sandbox::model::ApplicationChange;
 
 const EXPECTED: &str = "expected any of displayName, tags, signInAudience, isFallbackPublicClient, identifierUris, \
-    enabled, passwordLimit, owners, createdDateTime";
+    web, spa, publicClient, appRoles, enabled, passwordLimit, owners, createdDateTime";
 
 /// An application with a service principal, owned by the daemon unless the body says by whom.
 pub(super) fn create(azure: &Azure, request: &Request) -> Answer {

@@ -21,8 +21,20 @@ const COLLECTION: Collection = Collection {
 };
 
 /// What Graph lets a client set, of what is modelled.
-const SETTABLE: [&str; 5] =
-    ["displayName", "tags", "signInAudience", "isFallbackPublicClient", "identifierUris"];
+const SETTABLE: [&str; 9] = [
+    "displayName",
+    "tags",
+    "signInAudience",
+    "isFallbackPublicClient",
+    "identifierUris",
+    "appRoles",
+    "web",
+    "spa",
+    "publicClient",
+];
+
+/// Of these only the redirects are modelled.
+const PLATFORMS: [&str; 3] = ["web", "spa", "publicClient"];
 
 /// What is set by calls of their own.
 const CREDENTIALS: [&str; 2] = ["passwordCredentials", "keyCredentials"];
@@ -99,11 +111,16 @@ fn wanted(call: &Call<'_>) -> Result<Option<ApplicationChange>, GraphRefusal> {
         return Err(GraphRefusal::bad_request(message));
     }
     let is_known = |name: &String| SETTABLE.contains(&name.as_str()) || CREDENTIALS.contains(&name.as_str());
-    if !body.keys().all(is_known) {
+    if !body.keys().all(is_known) || sets_more_than_redirects(&body) {
         return Ok(None);
     }
     let body: Map<_, _> = body.into_iter().filter(|(name, _)| SETTABLE.contains(&name.as_str())).collect();
     serde_json::from_value(Value::Object(body)).map(Some).map_err(|_| unreadable())
+}
+
+fn sets_more_than_redirects(body: &Map<String, Value>) -> bool {
+    let mut platforms = PLATFORMS.iter().filter_map(|name| body.get(*name)?.as_object());
+    platforms.any(|members| members.keys().any(|name| name != "redirectUris"))
 }
 
 fn is_set(value: &Value) -> bool {

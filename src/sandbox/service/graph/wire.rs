@@ -24,8 +24,10 @@ pub(super) fn application(application: &Application) -> Value {
         "tags": application.tags,
         "identifierUris": application.identifier_uris,
         "isFallbackPublicClient": application.is_fallback_public_client,
-        "web": {"redirectUris": []},
-        "publicClient": {"redirectUris": []},
+        "web": application.web,
+        "spa": application.spa,
+        "publicClient": application.public_client,
+        "appRoles": application.app_roles,
         "keyCredentials": [],
         "passwordCredentials": application.credentials.iter().map(credential).collect::<Vec<_>>(),
     })

@@ -82,6 +82,27 @@ async fn an_application_is_changed_within_limits_and_deleted() {
 }
 
 #[tokio::test]
+async fn what_kind_of_client_an_application_is_can_be_set_and_read() {
+    let graph = Graph::start().await;
+    let path = graph.path(0);
+    let kinds = ["web", "spa", "publicClient", "appRoles"];
+    let shown = graph.get(&format!("{path}?$select={}", kinds.join(","))).await.body;
+    assert!(kinds[..3].iter().all(|kind| shown[*kind] == json!({"redirectUris": []})), "{shown}");
+    assert_eq!(shown["appRoles"], json!([]));
+    let role = json!({"id": Uuid::from_u128(7), "allowedMemberTypes": ["Application"], "displayName": "Read",
+        "description": "Reads", "isEnabled": true, "value": "Read.All"});
+    let change = json!({"appRoles": [role], "web": {"redirectUris": ["https://a.example/"]},
+        "spa": {"redirectUris": ["https://b.example/"]}, "publicClient": {"redirectUris": ["http://localhost"]}});
+    let changed = graph.send(Method::PATCH, &path, &change).await;
+    assert_eq!(changed.status, StatusCode::NO_CONTENT);
+    let shown = graph.get(&path).await.body;
+    assert!(kinds.iter().all(|kind| shown[*kind] == change[*kind]), "{shown}");
+    let more = graph.send(Method::PATCH, &path, &json!({"web": {"homePageUrl": "https://a.example/"}})).await;
+    assert_eq!(more.status, StatusCode::NOT_IMPLEMENTED);
+    graph.world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_federated_identity_made_through_graph_signs_in_with_its_issuers_keys() {
     let graph = Graph::start().await;
     let (azure, one, other) = (&graph.world.sandbox.azure, graph.managed(0), graph.managed(1));
