@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::azure::Azure;
-use super::model::{FirstParty, HEALTHCARE};
+use super::model::{FirstParty, HEALTHCARE, Model};
 
 /// A resource as it was asked for, and as it is known.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,24 +19,32 @@ pub(crate) struct Resource {
 impl Azure {
     /// The resource that somebody means; `None` if the tenant has none of that name.
     pub(crate) fn resource(&self, asked_for: &str) -> Option<Resource> {
+        Resource::find(&self.model, &self.addresses.fhir, asked_for)
+    }
+}
+
+impl Resource {
+    /// The resource that somebody means where the FHIR service is at `fhir`; `None` if the tenant has none of that
+    /// name.
+    pub(crate) fn find(model: &Model, fhir: &str, asked_for: &str) -> Option<Self> {
         let name = asked_for.strip_suffix('/').unwrap_or(asked_for);
         let (identifier, client_id) = if let Some(service) = FirstParty::named(name) {
             (service.identifier.to_owned(), service.client_id)
-        } else if name == self.addresses.fhir {
+        } else if name == fhir {
             // Each FHIR service is a resource of its own name, with one service principal for them all.
             (name.to_owned(), HEALTHCARE)
         } else {
-            self.application_resource(name)?
+            application(model, name)?
         };
-        let principal = self.model.principal_by_client_id(client_id);
-        Some(Resource { audience: asked_for.to_owned(), identifier, principal })
+        let principal = model.principal_by_client_id(client_id);
+        Some(Self { audience: asked_for.to_owned(), identifier, principal })
     }
+}
 
-    /// An application by its id or as `api://` and its id.
-    fn application_resource(&self, name: &str) -> Option<(String, Uuid)> {
-        let client_id = Uuid::try_parse(name.strip_prefix("api://").unwrap_or(name)).ok()?;
-        self.model.object_id(client_id).map(|_| (client_id.to_string(), client_id))
-    }
+/// An application by its id or as `api://` and its id.
+fn application(model: &Model, name: &str) -> Option<(String, Uuid)> {
+    let client_id = Uuid::try_parse(name.strip_prefix("api://").unwrap_or(name)).ok()?;
+    model.object_id(client_id).map(|_| (client_id.to_string(), client_id))
 }
 
 /// Whether a token for this audience is of version 2: applications ask for them, Microsoft's own services don't.

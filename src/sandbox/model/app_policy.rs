@@ -111,6 +111,15 @@ impl From<IsoDuration> for String {
     }
 }
 
+/// What the policies that hold for an application say of its passwords.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PasswordRules {
+    /// Whether there must be no new ones.
+    pub are_forbidden: bool,
+    /// How long a new one may last at most.
+    pub longest_lifetime: Option<Duration>,
+}
+
 /// All policies of the tenant.
 #[derive(Debug)]
 pub(super) struct Policies {
@@ -157,6 +166,13 @@ impl Model {
             return Err(GraphRefusal::bad_request(message));
         }
         state.policies.others.remove(&id).map(|_| ()).ok_or(GraphRefusal::NotFound(id))
+    }
+
+    /// What holds for the passwords of an application, by the policy assigned to it or else the default one.
+    pub fn password_rules(&self, object_id: Uuid, now: OffsetDateTime) -> Option<PasswordRules> {
+        let mut state = self.lock();
+        let application = state.known_application(object_id, now).ok()?.clone();
+        Some(state.policies.of(&application).rules(application.created))
     }
 
     /// Assigns a policy to an application.
@@ -219,38 +235,45 @@ impl Default for AppPolicy {
 
 impl Policies {
     /// Whether an application may have one more password that lasts so long.
-    ///
-    /// An assigned policy stands in for the default one wholly, even where it says nothing.
     pub(super) fn check_password(
         &self,
         application: &Application,
         lifetime: Duration,
     ) -> Result<(), GraphRefusal> {
-        let assigned = application.policy.and_then(|id| self.others.get(&id));
-        let policy = assigned.unwrap_or(&self.default);
-        if policy.is_enabled { policy.check_password(application.created, lifetime) } else { Ok(()) }
+        let policy = self.of(application);
+        let rules = policy.rules(application.created);
+        if rules.are_forbidden {
+            return Err(GraphRefusal::PasswordsNotAllowed(policy.id));
+        }
+        let is_too_long = rules.longest_lifetime.is_some_and(|longest| lifetime > longest);
+        if is_too_long { Err(GraphRefusal::LifetimeTooLong(policy.id)) } else { Ok(()) }
+    }
+
+    /// An assigned policy stands in for the default one wholly, even where it says nothing.
+    fn of(&self, application: &Application) -> &AppPolicy {
+        application.policy.and_then(|id| self.others.get(&id)).unwrap_or(&self.default)
     }
 }
 
 impl AppPolicy {
-    fn check_password(&self, created: OffsetDateTime, lifetime: Duration) -> Result<(), GraphRefusal> {
-        let restrictions = self.restrictions.password_credentials.iter();
+    /// What it says of the passwords of an application that was registered at `created`.
+    fn rules(&self, created: OffsetDateTime) -> PasswordRules {
+        let mut rules = PasswordRules::default();
+        let restrictions = self.restrictions.password_credentials.iter().filter(|_| self.is_enabled);
         for restriction in restrictions.filter(|restriction| restriction.holds_for(created)) {
             let longest = restriction.max_lifetime.as_ref().map(|longest| longest.length);
             match restriction.restriction_type {
-                RestrictionKind::PasswordAddition => {
-                    return Err(GraphRefusal::PasswordsNotAllowed(self.id));
+                RestrictionKind::PasswordAddition => rules.are_forbidden = true,
+                RestrictionKind::PasswordLifetime => {
+                    let both = [rules.longest_lifetime, longest];
+                    rules.longest_lifetime = both.into_iter().flatten().min();
                 }
-                RestrictionKind::PasswordLifetime if longest.is_some_and(|longest| lifetime > longest) => {
-                    return Err(GraphRefusal::LifetimeTooLong(self.id));
-                }
-                RestrictionKind::PasswordLifetime
-                | RestrictionKind::SymmetricKeyAddition
+                RestrictionKind::SymmetricKeyAddition
                 | RestrictionKind::SymmetricKeyLifetime
                 | RestrictionKind::CustomPasswordAddition => {}
             }
         }
-        Ok(())
+        rules
     }
 }
 

@@ -41,7 +41,9 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 pub use access::{Role, Scope};
-pub use app_policy::{AppPolicy, PasswordRestriction, RestrictionKind, RestrictionState, Restrictions};
+pub use app_policy::{
+    AppPolicy, PasswordRestriction, PasswordRules, RestrictionKind, RestrictionState, Restrictions,
+};
 pub use application::{AppRole, Application, Audience, Redirects};
 pub use counters::{Requests, Service, Summary};
 pub use credential::Credential;

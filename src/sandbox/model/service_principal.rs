@@ -37,6 +37,17 @@ impl Model {
         found
     }
 
+    /// The service principal with this client id, also one of Microsoft's own; `None` if there is none.
+    pub fn service_principal_of(&self, client_id: Uuid, now: OffsetDateTime) -> Option<ServicePrincipal> {
+        let is_it = |principal: &&ServicePrincipal| principal.client_id == client_id;
+        let own = self.lock().first_parties.iter().find(is_it).cloned();
+        own.or_else(|| {
+            let application = self.application_by_client_id(client_id, now)?;
+            let has_one = application.has_service_principal;
+            has_one.then(|| ServicePrincipal::of(&application, self.tenant().id))
+        })
+    }
+
     /// Makes the service principal of an application.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ mod policies;
 mod principals;
 mod read;
 mod report;
-mod rights;
+pub(in crate::sandbox) mod rights;
 mod target;
 mod throttle;
 pub(in crate::sandbox) mod wire;

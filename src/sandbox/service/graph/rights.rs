@@ -7,7 +7,7 @@ use super::target::Target;
 use crate::sandbox::model::GraphRefusal;
 use axum::http::Method;
 
-const READ_APPLICATIONS: [&str; 5] = [
+pub(in crate::sandbox) const READ_APPLICATIONS: [&str; 5] = [
     "Application.Read.All",
     "Application.ReadWrite.All",
     "Application.ReadWrite.OwnedBy",
@@ -15,15 +15,17 @@ const READ_APPLICATIONS: [&str; 5] = [
     "Directory.ReadWrite.All",
 ];
 
-const WRITE_APPLICATIONS: [&str; 2] = ["Application.ReadWrite.All", "Directory.ReadWrite.All"];
+pub(in crate::sandbox) const WRITE_APPLICATIONS: [&str; 2] =
+    ["Application.ReadWrite.All", "Directory.ReadWrite.All"];
 
-const OWNED_BY: &str = "Application.ReadWrite.OwnedBy";
+pub(in crate::sandbox) const OWNED_BY: &str = "Application.ReadWrite.OwnedBy";
 
-const READ_REPORTS: [&str; 3] = ["AuditLog.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"];
+pub(in crate::sandbox) const READ_REPORTS: [&str; 3] =
+    ["AuditLog.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"];
 
 const WRITE_POLICIES: &str = "Policy.ReadWrite.ApplicationConfiguration";
 
-const READ_POLICIES: [&str; 2] = ["Policy.Read.All", WRITE_POLICIES];
+pub(in crate::sandbox) const READ_POLICIES: [&str; 2] = ["Policy.Read.All", WRITE_POLICIES];
 
 impl Call<'_> {
     pub(super) fn may_read_applications(&self) -> Result<(), GraphRefusal> {

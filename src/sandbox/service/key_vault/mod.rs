@@ -8,6 +8,8 @@ mod wire;
 
 use axum::http::{HeaderName, StatusCode, header};
 
+pub(in crate::sandbox) use self::operation::Right;
+
 use self::access::{LOCATION, Visit};
 use self::operation::Operation;
 use self::page::{Item, page};

@@ -45,7 +45,7 @@ pub(super) enum Operation<'a> {
 
 /// What a role permits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Right {
+pub(in crate::sandbox) enum Right {
     Get,
     List,
     GetDeleted,
@@ -160,7 +160,7 @@ impl Right {
     }
 
     /// The roles that grant it, or that stand for the access policies that do.
-    pub(super) fn roles(self, model: AccessModel) -> &'static [Role] {
+    pub(in crate::sandbox) fn roles(self, model: AccessModel) -> &'static [Role] {
         match self {
             Self::Get => &[Role::VaultAdministrator, Role::SecretsOfficer, Role::SecretsUser],
             Self::GetDeleted => match model {
