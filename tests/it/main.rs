@@ -9,6 +9,8 @@
 
 mod adapters;
 mod crash;
+mod fleet;
+mod fleet_life;
 mod http_face;
 mod identities;
 mod samples;

@@ -1,0 +1,215 @@
+//! A fleet: the real daemon on the sandbox's HTTPS, in one process, in virtual time.
+//!
+//! The daemon lives on a runtime of its own, so that it can be ended at any moment as a process is.
+
+use std::sync::Arc;
+use std::time::Duration as StdDuration;
+
+use rekeyd::app::App;
+use rekeyd::config::Config;
+use rekeyd::domain::SecretId;
+use rekeyd::ports::Clock;
+use rekeyd::reconcile::SecretStatus;
+use rekeyd::sandbox::model::{ManagedSecret, Model, SignInRefusal};
+use rekeyd::sandbox::{Options, Sandbox, SandboxClock, Summary};
+use reqwest::{Client, Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use tempfile::TempDir;
+use time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+
+/// A simulated Azure with its consumers, and the daemon that works on it.
+pub(crate) struct Fleet {
+    daemon: Daemon,
+    pub(crate) sandbox: Sandbox,
+    config: Config,
+    http: Client,
+    /// Each life of the daemon throws other dice.
+    lives: u64,
+    /// Holds the files that the configuration names.
+    _directory: TempDir,
+}
+
+/// One life of the daemon.
+struct Daemon {
+    /// Taken only to end it.
+    app: Option<App>,
+    runtime: Option<Runtime>,
+}
+
+impl Fleet {
+    /// A daemon in a world as `options` say. `configure` edits the TOML text that the sandbox wrote for it.
+    pub(crate) async fn start(options: Options, configure: impl FnOnce(String) -> String) -> Self {
+        // Event Grid delivers to the daemon's address, so that it has to be known first.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let daemon_address = listener.local_addr().unwrap();
+        let sandbox = Sandbox::start(Options { daemon_address, ..options }).await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        sandbox.write_directory(directory.path(), false).unwrap();
+        let file = directory.path().join("rekeyd.toml");
+        let text = configure(std::fs::read_to_string(&file).unwrap());
+        let mut config = Config::parse(&text, "rekeyd.toml", &[]).unwrap();
+        // At the end the clock stands still, so that there is nothing to wait for.
+        config.reconcile.shutdown_grace = StdDuration::from_secs(1);
+        let daemon = Daemon::start(listener, &config, sandbox.clock(), 1).await;
+        let http = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        Self { daemon, sandbox, config, http, lives: 1, _directory: directory }
+    }
+
+    /// Ends the daemon wherever it is, as `kill -9` does, and starts another one in the same world.
+    pub(crate) async fn restart(&mut self) {
+        self.daemon.kill().await;
+        self.lives += 1;
+        let listener = TcpListener::bind(self.sandbox_daemon_address()).await.unwrap();
+        self.daemon = Daemon::start(listener, &self.config, self.sandbox.clock(), self.lives).await;
+    }
+
+    /// Ends everything in good order.
+    pub(crate) async fn end(mut self) {
+        self.daemon.drain().await;
+        self.sandbox.shutdown().await;
+    }
+
+    /// Lives for `duration` of virtual time.
+    pub(crate) async fn live(&self, duration: Duration) {
+        let clock = self.sandbox.clock();
+        let lived = timeout(PATIENCE, clock.run_until(clock.now() + duration));
+        lived.await.expect("virtual time stands still: somebody holds the clock");
+    }
+
+    /// Lives until `holds`, looking every ten minutes of virtual time; fails after `limit` of it.
+    pub(crate) async fn until(&self, limit: Duration, holds: impl Fn(&Self) -> bool) {
+        let clock = self.sandbox.clock();
+        let end = clock.now() + limit;
+        while !holds(self) {
+            assert!(clock.now() < end, "not within {limit}: {:#?}", self.app().board().list());
+            self.live(STEP).await;
+        }
+    }
+
+    /// What the daemon knows of a secret.
+    pub(crate) fn status(&self, secret: &SecretId) -> SecretStatus {
+        self.app().board().show(secret).expect("a managed secret")
+    }
+
+    /// The name of one of the secrets that the world began with.
+    pub(crate) fn secret(&self, index: usize) -> SecretId {
+        let managed = &self.model().managed()[index];
+        format!("{}/{}", managed.vault, managed.name).parse().unwrap()
+    }
+
+    pub(crate) fn model(&self) -> &Model {
+        self.sandbox.model()
+    }
+
+    pub(crate) fn summary(&self) -> Summary {
+        self.sandbox.summary()
+    }
+
+    /// How often a consumer was refused, or had nothing to sign in with.
+    pub(crate) fn consumers_failed(&self) -> u64 {
+        self.summary().consumer_sign_in_failures
+    }
+
+    /// Signs in as a consumer of `secret` does, with the text that is current now.
+    pub(crate) fn sign_in(&self, secret: &SecretId) -> Result<(), SignInRefusal> {
+        self.sign_in_with(secret, &self.text(secret))
+    }
+
+    /// Signs in as a consumer of `secret` that has `text`.
+    pub(crate) fn sign_in_with(&self, secret: &SecretId, text: &SecretString) -> Result<(), SignInRefusal> {
+        let client_id = self.managed(secret).client_id;
+        self.model().sign_in(client_id, text.expose_secret(), self.sandbox.clock().now())
+    }
+
+    /// The text that consumers of `secret` read now.
+    pub(crate) fn text(&self, secret: &SecretId) -> SecretString {
+        let now = self.sandbox.clock().now();
+        self.model().get_secret(secret.vault.as_str(), secret.name.as_str(), None, now).unwrap().value
+    }
+
+    /// The secret as the world began with it, with the ids of its application.
+    pub(crate) fn managed(&self, secret: &SecretId) -> ManagedSecret {
+        let mut managed = self.model().managed().iter();
+        let is_it = |one: &&ManagedSecret| format!("{}/{}", one.vault, one.name) == secret.to_string();
+        managed.find(is_it).expect("a secret that the world began with").clone()
+    }
+
+    /// The daemon's metrics, as Prometheus reads them.
+    pub(crate) fn metrics_text(&self) -> String {
+        self.app().metrics().render().unwrap()
+    }
+
+    /// The answer of the daemon's API; null if it has no JSON.
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
+        self.send(Method::GET, path, &Value::Null).await
+    }
+
+    /// The same; `body` may be null.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        self.send(Method::POST, path, body).await
+    }
+
+    async fn send(&self, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
+        let url = format!("http://{}{path}", self.app().address());
+        let token = self.sandbox.api_token().expose_secret();
+        let request = self.http.request(method, url).bearer_auth(token);
+        let request = if body.is_null() { request } else { request.json(body) };
+        let answer = request.send().await.unwrap();
+        (answer.status(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
+    }
+
+    fn sandbox_daemon_address(&self) -> std::net::SocketAddr {
+        self.config.listen
+    }
+
+    fn app(&self) -> &App {
+        self.daemon.app.as_ref().expect("a daemon lives")
+    }
+}
+
+impl Daemon {
+    async fn start(listener: TcpListener, config: &Config, clock: SandboxClock, seed: u64) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (listener, config) = (listener.into_std().unwrap(), config.clone());
+        let started = runtime.spawn(async move {
+            let (listener, clock): (_, Arc<dyn Clock>) =
+                (TcpListener::from_std(listener).unwrap(), Arc::new(clock));
+            App::start_on(listener, &config, &clock, seed).unwrap()
+        });
+        let app = started.await.unwrap();
+        Self { app: Some(app), runtime: Some(runtime) }
+    }
+
+    async fn drain(&mut self) {
+        let app = self.app.take().expect("a daemon lives");
+        assert!(app.drain().await, "the daemon does not end");
+        self.kill().await;
+    }
+
+    /// Returns once nothing of it is left.
+    async fn kill(&mut self) {
+        self.app = None;
+        let runtime = self.runtime.take().expect("a daemon lives");
+        tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE)).await.unwrap();
+    }
+}
+
+impl Drop for Daemon {
+    /// A test that fails drops it on its way out, where a runtime must not be waited for.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// In real time: a machine that builds something else at the same time is slow.
+const PATIENCE: StdDuration = StdDuration::from_secs(120);
+
+/// In virtual time.
+const STEP: Duration = Duration::minutes(10);

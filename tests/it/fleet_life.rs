@@ -1,0 +1,72 @@
+//! The daemon's life over HTTPS, in virtual time: a rotation, an end in the middle of one, a clean end.
+
+use rekeyd::ports::Clock;
+use rekeyd::sandbox::Options;
+use reqwest::StatusCode;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use time::Duration;
+
+use crate::fleet::Fleet;
+use crate::small_azure::small_azure;
+
+/// Two secrets in two vaults. News takes some seconds to spread.
+fn options() -> Options {
+    let propagation = Duration::seconds(4)..=Duration::seconds(18);
+    Options { propagation, ..small_azure("127.0.0.1:9".parse().unwrap()) }
+}
+
+#[tokio::test]
+async fn a_due_secret_rotates_and_its_consumers_sign_in_all_the_while() {
+    let fleet = Fleet::start(options(), |text| text).await;
+    let secret = fleet.secret(0);
+    let first = fleet.text(&secret);
+    let (status, answer) = fleet.post(&format!("/api/v1/secrets/{secret}/rotate"), &Value::Null).await;
+    assert_eq!((status, &answer["accepted"]), (StatusCode::ACCEPTED, &true.into()));
+    let is_new = |fleet: &Fleet| fleet.text(&secret).expose_secret() != first.expose_secret();
+    fleet.until(Duration::hours(1), is_new).await;
+    assert_eq!(fleet.status(&secret).state, "waiting");
+    assert_eq!((fleet.sign_in(&secret), fleet.sign_in_with(&secret, &first)), (Ok(()), Ok(())));
+    fleet.live(Duration::days(8)).await;
+    assert!(fleet.sign_in_with(&secret, &first).is_err(), "the first credential is retired");
+    assert_eq!((fleet.sign_in(&secret), fleet.consumers_failed()), (Ok(()), 0));
+    let (status, shown) = fleet.get(&format!("/api/v1/secrets/{secret}")).await;
+    assert_eq!((status, &shown["reason"]), (StatusCode::OK, &"not_due".into()));
+    let state = format!("rekeyd_secret_state{{secret=\"{secret}\",state=\"waiting\"}} 1");
+    assert!(fleet.metrics_text().contains(&state), "{}", fleet.metrics_text());
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_killed_before_it_publishes_is_followed_by_one_that_does() {
+    let mut fleet =
+        Fleet::start(options(), |text| text.replace("[schedule]", "[schedule]\nat_start = false")).await;
+    let secret = fleet.secret(0);
+    fleet.post(&format!("/api/v1/secrets/{secret}/rotate"), &Value::Null).await;
+    fleet.live(Duration::seconds(5)).await;
+    let killed = fleet.summary();
+    assert_eq!((killed.issued, killed.published), (1, 0), "it is still proving the new credential");
+    fleet.restart().await;
+    fleet.post(&format!("/api/v1/secrets/{secret}/rotate"), &Value::Null).await;
+    fleet.until(Duration::hours(6), |fleet| fleet.summary().published == 1).await;
+    assert_eq!(fleet.summary().issued, 2);
+    assert_eq!((fleet.sign_in(&secret), fleet.consumers_failed()), (Ok(()), 0));
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_fleet_is_rotated_and_nothing_is_left_behind() {
+    let options = Options { secrets: 4, ..options() };
+    let fleet = Fleet::start(options, |text| text.replace("overlap = \"7d\"", "overlap = \"2d\"")).await;
+    fleet.live(Duration::days(60)).await;
+    let summary = fleet.summary();
+    assert!(summary.min_rotations_per_secret >= 1, "{summary:?}");
+    assert_eq!((summary.retired, summary.orphans_left), (summary.published, 0));
+    let now = fleet.sandbox.clock().now();
+    for secret in fleet.model().managed() {
+        let application = fleet.model().application(secret.object_id, now).unwrap();
+        assert_eq!(application.credentials.len(), 1, "{secret:?}");
+    }
+    assert_eq!(fleet.consumers_failed(), 0);
+    fleet.end().await;
+}
