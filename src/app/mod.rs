@@ -16,7 +16,7 @@ use crate::domain::{SecretId, VaultName};
 use crate::http::{ApiToken, HttpState, Readiness, router};
 use crate::metrics::Metrics;
 use crate::ports::{Clock, PortError, chain, sleep};
-use crate::reconcile::{Parts, Ports, Reconciler, StatusBoard, WorkQueue};
+use crate::reconcile::{Catalogue, Parts, Ports, Reconciler, Rollout, StatusBoard, Sweeper, WorkQueue};
 use crate::shutdown::Shutdown;
 use crate::triggers::schedule::Schedule;
 
@@ -90,11 +90,25 @@ impl App {
         let readiness = Arc::new(Readiness::new(awaited(config)));
         let shutdown = Shutdown::default();
 
+        let catalogue = Arc::new(Catalogue::new(config.secrets.iter().cloned()));
+        let rollout = Arc::new(Rollout::new(config.rollout.clone()));
+        let sweeper = Sweeper {
+            store: azure.key_vault.clone(),
+            discovery: config.discovery.clone(),
+            catalogue: Arc::clone(&catalogue),
+            queue: Arc::clone(&queue),
+            board: Arc::clone(&board),
+            rollout: Arc::clone(&rollout),
+            metrics: Arc::clone(&metrics),
+            clock: Arc::clone(clock),
+        };
         let reconciler = Arc::new(Reconciler::new(Parts {
             ports: ports(&azure, clock),
             skew,
-            secrets: config.secrets.clone(),
-            verify: config.verify.clone(),
+            catalogue: Arc::clone(&catalogue),
+            rules: config.applications.clone(),
+            rollout: Arc::clone(&rollout),
+            tenant: config.azure.tenant_id.clone(),
             concurrency: config.reconcile.concurrency,
             queue: Arc::clone(&queue),
             board: Arc::clone(&board),
@@ -112,8 +126,7 @@ impl App {
         };
         let schedule = Schedule {
             config: config.schedule.clone(),
-            secrets,
-            queue,
+            sweeper,
             clock: Arc::clone(clock),
             metrics: Arc::clone(&metrics),
         };

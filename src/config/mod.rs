@@ -24,7 +24,7 @@ pub use daemon::{ApiConfig, LogConfig, LogFormat, ReconcileConfig, SandboxConfig
 pub use identity::IdentityConfig;
 pub use keys::{KEYS, Key};
 pub use problems::{InvalidConfig, Problem};
-pub use rollout::{FreezePeriod, RolloutConfig, Window};
+pub use rollout::{FreezePeriod, RolloutConfig, Window, WindowState};
 pub use secrets::{DiscoveryConfig, ManagedSecret};
 
 use crate::domain::{ApplicationRules, VerifyPolicy};

@@ -340,6 +340,12 @@ impl WaitReason {
 }
 
 impl BlockReason {
+    /// Whether it keeps an application's secret from somebody who points at it.
+    #[must_use]
+    pub const fn is_of_guard(self) -> bool {
+        matches!(self, Self::NoConsent | Self::NotAllowed | Self::OwnApplication | Self::PublicClient)
+    }
+
     /// Whether only a person can end it. The others pass, and are tried again by themselves.
     #[must_use]
     pub const fn needs_person(self) -> bool {

@@ -51,8 +51,6 @@ pub struct ApplicationFacts {
     pub is_public_only: bool,
     /// Whether the daemon itself signs in with it.
     pub is_own: bool,
-    /// How many passwords it may have, if that is known.
-    pub most_credentials: Option<usize>,
 }
 
 /// The tag of an application that consents to be rotated into `secret`.
@@ -120,7 +118,6 @@ mod tests {
             consents: false,
             is_public_only: false,
             is_own: false,
-            most_credentials: None,
         }
     }
 

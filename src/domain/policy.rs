@@ -13,6 +13,8 @@ use super::tags::{OVERLAP_DAYS, ROTATE_BEFORE_DAYS, Tags, UnusableTag, VALIDITY_
 pub struct RotationPolicy {
     values: PolicyValues,
     bounds: TagBounds,
+    /// How much earlier this secret is due, so that a fleet is spread.
+    earlier: Duration,
 }
 
 /// What the tags of a secret may ask for, apart from what makes sense at all.
@@ -133,7 +135,11 @@ impl RotationPolicy {
         if problems.is_empty() {
             problems.extend(values.contradictions());
         }
-        if problems.is_empty() { Ok(Self { values, bounds: TagBounds::default() }) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(Self { values, bounds: TagBounds::default(), earlier: Duration::ZERO })
+        } else {
+            Err(problems)
+        }
     }
 
     /// The same policy, in which tags may ask for no more than `bounds`.
@@ -204,25 +210,21 @@ impl RotationPolicy {
 
     /// This policy with a due date of its own within the jitter: the same one for the same secret, always.
     ///
-    /// Earlier, never later, and by at most a sixth of a new credential's lifetime.
+    /// Earlier, never later.
     #[must_use]
-    pub fn spread(&self, secret: &SecretId) -> Self {
-        let widest = self.values.jitter.min(self.values.validity / 6);
-        let earlier = widest * share_of(secret);
-        let rotate_before = self.values.rotate_before.saturating_add(earlier);
-        Self {
-            values: PolicyValues { rotate_before, jitter: Duration::ZERO, ..self.values.clone() },
-            ..self.clone()
-        }
+    pub fn spread(self, secret: &SecretId) -> Self {
+        Self { earlier: self.values.jitter * share_of(secret), ..self }
     }
 
     /// When the successor of a credential with these dates (Entra's, not the version's) is due.
     ///
-    /// Never earlier than after two thirds of its life, so that a short or clamped one is not due for ever.
+    /// Never earlier than after two thirds of its life, so that a short or clamped one is not due for ever; the spread
+    /// of a fleet takes at most a sixth of it more.
     #[must_use]
     pub fn due(&self, start: OffsetDateTime, end: OffsetDateTime) -> OffsetDateTime {
         let lifetime = (end - start).max(Duration::ZERO);
-        end.saturating_sub(self.values.rotate_before.min(lifetime / 3))
+        let before = self.values.rotate_before.min(lifetime / 3) + self.earlier.min(lifetime / 6);
+        end.saturating_sub(before)
     }
 
     /// This policy with what the tags of a version ask for, as far as it makes sense.
@@ -406,6 +408,34 @@ mod tests {
         let start = datetime!(2026-01-01 0:00 UTC);
         let due = |days| (policy().due(start, start + Duration::days(days)) - start).whole_days();
         assert_eq!((due(180), due(90), due(30), due(3)), (150, 60, 20, 2));
+    }
+
+    #[test]
+    fn a_fleet_that_was_created_on_one_day_is_spread_over_the_jitter() {
+        let values = PolicyValues { jitter: Duration::days(10), ..PolicyValues::default() };
+        let policy = RotationPolicy::try_new(values).unwrap();
+        let start = datetime!(2026-01-01 0:00 UTC);
+        let due = |name: u32| {
+            let secret = format!("kv-1/app-{name}").parse().unwrap();
+            policy.clone().spread(&secret).due(start, start + Duration::days(90))
+        };
+        let dates: Vec<_> = (0..200).map(|name| (due(name) - start).whole_days()).collect();
+        assert!(dates.iter().all(|day| (50..=60).contains(day)), "{dates:?}");
+        let on_one_day =
+            (50..60).map(|day| dates.iter().filter(|other| **other == day).count()).max().unwrap();
+        assert!(on_one_day < 40, "{on_one_day} of 200 are due on one day");
+        assert_eq!(due(1), due(1));
+    }
+
+    #[test]
+    fn what_the_configuration_does_not_allow_is_not_followed() {
+        let bounds = TagBounds { overlap: Duration::days(2)..=Duration::days(10), ..TagBounds::default() };
+        let tags: Tags = [(VALIDITY_PERIOD_DAYS, "120"), (OVERLAP_DAYS, "20")].into_iter().collect();
+        let (followed, problems) = policy().with_bounds(bounds).with_tags(&tags);
+        assert_eq!((followed.validity(), followed.overlap()), (Duration::days(120), Duration::days(7)));
+        let told =
+            "tag OverlapDays asks for 20d, the configuration allows 2d to 10d; the configured value stands";
+        assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>(), [told]);
     }
 
     #[test]

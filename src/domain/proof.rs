@@ -6,6 +6,7 @@ use std::fmt;
 use time::{Duration, OffsetDateTime};
 
 use super::names::ClientId;
+use super::tags::{Tags, VERIFY_SCOPE};
 
 /// How a fresh credential is proven before it is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,6 +175,16 @@ pub enum ClaimProblem {
 }
 
 impl VerifyPolicy {
+    /// This policy with the scope that the tags of a version ask for, or that scope's text if it is none.
+    ///
+    /// # Errors
+    /// The tag's text.
+    pub fn with_tags(&self, tags: &Tags) -> Result<Self, String> {
+        let Some(scope) = tags.value(VERIFY_SCOPE).map(str::trim) else { return Ok(self.clone()) };
+        let is_scope = scope.strip_suffix("/.default").is_some_and(|resource| resource.contains("://"));
+        if is_scope { Ok(Self { scope: scope.to_owned(), ..self.clone() }) } else { Err(scope.to_owned()) }
+    }
+
     /// Everything that is wrong with a token for this scope. `tenant` is compared only if it is a GUID.
     #[must_use]
     pub fn problems(

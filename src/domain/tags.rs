@@ -25,6 +25,10 @@ pub const ROTATE_BEFORE_DAYS: &str = "RotateBeforeDays";
 pub const OVERLAP_DAYS: &str = "OverlapDays";
 /// `true`: leave this secret alone.
 pub const ROTATION_DISABLED: &str = "RotationDisabled";
+/// The scope that a fresh credential signs in for.
+pub const VERIFY_SCOPE: &str = "VerifyScope";
+/// Who looks after the secret, for people.
+pub const OWNER: &str = "Owner";
 /// The operation that made this version.
 pub const ROTATION_ID: &str = "RotationId";
 /// On the current version, while its successor is being made.

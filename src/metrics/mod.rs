@@ -10,7 +10,7 @@ use prometheus::{
 };
 use time::OffsetDateTime;
 
-use crate::domain::{Action, SecretId};
+use crate::domain::{Action, BlockReason, ReplicaState, SecretId};
 
 /// All metrics of one daemon. Labels are bounded: configured names and the labels of enums.
 #[derive(Debug)]
@@ -44,6 +44,14 @@ pub struct Metrics {
     pub last_sweep: Gauge,
     /// When the next sweep begins.
     pub next_sweep: Gauge,
+    /// By `secret`: credentials that were published before and are not retired yet.
+    pub superseded: IntGaugeVec,
+    /// By `secret`: expired credentials that others made.
+    pub foreign_expired: IntGaugeVec,
+    /// By `replica` and `state`: 1 for the state that the replica is in.
+    pub replica_state: IntGaugeVec,
+    /// By `reason`: how often something was in the way.
+    pub blocked: IntCounterVec,
     /// Distance between Azure's clock and ours.
     pub clock_skew: Gauge,
 }
@@ -118,6 +126,26 @@ impl Metrics {
                 "next_sweep_timestamp_seconds",
                 "When the next sweep over all secrets begins, in Unix seconds.",
             )?)?,
+            superseded: own.int_gauges(
+                "superseded_credentials",
+                "Credentials that were published before and are not retired yet.",
+                &["secret"],
+            )?,
+            foreign_expired: own.int_gauges(
+                "foreign_expired_credentials",
+                "Expired credentials of the secret's application that somebody else made.",
+                &["secret"],
+            )?,
+            replica_state: own.int_gauges(
+                "replica_state",
+                "1 for the state that the replica is in: in_step, behind, disabled or unreadable.",
+                &["replica", "state"],
+            )?,
+            blocked: own.counters(
+                "blocked_total",
+                "How often a secret was found blocked, by reason.",
+                &["reason"],
+            )?,
             clock_skew: own.add(Gauge::new(
                 "clock_skew_seconds",
                 "Distance between Azure's clock and this machine's; beyond 300 nothing is changed.",
@@ -137,6 +165,30 @@ impl Metrics {
             self.last_success.with_label_values(&[&name]);
             self.orphans.with_label_values(&[&name]);
             self.unusable_tags.with_label_values(&[&name]);
+            self.superseded.with_label_values(&[&name]);
+            self.foreign_expired.with_label_values(&[&name]);
+        }
+    }
+
+    /// Shows nothing of `secret` any more. A metric that was never there is no error.
+    pub fn forget_secret(&self, secret: &SecretId) {
+        let name = secret.to_string();
+        for state in STATES {
+            let _ = self.secret_state.remove_label_values(&[name.as_str(), state]);
+        }
+        for gauges in [&self.credential_expiry, &self.last_success] {
+            let _ = gauges.remove_label_values(&[&name]);
+        }
+        for gauges in [&self.orphans, &self.unusable_tags, &self.superseded, &self.foreign_expired] {
+            let _ = gauges.remove_label_values(&[&name]);
+        }
+    }
+
+    /// Shows `replica` in `state` and in no other.
+    pub fn set_replica(&self, replica: &SecretId, state: &str) {
+        let name = replica.to_string();
+        for other in ReplicaState::LABELS {
+            self.replica_state.with_label_values(&[name.as_str(), other]).set(i64::from(other == state));
         }
     }
 
@@ -175,6 +227,9 @@ impl Metrics {
         }
         for outcome in EVENT_OUTCOMES {
             self.events.with_label_values(&[outcome]);
+        }
+        for reason in BlockReason::ALL {
+            self.blocked.with_label_values(&[reason.label()]);
         }
         for trigger in TRIGGERS {
             self.triggers.with_label_values(&[trigger]);

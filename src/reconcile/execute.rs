@@ -1,6 +1,7 @@
 //! Executing: one action, after one last look at what must not be harmed.
 
 use secrecy::SecretString;
+use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -10,9 +11,10 @@ use super::edit::{TagEdit, edit_current_tags, removed};
 use super::failure::Failure;
 use super::observe::Look;
 use super::rotation::Rotation;
+use super::said::Said;
 use crate::clock::ClockSkew;
-use crate::domain::tags::{self, SupersededIndex, Tags};
-use crate::domain::{Action, BlockReason, KeyId, RotationId, SecretId, VerifyPolicy, VersionId};
+use crate::domain::tags::{self, Quarantine, SupersededIndex, Tags};
+use crate::domain::{Action, BlockReason, KeyId, RescueReason, RotationId, SecretId, VersionId};
 use crate::ports::{CurrentVersion, NewVersion, ReadVersion};
 
 /// What an action is executed with.
@@ -20,7 +22,10 @@ use crate::ports::{CurrentVersion, NewVersion, ReadVersion};
 pub(super) struct Execution<'a> {
     pub(super) ports: &'a Ports,
     pub(super) skew: &'a ClockSkew,
-    pub(super) verify: &'a VerifyPolicy,
+    /// The tenant that tokens are to be of.
+    pub(super) tenant: &'a str,
+    /// What people know already.
+    pub(super) said: &'a Said,
     /// One of which this pass has.
     pub(super) permits: &'a Semaphore,
     pub(super) secret: &'a SecretId,
@@ -44,22 +49,38 @@ impl Execution<'_> {
             Action::Issue { attempt, .. } => {
                 Rotation::new(self, rotation, now, *attempt).run().await.map(drop)
             }
-            Action::Rescue { from, .. } => self.rescue(from, now).await,
+            Action::Rescue { from, reason } => self.rescue(from, *reason, now).await,
             Action::Revoke { key_id, .. } => self.revoke(*key_id, now).await,
-            Action::Disable { version, .. } => self.disable(version, now).await,
-            Action::ClearIndex => self.clear_index().await,
-            Action::Adopt { .. } | Action::Copy { .. } | Action::Quarantine { .. } | Action::Pause { .. } => {
-                Err(Failure::blocked(BlockReason::InternalError))
+            Action::Disable { version, replica } => self.disable(version, replica.as_ref(), now).await,
+            Action::Copy { to } => self.copy(to, now).await,
+            Action::ClearIndex => self.set_tag(tags::SUPERSEDED_CREDENTIAL_ID, None).await,
+            Action::Adopt { key_id } => self.set_tag(tags::CREDENTIAL_ID, Some(key_id.to_string())).await,
+            Action::Pause { pause } => {
+                self.set_tag(tags::ROTATION_DISABLED, pause.then(|| "true".to_owned())).await
+            }
+            Action::Quarantine { reason } => {
+                let at = self.look.seen.wish.map_or(now, |wish| wish.at);
+                self.set_tag(tags::QUARANTINED, Some(Quarantine { reason: *reason, at }.to_string())).await
             }
         }
     }
 
-    /// Publishes the text of `from` again, in the place of a credential that is lost.
-    async fn rescue(&self, from: &VersionId, now: OffsetDateTime) -> Result<(), Failure> {
+    /// Publishes the text of `from` again, in the place of a credential that is lost or not wanted any more.
+    async fn rescue(
+        &self,
+        from: &VersionId,
+        reason: RescueReason,
+        now: OffsetDateTime,
+    ) -> Result<(), Failure> {
         let read = self.ports.store.read_version(self.secret, from).await.map_err(Failure::of_read)?;
         let older = read.ok_or_else(Failure::overtaken)?;
         let current = self.unchanged_current(now).await?.ok_or_else(Failure::overtaken)?;
-        let new = self.rescue_version(from, &older, &current)?;
+        let mut new = self.rescue_version(from, &older, &current)?;
+        if reason == RescueReason::Rollback {
+            let at = now.replace_nanosecond(0).unwrap_or(now);
+            new.tags.set(tags::ROLLED_BACK, at.format(&Rfc3339).unwrap_or_default());
+            new.tags.check_limits()?;
+        }
         if new.expires.is_none_or(|end| end <= self.ports.clock.now()) {
             return Err(Failure::too_late());
         }
@@ -97,15 +118,57 @@ impl Execution<'_> {
     }
 
     /// Disables an older version, unless consumers turn out to read another one than was looked at.
-    async fn disable(&self, version: &VersionId, now: OffsetDateTime) -> Result<(), Failure> {
+    async fn disable(
+        &self,
+        version: &VersionId,
+        replica: Option<&SecretId>,
+        now: OffsetDateTime,
+    ) -> Result<(), Failure> {
         self.unchanged_current(now).await?;
-        self.ports.store.disable(self.secret, version).await?;
+        self.ports.store.disable(replica.unwrap_or(self.secret), version).await?;
         Ok(())
     }
 
-    async fn clear_index(&self) -> Result<(), Failure> {
-        let clear = |before: &Tags| Ok(removed(before, tags::SUPERSEDED_CREDENTIAL_ID));
-        self.edit_tags(clear).await.map(drop)
+    /// Writes what the primary holds now into a replica, which keeps its own other tags.
+    async fn copy(&self, to: &SecretId, now: OffsetDateTime) -> Result<(), Failure> {
+        let primary = self.unchanged_current(now).await?.ok_or_else(Failure::overtaken)?;
+        let before = match self.ports.store.read_current(to).await.map_err(Failure::of_read)? {
+            CurrentVersion::Readable(read) => Some(read.properties),
+            CurrentVersion::Missing => None,
+            CurrentVersion::Disabled => return Err(Failure::blocked(BlockReason::CurrentDisabled)),
+        };
+        let (before, content_type) = before.map(|found| (found.tags, found.content_type)).unwrap_or_default();
+        let mut after = before.carried_over();
+        for name in [tags::CREDENTIAL_ID, tags::ROTATION_ID, tags::PROVIDER_ADDRESS] {
+            if let Some(value) = primary.properties.tags.value(name) {
+                after.set(name, value);
+            }
+        }
+        after.check_limits()?;
+        let new = NewVersion {
+            text: primary.text,
+            enabled: true,
+            expires: primary.properties.expires,
+            content_type: content_type.or(primary.properties.content_type),
+            tags: after,
+        };
+        self.ports.store.put(to, new).await?;
+        Ok(())
+    }
+
+    /// Sets or removes one tag of the version that was looked at.
+    async fn set_tag(&self, name: &str, value: Option<String>) -> Result<(), Failure> {
+        let change = |before: &Tags| {
+            let mut after = removed(before, name);
+            if let Some(value) = &value {
+                after.set(name, value);
+            }
+            Ok(after)
+        };
+        match self.edit_tags(change).await? {
+            TagEdit::Done => Ok(()),
+            TagEdit::NoVersion | TagEdit::Overtaken => Err(Failure::overtaken()),
+        }
     }
 
     /// Changes the tags of the version that was looked at, if that is still the current one.

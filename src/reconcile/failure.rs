@@ -20,6 +20,8 @@ enum Cause {
     Port(PortError),
     /// Something is in the way.
     Blocked(BlockReason),
+    /// Something is in the way, and more is known about it.
+    Told(BlockReason, String),
     /// The new credential was not accepted in time; the last answer to a sign-in.
     NeverVerified(SignIn),
     /// The tags that are needed don't fit.
@@ -35,6 +37,11 @@ enum Cause {
 impl Failure {
     pub(super) const fn blocked(reason: BlockReason) -> Self {
         Self { cause: Cause::Blocked(reason), unknown: false }
+    }
+
+    /// Something is in the way, and `what` says more than its reason.
+    pub(super) const fn told(reason: BlockReason, what: String) -> Self {
+        Self { cause: Cause::Told(reason, what), unknown: false }
     }
 
     /// A read that failed: whatever came of it, nothing has changed.
@@ -78,6 +85,7 @@ impl Failure {
             Cause::Port(error) => error.is_passing(),
             Cause::Overtaken => true,
             Cause::Blocked(_)
+            | Cause::Told(..)
             | Cause::NeverVerified(_)
             | Cause::Tags(_)
             | Cause::Stopped
@@ -89,7 +97,7 @@ impl Failure {
     pub(super) fn block_reason(&self) -> BlockReason {
         match &self.cause {
             Cause::Port(error) => reason_of(error),
-            Cause::Blocked(reason) => *reason,
+            Cause::Blocked(reason) | Cause::Told(reason, _) => *reason,
             Cause::NeverVerified(_) => BlockReason::NeverVerified,
             Cause::Tags(_) => BlockReason::TagLimit,
             Cause::Overtaken => BlockReason::Overtaken,
@@ -126,6 +134,7 @@ impl fmt::Display for Failure {
         match &self.cause {
             Cause::Port(error) => f.write_str(&chain(error)),
             Cause::Blocked(reason) => f.write_str(reason.text()),
+            Cause::Told(_, what) => f.write_str(what),
             Cause::NeverVerified(last) => write!(f, "not accepted in time; the last answer was {last:?}"),
             Cause::Tags(limit) => limit.fmt(f),
             Cause::Stopped => f.write_str("stopped at a safe point, since the daemon is being stopped"),

@@ -7,8 +7,8 @@ use time::{Duration, OffsetDateTime};
 use super::back_off;
 use super::failure::Failure;
 use crate::domain::{
-    AppObjectId, ApplicationRef, BlockReason, CurrentSignIn, Observed, RotationId, SecretId, SignInTrouble,
-    VersionId,
+    AppObjectId, ApplicationRef, BlockReason, ClientId, CurrentSignIn, Observed, RotationId, SecretId,
+    SignInTrouble, VersionId,
 };
 
 /// Conveniences, no state: every decision rests on what is seen.
@@ -25,6 +25,14 @@ pub(super) struct Memory {
     troubles: BTreeMap<SecretId, u32>,
     /// Why the last rotation failed, until one succeeds.
     failures: BTreeMap<SecretId, (BlockReason, String)>,
+    /// The application that the daemon itself signs in with, once its token was read.
+    own: Option<Option<ClientId>>,
+    /// How many credentials an application had when it had no room for another one.
+    limits: BTreeMap<AppObjectId, usize>,
+    /// Replicas that could not be written, why, and when.
+    unwritable: BTreeMap<SecretId, (String, OffsetDateTime)>,
+    /// Which application each secret was found to belong to.
+    applications: BTreeMap<SecretId, AppObjectId>,
 }
 
 impl Memory {
@@ -37,6 +45,10 @@ impl Memory {
             lost: BTreeMap::new(),
             troubles: BTreeMap::new(),
             failures: BTreeMap::new(),
+            own: None,
+            limits: BTreeMap::new(),
+            unwritable: BTreeMap::new(),
+            applications: BTreeMap::new(),
         }
     }
 
@@ -49,6 +61,52 @@ impl Memory {
     pub(super) fn reserve(&mut self, application: ApplicationRef, object_id: AppObjectId) -> bool {
         self.resolved.insert(application, object_id);
         self.busy.insert(object_id)
+    }
+
+    /// The application that the daemon itself signs in with, if that was asked: `Some(None)` where the token tells none.
+    pub(super) const fn own(&self) -> Option<Option<ClientId>> {
+        self.own
+    }
+
+    pub(super) const fn note_own(&mut self, own: Option<ClientId>) {
+        self.own = Some(own);
+    }
+
+    /// Notes which application a secret belongs to, and tells the other secrets of it.
+    pub(super) fn note_application(&mut self, secret: &SecretId, application: AppObjectId) -> Vec<SecretId> {
+        self.applications.insert(secret.clone(), application);
+        let others =
+            self.applications.iter().filter(|(other, found)| **found == application && *other != secret);
+        others.map(|(other, _)| other.clone()).collect()
+    }
+
+    /// The secrets whose application is not known yet.
+    pub(super) fn knows_application_of(&self, secret: &SecretId) -> bool {
+        self.applications.contains_key(secret)
+    }
+
+    /// Notes that an application with this many credentials had no room for another one.
+    pub(super) fn note_full(&mut self, application: AppObjectId, credentials: usize) {
+        self.limits.insert(application, credentials);
+    }
+
+    /// How many credentials an application can have, if it once had no room.
+    pub(super) fn limit(&self, application: AppObjectId) -> Option<usize> {
+        self.limits.get(&application).copied()
+    }
+
+    /// Notes whether a replica could be written.
+    pub(super) fn note_copy(&mut self, replica: &SecretId, failure: Option<&Failure>, now: OffsetDateTime) {
+        match failure {
+            Some(failure) => self.unwritable.insert(replica.clone(), (failure.to_string(), now)),
+            None => self.unwritable.remove(replica),
+        };
+    }
+
+    /// Why a replica could not be written a short while ago: it is left alone for some time then.
+    pub(super) fn unwritable(&self, replica: &SecretId, now: OffsetDateTime) -> Option<String> {
+        let (why, at) = self.unwritable.get(replica)?;
+        (now < *at + COPY_PAUSE).then(|| why.clone())
     }
 
     pub(super) fn release(&mut self, application: AppObjectId) {
@@ -104,3 +162,6 @@ impl Memory {
         format!("{:016x}", self.random.u64(..)).parse().ok()
     }
 }
+
+/// Between two tries to write a replica that could not be written.
+const COPY_PAUSE: Duration = Duration::minutes(10);

@@ -10,18 +10,25 @@ mod execute;
 mod failure;
 mod memory;
 mod observe;
+mod preflight;
 mod presentation;
+mod proving;
 mod queue;
 mod reconciler;
+mod rollout;
 mod rotation;
+mod said;
 mod status;
+mod sweep;
 
 use std::sync::Arc;
 
 pub use catalogue::Catalogue;
 pub use queue::{WorkItem, WorkQueue};
-pub use reconciler::{Parts, Reconciler};
-pub use status::{LastOutcome, SecretStatus, StatusBoard};
+pub use reconciler::{Parts, Preview, Reconciler};
+pub use rollout::Rollout;
+pub use status::{LastOutcome, ReplicaStatus, SecretStatus, StatusBoard};
+pub use sweep::Sweeper;
 
 use crate::ports::{Clock, CredentialIssuer, ResourceProbe, SecretStore, SignInVerifier, UsageReport};
 

@@ -30,7 +30,7 @@ pub(super) fn is_well(decision: &Decision) -> bool {
     matches!(decision, Decision::Wait { reason: WaitReason::NotDue | WaitReason::Overlap, .. })
 }
 
-fn message(decision: &Decision) -> String {
+pub(super) fn message(decision: &Decision) -> String {
     match decision {
         Decision::Act(Action::Issue { reason, .. }) => format!("making a successor: {}", reason.text()),
         Decision::Act(Action::Revoke { key_id, reason }) => format!("revoking {key_id}: {}", reason.text()),

@@ -3,14 +3,16 @@
 //! This is the only place with more than one effect. A `CRASH` comment stands between each two of them and says
 //! what the next pass sees if the process ends there.
 
+use secrecy::ExposeSecret;
 use time::{Duration, OffsetDateTime};
-use tracing::warn;
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::edit::{TagEdit, with_pending};
 use super::execute::Execution;
 use super::failure::Failure;
 use super::observe::Look;
+use super::proving::Proof;
 use crate::domain::tags::{self, PendingRotation, SupersededIndex, Tags};
 use crate::domain::{BlockReason, KeyId, Marker, RotationId};
 use crate::ports::{
@@ -44,9 +46,10 @@ impl<'a> Rotation<'a> {
         if self.with.stop.is_cancelled() {
             return Err(Failure::stopped());
         }
+        let end = self.with.preflight().await?;
         self.write_intent().await?;
         // CRASH: the tag says that a rotation began; no credential exists. Seen as in flight, then as due again.
-        let issued = match self.issue().await {
+        let issued = match self.issue_usable(end).await {
             Ok(issued) => issued,
             Err(failure) => return Err(self.give_up(failure, None).await),
         };
@@ -94,11 +97,27 @@ impl<'a> Rotation<'a> {
         Ok(())
     }
 
-    async fn issue(&self) -> Result<IssuedCredential, Failure> {
+    /// Makes a credential whose text breaks no command line; one that would is revoked and made anew.
+    async fn issue_usable(&self, end: OffsetDateTime) -> Result<IssuedCredential, Failure> {
+        let unwanted = self.with.look.verify.unwanted_text.as_ref();
+        for _ in 0..MOST_MINTED {
+            let issued = self.issue(end).await?;
+            if !unwanted.is_some_and(|pattern| pattern.matches(issued.text.expose_secret())) {
+                return Ok(issued);
+            }
+            info!(secret = %self.with.secret, key_id = %issued.key_id, "the new text matches verify.unwanted_text: made anew");
+            // CRASH: the credential exists and nobody wants it. Seen as an orphan.
+            self.revoke(issued.key_id).await?;
+        }
+        let told =
+            format!("{MOST_MINTED} texts in a row matched verify.unwanted_text: does it match every text?");
+        Err(Failure::told(BlockReason::NotProven, told))
+    }
+
+    async fn issue(&self, end: OffsetDateTime) -> Result<IssuedCredential, Failure> {
         let Execution { ports, look, secret, .. } = self.with;
         self.with.check_clock()?;
         let display_name = Marker::of(secret).display_name(&self.pending.rotation);
-        let end = ports.clock.now() + look.policy.validity();
         Ok(ports.issuer.issue(look.application.object_id, &display_name, end).await?)
     }
 
@@ -108,34 +127,41 @@ impl<'a> Rotation<'a> {
         self.publish(issued).await
     }
 
-    /// A fresh credential is refused for a while and then flickers: only several sign-ins in a row prove it.
+    /// A fresh credential is refused for a while and then flickers: only several sign-ins in a row prove it. Then its
+    /// token and the protected resource are looked at, until they are as required.
     async fn verify(&self, issued: &IssuedCredential) -> Result<(), Failure> {
-        let Execution { ports, look, verify, stop, .. } = self.with;
-        let give_up = ports.clock.now() + verify.limit;
+        let Execution { ports, look, stop, .. } = self.with;
+        let give_up = ports.clock.now() + look.verify.limit;
         let mut in_a_row = 0;
         loop {
-            let answer = ports.verifier.sign_in(look.application.client_id, &issued.text).await;
-            match &answer {
-                SignIn::Accepted => in_a_row += 1,
-                SignIn::Wrong | SignIn::Expired => in_a_row = 0,
-                // These say nothing about the credential, neither for nor against it.
-                SignIn::ApplicationDisabled
-                | SignIn::ApplicationUnknown
-                | SignIn::NoServicePrincipal
-                | SignIn::Unclear(_) => {}
-            }
-            if in_a_row >= verify.sign_ins {
-                return Ok(());
-            }
+            let answer = self.with.token(&issued.text).await;
+            in_a_row = counted(in_a_row, answer.as_ref().err());
+            let trouble = match answer {
+                Ok(token) if in_a_row >= look.verify.sign_ins => match self.with.judge(&token).await {
+                    Proof::Given(advice) => return self.advise(&advice),
+                    Proof::Missing(failure) => failure,
+                    Proof::Refused(answer) => Failure::never_verified(answer),
+                },
+                Ok(_) => Failure::never_verified(SignIn::Accepted),
+                Err(answer) => Failure::never_verified(answer),
+            };
             if ports.clock.now() > give_up {
-                return Err(Failure::never_verified(answer));
+                return Err(trouble);
             }
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Err(Failure::stopped()),
-                () = self.step_aside(verify.spacing) => {}
+                () = self.step_aside(look.verify.spacing) => {}
             }
         }
+    }
+
+    /// What is only advised does not hold a publication up.
+    fn advise(&self, advice: &[String]) -> Result<(), Failure> {
+        for advice in advice {
+            warn!(secret = %self.with.secret, "publishing {} although {advice}", self.with.secret);
+        }
+        Ok(())
     }
 
     /// Sleeps with this pass's place given to another: many secrets may wait for Entra at a time.
@@ -288,11 +314,29 @@ impl<'a> Rotation<'a> {
     }
 }
 
+/// Sign-ins in a row, after one more that was answered so.
+fn counted(in_a_row: u32, refusal: Option<&SignIn>) -> u32 {
+    match refusal {
+        None | Some(SignIn::Accepted) => in_a_row + 1,
+        Some(SignIn::Wrong | SignIn::Expired) => 0,
+        // These say nothing about the credential, neither for nor against it.
+        Some(
+            SignIn::ApplicationDisabled
+            | SignIn::ApplicationUnknown
+            | SignIn::NoServicePrincipal
+            | SignIn::Unclear(_),
+        ) => in_a_row,
+    }
+}
+
 enum Prepared {
     /// A `PUT` whose outcome was unknown did happen.
     AlreadyPublished,
     Version(NewVersion),
 }
+
+/// One text in 64 begins with a hyphen.
+const MOST_MINTED: u32 = 5;
 
 const MOST_PUTS: i32 = 4;
 const PUT_PAUSE: Duration = Duration::seconds(2);

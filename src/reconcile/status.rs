@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::domain::{KeyId, SecretId};
+use crate::domain::{KeyId, Origin, ReplicaFacts, ReplicaState, SecretId};
 use crate::metrics::{Metrics, unix_seconds};
 
 /// What is known of one managed secret. Made anew by each look; nothing is decided from it.
@@ -41,10 +41,36 @@ pub struct SecretStatus {
     pub next_look: Option<OffsetDateTime>,
     /// The last action and how it ended.
     pub last_outcome: Option<LastOutcome>,
+    /// Who says that it is managed: `configured` or `discovered`.
+    pub origin: &'static str,
+    /// Who looks after it, by its `Owner` tag.
+    pub owner: Option<String>,
+    /// When the version that consumers read was published.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub published: Option<OffsetDateTime>,
+    /// Whether a rotation of ours made that version.
+    pub is_rotated: bool,
+    /// Credentials that were published before and are not retired yet.
+    pub superseded: usize,
+    /// Expired credentials of the application that others made.
+    pub foreign_expired: usize,
+    /// The other vault secrets that hold the same credential.
+    pub replicas: Vec<ReplicaStatus>,
     /// Credentials of ours that were never published.
     pub orphans: usize,
     /// What is odd and not followed, for example unusable tags.
     pub warnings: Vec<String>,
+}
+
+/// What is known of one replica.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReplicaStatus {
+    /// `vault/name`.
+    pub secret: SecretId,
+    /// `in_step`, `behind`, `disabled` or `unreadable`.
+    pub state: &'static str,
+    /// Why it can't be read, if it can't.
+    pub error: Option<String>,
 }
 
 /// An action and how it ended.
@@ -78,6 +104,23 @@ impl StatusBoard {
         Self { metrics, statuses: Mutex::new(statuses) }
     }
 
+    /// Keeps what is known of `secrets`, begins with those that are new, and forgets all others.
+    pub fn keep<'a>(&self, secrets: impl IntoIterator<Item = &'a SecretId>) {
+        let mut statuses = self.lock();
+        let mut kept = BTreeMap::new();
+        for secret in secrets {
+            let status = statuses.remove(secret).unwrap_or_else(|| SecretStatus::unknown(secret));
+            kept.insert(secret.clone(), status);
+        }
+        for gone in statuses.keys() {
+            self.metrics.forget_secret(gone);
+        }
+        self.metrics.declare_secrets(
+            kept.iter().filter(|(_, status)| status.last_look.is_none()).map(|(secret, _)| secret),
+        );
+        *statuses = kept;
+    }
+
     /// Whether `secret` is managed.
     #[must_use]
     pub fn knows(&self, secret: &SecretId) -> bool {
@@ -109,6 +152,11 @@ impl StatusBoard {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.metrics.orphans.with_label_values(&[&name]).set(count(status.orphans));
         self.metrics.unusable_tags.with_label_values(&[&name]).set(count(status.warnings.len()));
+        self.metrics.superseded.with_label_values(&[&name]).set(count(status.superseded));
+        self.metrics.foreign_expired.with_label_values(&[&name]).set(count(status.foreign_expired));
+        for replica in &status.replicas {
+            self.metrics.set_replica(&replica.secret, replica.state);
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<SecretId, SecretStatus>> {
@@ -116,7 +164,23 @@ impl StatusBoard {
     }
 }
 
+impl From<&ReplicaFacts> for ReplicaStatus {
+    fn from(facts: &ReplicaFacts) -> Self {
+        let error = match &facts.state {
+            ReplicaState::Unreadable(why) => Some(why.clone()),
+            ReplicaState::InStep(_) | ReplicaState::Behind | ReplicaState::Disabled => None,
+        };
+        Self { secret: facts.secret.clone(), state: facts.state.label(), error }
+    }
+}
+
 impl SecretStatus {
+    /// Whether a successor is due at `now`, as far as is known.
+    #[must_use]
+    pub fn is_due(&self, now: OffsetDateTime) -> bool {
+        self.due.is_some_and(|due| due <= now)
+    }
+
     fn unknown(secret: &SecretId) -> Self {
         Self {
             secret: secret.clone(),
@@ -131,6 +195,13 @@ impl SecretStatus {
             last_success: None,
             next_look: None,
             last_outcome: None,
+            origin: Origin::Configured.label(),
+            owner: None,
+            published: None,
+            is_rotated: false,
+            superseded: 0,
+            foreign_expired: 0,
+            replicas: Vec::new(),
             orphans: 0,
             warnings: Vec::new(),
         }

@@ -6,23 +6,20 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::config::ScheduleConfig;
-use crate::domain::SecretId;
 use crate::metrics::{Metrics, unix_seconds};
 use crate::ports::{Clock, NEVER};
-use crate::reconcile::WorkQueue;
+use crate::reconcile::Sweeper;
 
 /// What a schedule needs to run.
 #[derive(Debug)]
 pub struct Schedule {
     /// When.
     pub config: ScheduleConfig,
-    /// Of what.
-    pub secrets: Vec<SecretId>,
-    /// Where to.
-    pub queue: Arc<WorkQueue>,
+    /// What sweeps.
+    pub sweeper: Sweeper,
     /// By whose time.
     pub clock: Arc<dyn Clock>,
     /// Where runs are shown.
@@ -33,26 +30,19 @@ impl Schedule {
     /// Sweeps by the schedule until it is told to stop; at the start too, if so configured.
     pub async fn run(self, stop: CancellationToken) {
         let _hold = self.clock.hold();
-        if self.config.at_start {
-            self.sweep();
+        if self.config.at_start && stop.run_until_cancelled(self.sweeper.sweep()).await.is_none() {
+            return;
         }
         loop {
             let next = next_run(&self.config, self.clock.now());
             self.metrics.next_sweep.set(next.map_or(0.0, unix_seconds));
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = self.clock.sleep_until(next.unwrap_or(NEVER)) => self.sweep(),
+            let run = async {
+                self.clock.sleep_until(next.unwrap_or(NEVER)).await;
+                self.sweeper.sweep().await;
+            };
+            if stop.run_until_cancelled(run).await.is_none() {
+                return;
             }
-        }
-    }
-
-    fn sweep(&self) {
-        self.metrics.last_sweep.set(unix_seconds(self.clock.now()));
-        info!(secrets = self.secrets.len(), "sweeping over all managed secrets");
-        for secret in &self.secrets {
-            self.metrics.triggers.with_label_values(&["schedule"]).inc();
-            self.queue.enqueue(secret, None);
         }
     }
 }

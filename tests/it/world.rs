@@ -10,16 +10,16 @@ use std::time::Duration as StdDuration;
 
 pub(crate) use ports::Interference;
 use rekeyd::clock::ClockSkew;
-use rekeyd::config::ManagedSecret;
+use rekeyd::config::{ManagedSecret, RolloutConfig};
 use rekeyd::domain::{
-    AppObjectId, ApplicationRef, ClientId, Origin, PolicyValues, RotationPolicy, SecretId, VerifyPolicy,
-    Wish, WishKind,
+    AppObjectId, ApplicationRef, ApplicationRules, ClientId, Origin, PolicyValues, RotationPolicy, SecretId,
+    VerifyPolicy, Wish, WishKind,
 };
 use rekeyd::metrics::Metrics;
 use rekeyd::ports::{
     Application, Clock, CredentialIssuer, CurrentVersion, ReadVersion, SecretStore, Version, sleep,
 };
-use rekeyd::reconcile::{Parts, Ports, Reconciler, SecretStatus, StatusBoard, WorkQueue};
+use rekeyd::reconcile::{Catalogue, Parts, Ports, Reconciler, Rollout, SecretStatus, StatusBoard, WorkQueue};
 use rekeyd::sandbox::model::{Model, Seed};
 use rekeyd::sandbox::{DirectPorts, SandboxClock};
 use rekeyd::shutdown::Shutdown;
@@ -275,8 +275,10 @@ impl Daemon {
                 clock,
             },
             skew: Arc::clone(&world.skew),
-            secrets: world.secrets().map(managed).collect(),
-            verify: VerifyPolicy::default(),
+            catalogue: Arc::new(Catalogue::new(world.secrets().map(managed))),
+            rules: ApplicationRules::default(),
+            rollout: Arc::new(Rollout::new(RolloutConfig::default())),
+            tenant: world.direct.model.tenant().id.to_string(),
             concurrency: 2,
             queue: Arc::clone(&queue),
             board: Arc::clone(&board),

@@ -9,8 +9,8 @@ async fn an_application_shows_what_clients_read_and_the_ids_in_its_errors_match_
     let graph = Graph::start().await;
     let shown = graph.get(&graph.path(0)).await;
     let members: Vec<_> = shown.body.as_object().unwrap().keys().map(String::as_str).collect();
-    let expected = "@odata.context appId createdDateTime displayName id identifierUris isFallbackPublicClient \
-                    keyCredentials passwordCredentials publicClient signInAudience tags web";
+    let expected = "@odata.context appId appRoles createdDateTime displayName id identifierUris isFallbackPublicClient \
+                    keyCredentials passwordCredentials publicClient signInAudience spa tags web";
     assert_eq!(members, expected.split_whitespace().collect::<Vec<_>>());
     assert_eq!(shown.body["passwordCredentials"][0]["secretText"], Value::Null);
     assert!(shown.header("x-ms-ags-diagnostic").contains("ServerInfo"));

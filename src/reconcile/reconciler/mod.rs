@@ -1,6 +1,8 @@
 //! The loop: takes a secret from the queue, looks, decides, executes one action, and says when to look again.
 
-use std::collections::BTreeMap;
+mod look;
+mod tell;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,20 +10,24 @@ use futures::FutureExt;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
+
+pub use look::Preview;
 
 use super::Ports;
+use super::catalogue::Catalogue;
 use super::execute::Execution;
 use super::failure::{Failure, reason_of};
 use super::memory::Memory;
-use super::observe::{Look, observe};
-use super::presentation::{is_well, shown};
+use super::observe::Look;
 use super::queue::{WorkItem, WorkQueue};
-use super::status::{LastOutcome, StatusBoard};
+use super::rollout::Rollout;
+use super::said::Said;
+use super::status::StatusBoard;
 use crate::clock::ClockSkew;
 use crate::config::ManagedSecret;
 use crate::domain::{
-    Action, AppObjectId, BlockReason, CurrentSignIn, Decision, SecretId, SignInTrouble, VerifyPolicy,
+    Action, AppObjectId, ApplicationRules, BlockReason, CurrentSignIn, Decision, SecretId, SignInTrouble,
     WaitReason, Wish, decide,
 };
 use crate::metrics::Metrics;
@@ -33,8 +39,11 @@ use crate::shutdown::Shutdown;
 pub struct Reconciler {
     ports: Ports,
     skew: Arc<ClockSkew>,
-    secrets: BTreeMap<SecretId, ManagedSecret>,
-    verify: VerifyPolicy,
+    catalogue: Arc<Catalogue>,
+    rules: ApplicationRules,
+    rollout: Arc<Rollout>,
+    tenant: String,
+    said: Said,
     queue: Arc<WorkQueue>,
     board: Arc<StatusBoard>,
     metrics: Arc<Metrics>,
@@ -52,9 +61,13 @@ pub struct Parts {
     /// How far our clock is off.
     pub skew: Arc<ClockSkew>,
     /// What is managed.
-    pub secrets: Vec<ManagedSecret>,
-    /// How new credentials are proven.
-    pub verify: VerifyPolicy,
+    pub catalogue: Arc<Catalogue>,
+    /// Which applications may be rotated.
+    pub rules: ApplicationRules,
+    /// How far the fleet may move at a time.
+    pub rollout: Arc<Rollout>,
+    /// The tenant, as configured.
+    pub tenant: String,
     /// How many passes run at a time.
     pub concurrency: usize,
     /// Where work comes from.
@@ -83,8 +96,11 @@ impl Reconciler {
         Self {
             ports: parts.ports,
             skew: parts.skew,
-            secrets: parts.secrets.into_iter().map(|managed| (managed.id.clone(), managed)).collect(),
-            verify: parts.verify,
+            catalogue: parts.catalogue,
+            rules: parts.rules,
+            rollout: parts.rollout,
+            tenant: parts.tenant,
+            said: Said::default(),
             queue: parts.queue,
             board: parts.board,
             metrics: parts.metrics,
@@ -126,16 +142,16 @@ impl Reconciler {
 
     /// Looks, decides, executes one action. Says when to look again.
     async fn pass(&self, secret: &SecretId, wish: Option<Wish>) -> Next {
-        let Some(managed) = self.secrets.get(secret) else { return Next::default() };
+        let Some(managed) = self.catalogue.find(secret) else { return Next::default() };
         let started = self.ports.clock.now();
         // Nothing has an effect before a decision is executed, so that a stop need not wait for slow reads.
         let reserved = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Next::default(),
-            reserved = self.reserve(managed) => reserved,
+            reserved = self.reserve(&managed) => reserved,
         };
         let next = match reserved {
-            Ok(Some(_application)) => self.look_and_act(managed, wish).await,
+            Ok(Some(_application)) => self.look_and_act(&managed, wish).await,
             Ok(None) => Next { at: Some(started + APPLICATION_BUSY_PAUSE), wish },
             Err(trouble) => self.blocked(secret, trouble, wish),
         };
@@ -164,25 +180,24 @@ impl Reconciler {
     async fn look_and_act(&self, managed: &ManagedSecret, wish: Option<Wish>) -> Next {
         let secret = &managed.id;
         let now = self.ports.clock.now();
-        let observed = tokio::select! {
+        let looked = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Next::default(),
-            observed = observe(&self.ports, managed, wish, now) => observed,
+            looked = self.look(managed, wish, now) => looked,
         };
-        let look = match observed {
-            Ok(Some(mut look)) => {
-                look.seen.lost_since = self.lock().note_loss(&look.seen, now);
-                look
-            }
-            Ok(None) => return self.blocked(secret, Trouble::of(BlockReason::ApplicationMissing), wish),
-            Err(error) => return self.blocked(secret, error.into(), wish),
+        let look = match looked {
+            Ok(look) => look,
+            Err(trouble) => return self.blocked(secret, trouble, wish),
         };
         let decision = decide(&look.seen, &look.policy, now);
         debug!(%secret, ?decision, "decided");
-        self.show(secret, &look, &decision, now);
-        match decision {
+        self.show(managed, &look, &decision, now);
+        let next = match decision {
             Decision::Act(action) => self.act(secret, &look, &action, now).await,
-            Decision::Wait { until, reason } => self.wait(secret, until, reason, wish, now),
+            Decision::Wait { until, reason } => {
+                self.tell_proven(&look, reason);
+                self.wait(secret, until, reason, wish, now)
+            }
             Decision::Blocked { until, reason } => {
                 let error = match &look.seen.sign_in {
                     CurrentSignIn::Unclear(SignInTrouble::Other(why)) => Some(why.clone()),
@@ -191,10 +206,15 @@ impl Reconciler {
                     | CurrentSignIn::Refused
                     | CurrentSignIn::NoText => None,
                 };
+                // A wish that can't be met is told, not kept.
+                let wish = wish.filter(|_| reason != BlockReason::NothingToRollBackTo);
                 let next = self.blocked(secret, Trouble { reason, error }, wish);
                 Next { at: until.into_iter().chain(next.at).min(), ..next }
             }
-        }
+        };
+        let published = look.seen.current_version().map(|version| version.created);
+        let canary = self.rollout.canary_look(secret, published).filter(|at| *at > now);
+        Next { at: next.at.into_iter().chain(canary).min(), ..next }
     }
 
     async fn act(&self, secret: &SecretId, look: &Look, action: &Action, now: OffsetDateTime) -> Next {
@@ -205,18 +225,22 @@ impl Reconciler {
         let execution = Execution {
             ports: &self.ports,
             skew: &self.skew,
-            verify: &self.verify,
+            tenant: &self.tenant,
+            said: &self.said,
             permits: &self.permits,
             secret,
             look,
             stop: self.stop.clone(),
         };
+        if matches!(action, Action::Issue { .. }) {
+            self.rollout.rotation_begins(now);
+        }
         let rotation = self.lock().rotation_id();
         let result = match rotation {
             Some(rotation) => execution.run(action, rotation, now).await,
             None => Err(Failure::blocked(BlockReason::ServiceTrouble)),
         };
-        self.record(secret, action, result.as_ref().err());
+        self.record(secret, look, action, result.as_ref().err());
         match result {
             Ok(()) => Next { at: Some(self.ports.clock.now() + NEXT_LOOK), wish: look.seen.wish },
             Err(failure) => self.failed(secret, action, &failure, look.seen.wish),
@@ -235,19 +259,6 @@ impl Reconciler {
         )
     }
 
-    fn record(&self, secret: &SecretId, action: &Action, failure: Option<&Failure>) {
-        let outcome = failure.map_or("success", Failure::outcome);
-        if matches!(action, Action::Issue { .. }) {
-            self.lock().note_rotation(secret, failure);
-        }
-        self.metrics.actions.with_label_values(&[action.label(), outcome]).inc();
-        let error = failure.map(ToString::to_string);
-        let at = self.ports.clock.now();
-        self.board.update(secret, |status| {
-            status.last_outcome = Some(LastOutcome { action: action.label(), outcome, error, at });
-        });
-    }
-
     fn wait(
         &self,
         secret: &SecretId,
@@ -261,17 +272,15 @@ impl Reconciler {
             WaitReason::ConfirmingLoss | WaitReason::Propagating | WaitReason::ProvingRevocation => {
                 Some(now + RECHECK)
             }
-            WaitReason::InUse
-            | WaitReason::ReplicaBehind
-            | WaitReason::Frozen
-            | WaitReason::OutsideWindow
-            | WaitReason::Canary
-            | WaitReason::RolloutLimit => Some(now + PATIENCE),
+            WaitReason::ReplicaBehind | WaitReason::Canary | WaitReason::RolloutLimit => Some(now + PATIENCE),
             WaitReason::NotDue
             | WaitReason::Overlap
             | WaitReason::InFlight
             | WaitReason::BackOff
             | WaitReason::TooManyOrphans
+            | WaitReason::InUse
+            | WaitReason::Frozen
+            | WaitReason::OutsideWindow
             | WaitReason::RotationDisabled
             | WaitReason::RolledBack => None,
         };
@@ -279,47 +288,6 @@ impl Reconciler {
         // A moment that is past already must not make a loop without a pause.
         let at = until.into_iter().chain(patience).min().map(|at| at.max(now + NEXT_LOOK));
         Next { at, wish }
-    }
-
-    /// Something is in the way: say so, and look again with growing pauses.
-    fn blocked(&self, secret: &SecretId, trouble: Trouble, wish: Option<Wish>) -> Next {
-        let reason = trouble.reason;
-        let message = match trouble.error {
-            Some(error) => format!("{} ({error})", reason.text()),
-            None => reason.text().to_owned(),
-        };
-        if reason.needs_person() {
-            error!(%secret, reason = reason.label(), "{secret} is blocked: {message}");
-        } else {
-            warn!(%secret, reason = reason.label(), "{secret} has to wait: {message}");
-        }
-        self.board.update(secret, |status| {
-            status.state = "blocked";
-            status.reason = reason.label();
-            status.message = message;
-            status.needs_person = reason.needs_person();
-        });
-        let pause = self.lock().trouble_pause(secret, reason.needs_person());
-        Next { at: Some(self.ports.clock.now() + pause), wish }
-    }
-
-    fn show(&self, secret: &SecretId, look: &Look, decision: &Decision, now: OffsetDateTime) {
-        let seen = &look.seen;
-        let current = seen.current_credential();
-        let well = is_well(decision);
-        let failure = self.lock().failure(secret, well);
-        self.board.update(secret, |status| {
-            shown(status, decision, failure);
-            status.credential_id = current.map(|credential| credential.key_id);
-            status.expires = current.map(|credential| credential.end);
-            status.due = current.map(|credential| look.policy.due(credential.start, credential.end));
-            status.last_look = Some(now);
-            if well {
-                status.last_success = Some(now);
-            }
-            status.orphans = seen.orphans().count();
-            status.warnings.clone_from(&look.warnings);
-        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Memory> {
@@ -347,6 +315,14 @@ struct Trouble {
 }
 
 impl Trouble {
+    /// What it means and, where somebody has to act, what to do.
+    fn text(&self) -> String {
+        match &self.error {
+            Some(error) => format!("{} ({error})", self.reason.text()),
+            None => self.reason.text().to_owned(),
+        }
+    }
+
     const fn of(reason: BlockReason) -> Self {
         Self { reason, error: None }
     }

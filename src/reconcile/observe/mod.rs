@@ -1,0 +1,249 @@
+//! Observing: reads both services and turns what they say into facts. It changes nothing.
+
+mod replicas;
+mod texts;
+mod usage;
+
+use secrecy::{ExposeSecret, SecretString};
+use time::OffsetDateTime;
+
+use super::Ports;
+use crate::config::ManagedSecret;
+use crate::domain::{
+    ApplicationFacts, ApplicationRules, ClientId, CredentialFacts, Current, CurrentSignIn, Marker, Observed,
+    ReplicaFacts, RotationPolicy, SignInTrouble, VerifyPolicy, VersionFacts, Wish, consents, objection,
+    provider_address, tags,
+};
+use crate::ports::{Application, Credential, CurrentVersion, PortError, SignIn, Version};
+
+/// What is looked at, and what else has to be known to judge it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) ports: &'a Ports,
+    pub(super) managed: &'a ManagedSecret,
+    /// Which applications may be rotated.
+    pub(super) rules: &'a ApplicationRules,
+    /// The application that the daemon itself signs in with.
+    pub(super) own: Option<ClientId>,
+    /// What a person asked for.
+    pub(super) wish: Option<Wish>,
+}
+
+/// One look at a secret.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// The facts.
+    pub(super) seen: Observed,
+    /// The application as Entra listed it.
+    pub(super) application: Application,
+    /// The policy, with what the current version's tags ask for.
+    pub(super) policy: RotationPolicy,
+    /// How a successor is proven, with what the current version's tags ask for.
+    pub(super) verify: VerifyPolicy,
+    /// What is odd and not followed.
+    pub(super) warnings: Vec<String>,
+    /// Who looks after the secret, by its tag.
+    pub(super) owner: Option<String>,
+}
+
+/// Reads the versions, then the credentials, then signs in with the current text.
+///
+/// In this order: a credential that is published between the two reads is then seen as an orphan for a moment,
+/// which does no harm, and never as absent from Entra while a version names it. `Ok(None)`: no such application.
+pub(super) async fn observe(subject: Subject<'_>, now: OffsetDateTime) -> Result<Option<Look>, PortError> {
+    let Subject { ports, managed, .. } = subject;
+    let versions = ports.store.list_versions(&managed.id).await?;
+    let current = ports.store.read_current(&managed.id).await?;
+    let replicas = replicas::read(ports, managed, &current).await;
+    let Some(application) = ports.issuer.read_application(managed.application).await? else {
+        return Ok(None);
+    };
+    let observer = Observer { subject, application };
+    Ok(Some(observer.look(current, versions, replicas, now).await?))
+}
+
+struct Observer<'a> {
+    subject: Subject<'a>,
+    application: Application,
+}
+
+impl Observer<'_> {
+    async fn look(
+        self,
+        current: CurrentVersion,
+        versions: Vec<Version>,
+        replicas: Vec<ReplicaFacts>,
+        now: OffsetDateTime,
+    ) -> Result<Look, PortError> {
+        let Asked { policy, verify, owner, mut warnings } = asked(self.subject.managed, &current);
+        let refused = objection(self.subject.managed.origin, &self.facts(), self.subject.rules);
+        let text = current.text().filter(|_| refused.is_none());
+        let sign_in = match text {
+            Some(text) => self.sign_in(text).await,
+            None => CurrentSignIn::NoText,
+        };
+        let mut seen = Observed {
+            wish: self.subject.wish,
+            objection: refused,
+            replicas,
+            most_credentials: self.application.admits_personal_accounts.then_some(PERSONAL_ACCOUNTS_LIMIT),
+            ..Observed::new(
+                self.subject.managed.id.clone(),
+                self.current_facts(&current, &sign_in),
+                sorted(&versions),
+                self.credential_facts(current.text()),
+                sign_in,
+            )
+        };
+        if refused.is_none() {
+            // Before old texts are tried, since each try is a sign-in that the report will show.
+            self.ask_for_usage(&mut seen, &policy, &mut warnings, now).await;
+            self.try_superseded(&mut seen, &policy, now).await?;
+            self.try_replicas(&mut seen).await?;
+            self.find_fallback(&mut seen, now).await?;
+        }
+        warnings.extend(contradictions(&seen));
+        Ok(Look { seen, application: self.application, policy, verify, warnings, owner })
+    }
+
+    fn facts(&self) -> ApplicationFacts {
+        let Application { object_id, client_id, tags, is_public_only, .. } = &self.application;
+        ApplicationFacts {
+            object_id: *object_id,
+            client_id: *client_id,
+            consents: consents(&self.subject.managed.id, tags.iter().map(String::as_str)),
+            is_public_only: *is_public_only,
+            is_own: self.subject.own == Some(*client_id),
+        }
+    }
+
+    async fn sign_in(&self, text: &SecretString) -> CurrentSignIn {
+        match self.subject.ports.verifier.sign_in(self.application.client_id, text).await {
+            SignIn::Accepted => CurrentSignIn::Accepted,
+            SignIn::Wrong | SignIn::Expired => CurrentSignIn::Refused,
+            SignIn::ApplicationDisabled => CurrentSignIn::Unclear(SignInTrouble::ApplicationDisabled),
+            SignIn::ApplicationUnknown => CurrentSignIn::Unclear(SignInTrouble::ApplicationUnknown),
+            SignIn::NoServicePrincipal => CurrentSignIn::Unclear(SignInTrouble::NoServicePrincipal),
+            SignIn::Unclear(why) => CurrentSignIn::Unclear(SignInTrouble::Other(why)),
+        }
+    }
+
+    fn current_facts(&self, current: &CurrentVersion, sign_in: &CurrentSignIn) -> Current {
+        let read = match current {
+            CurrentVersion::Missing => return Current::Missing,
+            CurrentVersion::Disabled => return Current::Disabled,
+            CurrentVersion::Readable(read) => read,
+        };
+        let mut facts = facts(&read.properties);
+        if *sign_in == CurrentSignIn::Accepted {
+            facts.proven = self.matching(read);
+        }
+        Current::Readable(Box::new(facts))
+    }
+
+    fn credential_facts(&self, text: Option<&SecretString>) -> Vec<CredentialFacts> {
+        let marker = Marker::of(&self.subject.managed.id);
+        let facts = |credential: &Credential| {
+            let name = credential.display_name.as_deref();
+            let rotation = name.and_then(|name| marker.rotation_of(name));
+            CredentialFacts {
+                key_id: credential.key_id,
+                is_of_other_secret: rotation.is_none() && name.is_some_and(Marker::is_of_any),
+                rotation,
+                start: credential.start,
+                end: credential.end,
+                may_be_current_text: text.is_some_and(|text| may_have_text(credential, text)),
+            }
+        };
+        self.application.credentials.iter().map(facts).collect()
+    }
+}
+
+/// What the configuration and the tags of the current version ask for.
+struct Asked {
+    policy: RotationPolicy,
+    verify: VerifyPolicy,
+    owner: Option<String>,
+    /// What is not followed.
+    warnings: Vec<String>,
+}
+
+fn asked(managed: &ManagedSecret, current: &CurrentVersion) -> Asked {
+    let CurrentVersion::Readable(read) = current else {
+        let policy = managed.policy.clone().spread(&managed.id);
+        return Asked { policy, verify: managed.verify.clone(), owner: None, warnings: Vec::new() };
+    };
+    let tags = &read.properties.tags;
+    let (policy, unfollowed) = managed.policy.with_tags(tags);
+    let mut warnings: Vec<_> = unfollowed.iter().map(ToString::to_string).collect();
+    let verify = managed.verify.with_tags(tags).unwrap_or_else(|scope| {
+        let name = tags::VERIFY_SCOPE;
+        warnings.push(format!("tag {name} is {scope:?}, which is not a scope that ends in /.default"));
+        managed.verify.clone()
+    });
+    let owner = tags.value(tags::OWNER).map(str::to_owned);
+    Asked { policy: policy.spread(&managed.id), verify, owner, warnings }
+}
+
+impl CurrentVersion {
+    fn text(&self) -> Option<&SecretString> {
+        match self {
+            Self::Readable(read) => Some(&read.text),
+            Self::Missing | Self::Disabled => None,
+        }
+    }
+}
+
+fn sorted(versions: &[Version]) -> Vec<VersionFacts> {
+    let mut facts: Vec<_> = versions.iter().map(facts).collect();
+    facts.sort_by(|one, other| (one.created, &one.version).cmp(&(other.created, &other.version)));
+    facts
+}
+
+fn facts(version: &Version) -> VersionFacts {
+    VersionFacts {
+        version: version.version.clone(),
+        enabled: version.enabled,
+        created: version.created,
+        tags: version.tags.clone(),
+        proven: None,
+        refused: false,
+    }
+}
+
+/// What the tags of the current version say, and its text does not bear out.
+fn contradictions(seen: &Observed) -> Vec<String> {
+    let Some(current) = seen.current_version() else { return Vec::new() };
+    let unusable = [
+        current.tags.credential_id().err(),
+        current.tags.pending_rotation().err(),
+        current.tags.superseded().err(),
+        current.tags.quarantine().err(),
+    ];
+    let mut warnings: Vec<_> = unusable.into_iter().flatten().map(|unusable| unusable.to_string()).collect();
+    if let (Some(named), Some(proven)) = (current.named(), current.proven)
+        && named != proven
+    {
+        warnings.push(format!("tag CredentialId names {named}, but the text is of {proven}"));
+    }
+    if let Some(text) = current.tags.value(tags::PROVIDER_ADDRESS)
+        && provider_address(text).is_none()
+    {
+        warnings.push("tag ProviderAddress names no application; the configured one stands".to_owned());
+    }
+    warnings
+}
+
+/// Whether this credential's text may be `text`: unknown where Entra shows no hint.
+fn may_have_text(credential: &Credential, text: &SecretString) -> bool {
+    credential.hint.is_none() || has_hint(credential, text)
+}
+
+/// Whether the text begins as Entra says that this credential's does.
+fn has_hint(credential: &Credential, text: &SecretString) -> bool {
+    let hint = credential.hint.as_deref().filter(|hint| !hint.is_empty());
+    hint.is_some_and(|hint| text.expose_secret().starts_with(hint))
+}
+
+/// Applications that admit personal accounts may have two passwords. [azure-cli issue 12946]
+const PERSONAL_ACCOUNTS_LIMIT: usize = 2;

@@ -1,0 +1,78 @@
+//! Looking at the replicas: whether each holds what the primary holds. One that can't be read is a fact, no failure.
+
+use secrecy::ExposeSecret;
+
+use super::{Observer, facts, sorted};
+use crate::config::ManagedSecret;
+use crate::domain::{CurrentSignIn, Observed, ReplicaFacts, ReplicaState, SecretId, VersionFacts};
+use crate::ports::{CurrentVersion, PortError, ReadVersion, chain};
+use crate::reconcile::Ports;
+
+/// One look at each replica.
+pub(super) async fn read(
+    ports: &Ports,
+    managed: &ManagedSecret,
+    primary: &CurrentVersion,
+) -> Vec<ReplicaFacts> {
+    let mut seen = Vec::new();
+    for replica in &managed.replicas {
+        seen.push(read_one(ports, replica, primary).await.unwrap_or_else(|error| ReplicaFacts {
+            secret: replica.clone(),
+            state: ReplicaState::Unreadable(chain(&error)),
+            versions: Vec::new(),
+        }));
+    }
+    seen
+}
+
+async fn read_one(
+    ports: &Ports,
+    replica: &SecretId,
+    primary: &CurrentVersion,
+) -> Result<ReplicaFacts, PortError> {
+    let versions = sorted(&ports.store.list_versions(replica).await?);
+    let state = match (ports.store.read_current(replica).await?, primary) {
+        (CurrentVersion::Disabled, _) => ReplicaState::Disabled,
+        (CurrentVersion::Readable(copy), CurrentVersion::Readable(primary)) if is_same(&copy, primary) => {
+            ReplicaState::InStep(copy.properties.created)
+        }
+        (CurrentVersion::Readable(_) | CurrentVersion::Missing, _) => ReplicaState::Behind,
+    };
+    Ok(ReplicaFacts { secret: replica.clone(), state, versions })
+}
+
+/// The same credential and the same text: a tag alone proves nothing.
+fn is_same(copy: &ReadVersion, primary: &ReadVersion) -> bool {
+    let (one, other) = (facts(&copy.properties), facts(&primary.properties));
+    one.named() == other.named() && copy.text.expose_secret() == primary.text.expose_secret()
+}
+
+impl Observer<'_> {
+    /// Older versions of replicas whose credential is gone from Entra: whether their texts are refused.
+    pub(super) async fn try_replicas(&self, seen: &mut Observed) -> Result<(), PortError> {
+        if seen.sign_in != CurrentSignIn::Accepted || seen.current_credential().is_none() {
+            return Ok(());
+        }
+        let gone = |version: &VersionFacts| {
+            version.enabled && version.named().is_some_and(|key_id| seen.credential(key_id).is_none())
+        };
+        let suspects = seen.replicas.iter().flat_map(|replica| {
+            replica
+                .older()
+                .filter(|version| gone(version))
+                .map(|version| (replica.secret.clone(), version.version.clone()))
+        });
+        for (replica, version) in suspects.collect::<Vec<_>>() {
+            let Some(read) = self.subject.ports.store.read_version(&replica, &version).await? else {
+                continue;
+            };
+            let is_refused = self.sign_in(&read.text).await == CurrentSignIn::Refused;
+            let facts = seen.replicas.iter_mut().filter(|facts| facts.secret == replica);
+            for facts in facts.flat_map(|facts| &mut facts.versions).filter(|facts| facts.version == version)
+            {
+                facts.refused = is_refused;
+            }
+        }
+        Ok(())
+    }
+}

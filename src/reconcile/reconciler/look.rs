@@ -1,0 +1,84 @@
+//! The look of a pass: what was read, what is remembered, and what holds the fleet back. It changes nothing.
+
+use std::collections::BTreeSet;
+
+use time::OffsetDateTime;
+
+use super::{Reconciler, Trouble};
+use crate::config::ManagedSecret;
+use crate::domain::{BlockReason, ClientId, Decision, KeyId, ReplicaState, SecretId, Wish, decide};
+use crate::reconcile::observe::{Look, Subject, observe};
+use crate::reconcile::status::SecretStatus;
+
+/// What would be done about a secret.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// The decision, as of now.
+    pub decision: Decision,
+    /// What is known of the secret.
+    pub status: SecretStatus,
+}
+
+impl Reconciler {
+    /// Everything that a decision about `managed` rests on, as it is now. Nothing of it has an effect.
+    pub(super) async fn look(
+        &self,
+        managed: &ManagedSecret,
+        wish: Option<Wish>,
+        now: OffsetDateTime,
+    ) -> Result<Look, Trouble> {
+        let own = self.own().await?;
+        let subject = Subject { ports: &self.ports, managed, rules: &self.rules, own, wish };
+        let look = observe(subject, now).await?;
+        let mut look = look.ok_or_else(|| Trouble::of(BlockReason::ApplicationMissing))?;
+        let (application, listed) = (look.application.object_id, look.application.credentials.len());
+        let brakes = self.rollout.brakes(&managed.id, &self.board, now);
+        let mut memory = self.lock();
+        look.seen.lost_since = memory.note_loss(&look.seen, now);
+        look.seen.brakes = brakes;
+        let learned = memory.limit(application).filter(|limit| *limit <= listed);
+        look.seen.most_credentials = look.seen.most_credentials.into_iter().chain(learned).min();
+        let siblings = memory.note_application(&managed.id, application);
+        let all_known = self.catalogue.list().iter().all(|other| memory.knows_application_of(&other.id));
+        look.seen.held_elsewhere = self.held_by(&siblings).filter(|_| all_known);
+        for replica in &mut look.seen.replicas {
+            if let Some(why) = memory.unwritable(&replica.secret, now) {
+                replica.state = ReplicaState::Unreadable(why);
+            }
+        }
+        Ok(look)
+    }
+
+    /// The credentials that these secrets were last seen to hold; `None` if one of them was not looked at yet.
+    fn held_by(&self, secrets: &[SecretId]) -> Option<BTreeSet<KeyId>> {
+        let held = |secret: &SecretId| self.board.show(secret)?.credential_id;
+        secrets.iter().map(held).collect()
+    }
+
+    /// The application that the daemon itself signs in with.
+    async fn own(&self) -> Result<Option<ClientId>, Trouble> {
+        let known = self.lock().own();
+        if let Some(own) = known {
+            return Ok(own);
+        }
+        let own = self.ports.issuer.read_caller().await?.client_id;
+        self.lock().note_own(own);
+        Ok(own)
+    }
+
+    /// What would be done about a secret now, and why, without doing it.
+    ///
+    /// # Errors
+    /// Why that can't be said: the reason's label, and what it means.
+    pub async fn preview(&self, secret: &SecretId) -> Result<Preview, (&'static str, String)> {
+        let now = self.ports.clock.now();
+        let managed =
+            self.catalogue.find(secret).ok_or(("not_managed", format!("{secret} is not managed")))?;
+        let told = |trouble: Trouble| (trouble.reason.label(), trouble.text());
+        let look = self.look(&managed, None, now).await.map_err(told)?;
+        let decision = decide(&look.seen, &look.policy, now);
+        self.show(&managed, &look, &decision, now);
+        let status = self.board.show(secret).ok_or(("not_managed", format!("{secret} is not managed")))?;
+        Ok(Preview { decision, status })
+    }
+}

@@ -1,0 +1,121 @@
+//! The brakes on a fleet: windows, freezes, canaries and limits, as facts for a decision.
+//!
+//! The count of an hour is kept in memory and on the status board, which each look fills: a restart allows at most
+//! one more round.
+
+use std::sync::{Mutex, PoisonError};
+
+use time::{Duration, OffsetDateTime};
+
+use super::status::{SecretStatus, StatusBoard};
+use crate::config::{RolloutConfig, WindowState};
+use crate::domain::{Brake, Brakes, SecretId};
+
+/// The brakes of one daemon.
+#[derive(Debug)]
+pub struct Rollout {
+    config: RolloutConfig,
+    counted: Mutex<Counted>,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    /// When the rotations of the last hour began.
+    begun: Vec<OffsetDateTime>,
+    /// How many began since the last sweep did.
+    in_sweep: usize,
+}
+
+impl Rollout {
+    /// Brakes that have counted nothing yet.
+    #[must_use]
+    pub fn new(config: RolloutConfig) -> Self {
+        Self { config, counted: Mutex::default() }
+    }
+
+    /// A sweep begins: it may begin as many rotations as are allowed for one.
+    pub fn sweep_begins(&self) {
+        self.lock().in_sweep = 0;
+    }
+
+    /// A rotation begins.
+    pub(super) fn rotation_begins(&self, now: OffsetDateTime) {
+        let mut counted = self.lock();
+        counted.begun.retain(|at| *at + Duration::HOUR > now);
+        counted.begun.push(now);
+        counted.in_sweep += 1;
+    }
+
+    /// What holds `secret` back now.
+    pub(super) fn brakes(&self, secret: &SecretId, board: &StatusBoard, now: OffsetDateTime) -> Brakes {
+        let closed = match self.config.window(now) {
+            WindowState::Open => None,
+            WindowState::Closed { next } => Some(Brake { until: next }),
+        };
+        let statuses = board.list();
+        Brakes {
+            freeze: self.config.freeze(now),
+            closed,
+            canary: self.canary(secret, &statuses, now),
+            limit: self.limit(&statuses, now),
+        }
+    }
+
+    /// When a canary has to be looked at again, so that the rest need not wait for its schedule.
+    pub(super) fn canary_look(
+        &self,
+        secret: &SecretId,
+        published: Option<OffsetDateTime>,
+    ) -> Option<OffsetDateTime> {
+        let is_canary = self.config.canaries.contains(secret);
+        published.filter(|_| is_canary).map(|at| at + CANARY_HOUR)
+    }
+
+    /// The rest wait until every canary is well, and has been for the first hour of its overlap.
+    fn canary(&self, secret: &SecretId, statuses: &[SecretStatus], now: OffsetDateTime) -> Option<Brake> {
+        if self.config.canaries.contains(secret) {
+            return None;
+        }
+        let canaries = statuses.iter().filter(|status| self.config.canaries.contains(&status.secret));
+        let waiting = canaries.filter_map(|canary| waits_for(canary, now));
+        // The one that nobody knows the end of decides.
+        waiting.reduce(|one, other| Brake { until: one.until.zip(other.until).map(|(a, b)| a.max(b)) })
+    }
+
+    fn limit(&self, statuses: &[SecretStatus], now: OffsetDateTime) -> Option<Brake> {
+        let counted = self.lock();
+        if self.config.max_per_sweep.is_some_and(|most| counted.in_sweep >= most) {
+            return Some(Brake { until: None });
+        }
+        let recent = |at: &OffsetDateTime| *at + Duration::HOUR > now;
+        let begun: Vec<_> = counted.begun.iter().copied().filter(recent).collect();
+        let published: Vec<_> = statuses
+            .iter()
+            .filter(|status| status.is_rotated)
+            .filter_map(|status| status.published)
+            .filter(recent)
+            .collect();
+        let counted = if begun.len() >= published.len() { begun } else { published };
+        let full = self.config.max_per_hour.is_some_and(|most| counted.len() >= most);
+        full.then(|| Brake { until: counted.into_iter().min().map(|first| first + Duration::HOUR) })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the others wait for, if this canary has not passed.
+fn waits_for(canary: &SecretStatus, now: OffsetDateTime) -> Option<Brake> {
+    let is_well = canary.state == "waiting" && !canary.is_due(now);
+    let passed = canary.published.map(|at| at + CANARY_HOUR);
+    match passed {
+        Some(passed) if canary.is_rotated && canary.last_look.is_none_or(|look| look < passed) => {
+            Some(Brake { until: Some(passed).filter(|_| is_well) })
+        }
+        Some(_) | None => (!is_well).then_some(Brake { until: None }),
+    }
+}
+
+/// The part of its overlap that a canary has to pass.
+const CANARY_HOUR: Duration = Duration::HOUR;
