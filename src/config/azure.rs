@@ -93,7 +93,8 @@ pub(super) struct AzureParts {
     tenant_id: Option<Found<String>>,
     authority_url: Option<Url>,
     graph_url: Option<Url>,
-    graph_scope: Option<String>,
+    /// `None` only if a problem was told.
+    pub(super) graph_scope: Option<String>,
     ca_file: Option<PathBuf>,
     verify_challenge_resource: Option<Found<bool>>,
     connect_timeout: Option<Found<Duration>>,
@@ -181,6 +182,8 @@ fn graph_scope(section: &mut Section<'_>, of_cloud: Option<&str>) -> Option<Stri
 pub(super) struct Vaults {
     pub(super) known: Vec<VaultConfig>,
     pub(super) named: Vec<VaultName>,
+    /// Those that are searched for tagged secrets.
+    pub(super) discovered: Vec<VaultName>,
     /// Whether a vault's name could not be read, so that no other one can be called unknown.
     pub(super) has_unreadable_name: bool,
 }
@@ -189,7 +192,8 @@ pub(super) fn vaults(sections: Vec<Section<'_>>, cloud: Option<Cloud>, problems:
     if sections.is_empty() {
         problems.add(&super::problems::Place::File, "there is no vault: at least one [[vaults]] is needed");
     }
-    let mut vaults = Vaults { known: Vec::new(), named: Vec::new(), has_unreadable_name: false };
+    let mut vaults =
+        Vaults { known: Vec::new(), named: Vec::new(), discovered: Vec::new(), has_unreadable_name: false };
     for section in sections {
         vaults.add(section, cloud, problems);
     }
@@ -197,6 +201,11 @@ pub(super) fn vaults(sections: Vec<Section<'_>>, cloud: Option<Cloud>, problems:
 }
 
 impl Vaults {
+    /// Whether a vault of this name is listed, or may be.
+    pub(super) fn may_have(&self, name: &VaultName) -> bool {
+        self.has_unreadable_name || self.named.contains(name)
+    }
+
     fn add(&mut self, mut section: Section<'_>, cloud: Option<Cloud>, problems: &Problems) {
         let name = section.required("name", values::name::<VaultName>(VAULT_NAME));
         let was_given = section.has("url");
@@ -205,6 +214,7 @@ impl Vaults {
                 .complain(format!("{} is missing, and required for a custom cloud", section.path_of("url")));
         }
         let given = section.text("url", values::service_url);
+        let is_searched = section.boolean("discover").is_some_and(|discover| discover.value);
         self.has_unreadable_name |= name.is_none();
         if let Some(name) = name {
             let of_cloud = cloud.and_then(Cloud::addresses).filter(|_| !was_given);
@@ -227,6 +237,7 @@ impl Vaults {
                     format!("{} is {}, which is listed twice", section.path_of("name"), name.shown),
                 );
             }
+            self.discovered.extend(is_searched.then(|| name.value.clone()));
             self.named.push(name.value.clone());
             self.known.extend(url.map(|url| VaultConfig { name: name.value, url }));
         }

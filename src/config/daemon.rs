@@ -1,6 +1,7 @@
-//! How the daemon itself runs: verification, schedule, API, loop, log, and the sandbox's clock.
+//! How the daemon itself runs: schedule, API, loop, log, and the sandbox's clock.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use croner::Cron;
@@ -11,9 +12,7 @@ use url::Url;
 use super::identity::secret_file;
 use super::problems::Problems;
 use super::reader::{Found, Section};
-use super::secrets::ManagedSecret;
 use super::values;
-use crate::domain::VerifyPolicy;
 
 /// When all secrets are looked at.
 #[derive(Debug, Clone)]
@@ -51,6 +50,8 @@ pub struct LogConfig {
     pub filter: String,
     /// Default JSON.
     pub format: LogFormat,
+    /// The file to which audit lines go too. `None`: they are in the log only.
+    pub audit_file: Option<PathBuf>,
 }
 
 /// The form of a log line.
@@ -67,52 +68,6 @@ pub enum LogFormat {
 pub struct SandboxConfig {
     /// Its clock.
     pub clock_url: Url,
-}
-
-/// The policy and the configured scope. `None` only if a problem was told.
-pub(super) fn verify(
-    mut section: Section<'_>,
-    secrets: &[ManagedSecret],
-    problems: &Problems,
-) -> Option<(VerifyPolicy, Option<String>)> {
-    let sign_ins = section.number("sign_ins", values::number_within(1..=20_u32));
-    let spacing = section.text("spacing", values::span);
-    let limit = section.text("limit", values::span);
-    let has_scope = section.has("scope");
-    let scope = section.text("scope", values::scope).map(|found| found.value);
-    section.finish();
-    let (sign_ins, spacing, limit) = (sign_ins?, spacing?, limit?);
-    let policy = VerifyPolicy {
-        sign_ins: sign_ins.value,
-        spacing: spacing.value,
-        limit: limit.value,
-        ..VerifyPolicy::default()
-    };
-    check_limit(&limit, &policy, secrets, problems);
-    (scope.is_some() == has_scope).then_some((policy, scope))
-}
-
-fn check_limit(
-    limit: &Found<time::Duration>,
-    policy: &VerifyPolicy,
-    secrets: &[ManagedSecret],
-    problems: &Problems,
-) {
-    let gaps = i32::try_from(policy.sign_ins).unwrap_or(i32::MAX) - 1;
-    if policy.spacing.checked_mul(gaps).is_none_or(|least| least >= policy.limit) {
-        let told =
-            format!("verify.limit is {}, which leaves no time for {} sign-ins", limit.shown, policy.sign_ins);
-        problems.add(&limit.place, told);
-    }
-    let tightest = secrets.iter().min_by_key(|secret| secret.policy.deadline());
-    if let Some(secret) = tightest.filter(|secret| secret.policy.deadline() <= policy.limit) {
-        let deadline = humantime::format_duration(secret.policy.deadline().unsigned_abs());
-        let told = format!(
-            "verify.limit is {}, which is not below the deadline of secret {} ({deadline})",
-            limit.shown, secret.id
-        );
-        problems.add(&limit.place, told);
-    }
 }
 
 pub(super) fn schedule(mut section: Section<'_>) -> Option<ScheduleConfig> {
@@ -162,8 +117,9 @@ pub(super) fn log(mut section: Section<'_>) -> Option<LogConfig> {
         "json" => Ok(LogFormat::Json),
         _ => Err("neither json nor text".to_owned()),
     });
+    let audit_file = section.text("audit_file", values::path).map(|found| found.value);
     section.finish();
-    Some(LogConfig { filter: filter?.value, format: format?.value })
+    Some(LogConfig { filter: filter?.value, format: format?.value, audit_file })
 }
 
 /// `None` without the table, or if a problem was told.

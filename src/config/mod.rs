@@ -2,17 +2,22 @@
 //!
 //! This layer uses the domain only. It opens no port and never asks for the time. Only it reads the environment.
 
+mod applications;
 mod azure;
 mod daemon;
 mod identity;
 mod keys;
+mod policy;
 mod problems;
 mod reader;
 mod rollout;
 mod secrets;
 mod tree;
 mod values;
+mod verify;
 
+#[cfg(test)]
+mod life_tests;
 #[cfg(test)]
 mod tests;
 
@@ -28,8 +33,11 @@ pub use rollout::{FreezePeriod, RolloutConfig, Window, WindowState};
 pub use secrets::{DiscoveryConfig, ManagedSecret};
 
 use crate::domain::{ApplicationRules, VerifyPolicy};
+use applications::Applications;
+use policy::Policy;
 use problems::Problems;
 use reader::Section;
+use verify::Verify;
 
 /// Everything as parsed, checked types.
 #[derive(Debug, Clone)]
@@ -42,7 +50,7 @@ pub struct Config {
     pub identity: IdentityConfig,
     /// The vaults, at least one.
     pub vaults: Vec<VaultConfig>,
-    /// The secrets to keep fresh, at least one.
+    /// The secrets to keep fresh, at least one unless a vault is searched for them.
     pub secrets: Vec<ManagedSecret>,
     /// How a fresh credential is proven, where its secret says nothing else.
     pub verify: VerifyPolicy,
@@ -106,9 +114,20 @@ impl Config {
         let azure = azure::azure(root.table("azure"), problems);
         let identity = identity::identity(root.table("identity"), problems);
         let vaults = azure::vaults(root.tables("vaults"), azure.cloud, problems);
-        let policy = secrets::Policy::read(root.table("policy"), problems);
-        let mut secrets = secrets::secrets(root.tables("secrets"), &policy, &vaults, problems);
-        let verify = daemon::verify(root.table("verify"), &secrets, problems);
+        let bounds = policy::bounds(root.table("bounds"), problems);
+        let policy = Policy::read(root.table("policy"), bounds, problems);
+        let graph_scope = azure.graph_scope.as_deref().unwrap_or_default();
+        let verify = Verify::read(root.table("verify"), graph_scope, problems);
+        let applications = Applications::read(root.table("applications"));
+        let rules = secrets::Rules {
+            policy: &policy,
+            verify: &verify,
+            vaults: &vaults,
+            applications: &applications,
+            problems,
+        };
+        let secrets = secrets::secrets(root.tables("secrets"), &rules);
+        let rollout = rollout::rollout(root.table("rollout"), &secrets, &vaults, problems);
         let schedule = daemon::schedule(root.table("schedule"));
         let api = daemon::api(root.table("api"), listen.as_ref(), problems);
         let reconcile = daemon::reconcile(root.table("reconcile"));
@@ -118,22 +137,21 @@ impl Config {
         root.finish();
 
         let azure = azure.checked()?;
-        let (verify, scope) = verify?;
-        let verify = VerifyPolicy { scope: scope.unwrap_or_else(|| azure.graph_scope.clone()), ..verify };
-        for secret in &mut secrets {
-            secret.verify = verify.clone();
-        }
-        let discovery =
-            DiscoveryConfig { vaults: Vec::new(), policy: policy.of_discovered()?, verify: verify.clone() };
+        let verify = verify.policy;
+        let discovery = DiscoveryConfig {
+            vaults: vaults.discovered,
+            policy: policy.of_discovered()?,
+            verify: verify.clone(),
+        };
         Some(Self {
             listen: listen?.value,
             identity: identity?,
             vaults: vaults.known,
-            secrets,
+            secrets: secrets.managed,
             verify,
             discovery,
-            applications: ApplicationRules::default(),
-            rollout: RolloutConfig::default(),
+            applications: applications.rules,
+            rollout: rollout?,
             schedule: schedule?,
             api: api?,
             reconcile: reconcile?,

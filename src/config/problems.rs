@@ -55,6 +55,10 @@ impl Problems {
         self.0.borrow_mut().push((place.clone(), message.into()));
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.borrow().len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.borrow().is_empty()
     }

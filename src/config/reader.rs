@@ -15,6 +15,15 @@ pub(super) struct Found<T> {
     pub(super) shown: String,
 }
 
+impl<T> Found<T> {
+    /// Puts what was found, if anything, where it belongs.
+    pub(super) fn put(found: Option<Self>, slot: &mut T) {
+        if let Some(found) = found {
+            *slot = found.value;
+        }
+    }
+}
+
 /// A table being read.
 #[derive(Debug)]
 pub(super) struct Section<'p> {
@@ -87,6 +96,20 @@ impl<'p> Section<'p> {
         })
     }
 
+    /// The texts of an array, or of its default. `None` only without a default, or with a problem.
+    pub(super) fn texts<T>(&mut self, key: &'static str, parse: impl ParseEach<T>) -> Option<Vec<Found<T>>> {
+        self.list(key, Kind::Text, parse)
+    }
+
+    /// The numbers of an array, or of its default. `None` only without a default, or with a problem.
+    pub(super) fn numbers<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl ParseEach<T>,
+    ) -> Option<Vec<Found<T>>> {
+        self.list(key, Kind::Number, parse)
+    }
+
     /// The table `key`, empty if it is not there.
     pub(super) fn table(&mut self, key: &'static str) -> Self {
         let (path, pattern) = (self.path_of(key), joined(&self.pattern, key));
@@ -152,7 +175,42 @@ impl<'p> Section<'p> {
             let default = keys::default_of(&joined(&self.pattern, key))?;
             (Ok(default.to_owned()), format!("{default:?} (the default)"), self.place.clone())
         };
-        match text.and_then(|text| parse(&text)) {
+        let value = text.and_then(|text| parse(&text));
+        self.found(value, &path, place, shown)
+    }
+
+    fn list<T>(&mut self, key: &'static str, kind: Kind, parse: impl ParseEach<T>) -> Option<Vec<Found<T>>> {
+        let path = self.path_of(key);
+        let elements = match self.take(key).map(Entry::into_elements) {
+            Some(Ok(elements)) => elements,
+            Some(Err(entry)) => {
+                let told = format!("{path} is {}, which is not an array: [ ]", shown(&entry));
+                self.problems.add(&entry.place, told);
+                return None;
+            }
+            None => {
+                let default = keys::default_of(&joined(&self.pattern, key))?;
+                Entry::separated(default.trim_matches(['[', ']']), &self.place)
+            }
+        };
+        let one = |(index, entry): (usize, Entry)| {
+            let (shown, place) = (shown(&entry), entry.place.clone());
+            let value = entry.into_text(kind).and_then(|text| parse(&text));
+            self.found(value, &format!("{path}[{index}]"), place, shown)
+        };
+        // Read to the end, so that every bad element is told.
+        let all: Vec<_> = (1..).zip(elements).map(one).collect();
+        all.into_iter().collect()
+    }
+
+    fn found<T>(
+        &self,
+        value: Result<T, String>,
+        path: &str,
+        place: Place,
+        shown: String,
+    ) -> Option<Found<T>> {
+        match value {
             Ok(value) => Some(Found { value, place, shown }),
             Err(complaint) => {
                 self.problems.add(&place, format!("{path} is {shown}, which is {complaint}"));
@@ -171,6 +229,11 @@ impl<'p> Section<'p> {
 pub(super) trait Parse<T>: FnOnce(&str) -> Result<T, String> {}
 
 impl<T, F: FnOnce(&str) -> Result<T, String>> Parse<T> for F {}
+
+/// As [`Parse`], for each element of an array.
+pub(super) trait ParseEach<T>: Fn(&str) -> Result<T, String> {}
+
+impl<T, F: Fn(&str) -> Result<T, String>> ParseEach<T> for F {}
 
 /// What messages quote of a text: not all of a very long one.
 pub(super) fn cut(text: &str) -> String {

@@ -3,10 +3,17 @@
 use std::collections::BTreeSet;
 
 use croner::Cron;
-use jiff::tz::TimeZone;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousTimestamp, TimeZone};
 use time::{Duration, OffsetDateTime};
 
-use crate::domain::SecretId;
+use super::azure::Vaults;
+use super::problems::Problems;
+use super::reader::{Found, Section};
+use super::secrets::{SECRET_ID, Secrets};
+use super::values;
+use crate::domain::{Freeze, SecretId};
 
 /// What holds scheduled rotations back.
 #[derive(Debug, Clone, Default)]
@@ -72,3 +79,152 @@ pub struct FreezePeriod {
     /// Whether even secrets below `critical` wait.
     pub is_hard: bool,
 }
+
+/// Whether rotations may be begun now, by the windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WindowState {
+    /// They may: a window is open, or there are none.
+    Open,
+    /// They have to wait.
+    Closed {
+        /// When the next window opens; `None`: never.
+        next: Option<OffsetDateTime>,
+    },
+}
+
+impl RolloutConfig {
+    /// Whether a window is open at `now`.
+    #[must_use]
+    pub fn window(&self, now: OffsetDateTime) -> WindowState {
+        if self.windows.is_empty() {
+            return WindowState::Open;
+        }
+        match self.windows.iter().filter_map(|window| window.opening(now)).min() {
+            Some(opening) if opening <= now => WindowState::Open,
+            next => WindowState::Closed { next },
+        }
+    }
+
+    /// The freeze that holds at `now`. It ends with the last of those that follow each other without a gap.
+    ///
+    /// A hard one is followed by hard ones only: what waits for those alone has to be told of their end.
+    #[must_use]
+    pub fn freeze(&self, now: OffsetDateTime) -> Option<Freeze> {
+        let is_hard = self.freezes.iter().any(|freeze| freeze.is_hard && freeze.holds_at(now));
+        let until_after = |moment| {
+            let counting = self.freezes.iter().filter(|freeze| freeze.is_hard || !is_hard);
+            counting.filter(|freeze| freeze.holds_at(moment)).map(|freeze| freeze.until).max()
+        };
+        // Each end is later than the one before, or the search is over.
+        let until = std::iter::successors(until_after(now), |end| until_after(*end)).last()?;
+        Some(Freeze { until, is_hard })
+    }
+}
+
+impl Window {
+    /// The first opening whose window is not over at `now`: before it, if the window is open.
+    fn opening(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        let since = Timestamp::from_second(now.saturating_sub(self.duration).unix_timestamp()).ok()?;
+        let opening = self.cron.find_next_occurrence(&since.to_zoned(self.time_zone.clone()), false).ok()?;
+        OffsetDateTime::from_unix_timestamp(opening.timestamp().as_second()).ok()
+    }
+}
+
+impl FreezePeriod {
+    fn holds_at(&self, moment: OffsetDateTime) -> bool {
+        self.from <= moment && moment < self.until
+    }
+}
+
+/// `None` only if a problem was told.
+pub(super) fn rollout(
+    mut section: Section<'_>,
+    secrets: &Secrets,
+    vaults: &Vaults,
+    problems: &Problems,
+) -> Option<RolloutConfig> {
+    let limit = || values::number_within(0..=MOST_ROTATIONS);
+    let max_per_sweep = section.number("max_per_sweep", limit());
+    let max_per_hour = section.number("max_per_hour", limit());
+    let canaries = section.texts("canaries", values::name::<SecretId>(SECRET_ID));
+    let canaries = canaries.map(|canaries| checked_canaries(canaries, secrets, vaults, problems));
+    let time_zone = section.text("time_zone", values::time_zone).map(|found| found.value);
+    // What an unreadable zone would make of the others is never used.
+    let zone = time_zone.clone().unwrap_or(TimeZone::UTC);
+    let windows = section.tables("windows").into_iter().filter_map(|table| window(table, &zone)).collect();
+    let freezes = section.tables("freezes").into_iter();
+    let freezes = freezes.filter_map(|table| freeze(table, &zone, problems)).collect();
+    section.finish();
+    let unlimited_at_zero = |found: Found<usize>| Some(found.value).filter(|most| *most > 0);
+    Some(RolloutConfig {
+        max_per_sweep: unlimited_at_zero(max_per_sweep?),
+        max_per_hour: unlimited_at_zero(max_per_hour?),
+        canaries: canaries?,
+        windows,
+        freezes,
+    })
+}
+
+fn checked_canaries(
+    canaries: Vec<Found<SecretId>>,
+    secrets: &Secrets,
+    vaults: &Vaults,
+    problems: &Problems,
+) -> BTreeSet<SecretId> {
+    let is_unknown = |id: &SecretId| {
+        !secrets.has_unreadable_name && !secrets.named.contains(id) && !vaults.discovered.contains(&id.vault)
+    };
+    for (index, canary) in (1..).zip(&canaries) {
+        if is_unknown(&canary.value) {
+            let told = format!(
+                "rollout.canaries[{index}] is {}, which is not one of [[secrets]], nor in a vault with discover",
+                canary.shown
+            );
+            problems.add(&canary.place, told);
+        }
+    }
+    canaries.into_iter().map(|canary| canary.value).collect()
+}
+
+/// `None` only if a problem was told.
+fn window(mut section: Section<'_>, zone: &TimeZone) -> Option<Window> {
+    let cron = section.required("cron", values::cron);
+    let duration = section.required("duration", |text: &str| {
+        let bounds = std::time::Duration::from_secs(60)..=std::time::Duration::from_secs(7 * 86_400);
+        Duration::try_from(values::duration_within(bounds)(text)?).map_err(|_| "far too long".to_owned())
+    });
+    section.finish();
+    let (cron, expression) = cron?.value;
+    Some(Window { cron, expression, duration: duration?.value, time_zone: zone.clone() })
+}
+
+/// `None` only if a problem was told. An hour that comes twice is frozen both times, and one that is left out is
+/// frozen from before it.
+fn freeze(mut section: Section<'_>, zone: &TimeZone, problems: &Problems) -> Option<FreezePeriod> {
+    let from = section.required("from", |text: &str| moment(text, zone, AmbiguousTimestamp::earlier));
+    let until = section.required("until", |text: &str| moment(text, zone, AmbiguousTimestamp::later));
+    let is_hard = section.boolean("hard");
+    let path = section.path_of("until");
+    section.finish();
+    let (from, until) = (from?, until?);
+    if until.value <= from.value {
+        let told = format!("{path} is {}, which is not after from, {}", until.shown, from.shown);
+        problems.add(&until.place, told);
+        return None;
+    }
+    Some(FreezePeriod { from: from.value, until: until.value, is_hard: is_hard?.value })
+}
+
+fn moment(
+    text: &str,
+    zone: &TimeZone,
+    choose: fn(AmbiguousTimestamp) -> Result<Timestamp, jiff::Error>,
+) -> Result<OffsetDateTime, String> {
+    let refusal = || "not a date and time without a zone (for example \"2026-12-20T00:00\")".to_owned();
+    let civil = DateTime::strptime("%Y-%m-%dT%H:%M", text).map_err(|_| refusal())?;
+    let stamp = choose(zone.to_ambiguous_timestamp(civil)).map_err(|_| refusal())?;
+    OffsetDateTime::from_unix_timestamp(stamp.as_second()).map_err(|_| refusal())
+}
+
+/// More than there are in any fleet.
+const MOST_ROTATIONS: usize = 100_000;

@@ -1,16 +1,19 @@
-//! The managed secrets and their policies: `[policy]`, overlaid with each entry's own keys.
+//! The managed secrets: `[[secrets]]`, each with its application, its replicas and its own rules.
 
 use std::collections::HashSet;
 
 use time::Duration;
 
+use super::applications::Applications;
 use super::azure::{VAULT_NAME, Vaults};
+use super::policy::Policy;
 use super::problems::{Place, Problems};
 use super::reader::{Found, Section};
 use super::values;
+use super::verify::{Verify, deadline_of};
 use crate::domain::{
-    AppObjectId, ApplicationRef, ClientId, Origin, PolicyProblem, PolicyValues, RotationPolicy, SecretId,
-    SecretName, VaultName, VerifyPolicy,
+    AppObjectId, ApplicationRef, ClientId, Origin, RotationPolicy, SecretId, SecretName, VaultName,
+    VerifyPolicy,
 };
 
 /// A vault secret, the application whose credential it holds, and its rules.
@@ -41,161 +44,149 @@ pub struct DiscoveryConfig {
     pub verify: VerifyPolicy,
 }
 
-/// The table `[policy]` as far as it could be read.
-pub(super) struct Policy {
-    values: PolicyValues,
-    is_sound: bool,
+/// What every entry is read with.
+pub(super) struct Rules<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) verify: &'a Verify,
+    pub(super) vaults: &'a Vaults,
+    pub(super) applications: &'a Applications,
+    pub(super) problems: &'a Problems,
 }
 
-impl Policy {
-    pub(super) fn read(mut section: Section<'_>, problems: &Problems) -> Self {
-        let (values, given) = overlaid(&mut section, &PolicyValues::default());
-        let refused = RotationPolicy::try_new(values.clone()).err().unwrap_or_default();
-        for problem in &refused {
-            tell(&section, problem, &given, problems);
-        }
+/// The entries as far as they could be read, and the names that were listed, also those of bad entries.
+#[derive(Default)]
+pub(super) struct Secrets {
+    pub(super) managed: Vec<ManagedSecret>,
+    pub(super) named: HashSet<SecretId>,
+    /// Whether a name could not be read, so that no other one can be called unknown.
+    pub(super) has_unreadable_name: bool,
+    replicas: Vec<Replica>,
+    /// The shortest deadline of those that inherit the limit of `[verify]`.
+    tightest: Option<(Duration, SecretId)>,
+}
+
+/// A replica that an entry lists.
+struct Replica {
+    path: String,
+    found: Found<SecretId>,
+}
+
+pub(super) fn secrets(sections: Vec<Section<'_>>, rules: &Rules<'_>) -> Secrets {
+    if sections.is_empty() && rules.vaults.discovered.is_empty() {
+        let told = "there is no secret: at least one [[secrets]] is needed, or discover = true in [[vaults]]";
+        rules.problems.add(&Place::File, told);
+    }
+    let mut secrets = Secrets::default();
+    for section in sections {
+        let managed = secrets.read(section, rules);
+        secrets.managed.extend(managed);
+    }
+    secrets.check_replicas(rules);
+    secrets.check_deadlines(rules);
+    secrets
+}
+
+impl Secrets {
+    /// `None` only if a problem was told.
+    fn read(&mut self, mut section: Section<'_>, rules: &Rules<'_>) -> Option<ManagedSecret> {
+        let id = self.name(&mut section, rules);
+        let application = application(&mut section, rules);
+        let policy = rules.policy.of_secret(&mut section, rules.problems);
+        let verify = rules.verify.overlaid(section.table("verify"), rules.problems);
+        let path = section.path_of("replicas");
+        let replicas = section.texts("replicas", values::name::<SecretId>(SECRET_ID)).unwrap_or_default();
         section.finish();
-        Self { values, is_sound: refused.is_empty() }
-    }
-
-    /// The policy of secrets that are found by their tags. `None` only if a problem was told.
-    pub(super) fn of_discovered(&self) -> Option<RotationPolicy> {
-        RotationPolicy::try_new(self.values.clone()).ok()
-    }
-
-    /// The policy of one secret. What is wrong with `[policy]` itself is not told again.
-    fn of_secret(&self, section: &mut Section<'_>, problems: &Problems) -> Option<RotationPolicy> {
-        let (values, given) = overlaid(section, &self.values);
-        let refused = match RotationPolicy::try_new(values) {
-            Ok(policy) => return Some(policy),
-            Err(refused) => refused,
+        let managed = ManagedSecret {
+            id: id?,
+            application: application?,
+            policy: policy?,
+            verify: verify.policy.clone(),
+            replicas: replicas.iter().map(|replica| replica.value.clone()).collect(),
+            origin: Origin::Configured,
         };
-        let is_news = |problem: &&PolicyProblem| self.is_sound || given.has(problem.key);
-        for problem in refused.iter().filter(is_news) {
-            tell(section, problem, &given, problems);
+        self.keep_deadline(&managed, &verify, rules);
+        let listed = (1..).zip(replicas);
+        self.replicas
+            .extend(listed.map(|(index, found)| Replica { path: format!("{path}[{index}]"), found }));
+        Some(managed)
+    }
+
+    fn name(&mut self, section: &mut Section<'_>, rules: &Rules<'_>) -> Option<SecretId> {
+        let vault = section.required("vault", values::name::<VaultName>(VAULT_NAME));
+        let name = section.required("name", values::name::<SecretName>(SECRET_NAME));
+        if let Some(vault) = vault.as_ref().filter(|vault| !rules.vaults.may_have(&vault.value)) {
+            let told =
+                format!("{} is {}, which is not one of [[vaults]]", section.path_of("vault"), vault.shown);
+            rules.problems.add(&vault.place, told);
         }
-        None
-    }
-}
-
-/// The keys that a table itself gives.
-struct Given(Vec<(&'static str, Option<Found<Duration>>)>);
-
-impl Given {
-    fn has(&self, key: &str) -> bool {
-        self.0.iter().any(|(given, _)| *given == key)
-    }
-
-    fn is_unreadable(&self, key: &str) -> bool {
-        self.0.iter().any(|(given, found)| *given == key && found.is_none())
-    }
-
-    fn found(&self, key: &str) -> Option<&Found<Duration>> {
-        self.0.iter().find(|(given, _)| *given == key).and_then(|(_, found)| found.as_ref())
-    }
-}
-
-fn overlaid(section: &mut Section<'_>, base: &PolicyValues) -> (PolicyValues, Given) {
-    let (mut values, mut given) = (base.clone(), Given(Vec::new()));
-    for (key, field) in FIELDS {
-        let is_given = section.has(key);
-        let found = section.text(key, values::span);
-        if let Some(found) = &found {
-            *field(&mut values) = found.value;
-        } else if is_given {
-            // Out of bounds: keeps the domain from comparing the others with a value that nobody meant.
-            *field(&mut values) = -Duration::SECOND;
+        let Some((vault, name)) = vault.zip(name) else {
+            self.has_unreadable_name = true;
+            return None;
+        };
+        let id = SecretId::new(vault.value, name.value);
+        if !self.named.insert(id.clone()) {
+            rules.problems.add(&name.place, format!("secret {id} is listed twice"));
         }
-        if is_given {
-            given.0.push((key, found));
+        Some(id)
+    }
+
+    /// Holds a limit of the secret's own against its deadline, and remembers who inherits one.
+    fn keep_deadline(&mut self, managed: &ManagedSecret, verify: &Verify, rules: &Rules<'_>) {
+        let (deadline, id) = (managed.policy.deadline(), &managed.id);
+        if verify.has_own_limit() {
+            verify.check_deadline(deadline, &deadline_of(id), rules.problems);
+        } else if self.tightest.as_ref().is_none_or(|(tightest, _)| deadline < *tightest) {
+            self.tightest = Some((deadline, id.clone()));
         }
     }
-    (values, given)
+
+    /// Tells once if the limit of `[verify]` is too long for someone.
+    fn check_deadlines(&self, rules: &Rules<'_>) {
+        let discovered = rules.policy.of_discovered().filter(|_| !rules.vaults.discovered.is_empty());
+        let discovered = discovered.map(|policy| (policy.deadline(), "policy.deadline".to_owned()));
+        let listed = self.tightest.as_ref().map(|(deadline, id)| (*deadline, deadline_of(id)));
+        if let Some((deadline, whose)) = listed.into_iter().chain(discovered).min_by_key(|(least, _)| *least)
+        {
+            rules.verify.check_deadline(deadline, &whose, rules.problems);
+        }
+    }
+
+    fn check_replicas(&self, rules: &Rules<'_>) {
+        let mut seen = HashSet::new();
+        for Replica { path, found } in &self.replicas {
+            let complaint = if !rules.vaults.may_have(&found.value.vault) {
+                "which is in none of [[vaults]]"
+            } else if self.named.contains(&found.value) {
+                "which is one of [[secrets]] itself"
+            } else if !seen.insert(&found.value) {
+                "which is listed as a replica twice"
+            } else {
+                continue;
+            };
+            rules.problems.add(&found.place, format!("{path} is {}, {complaint}", found.shown));
+        }
+    }
 }
 
-fn tell(section: &Section<'_>, problem: &PolicyProblem, given: &Given, problems: &Problems) {
-    if given.is_unreadable(problem.key) {
-        return;
-    }
-    let path = section.path_of(problem.key);
-    match given.found(problem.key) {
-        Some(found) => problems.add(&found.place, format!("{path} is {}: {problem}", found.shown)),
-        None => problems.add(section.place(), format!("{path}: {problem}")),
-    }
-}
-
-pub(super) fn secrets(
-    sections: Vec<Section<'_>>,
-    policy: &Policy,
-    vaults: &Vaults,
-    problems: &Problems,
-) -> Vec<ManagedSecret> {
-    if sections.is_empty() {
-        problems.add(&Place::File, "there is no secret: at least one [[secrets]] is needed");
-    }
-    let mut seen = HashSet::new();
-    let one = |section| secret(section, policy, vaults, &mut seen, problems);
-    sections.into_iter().filter_map(one).collect()
-}
-
-/// `None` only if a problem was told.
-fn secret(
-    mut section: Section<'_>,
-    policy: &Policy,
-    vaults: &Vaults,
-    seen: &mut HashSet<SecretId>,
-    problems: &Problems,
-) -> Option<ManagedSecret> {
-    let vault = section.required("vault", values::name::<VaultName>(VAULT_NAME));
-    let name = section.required("name", values::name::<SecretName>(SECRET_NAME));
-    if let Some(vault) = &vault
-        && !vaults.has_unreadable_name
-        && !vaults.named.contains(&vault.value)
-    {
-        let told = format!("{} is {}, which is not one of [[vaults]]", section.path_of("vault"), vault.shown);
-        problems.add(&vault.place, told);
-    }
-    let id = vault.zip(name).map(|(vault, name)| (SecretId::new(vault.value, name.value), name.place));
-    if let Some((id, place)) = &id
-        && !seen.insert(id.clone())
-    {
-        problems.add(place, format!("secret {id} is listed twice"));
-    }
-    let application = application(&mut section);
-    let policy = policy.of_secret(&mut section, problems);
-    section.finish();
-    Some(ManagedSecret {
-        id: id?.0,
-        application: application?,
-        policy: policy?,
-        verify: VerifyPolicy::default(),
-        replicas: Vec::new(),
-        origin: Origin::Configured,
-    })
-}
-
-fn application(section: &mut Section<'_>) -> Option<ApplicationRef> {
+fn application(section: &mut Section<'_>, rules: &Rules<'_>) -> Option<ApplicationRef> {
     let is_given = (section.has("application_object_id"), section.has("client_id"));
     if is_given.0 == is_given.1 {
         let both = section.path_of("application_object_id");
         section.complain(format!("{both} or client_id: exactly one of them must be given"));
     }
     let object_id =
-        section.text("application_object_id", values::name::<AppObjectId>("an object id (a GUID)"));
-    let client_id = section.text("client_id", values::name::<ClientId>("a client id (a GUID)"));
-    let object_id = object_id.map(|found| ApplicationRef::ObjectId(found.value));
-    object_id.or(client_id.map(|found| ApplicationRef::ClientId(found.value)))
+        |text: &str| values::name::<AppObjectId>("an object id (a GUID)")(text).map(ApplicationRef::ObjectId);
+    let client_id =
+        |text: &str| values::name::<ClientId>("a client id (a GUID)")(text).map(ApplicationRef::ClientId);
+    let object_id = section.text("application_object_id", object_id);
+    let client_id = section.text("client_id", client_id);
+    let key = if object_id.is_some() { "application_object_id" } else { "client_id" };
+    let found = object_id.or(client_id)?;
+    rules.applications.check(&section.path_of(key), &found, rules.problems);
+    Some(found.value)
 }
 
-type Field = fn(&mut PolicyValues) -> &mut Duration;
-
-const FIELDS: [(&str, Field); 6] = [
-    ("validity", |values| &mut values.validity),
-    ("rotate_before", |values| &mut values.rotate_before),
-    ("overlap", |values| &mut values.overlap),
-    ("orphan_grace", |values| &mut values.orphan_grace),
-    ("critical", |values| &mut values.critical),
-    ("deadline", |values| &mut values.deadline),
-];
-
 const SECRET_NAME: &str = "a secret name (1 to 127 letters, digits and hyphens)";
+
+/// What completes "not …" where a secret is named with its vault.
+pub(super) const SECRET_ID: &str = "of the form VAULT/NAME";

@@ -8,25 +8,25 @@ use super::*;
 use crate::domain::{PolicyValues, VerifyPolicy};
 
 const REFERENCE: &str = include_str!("../../config/rekeyd.toml");
-const GUID: &str = "6f0c9d0e-3c1a-4c58-9c5e-6a1d0a7f7d11";
+pub(super) const GUID: &str = "6f0c9d0e-3c1a-4c58-9c5e-6a1d0a7f7d11";
 
 /// A whole configuration: `top` in front, `tables` after `[azure]`, `entry` within the one secret.
-fn file(top: &str, tables: &str, entry: &str) -> String {
+pub(super) fn file(top: &str, tables: &str, entry: &str) -> String {
     format!(
         "{top}\n[azure]\ntenant_id = \"example.org\"\n{tables}\n[[vaults]]\nname = \"kv\"\n\
          [[secrets]]\nvault = \"kv\"\nname = \"app\"\nclient_id = \"{GUID}\"\n{entry}\n"
     )
 }
 
-fn parse(text: &str) -> Result<Config, InvalidConfig> {
+pub(super) fn parse(text: &str) -> Result<Config, InvalidConfig> {
     Config::parse(text, "rekeyd.toml", &[])
 }
 
-fn with_variable(name: &str, value: &str) -> Result<Config, InvalidConfig> {
+pub(super) fn with_variable(name: &str, value: &str) -> Result<Config, InvalidConfig> {
     Config::parse(&file("", "", ""), "rekeyd.toml", &[(name.to_owned(), value.to_owned())])
 }
 
-fn told(result: Result<Config, InvalidConfig>) -> String {
+pub(super) fn told(result: Result<Config, InvalidConfig>) -> String {
     result.unwrap_err().to_string()
 }
 
@@ -78,13 +78,19 @@ client_id = "12345"
 fn the_reference_parses_and_names_every_key() {
     assert!(parse(REFERENCE).is_ok());
     let mut table = String::new();
+    let mut arrays: Vec<String> = Vec::new();
     let mut named = Vec::new();
     for line in REFERENCE.lines() {
         let line = line.strip_prefix("# ").unwrap_or(line);
         if let Some(name) = line.strip_prefix("[[").and_then(|rest| rest.strip_suffix("]]")) {
             table = format!("{name}[].");
+            arrays.push(name.to_owned());
         } else if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            table = format!("{name}.");
+            let array = arrays.iter().find(|array| name.starts_with(&format!("{array}.")));
+            table = array.map_or_else(
+                || format!("{name}."),
+                |array| name.replacen(array, &format!("{array}[]"), 1) + ".",
+            );
         } else if let Some((key, value)) = line.split_once(" = ")
             && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
         {
@@ -105,7 +111,13 @@ fn the_defaults_are_those_of_the_domain() {
     let config = parse(&file("", "", "")).unwrap();
     let secret = config.secrets.first().unwrap();
     assert_eq!(secret.policy, crate::domain::RotationPolicy::try_new(PolicyValues::default()).unwrap());
-    assert_eq!(config.verify, VerifyPolicy::default());
+    let unwanted_text = Some("^-".parse().unwrap());
+    assert_eq!(config.verify, VerifyPolicy { unwanted_text, ..VerifyPolicy::default() });
+    assert_eq!(secret.verify, config.verify);
+    assert!(secret.replicas.is_empty() && config.discovery.vaults.is_empty());
+    assert_eq!(config.applications, crate::domain::ApplicationRules::default());
+    assert_eq!((config.rollout.max_per_sweep, config.rollout.max_per_hour), (None, Some(30)));
+    assert!(config.log.audit_file.is_none());
     assert_eq!(config.verify.scope, "https://graph.microsoft.com/.default");
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.reconcile.shutdown_grace, Duration::from_secs(25));
@@ -189,6 +201,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("", "[[vaults]]\nname = \"KV\"", "", "which is listed twice"),
     ("", "", "application_object_id = \"x\"", "exactly one of them must be given"),
     ("", "", "[[secrets]]\nvault = \"kv\"\nname = \"APP\"", "secret kv/app is listed twice"),
+    ("", "[log]\naudit_file = \"\"", "", "log.audit_file is \"\", which is not a path"),
 ];
 
 #[test]
@@ -250,6 +263,18 @@ proptest! {
         at in 0..KEYS.len(),
         text in "(?s).{0,60}|[-0-9*/,LW# A-Z]{1,30}|[0-9]{1,25}[a-z]{1,3}",
     ) {
+        let path = KEYS.get(at).map_or("", |key| key.path);
+        let (table, key) = path.rsplit_once('.').unwrap_or(("", path));
+        let header = match table.split_once("[]") {
+            None if table.is_empty() => String::new(),
+            None => format!("[{table}]"),
+            Some((array, "")) => format!("[[{array}]]"),
+            Some((array, rest)) => format!("[[{array}]]\n[{array}{rest}]"),
+        };
+        for value in [format!("{text:?}"), format!("[{text:?}, 7]"), text.clone()] {
+            drop(parse(&format!("{header}\n{key} = {value}")));
+            drop(parse(&file("", "", &format!("{header}\n{key} = {value}"))));
+        }
         let variable = KEYS.get(at).and_then(Key::variable).unwrap_or_default();
         drop(with_variable(&variable, &text));
     }

@@ -54,6 +54,24 @@ impl Entry {
         if let Raw::Table(entries) = self.raw { Ok(entries) } else { Err(self) }
     }
 
+    /// The elements of a list of texts or numbers; an environment variable separates them with commas.
+    pub(super) fn into_elements(self) -> Result<Vec<Self>, Self> {
+        match self.raw {
+            Raw::Array(entries) => Ok(entries),
+            Raw::Given(text) => Ok(Self::separated(&text, &self.place)),
+            Raw::Text(_) | Raw::Number(_) | Raw::Boolean(_) | Raw::Table(_) | Raw::Other(_) => Err(self),
+        }
+    }
+
+    /// The elements of a text that separates them with commas; none if it is blank.
+    pub(super) fn separated(text: &str, place: &Place) -> Vec<Self> {
+        if text.trim().is_empty() {
+            return Vec::new();
+        }
+        let one = |text: &str| Self { place: place.clone(), raw: Raw::Given(text.trim().to_owned()) };
+        text.split(',').map(one).collect()
+    }
+
     pub(super) fn into_array(self) -> Result<Vec<Self>, Self> {
         if let Raw::Array(entries) = self.raw { Ok(entries) } else { Err(self) }
     }

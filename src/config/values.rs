@@ -11,6 +11,7 @@ use croner::parser::{CronParser, Year};
 use jiff::tz::TimeZone;
 use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
+use uuid::Uuid;
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "not an IP address with a port (for example \"127.0.0.1:8080\")".to_owned())
@@ -54,13 +55,37 @@ pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("not a path".to_owned()) } else { Ok(text.into()) }
 }
 
+/// A text that is not blank.
+pub(super) fn some_text(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("blank".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+pub(super) fn guid(text: &str) -> Result<Uuid, String> {
+    Uuid::parse_str(text).map_err(|_| "not a GUID".to_owned())
+}
+
+/// One of a few words.
+pub(super) fn one_of<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&str) -> Result<T, String> {
+    move |text| {
+        let meant = words.iter().find(|(word, _)| *word == text);
+        let names = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+        meant.map(|(_, value)| *value).ok_or_else(|| format!("none of {}", names()))
+    }
+}
+
 pub(super) fn https_url(text: &str) -> Result<Url, String> {
+    let url = https_address(text)?;
+    if url.query().is_some() { Err("a URL with a query or a fragment".to_owned()) } else { Ok(url) }
+}
+
+/// A URL that may have a query.
+pub(super) fn https_address(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|_| "not a URL (for example \"https://example.org\")".to_owned())?;
     let refusal = if url.scheme() != "https" {
         "not an https URL"
     } else if !url.username().is_empty() || url.password().is_some() {
         "a URL with a user"
-    } else if url.query().is_some() || url.fragment().is_some() {
+    } else if url.fragment().is_some() {
         "a URL with a query or a fragment"
     } else {
         return Ok(url);

@@ -1,0 +1,41 @@
+//! Which applications may be rotated at all: `[applications]`.
+
+use uuid::Uuid;
+
+use super::problems::Problems;
+use super::reader::{Found, Section};
+use super::values;
+use crate::domain::{ApplicationRef, ApplicationRules};
+
+/// The table `[applications]` as far as it could be read.
+pub(super) struct Applications {
+    pub(super) rules: ApplicationRules,
+    is_readable: bool,
+}
+
+impl Applications {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let mut list = |key| section.texts(key, values::guid);
+        let (allow, deny) = (list("allow"), list("deny"));
+        section.finish();
+        let is_readable = allow.is_some() && deny.is_some();
+        let set = |list: Option<Vec<Found<Uuid>>>| list.into_iter().flatten().map(|id| id.value).collect();
+        Self { rules: ApplicationRules { allow: set(allow), deny: set(deny) }, is_readable }
+    }
+
+    /// Tells if an entry's own GUID, which the key `path` gives, is denied or not allowed.
+    pub(super) fn check(&self, path: &str, application: &Found<ApplicationRef>, problems: &Problems) {
+        let (ApplicationRef::ObjectId(crate::domain::AppObjectId(id))
+        | ApplicationRef::ClientId(crate::domain::ClientId(id))
+        | ApplicationRef::Either(id)) = application.value;
+        let ApplicationRules { allow, deny } = &self.rules;
+        let objection = if deny.contains(&id) {
+            "which applications.deny names"
+        } else if self.is_readable && !allow.is_empty() && !allow.contains(&id) {
+            "which applications.allow does not name"
+        } else {
+            return;
+        };
+        problems.add(&application.place, format!("{path} is {}, {objection}", application.shown));
+    }
+}

@@ -1,0 +1,155 @@
+//! The rules of rotation: `[policy]`, overlaid with each entry's own keys, and `[bounds]` for what tags may ask for.
+
+use std::ops::RangeInclusive;
+
+use time::Duration;
+
+use super::problems::Problems;
+use super::reader::{Found, Section};
+use super::values;
+use crate::domain::{
+    Adopt, ForeignExpired, PolicyProblem, PolicyValues, RotationPolicy, TagBounds, UsageGate,
+};
+
+/// The tables `[policy]` and `[bounds]` as far as they could be read.
+pub(super) struct Policy {
+    values: PolicyValues,
+    is_sound: bool,
+    bounds: TagBounds,
+}
+
+impl Policy {
+    pub(super) fn read(mut section: Section<'_>, bounds: TagBounds, problems: &Problems) -> Self {
+        let (values, given) = overlaid(&mut section, &PolicyValues::default());
+        let refused = RotationPolicy::try_new(values.clone()).err().unwrap_or_default();
+        for problem in &refused {
+            tell(&section, problem, &given, problems);
+        }
+        section.finish();
+        Self { values, is_sound: refused.is_empty(), bounds }
+    }
+
+    /// The policy of secrets that are found by their tags. `None` only if a problem was told.
+    pub(super) fn of_discovered(&self) -> Option<RotationPolicy> {
+        let policy = RotationPolicy::try_new(self.values.clone()).ok()?;
+        Some(policy.with_bounds(self.bounds.clone()))
+    }
+
+    /// The policy of one secret. What is wrong with `[policy]` itself is not told again.
+    pub(super) fn of_secret(&self, section: &mut Section<'_>, problems: &Problems) -> Option<RotationPolicy> {
+        let (values, given) = overlaid(section, &self.values);
+        let refused = match RotationPolicy::try_new(values) {
+            Ok(policy) => return Some(policy.with_bounds(self.bounds.clone())),
+            Err(refused) => refused,
+        };
+        let is_news = |problem: &&PolicyProblem| self.is_sound || given.has(problem.key);
+        for problem in refused.iter().filter(is_news) {
+            tell(section, problem, &given, problems);
+        }
+        None
+    }
+}
+
+/// The keys that a table itself gives.
+struct Given(Vec<(&'static str, Option<Found<Duration>>)>);
+
+impl Given {
+    fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|(given, _)| *given == key)
+    }
+
+    fn is_unreadable(&self, key: &str) -> bool {
+        self.0.iter().any(|(given, found)| *given == key && found.is_none())
+    }
+
+    fn found(&self, key: &str) -> Option<&Found<Duration>> {
+        self.0.iter().find(|(given, _)| *given == key).and_then(|(_, found)| found.as_ref())
+    }
+}
+
+fn overlaid(section: &mut Section<'_>, base: &PolicyValues) -> (PolicyValues, Given) {
+    let (mut values, mut given) = (base.clone(), Given(Vec::new()));
+    for (key, field) in FIELDS {
+        let is_given = section.has(key);
+        let found = section.text(key, values::span);
+        if let Some(found) = &found {
+            *field(&mut values) = found.value;
+        } else if is_given {
+            // Out of bounds: keeps the domain from comparing the others with a value that nobody meant.
+            *field(&mut values) = -Duration::SECOND;
+        }
+        if is_given {
+            given.0.push((key, found));
+        }
+    }
+    Found::put(section.text("usage_gate", values::one_of(&USAGE_GATES)), &mut values.usage_gate);
+    Found::put(section.text("adopt", values::one_of(&ADOPTS)), &mut values.adopt);
+    let foreign_expired = section.text("foreign_expired", values::one_of(&FOREIGN_EXPIRED));
+    Found::put(foreign_expired, &mut values.foreign_expired);
+    (values, given)
+}
+
+fn tell(section: &Section<'_>, problem: &PolicyProblem, given: &Given, problems: &Problems) {
+    if given.is_unreadable(problem.key) {
+        return;
+    }
+    let path = section.path_of(problem.key);
+    match given.found(problem.key) {
+        Some(found) => problems.add(&found.place, format!("{path} is {}: {problem}", found.shown)),
+        None => problems.add(section.place(), format!("{path}: {problem}")),
+    }
+}
+
+/// The table `[bounds]`. What could not be read was told, and has its default here.
+pub(super) fn bounds(mut section: Section<'_>, problems: &Problems) -> TagBounds {
+    let mut range = |least, most, otherwise| bound(&mut section, least, most, problems).unwrap_or(otherwise);
+    let TagBounds { validity, rotate_before, overlap } = TagBounds::default();
+    let bounds = TagBounds {
+        validity: range("min_validity", "max_validity", validity),
+        rotate_before: range("min_rotate_before", "max_rotate_before", rotate_before),
+        overlap: range("min_overlap", "max_overlap", overlap),
+    };
+    section.finish();
+    bounds
+}
+
+/// `None` only if a problem was told.
+fn bound(
+    section: &mut Section<'_>,
+    least: &'static str,
+    most: &'static str,
+    problems: &Problems,
+) -> Option<RangeInclusive<Duration>> {
+    let is_most_given = section.has(most);
+    let (from, to) = (section.text(least, values::span), section.text(most, values::span));
+    let (from, to) = (from?, to?);
+    if from.value <= to.value {
+        return Some(from.value..=to.value);
+    }
+    let place = if is_most_given { &to.place } else { &from.place };
+    let (least, most) = (section.path_of(least), section.path_of(most));
+    problems.add(place, format!("{least} is {}, which is more than {most}, {}", from.shown, to.shown));
+    None
+}
+
+type Field = fn(&mut PolicyValues) -> &mut Duration;
+
+const FIELDS: [(&str, Field); 9] = [
+    ("validity", |values| &mut values.validity),
+    ("rotate_before", |values| &mut values.rotate_before),
+    ("overlap", |values| &mut values.overlap),
+    ("max_overlap", |values| &mut values.max_overlap),
+    ("usage_quiet", |values| &mut values.usage_quiet),
+    ("jitter", |values| &mut values.jitter),
+    ("orphan_grace", |values| &mut values.orphan_grace),
+    ("critical", |values| &mut values.critical),
+    ("deadline", |values| &mut values.deadline),
+];
+
+const USAGE_GATES: [(&str, UsageGate); 2] = [("off", UsageGate::Off), ("report", UsageGate::Report)];
+
+const ADOPTS: [(&str, Adopt); 3] =
+    [("match", Adopt::Match), ("rotate", Adopt::Rotate), ("report", Adopt::Report)];
+
+const FOREIGN_EXPIRED: [(&str, ForeignExpired); 2] =
+    [("report", ForeignExpired::Report), ("remove", ForeignExpired::Remove)];
