@@ -29,10 +29,13 @@ pub(super) fn innermost_code(body: &[u8]) -> String {
         code = detail.code.take().or(code);
         match detail.inner.take() {
             Some(inner) => detail = *inner,
-            None => return code.unwrap_or_else(|| "-".to_owned()),
+            None => return code.unwrap_or_else(|| NO_CODE.to_owned()),
         }
     }
 }
+
+/// Stands where an error has no code.
+pub(super) const NO_CODE: &str = "-";
 
 /// A status that says no.
 ///

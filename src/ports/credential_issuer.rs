@@ -84,7 +84,7 @@ pub struct Application {
     pub tags: Vec<String>,
     /// Whether its audience includes personal accounts, which allows it two passwords only.
     pub admits_personal_accounts: bool,
-    /// Whether it is a public client and nothing else: no web redirect, no App ID URI, no app role, no certificate.
+    /// Whether it is a public client and nothing else: no web redirect, no App ID URI, no app role, no password.
     pub is_public_only: bool,
 }
 

@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use super::super::reads::retried;
+use super::super::claims::claims;
 use super::wire::{
-    AddPassword, ApplicationJson, FIELDS, NewPassword, Page, PasswordCredentialJson, RemovePassword,
+    AddPassword, ApplicationJson, FIELDS, NewPassword, PasswordCredentialJson, RemovePassword,
+    ServicePrincipalJson,
 };
-use super::{Graph, NO_SUCH_CREDENTIAL};
+use super::{Graph, NO_SUCH_CREDENTIAL, found};
 use crate::domain::{AppObjectId, ApplicationRef, ClientId, KeyId};
 use crate::ports::{
     Application, Caller, CredentialIssuer, CredentialRules, IssuedCredential, PortError, Revocation,
@@ -55,47 +56,45 @@ impl CredentialIssuer for Graph {
         }
     }
 
-    async fn read_service_principal(&self, _: ClientId) -> Result<Option<ServicePrincipal>, PortError> {
-        Err(PortError::NotSent { operation: "get service principal", source: "not built yet".into() })
+    async fn read_service_principal(
+        &self,
+        client_id: ClientId,
+    ) -> Result<Option<ServicePrincipal>, PortError> {
+        const OPERATION: &str = "get service principal";
+        let path = format!("servicePrincipals(appId='{client_id}')?$select=id,accountEnabled");
+        let url = self.url(OPERATION, &path)?;
+        let found = found(self.read::<ServicePrincipalJson>(OPERATION, &url).await)?;
+        Ok(found.map(|found| ServicePrincipal {
+            object_id: found.id,
+            is_enabled: found.account_enabled.unwrap_or(true),
+        }))
     }
 
-    async fn read_credential_rules(&self, _: AppObjectId) -> Result<CredentialRules, PortError> {
-        Ok(CredentialRules::default())
+    async fn read_credential_rules(&self, application: AppObjectId) -> Result<CredentialRules, PortError> {
+        self.credential_rules(application).await
     }
 
     async fn read_caller(&self) -> Result<Caller, PortError> {
-        Err(PortError::NotSent { operation: "read the own token", source: "not built yet".into() })
+        const OPERATION: &str = "read the own token";
+        let token = self.token.token(OPERATION).await?;
+        let opaque = || PortError::OutcomeUnknown { operation: OPERATION, source: "it is no JWT".into() };
+        let claims = claims(&token).ok_or_else(opaque)?;
+        Ok(Caller { client_id: claims.client_id, object_id: claims.object_id, roles: claims.roles })
     }
 }
 
 impl Graph {
-    /// The applications that `filter` selects (OData), all pages of them.
-    async fn select_applications(&self, filter: &str) -> Result<Vec<ApplicationJson>, PortError> {
+    async fn find_by_client_id(&self, id: ClientId) -> Result<Option<ApplicationJson>, PortError> {
         const OPERATION: &str = "list applications";
         let mut url = self.url(OPERATION, "applications")?;
-        url.query_pairs_mut().append_pair("$filter", filter).append_pair("$select", FIELDS);
-        let (mut next, mut found) = (Some(url), Vec::new());
-        while let Some(url) = next {
-            let page: Page<ApplicationJson> =
-                retried(&self.clock, || Box::pin(self.get(OPERATION, url.clone()))).await?;
-            found.extend(page.value);
-            // A link that leads elsewhere would be handed our token.
-            next = page.next_link.filter(|link| link.origin() == self.base.origin());
-        }
-        Ok(found)
-    }
-
-    async fn find_by_client_id(&self, id: ClientId) -> Result<Option<ApplicationJson>, PortError> {
-        Ok(self.select_applications(&format!("appId eq '{id}'")).await?.into_iter().next())
+        let filter = format!("appId eq '{id}'");
+        url.query_pairs_mut().append_pair("$filter", &filter).append_pair("$select", FIELDS);
+        Ok(self.list(OPERATION, url).await?.into_iter().next())
     }
 
     async fn show_application(&self, id: AppObjectId) -> Result<Option<ApplicationJson>, PortError> {
         const OPERATION: &str = "get application";
         let url = self.url(OPERATION, &format!("applications/{id}?$select={FIELDS}"))?;
-        match retried(&self.clock, || Box::pin(self.get(OPERATION, url.clone()))).await {
-            Ok(found) => Ok(Some(found)),
-            Err(error) if error.status() == Some(404) => Ok(None),
-            Err(error) => Err(error),
-        }
+        found(self.read(OPERATION, &url).await)
     }
 }

@@ -5,6 +5,8 @@
 mod applications;
 mod directory;
 mod report;
+mod rights;
+mod rules;
 mod wire;
 
 use std::sync::Arc;
@@ -15,10 +17,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::errors::{from_http, refusal, retry_after};
+use super::errors::{NO_CODE, from_http, refusal, retry_after};
 use super::observation::Observation;
+use super::reads::retried;
 use super::token::TokenSource;
 use crate::ports::{Clock, PortError};
+use wire::Page;
 
 /// A client for the applications of one tenant.
 #[derive(Debug)]
@@ -50,6 +54,36 @@ impl Graph {
     pub async fn probe(&self) -> Result<(), PortError> {
         let url = self.url("list applications", "applications?$select=id&$top=1")?;
         self.get::<serde::de::IgnoredAny>("list applications", url).await.map(drop)
+    }
+
+    /// Everything of a list, all pages of it. Each page is asked for a few times.
+    async fn list<T: DeserializeOwned + Send>(
+        &self,
+        operation: &'static str,
+        first: Url,
+    ) -> Result<Vec<T>, PortError> {
+        let wrong = |what: &str| PortError::OutcomeUnknown { operation, source: what.into() };
+        let (mut url, mut found) = (first, Vec::new());
+        for _ in 0..MOST_PAGES {
+            let page: Page<T> = self.read(operation, &url).await?;
+            found.extend(page.value);
+            let Some(next) = page.next_link else { return Ok(found) };
+            // A link that leads elsewhere would be handed our token.
+            if next.origin() != self.base.origin() {
+                return Err(wrong("the next page is said to be on another host"));
+            }
+            url = next;
+        }
+        Err(wrong("the list has no end"))
+    }
+
+    /// Asked a few times.
+    async fn read<T: DeserializeOwned + Send>(
+        &self,
+        operation: &'static str,
+        url: &Url,
+    ) -> Result<T, PortError> {
+        retried(&self.clock, || Box::pin(self.get(operation, url.clone()))).await
     }
 
     async fn get<T: DeserializeOwned>(&self, operation: &'static str, url: Url) -> Result<T, PortError> {
@@ -98,6 +132,15 @@ impl Graph {
     }
 }
 
+/// What there is; `None` by Graph's own word, not by any 404 of a proxy or a wrong address.
+fn found<T>(answer: Result<T, PortError>) -> Result<Option<T>, PortError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.status() == Some(404) && error.code() != Some(NO_CODE) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Graph's code for a credential that is gone already is not documented; the message is known.
 fn is_no_such_credential(body: &[u8]) -> bool {
     String::from_utf8_lossy(body).contains("No password credential found")
@@ -105,3 +148,6 @@ fn is_no_such_credential(body: &[u8]) -> bool {
 
 /// Our name for that.
 const NO_SUCH_CREDENTIAL: &str = "NoPasswordCredential";
+
+/// Of up to 999 objects each.
+const MOST_PAGES: usize = 10_000;

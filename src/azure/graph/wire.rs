@@ -1,6 +1,7 @@
 //! What Graph sends and is sent, as JSON. It decides nothing.
 
 use secrecy::SecretString;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use url::Url;
@@ -10,7 +11,9 @@ use crate::domain::{AppObjectId, ClientId, KeyId};
 use crate::ports::{Application, Credential};
 
 /// What of an application is asked for.
-pub(super) const FIELDS: &str = "id,appId,displayName,passwordCredentials";
+///
+/// `keyCredentials` are left out: reading them is limited to 150 a minute for the whole tenant.
+pub(super) const FIELDS: &str = "id,appId,displayName,passwordCredentials,tags,signInAudience,isFallbackPublicClient,publicClient,web,spa,identifierUris,appRoles";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -21,6 +24,51 @@ pub(super) struct ApplicationJson {
     pub(super) display_name: Option<String>,
     #[serde(default)]
     pub(super) password_credentials: Vec<PasswordCredentialJson>,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default)]
+    sign_in_audience: Option<String>,
+    #[serde(default)]
+    is_fallback_public_client: Option<bool>,
+    #[serde(default)]
+    public_client: Option<PlatformJson>,
+    #[serde(default)]
+    web: Option<PlatformJson>,
+    #[serde(default)]
+    spa: Option<PlatformJson>,
+    #[serde(default)]
+    identifier_uris: Vec<String>,
+    #[serde(default)]
+    app_roles: Vec<IgnoredAny>,
+}
+
+/// Where an application of one kind is sent back to.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PlatformJson {
+    #[serde(default)]
+    redirect_uris: Vec<String>,
+}
+
+impl ApplicationJson {
+    fn admits_personal_accounts(&self) -> bool {
+        let audience = self.sign_in_audience.as_deref();
+        matches!(audience, Some("AzureADandPersonalMicrosoftAccount" | "PersonalMicrosoftAccount"))
+    }
+
+    /// Whoever has a password already signs in with it, whatever else is said.
+    fn is_public_only(&self) -> bool {
+        let redirects = |platform: &Option<PlatformJson>| {
+            platform.as_ref().is_some_and(|platform| !platform.redirect_uris.is_empty())
+        };
+        let is_public = self.is_fallback_public_client == Some(true) || redirects(&self.public_client);
+        let is_more = redirects(&self.web)
+            || redirects(&self.spa)
+            || !self.identifier_uris.is_empty()
+            || !self.app_roles.is_empty()
+            || !self.password_credentials.is_empty();
+        is_public && !is_more
+    }
 }
 
 #[derive(Deserialize)]
@@ -39,6 +87,22 @@ pub(super) struct PasswordCredentialJson {
     pub(super) secret_text: Option<SecretString>,
 }
 
+/// What makes an application able to sign in.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ServicePrincipalJson {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) account_enabled: Option<bool>,
+}
+
+/// An object of which nothing else is wanted.
+#[derive(Deserialize)]
+pub(super) struct ObjectJson {
+    pub(super) id: String,
+}
+
+/// One page of a list.
 #[derive(Deserialize)]
 pub(super) struct Page<T> {
     pub(super) value: Vec<T>,
@@ -69,13 +133,13 @@ pub(super) struct RemovePassword {
 impl From<ApplicationJson> for Application {
     fn from(found: ApplicationJson) -> Self {
         Self {
+            admits_personal_accounts: found.admits_personal_accounts(),
+            is_public_only: found.is_public_only(),
             object_id: AppObjectId(found.id),
             client_id: ClientId(found.app_id),
             display_name: found.display_name.unwrap_or_default(),
             credentials: found.password_credentials.into_iter().map(Credential::from).collect(),
-            tags: Vec::new(),
-            admits_personal_accounts: false,
-            is_public_only: false,
+            tags: found.tags,
         }
     }
 }
@@ -88,6 +152,54 @@ impl From<PasswordCredentialJson> for Credential {
             hint: found.hint,
             start: found.start_date_time,
             end: found.end_date_time,
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn application(more: Value) -> Application {
+        let mut object = json!({"id": Uuid::from_u128(1), "appId": Uuid::from_u128(2)});
+        object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value::<ApplicationJson>(object).unwrap().into()
+    }
+
+    #[test]
+    fn a_public_client_is_one_only_if_nothing_else_is_set_up() {
+        let uris = json!({"redirectUris": ["https://a"]});
+        for public in [json!({"isFallbackPublicClient": true}), json!({"publicClient": uris})] {
+            let with = |name: &str, value: Value| {
+                let mut object = public.clone();
+                object.as_object_mut().unwrap().insert(name.to_owned(), value);
+                application(object).is_public_only
+            };
+            assert!(with("web", json!({"redirectUris": []})));
+            assert!(with("spa", Value::Null));
+            assert!(!with("web", uris.clone()));
+            assert!(!with("spa", uris.clone()));
+            assert!(!with("identifierUris", json!(["api://a"])));
+            assert!(!with("appRoles", json!([{"value": "Read"}])));
+            let day = "2026-01-01T00:00:00Z";
+            let password = json!({"keyId": Uuid::nil(), "startDateTime": day, "endDateTime": day});
+            assert!(!with("passwordCredentials", json!([password])));
+        }
+        assert!(!application(json!({"isFallbackPublicClient": null})).is_public_only);
+    }
+
+    #[test]
+    fn personal_accounts_are_seen_in_the_audience() {
+        for (audience, admitted) in [
+            ("AzureADMyOrg", false),
+            ("AzureADMultipleOrgs", false),
+            ("AzureADandPersonalMicrosoftAccount", true),
+            ("PersonalMicrosoftAccount", true),
+        ] {
+            assert_eq!(application(json!({"signInAudience": audience})).admits_personal_accounts, admitted);
         }
     }
 }
