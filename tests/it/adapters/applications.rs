@@ -1,0 +1,105 @@
+//! What Graph tells of applications, their service principals, and the daemon itself.
+
+use rekeyd::domain::{ApplicationRef, ClientId};
+use rekeyd::ports::{Application, Caller, CredentialIssuer, ServicePrincipal};
+use rekeyd::sandbox::model::{ApplicationChange, Audience};
+use rekeyd::sandbox::{FaultKind, Service};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::Bench;
+use crate::world::START;
+
+async fn read(bench: &Bench, id: Uuid) -> Application {
+    bench.azure.graph.read_application(ApplicationRef::Either(id)).await.unwrap().unwrap()
+}
+
+/// An application without passwords.
+fn bare(bench: &Bench, change: ApplicationChange) -> Uuid {
+    bench.sandbox.model().add_settled_application(change, START).object_id
+}
+
+#[tokio::test]
+async fn an_application_s_tags_and_audience_are_read() {
+    let bench = Bench::new().await;
+    let id = bench.application().0;
+    assert!(!read(&bench, id).await.admits_personal_accounts);
+    bench.change_application(ApplicationChange {
+        tags: Some(vec!["rekeyd:secret=vault-1/app-01".to_owned(), "other".to_owned()]),
+        audience: Some(Audience::AnyOrganisationAndPersonal),
+        ..ApplicationChange::default()
+    });
+    let found = read(&bench, id).await;
+    assert_eq!(found.tags, ["rekeyd:secret=vault-1/app-01", "other"]);
+    assert!(found.admits_personal_accounts);
+}
+
+#[tokio::test]
+async fn a_public_client_is_one_only_without_an_app_id_uri_and_without_passwords() {
+    let bench = Bench::new().await;
+    let public = || ApplicationChange { is_fallback_public_client: Some(true), ..Default::default() };
+    let with_uri =
+        ApplicationChange { identifier_uris: Some(vec!["api://something".to_owned()]), ..public() };
+    assert!(read(&bench, bare(&bench, public())).await.is_public_only);
+    assert!(!read(&bench, bare(&bench, with_uri)).await.is_public_only);
+    bench.change_application(public());
+    assert!(!read(&bench, bench.application().0).await.is_public_only, "it has a password");
+}
+
+#[tokio::test]
+async fn a_service_principal_is_found_by_client_id_with_whether_it_may_sign_in() {
+    let bench = Bench::new().await;
+    let (client_id, model) = (bench.client_id(), bench.sandbox.model());
+    let object_id = model.service_principal(client_id.0).unwrap();
+    for is_enabled in [true, false] {
+        model.enable_service_principal(object_id, is_enabled).unwrap();
+        let found = bench.azure.graph.read_service_principal(client_id).await.unwrap();
+        assert_eq!(found, Some(ServicePrincipal { object_id: object_id.to_string(), is_enabled }));
+    }
+}
+
+#[tokio::test]
+async fn an_application_without_a_service_principal_has_none() {
+    let bench = Bench::new().await;
+    let model = bench.sandbox.model();
+    model.delete_service_principal(model.service_principal(bench.client_id().0).unwrap()).unwrap();
+    for client_id in [bench.client_id(), ClientId(Uuid::nil())] {
+        assert_eq!(bench.azure.graph.read_service_principal(client_id).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_service_principal_that_can_t_be_read_is_not_called_missing() {
+    let bench = Bench::new().await;
+    bench.permit(&[]);
+    let refused = bench.azure.graph.read_service_principal(bench.client_id()).await.unwrap_err();
+    assert_eq!(refused.code(), Some("Authorization_RequestDenied"));
+    bench.fail(Service::Graph, "GET", "/servicePrincipals", FaultKind::Unavailable, 20);
+    assert!(bench.azure.graph.read_service_principal(bench.client_id()).await.is_err());
+}
+
+#[tokio::test]
+async fn the_daemon_knows_itself_by_its_own_token() {
+    let bench = Bench::new().await;
+    bench.permit(&["Application.ReadWrite.OwnedBy", "Policy.Read.All"]);
+    let daemon = &bench.sandbox.model().tenant().daemon;
+    let caller = bench.azure.graph.read_caller().await.unwrap();
+    let roles = ["Application.ReadWrite.OwnedBy", "Policy.Read.All"].map(str::to_owned).into();
+    let expected = Caller {
+        client_id: Some(ClientId(daemon.client_id)),
+        object_id: Some(daemon.object_id.to_string()),
+        roles,
+    };
+    assert_eq!(caller, expected);
+}
+
+/// Dates are as Graph writes them, with seven digits.
+#[tokio::test]
+async fn the_end_of_a_credential_is_read_to_the_second() {
+    let bench = Bench::new().await;
+    let issued = bench.issued().await;
+    let found = read(&bench, bench.application().0).await.credentials;
+    let ends: Vec<OffsetDateTime> =
+        found.iter().filter(|found| found.key_id == issued.key_id).map(|found| found.end).collect();
+    assert_eq!(ends, [issued.end]);
+}
