@@ -163,7 +163,7 @@ mod tests {
 
     use super::*;
 
-    fn application(more: Value) -> Application {
+    fn application(more: &Value) -> Application {
         let mut object = json!({"id": Uuid::from_u128(1), "appId": Uuid::from_u128(2)});
         object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         serde_json::from_value::<ApplicationJson>(object).unwrap().into()
@@ -176,7 +176,7 @@ mod tests {
             let with = |name: &str, value: Value| {
                 let mut object = public.clone();
                 object.as_object_mut().unwrap().insert(name.to_owned(), value);
-                application(object).is_public_only
+                application(&object).is_public_only
             };
             assert!(with("web", json!({"redirectUris": []})));
             assert!(with("spa", Value::Null));
@@ -188,7 +188,7 @@ mod tests {
             let password = json!({"keyId": Uuid::nil(), "startDateTime": day, "endDateTime": day});
             assert!(!with("passwordCredentials", json!([password])));
         }
-        assert!(!application(json!({"isFallbackPublicClient": null})).is_public_only);
+        assert!(!application(&json!({"isFallbackPublicClient": null})).is_public_only);
     }
 
     #[test]
@@ -199,7 +199,7 @@ mod tests {
             ("AzureADandPersonalMicrosoftAccount", true),
             ("PersonalMicrosoftAccount", true),
         ] {
-            assert_eq!(application(json!({"signInAudience": audience})).admits_personal_accounts, admitted);
+            assert_eq!(application(&json!({"signInAudience": audience})).admits_personal_accounts, admitted);
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What Graph tells of applications, their service principals, and the daemon itself.
 
-use rekeyd::domain::{ApplicationRef, ClientId};
+use std::sync::Arc;
+
+use rekeyd::domain::{AppObjectId, ApplicationRef, ClientId};
 use rekeyd::ports::{Application, Caller, CredentialIssuer, ServicePrincipal};
-use rekeyd::sandbox::model::{ApplicationChange, Audience};
-use rekeyd::sandbox::{FaultKind, Service};
+use rekeyd::sandbox::model::{ApplicationChange, Audience, Redirects};
+use rekeyd::sandbox::{DirectPorts, FaultKind, Service};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -91,6 +93,35 @@ async fn the_daemon_knows_itself_by_its_own_token() {
         roles,
     };
     assert_eq!(caller, expected);
+}
+
+#[tokio::test]
+async fn either_face_of_the_sandbox_tells_the_same_of_an_application() {
+    let bench = Bench::new().await;
+    let direct = DirectPorts { model: Arc::clone(bench.sandbox.model()), clock: bench.sandbox.clock() };
+    let redirects = || Some(Redirects { redirect_uris: vec!["https://somewhere.example".to_owned()] });
+    let public = || ApplicationChange { public_client: redirects(), ..Default::default() };
+    let changes = [
+        ApplicationChange::default(),
+        public(),
+        ApplicationChange { web: redirects(), ..public() },
+        ApplicationChange { spa: redirects(), ..public() },
+        ApplicationChange { audience: Some(Audience::Personal), ..public() },
+        ApplicationChange { is_fallback_public_client: Some(true), ..Default::default() },
+        ApplicationChange {
+            is_fallback_public_client: Some(true),
+            identifier_uris: Some(vec!["api://something".to_owned()]),
+            ..Default::default()
+        },
+    ];
+    let mut ids: Vec<_> = changes.into_iter().map(|change| bare(&bench, change)).collect();
+    ids.push(bench.application().0);
+    for id in ids {
+        let application = ApplicationRef::ObjectId(AppObjectId(id));
+        let over_https = bench.azure.graph.read_application(application).await.unwrap();
+        assert!(over_https.is_some());
+        assert_eq!(over_https, direct.read_application(application).await.unwrap());
+    }
 }
 
 /// Dates are as Graph writes them, with seven digits.

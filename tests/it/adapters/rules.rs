@@ -18,13 +18,13 @@ async fn permitted() -> Bench {
     bench
 }
 
-fn holding(policy: &mut AppPolicy, restrictions: Value) {
+fn holding(policy: &mut AppPolicy, restrictions: &Value) {
     policy.is_enabled = true;
     let restrictions = json!({"passwordCredentials": restrictions});
     policy.restrictions = serde_json::from_value::<Restrictions>(restrictions).unwrap();
 }
 
-fn by_default(bench: &Bench, restrictions: Value) {
+fn by_default(bench: &Bench, restrictions: &Value) {
     bench.sandbox.model().change_policy(Uuid::nil(), |policy| holding(policy, restrictions)).unwrap();
 }
 
@@ -42,7 +42,7 @@ const FREE: CredentialRules =
 #[tokio::test]
 async fn policies_that_may_not_be_read_are_not_known_rather_than_none() {
     let bench = Bench::new().await;
-    by_default(&bench, json!([lifetime("P90D")]));
+    by_default(&bench, &json!([lifetime("P90D")]));
     assert_eq!(rules(&bench).await, CredentialRules::default());
     assert!(!rules(&bench).await.is_known);
 }
@@ -51,12 +51,12 @@ async fn policies_that_may_not_be_read_are_not_known_rather_than_none() {
 async fn the_default_policy_holds_where_none_is_assigned_and_while_it_is_enabled() {
     let bench = permitted().await;
     assert_eq!(rules(&bench).await, FREE);
-    by_default(&bench, json!([lifetime("P90D"), lifetime("P180D")]));
+    by_default(&bench, &json!([lifetime("P90D"), lifetime("P180D")]));
     let quarter = CredentialRules { longest_lifetime: Some(Duration::days(90)), ..FREE };
     assert_eq!(rules(&bench).await, quarter);
-    by_default(&bench, json!([{"restrictionType": "passwordAddition", "state": "disabled"}]));
+    by_default(&bench, &json!([{"restrictionType": "passwordAddition", "state": "disabled"}]));
     assert_eq!(rules(&bench).await, FREE);
-    by_default(&bench, json!([{"restrictionType": "passwordAddition", "state": "enabled"}]));
+    by_default(&bench, &json!([{"restrictionType": "passwordAddition", "state": "enabled"}]));
     assert!(rules(&bench).await.passwords_forbidden);
     bench.sandbox.model().change_policy(Uuid::nil(), |policy| policy.is_enabled = false).unwrap();
     assert_eq!(rules(&bench).await, FREE);
@@ -65,9 +65,9 @@ async fn the_default_policy_holds_where_none_is_assigned_and_while_it_is_enabled
 #[tokio::test]
 async fn an_assigned_policy_outranks_the_default_one_wholly() {
     let bench = permitted().await;
-    by_default(&bench, json!([{"restrictionType": "passwordAddition", "state": "enabled"}]));
+    by_default(&bench, &json!([{"restrictionType": "passwordAddition", "state": "enabled"}]));
     let model = bench.sandbox.model();
-    let own = model.create_policy(|policy| holding(policy, json!([lifetime("P30D")])));
+    let own = model.create_policy(|policy| holding(policy, &json!([lifetime("P30D")])));
     model.assign_policy(bench.application().0, own.id, START).unwrap();
     let month = CredentialRules { longest_lifetime: Some(Duration::days(30)), ..FREE };
     assert_eq!(rules(&bench).await, month);
@@ -79,7 +79,7 @@ async fn applications_older_than_a_restriction_are_left_alone() {
     let from = (START - Duration::days(30)).format(&Rfc3339).unwrap();
     by_default(
         &bench,
-        json!([{"restrictionType": "passwordAddition", "restrictForAppsCreatedAfterDateTime": from}]),
+        &json!([{"restrictionType": "passwordAddition", "restrictForAppsCreatedAfterDateTime": from}]),
     );
     for (age, forbidden) in [(31, false), (29, true)] {
         let created = Some(START - Duration::days(age));
@@ -92,7 +92,7 @@ async fn applications_older_than_a_restriction_are_left_alone() {
 #[tokio::test]
 async fn a_credential_of_the_longest_lifetime_is_made_and_a_longer_one_is_not() {
     let bench = permitted().await;
-    by_default(&bench, json!([lifetime("P3M")]));
+    by_default(&bench, &json!([lifetime("P3M")]));
     let longest = rules(&bench).await.longest_lifetime.unwrap();
     let issue = |end| bench.azure.graph.issue(bench.application(), "rekeyd test", end);
     assert!(issue(START + longest).await.is_ok());
