@@ -32,7 +32,7 @@ pub(crate) struct Consumer {
 
 struct Cached {
     text: SecretString,
-    credential: Option<String>,
+    version: String,
     read_at: OffsetDateTime,
 }
 
@@ -71,21 +71,36 @@ impl Consumer {
                     self.cached = Some(cached);
                     return;
                 }
-                Err(_) if self.is_compromised(&cached) => {}
+                Err(_) if self.is_compromised(&cached.version) => {}
                 Err(refusal) => self.fail(&format!("the cached text: AADSTS{}", refusal.code()), now),
             }
         }
-        self.cached = self.read(now);
-        if let Some(current) = &self.cached
-            && let Err(refusal) = self.sign_in(&current.text, now)
-        {
-            self.fail(&format!("the current text: AADSTS{}", refusal.code()), now);
-        }
+        self.cached = self.read_and_sign_in(now);
     }
 
+    /// Once more if what was read was compromised, and is replaced by now.
+    fn read_and_sign_in(&self, now: OffsetDateTime) -> Option<Cached> {
+        let mut current = self.read(now)?;
+        let mut signed_in = self.sign_in(&current.text, now);
+        if signed_in.is_err() && self.is_compromised(&current.version) {
+            current = self.read(now)?;
+            signed_in = self.sign_in(&current.text, now);
+        }
+        if let Err(refusal) = signed_in {
+            self.fail(&format!("the current text: AADSTS{}", refusal.code()), now);
+        }
+        Some(current)
+    }
+
+    /// The same over HTTPS, where a compromised text may be replaced between the two requests.
     async fn every_day(&self, now: OffsetDateTime) {
         self.azure.model.count_consumer_sign_in();
-        if let Err(problem) = self.https.sign_in(&self.azure, &self.secret).await {
+        let before = self.azure.model.current_version(&self.secret.vault, &self.secret.name);
+        let mut signed_in = self.https.sign_in(&self.azure, &self.secret).await;
+        if signed_in.is_err() && before.is_some_and(|before| self.is_compromised(&before.version)) {
+            signed_in = self.https.sign_in(&self.azure, &self.secret).await;
+        }
+        if let Err(problem) = signed_in {
             self.fail(&format!("the current text over HTTPS: {problem}"), now);
         }
     }
@@ -93,10 +108,7 @@ impl Consumer {
     fn read(&self, now: OffsetDateTime) -> Option<Cached> {
         let (vault, name) = (&self.secret.vault, &self.secret.name);
         match self.azure.model.get_secret(vault, name, None, now) {
-            Ok(version) => {
-                let credential = version.credential().map(str::to_owned);
-                Some(Cached { text: version.value, credential, read_at: now })
-            }
+            Ok(found) => Some(Cached { text: found.value, version: found.version, read_at: now }),
             Err(refusal) => {
                 self.fail(&format!("the current version can't be read: {refusal}"), now);
                 None
@@ -109,21 +121,90 @@ impl Consumer {
         self.azure.model.sign_in(self.secret.client_id, text.expose_secret(), now)
     }
 
-    /// Whether a version says that this credential had to be revoked at once.
-    fn is_compromised(&self, cached: &Cached) -> bool {
+    /// Whether this version's credential had to be revoked at once: it, or one after it, was in wrong hands.
+    /// A disabled version says so, too.
+    fn is_compromised(&self, version: &str) -> bool {
         let now = self.azure.clock.now();
         let versions = self.azure.model.list_versions(&self.secret.vault, &self.secret.name, now);
-        let is_quarantined = |tag: Option<&String>| tag.is_some_and(|tag| tag.starts_with("compromised"));
-        cached.credential.is_some()
-            && versions.unwrap_or_default().iter().any(|version| {
-                version.credential() == cached.credential.as_deref()
-                    && is_quarantined(version.tags.get("Quarantined"))
-            })
+        let versions = versions.unwrap_or_default();
+        let is_quarantined = |tag: &String| tag.starts_with("compromised");
+        versions
+            .iter()
+            .skip_while(|found| found.version != version)
+            .any(|found| found.tags.get("Quarantined").is_some_and(is_quarantined))
     }
 
     fn fail(&self, detail: &str, now: OffsetDateTime) {
         self.azure.model.count_consumer_failure();
         let (secret, detail) = (format!("{}/{}", self.secret.vault, self.secret.name), detail.to_owned());
         self.azure.model.report(&Happening { at: now, kind: HappeningKind::ConsumerFailed, secret, detail });
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop here")]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::sandbox::model::{NewVersion, VersionChange};
+    use crate::sandbox::tests::{START, World};
+
+    /// What the consumers' failures are after every secret got a new credential at a moment when all of them have the
+    /// text before in their cache, and that one was revoked and its version disabled at once.
+    async fn failures_after(revoked_because: Option<&str>) -> u64 {
+        let world = World::start().await;
+        let (clock, model) = (world.sandbox.clock(), world.sandbox.model());
+        clock.run_until(START + HOUR * 2).await;
+        let now = clock.now();
+        for secret in model.managed() {
+            let (vault, name, id) = (&secret.vault, &secret.name, secret.object_id);
+            let old = model.get_secret(vault, name, None, now).unwrap();
+            let end = Some(START + Duration::days(300));
+            let made = model.add_password(id, Some("new"), None, end, now - HOUR).unwrap();
+            let tags = revoked_because.map(|why| [("Quarantined".to_owned(), why.to_owned())].into());
+            let change = VersionChange { tags, ..VersionChange::default() };
+            model.patch(vault, name, &old.version, change, now).unwrap();
+            model.put_secret(vault, name, NewVersion::of(made.text), now).unwrap();
+            let credential = old.credential().unwrap().parse().unwrap();
+            model.remove_password(id, credential, now - HOUR).unwrap();
+            let disabled = VersionChange { enabled: Some(false), ..VersionChange::default() };
+            model.patch(vault, name, &old.version, disabled, now).unwrap();
+        }
+        clock.run_until(START + Duration::days(2)).await;
+        let failures = world.sandbox.summary().consumer_sign_in_failures;
+        world.sandbox.shutdown().await;
+        failures
+    }
+
+    #[tokio::test]
+    async fn a_consumer_whose_text_was_compromised_reads_the_new_one_and_is_unharmed() {
+        assert_eq!(failures_after(Some("compromised 2026-01-01T02:00:00Z")).await, 0);
+        assert_eq!(failures_after(Some("compromised 2026-01-01T02:00:00Z all")).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_text_that_is_revoked_under_a_consumer_for_no_such_reason_is_a_failure() {
+        assert_eq!(failures_after(None).await, 3);
+        assert_eq!(failures_after(Some("rollback 2026-01-01T02:00:00Z")).await, 3);
+    }
+
+    #[tokio::test]
+    async fn a_compromised_text_that_nothing_replaces_is_a_failure() {
+        let world = World::start().await;
+        let (clock, model) = (world.sandbox.clock(), world.sandbox.model());
+        for secret in model.managed() {
+            let current = model.get_secret(&secret.vault, &secret.name, None, START).unwrap();
+            let tags: BTreeMap<_, _> =
+                [("Quarantined".to_owned(), "compromised 2026-01-01T00:00:00Z".to_owned())].into();
+            let change = VersionChange { tags: Some(tags), ..VersionChange::default() };
+            model.patch(&secret.vault, &secret.name, &current.version, change, START).unwrap();
+            let credential = current.credential().unwrap().parse().unwrap();
+            model.remove_password(secret.object_id, credential, START).unwrap();
+        }
+        clock.run_until(START + Duration::days(1) + HOUR).await;
+        let failures = world.sandbox.summary().consumer_sign_in_failures;
+        assert!(failures >= 3 * 25, "{failures}: each hour, and once over HTTPS");
+        world.sandbox.shutdown().await;
     }
 }
