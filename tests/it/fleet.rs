@@ -2,7 +2,9 @@
 //!
 //! The daemon lives on a runtime of its own, so that it can be ended at any moment as a process is.
 
-use std::sync::Arc;
+use std::cell::Cell;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::Duration as StdDuration;
 
 use rekeyd::app::App;
@@ -20,6 +22,11 @@ use time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// A simulated Azure with its consumers, and the daemon that works on it.
 pub(crate) struct Fleet {
@@ -29,6 +36,7 @@ pub(crate) struct Fleet {
     http: Client,
     /// Each life of the daemon throws other dice.
     lives: u64,
+    trail: Trail,
     /// Holds the files that the configuration names.
     _directory: TempDir,
 }
@@ -38,6 +46,37 @@ struct Daemon {
     /// Taken only to end it.
     app: Option<App>,
     runtime: Option<Runtime>,
+}
+
+/// The audit trail as JSON lines, over all lives of the daemon.
+#[derive(Clone, Default)]
+struct Trail(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Trail {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(line)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Trail {
+    /// What a thread of the daemon says to the trail, and to nobody else's, from now on.
+    fn follow_this_thread(&self) {
+        let trail = self.clone();
+        let lines = tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_writer(move || trail.clone())
+            .with_filter(Targets::new().with_target("audit", LevelFilter::INFO));
+        FOLLOWING.set(Some(tracing_subscriber::registry().with(lines).set_default()));
+    }
+}
+
+thread_local! {
+    static FOLLOWING: Cell<Option<DefaultGuard>> = const { Cell::new(None) };
 }
 
 impl Fleet {
@@ -54,17 +93,19 @@ impl Fleet {
         let mut config = Config::parse(&text, "rekeyd.toml", &[]).unwrap();
         // At the end the clock stands still, so that there is nothing to wait for.
         config.reconcile.shutdown_grace = StdDuration::from_secs(1);
-        let daemon = Daemon::start(listener, &config, sandbox.clock(), 1).await;
+        let trail = Trail::default();
+        let daemon = Daemon::start(listener, &config, sandbox.clock(), 1, &trail).await;
         let http = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        Self { daemon, sandbox, config, http, lives: 1, _directory: directory }
+        Self { daemon, sandbox, config, http, lives: 1, trail, _directory: directory }
     }
 
     /// Ends the daemon wherever it is, as `kill -9` does, and starts another one in the same world.
     pub(crate) async fn restart(&mut self) {
         self.daemon.kill().await;
         self.lives += 1;
-        let listener = TcpListener::bind(self.sandbox_daemon_address()).await.unwrap();
-        self.daemon = Daemon::start(listener, &self.config, self.sandbox.clock(), self.lives).await;
+        let listener = TcpListener::bind(self.config.listen).await.unwrap();
+        let clock = self.sandbox.clock();
+        self.daemon = Daemon::start(listener, &self.config, clock, self.lives, &self.trail).await;
     }
 
     /// Ends everything in good order.
@@ -162,8 +203,16 @@ impl Fleet {
         (answer.status(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
     }
 
-    fn sandbox_daemon_address(&self) -> std::net::SocketAddr {
-        self.config.listen
+    /// The lines of the daemon's audit trail.
+    pub(crate) fn audit_lines(&self) -> Vec<Value> {
+        let lines = self.trail.0.lock().unwrap().clone();
+        lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(parsed).collect()
+    }
+
+    /// Does something on the daemon's thread, as a part of the daemon would.
+    pub(crate) async fn as_daemon(&self, work: impl FnOnce() + Send + 'static) {
+        let runtime = self.daemon.runtime.as_ref().expect("a daemon lives");
+        runtime.spawn(async { work() }).await.unwrap();
     }
 
     fn app(&self) -> &App {
@@ -172,9 +221,20 @@ impl Fleet {
 }
 
 impl Daemon {
-    async fn start(listener: TcpListener, config: &Config, clock: SandboxClock, seed: u64) -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    async fn start(
+        listener: TcpListener,
+        config: &Config,
+        clock: SandboxClock,
+        seed: u64,
+        trail: &Trail,
+    ) -> Self {
+        let trail = trail.clone();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .on_thread_start(move || trail.follow_this_thread())
+            .enable_all()
+            .build()
+            .unwrap();
         let (listener, config) = (listener.into_std().unwrap(), config.clone());
         let started = runtime.spawn(async move {
             let (listener, clock): (_, Arc<dyn Clock>) =
@@ -206,6 +266,10 @@ impl Drop for Daemon {
             runtime.shutdown_background();
         }
     }
+}
+
+fn parsed(line: &[u8]) -> Value {
+    serde_json::from_slice(line).unwrap()
 }
 
 /// In real time: a machine that builds something else at the same time is slow.

@@ -70,3 +70,18 @@ async fn a_fleet_is_rotated_and_nothing_is_left_behind() {
     assert_eq!(fleet.consumers_failed(), 0);
     fleet.end().await;
 }
+
+#[tokio::test]
+async fn a_fleet_s_audit_trail_is_its_own_and_outlives_its_daemon() {
+    let mut fleet = Fleet::start(options(), |text| text).await;
+    let other = Fleet::start(options(), |text| text).await;
+    fleet.as_daemon(|| tracing::info!(target: "audit", event = "test", "said")).await;
+    fleet.as_daemon(|| tracing::info!(target: "elsewhere", event = "test", "said")).await;
+    other.as_daemon(|| tracing::info!(target: "audit", event = "other", "said")).await;
+    fleet.restart().await;
+    let told =
+        |fleet: &Fleet, event: &str| fleet.audit_lines().iter().filter(|line| line["event"] == event).count();
+    assert_eq!((told(&fleet, "test"), told(&fleet, "other"), told(&other, "other")), (1, 0, 1));
+    fleet.end().await;
+    other.end().await;
+}
