@@ -7,6 +7,7 @@ use std::path::Path;
 use secrecy::ExposeSecret;
 use time::Duration;
 
+use super::model::ManagedSecret;
 use super::{Endpoints, Sandbox, SandboxError};
 
 impl Sandbox {
@@ -88,11 +89,20 @@ time_zone = "UTC"
 validity = "120d"
 rotate_before = "60d"
 overlap = "7d"
+usage_gate = "report"
+jitter = "6h"
 
 [verify]
 sign_ins = {SIGN_INS}
 spacing = "{spacing}s"
 scope = "https://graph.microsoft.com/.default"
+claims = "required"
+
+[rollout]
+canaries = [{canary}]
+
+[log]
+audit_file = {audit}
 "#,
             listen = self.daemon_address,
             tenant_id = tenant.id,
@@ -101,6 +111,8 @@ scope = "https://graph.microsoft.com/.default"
             ca = file("ca.pem"),
             secret = file("daemon-secret"),
             token = file("api-token"),
+            audit = file("audit.jsonl"),
+            canary = self.canary(),
             spacing = verify_spacing(self.longest_propagation),
         )
     }
@@ -117,6 +129,18 @@ scope = "https://graph.microsoft.com/.default"
         }
     }
 
+    /// The first secret goes first, if there is any.
+    fn canary(&self) -> String {
+        let first = self.azure.model.managed().first();
+        first.map(|first| format!("\"{}/{}\"", first.vault, first.name)).unwrap_or_default()
+    }
+
+    /// The last of several secrets stands in no table: the daemon finds it by its tags.
+    fn discovered(&self) -> Option<&ManagedSecret> {
+        let managed = self.azure.model.managed();
+        managed.last().filter(|_| managed.len() >= SOME_TO_CONFIGURE_TOO)
+    }
+
     fn vault_tables(&self) -> impl Iterator<Item = String> {
         let addresses = &self.azure.addresses;
         addresses.vaults.iter().map(|(name, url)| {
@@ -124,20 +148,29 @@ scope = "https://graph.microsoft.com/.default"
                 Some(_) => String::new(),
                 None => format!("url = \"{url}\"\n"),
             };
-            format!("\n[[vaults]]\nname = \"{name}\"\n{url}")
+            let is_searched = self.discovered().is_some_and(|secret| secret.vault == *name);
+            let discover = if is_searched { "discover = true\n" } else { "" };
+            format!("\n[[vaults]]\nname = \"{name}\"\n{url}{discover}")
         })
     }
 
-    /// Both ways to name an application, by turns.
+    /// Both ways to name an application, by turns. The first secret is proven at the FHIR service, too.
     fn secret_tables(&self) -> impl Iterator<Item = String> {
-        self.azure.model.managed().iter().enumerate().map(|(index, secret)| {
+        let found = self.discovered();
+        let configured = self.azure.model.managed().iter().filter(move |secret| Some(*secret) != found);
+        configured.enumerate().map(|(index, secret)| {
             let application = if index % 2 == 0 {
                 format!("application_object_id = \"{}\"", secret.object_id)
             } else {
                 format!("client_id = \"{}\"", secret.client_id)
             };
+            let fhir = &self.azure.addresses.fhir;
+            let proof = match index {
+                0 => format!("\n[secrets.verify]\nprobe = \"fhir\"\nprobe_url = \"{fhir}\"\n"),
+                _ => String::new(),
+            };
             format!(
-                "\n[[secrets]]\nvault = \"{}\"\nname = \"{}\"\n{application}\n",
+                "\n[[secrets]]\nvault = \"{}\"\nname = \"{}\"\n{application}\n{proof}",
                 secret.vault, secret.name
             )
         })
@@ -146,6 +179,9 @@ scope = "https://graph.microsoft.com/.default"
 
 /// How often in a row the daemon signs in with a new credential.
 const SIGN_INS: i64 = 3;
+
+/// With fewer secrets all of them are configured.
+const SOME_TO_CONFIGURE_TOO: usize = 3;
 
 /// In seconds: all sign-ins together take at least as long as flicker may last.
 fn verify_spacing(longest_propagation: Duration) -> i64 {
