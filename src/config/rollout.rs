@@ -43,32 +43,6 @@ pub struct Window {
     pub time_zone: TimeZone,
 }
 
-/// Whether rotations may be begun now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WindowState {
-    /// They may.
-    Open,
-    /// Not before the next window opens; `None`: none will.
-    Closed {
-        /// When it does.
-        next: Option<OffsetDateTime>,
-    },
-}
-
-impl RolloutConfig {
-    /// Whether a maintenance window is open.
-    #[must_use]
-    pub fn window(&self, _: OffsetDateTime) -> WindowState {
-        WindowState::Open
-    }
-
-    /// The freeze that is on.
-    #[must_use]
-    pub fn freeze(&self, _: OffsetDateTime) -> Option<crate::domain::Freeze> {
-        None
-    }
-}
-
 /// A time without rotations, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FreezePeriod {
