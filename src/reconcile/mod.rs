@@ -24,7 +24,7 @@ mod sweep;
 use std::sync::Arc;
 
 pub use catalogue::Catalogue;
-pub use queue::{WorkItem, WorkQueue};
+pub use queue::{PendingWish, WorkItem, WorkQueue};
 pub use reconciler::{Parts, Preview, Reconciler};
 pub use rollout::Rollout;
 pub use status::{LastOutcome, ReplicaStatus, SecretStatus, StatusBoard};

@@ -1,6 +1,6 @@
 //! The work queue: one place a secret, however often and from wherever it is asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::{Duration, OffsetDateTime};
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::domain::{SecretId, Wish};
 use crate::metrics::Metrics;
-use crate::ports::{Clock, Hold, NEVER};
+use crate::ports::{Clock, Hold, NEVER, unheld};
 
 /// Secrets that wait for a pass, now or later. A secret that is in work waits until that pass ends.
 #[derive(Debug)]
@@ -22,7 +22,8 @@ pub struct WorkQueue {
 #[derive(Debug, Default)]
 struct Inner {
     waiting: BTreeMap<SecretId, Waiting>,
-    in_work: BTreeSet<SecretId>,
+    /// With the wish that each pass has taken.
+    in_work: BTreeMap<SecretId, Option<Wish>>,
     /// When the last pass over each secret ended.
     finished: BTreeMap<SecretId, OffsetDateTime>,
     /// Keeps a simulated clock still from a change until the one who waits for work has seen it.
@@ -33,6 +34,17 @@ struct Inner {
 struct Waiting {
     at: OffsetDateTime,
     wish: Option<Wish>,
+    /// Whether the wish comes from a pass that could not meet it yet.
+    tried: bool,
+}
+
+/// A wish that is not met yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingWish {
+    /// What was asked for, and when.
+    pub wish: Wish,
+    /// Whether a pass has ended without meeting it. It is tried again.
+    pub tried: bool,
 }
 
 /// One secret to pass over. [`WorkQueue::finish`] must be called for it.
@@ -88,8 +100,37 @@ impl WorkQueue {
             inner.finished.insert(secret.clone(), self.clock.now());
             if let Some(at) = next {
                 inner.add(secret, at, wish);
+                inner.note_try(secret, wish);
             }
         });
+    }
+
+    /// Returns once no pass is in work and none is asked for within `horizon`. The caller's hold is given up meanwhile.
+    pub async fn settled(&self, horizon: Duration) {
+        loop {
+            let changed = self.changed.notified();
+            if self.is_settled(horizon) {
+                return;
+            }
+            unheld(&*self.clock, changed).await;
+        }
+    }
+
+    /// What a person asked for `secret` and no pass has met yet.
+    #[must_use]
+    pub fn pending_wish(&self, secret: &SecretId) -> Option<PendingWish> {
+        let inner = self.lock();
+        let in_work =
+            inner.in_work.get(secret).copied().flatten().map(|wish| PendingWish { wish, tried: false });
+        let waiting = inner.waiting.get(secret);
+        let waiting =
+            waiting.and_then(|waiting| Some(PendingWish { wish: waiting.wish?, tried: waiting.tried }));
+        waiting.or(in_work)
+    }
+
+    fn is_settled(&self, horizon: Duration) -> bool {
+        let (inner, until) = (self.lock(), self.clock.now().saturating_add(horizon));
+        inner.in_work.is_empty() && inner.waiting.values().all(|waiting| waiting.at > until)
     }
 
     fn add(&self, secret: &SecretId, at: OffsetDateTime, wish: Option<Wish>) {
@@ -115,7 +156,7 @@ impl WorkQueue {
             return Err(at);
         }
         let wish = inner.waiting.remove(&secret).and_then(|waiting| waiting.wish);
-        inner.in_work.insert(secret.clone());
+        inner.in_work.insert(secret.clone(), wish);
         self.metrics.queue_depth.set(inner.depth(now));
         Ok(WorkItem { secret, wish, hold: self.clock.hold() })
     }
@@ -127,9 +168,18 @@ impl WorkQueue {
 
 impl Inner {
     fn add(&mut self, secret: &SecretId, at: OffsetDateTime, wish: Option<Wish>) {
-        let waiting = self.waiting.entry(secret.clone()).or_insert(Waiting { at, wish: None });
+        let none = Waiting { at, wish: None, tried: false };
+        let waiting = self.waiting.entry(secret.clone()).or_insert(none);
         waiting.at = waiting.at.min(at);
-        waiting.wish = later(waiting.wish, wish);
+        waiting.tried &= wish.is_none();
+        waiting.wish = waiting.wish.into_iter().chain(wish).reduce(Wish::merged);
+    }
+
+    /// A pass has given `wish` back; another one that was asked for meanwhile has not been tried.
+    fn note_try(&mut self, secret: &SecretId, wish: Option<Wish>) {
+        if let Some(waiting) = self.waiting.get_mut(secret) {
+            waiting.tried = wish.is_some() && waiting.wish == wish;
+        }
     }
 
     /// What can be worked on and is in no worker's hands: the one that is due first.
@@ -144,14 +194,114 @@ impl Inner {
     }
 
     fn free(&self) -> impl Iterator<Item = (&SecretId, &Waiting)> {
-        self.waiting.iter().filter(|(secret, _)| !self.in_work.contains(*secret))
+        self.waiting.iter().filter(|(secret, _)| !self.in_work.contains_key(*secret))
     }
 }
 
 /// Between two passes over a secret that nobody in particular asked for: events may come in floods.
 const SHORTEST_GAP: Duration = Duration::seconds(20);
 
-/// Two wishes are one: what meets the later one meets the earlier one too.
-fn later(one: Option<Wish>, other: Option<Wish>) -> Option<Wish> {
-    one.into_iter().chain(other).max_by_key(|wish| wish.at)
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use async_trait::async_trait;
+    use futures::FutureExt as _;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::domain::WishKind;
+
+    const NOW: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
+
+    /// A clock that stands still.
+    #[derive(Debug)]
+    struct Still;
+
+    #[async_trait]
+    impl Clock for Still {
+        fn now(&self) -> OffsetDateTime {
+            NOW
+        }
+
+        async fn sleep_until(&self, deadline: OffsetDateTime) {
+            if deadline > NOW {
+                std::future::pending().await
+            }
+        }
+
+        fn hold(&self) -> Hold {
+            Hold::none()
+        }
+    }
+
+    fn queue() -> (WorkQueue, SecretId) {
+        let queue = WorkQueue::new(Arc::new(Still), Arc::new(Metrics::new().unwrap()));
+        (queue, "kv-1/app-foo".parse().unwrap())
+    }
+
+    fn wish(kind: WishKind, minute: i64) -> Wish {
+        Wish { kind, at: NOW - Duration::HOUR + Duration::minutes(minute) }
+    }
+
+    #[test]
+    fn of_two_wishes_the_graver_one_stands_and_of_two_equal_ones_the_later() {
+        let compromised = wish(WishKind::Compromised { all_credentials: false }, 0);
+        let (earlier, later) = (wish(WishKind::Rotate, 1), wish(WishKind::Rotate, 2));
+        for (given, stands) in [
+            ([compromised, later], compromised),
+            ([later, compromised], compromised),
+            ([earlier, later], later),
+            ([later, earlier], later),
+            ([wish(WishKind::Pause, 1), wish(WishKind::Resume, 2)], wish(WishKind::Resume, 2)),
+        ] {
+            let (queue, secret) = queue();
+            for wish in given {
+                queue.enqueue(&secret, Some(wish));
+            }
+            assert_eq!(queue.next().now_or_never().unwrap().wish, Some(stands));
+        }
+    }
+
+    #[test]
+    fn it_is_settled_once_nothing_is_in_work_and_nothing_is_due_within_the_horizon() {
+        let (queue, secret) = queue();
+        let settled = || queue.settled(Duration::seconds(30)).now_or_never().is_some();
+        assert!(settled(), "it is empty");
+        queue.enqueue(&secret, None);
+        assert!(!settled(), "a pass is due");
+        let item = queue.next().now_or_never().unwrap();
+        assert!(!settled(), "a pass is in work");
+        queue.finish(&item.secret, Some(NOW + Duration::seconds(30)), None);
+        assert!(!settled(), "the next one is due at the horizon");
+    }
+
+    #[test]
+    fn whoever_waits_for_rest_is_told_when_the_last_pass_ends() {
+        let (queue, secret) = queue();
+        queue.enqueue(&secret, None);
+        let mut waiting = std::pin::pin!(queue.settled(Duration::seconds(30)));
+        assert!((&mut waiting).now_or_never().is_none());
+        let item = queue.next().now_or_never().unwrap();
+        queue.finish(&item.secret, Some(NOW + Duration::seconds(31)), None);
+        assert!(waiting.now_or_never().is_some());
+    }
+
+    #[test]
+    fn a_wish_is_pending_until_a_pass_ends_without_giving_it_back() {
+        let (queue, secret) = queue();
+        let rotate = wish(WishKind::Rotate, 1);
+        let pending = |tried| Some(PendingWish { wish: rotate, tried });
+        assert_eq!(queue.pending_wish(&secret), None);
+        queue.enqueue(&secret, Some(rotate));
+        assert_eq!(queue.pending_wish(&secret), pending(false));
+        queue.next().now_or_never().unwrap();
+        assert_eq!(queue.pending_wish(&secret), pending(false));
+        queue.finish(&secret, Some(NOW), Some(rotate));
+        assert_eq!(queue.pending_wish(&secret), pending(true));
+        queue.enqueue(&secret, None);
+        assert_eq!(queue.pending_wish(&secret), pending(true), "an event asks for nothing else");
+        queue.next().now_or_never().unwrap();
+        queue.finish(&secret, Some(NOW), None);
+        assert_eq!(queue.pending_wish(&secret), None);
+    }
 }
