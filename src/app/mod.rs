@@ -1,5 +1,7 @@
 //! The composition root: makes all parts of a daemon, starts them, and stops them.
 
+mod works;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,27 +11,24 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::azure::{self, Azure, AzureError};
-use crate::clock::ClockSkew;
+pub use works::Works;
+
+use crate::azure::{Azure, AzureError};
 use crate::config::Config;
-use crate::domain::{SecretId, VaultName};
+use crate::domain::VaultName;
 use crate::http::{ApiToken, HttpState, Readiness, router};
 use crate::metrics::Metrics;
 use crate::ports::{Clock, PortError, chain, sleep};
-use crate::reconcile::{Catalogue, Parts, Ports, Reconciler, Rollout, StatusBoard, Sweeper, WorkQueue};
+use crate::reconcile::StatusBoard;
 use crate::shutdown::Shutdown;
-use crate::triggers::schedule::Schedule;
 
 /// A daemon that is running.
 #[derive(Debug)]
 pub struct App {
     address: SocketAddr,
-    board: Arc<StatusBoard>,
-    metrics: Arc<Metrics>,
+    works: Works,
     readiness: Arc<Readiness>,
-    shutdown: Shutdown,
     server: Server,
-    grace: Duration,
 }
 
 /// Answers until the last moment, so that `/readyz` can say that the daemon is being stopped.
@@ -82,69 +81,23 @@ impl App {
     ) -> Result<Self, AppError> {
         let address =
             listener.local_addr().map_err(|source| AppError::Listen { address: config.listen, source })?;
-        let (metrics, skew) = (Arc::new(Metrics::new()?), Arc::new(ClockSkew::default()));
-        let azure = azure::connect(config, clock, &skew, &metrics)?;
-        let secrets: Vec<SecretId> = config.secrets.iter().map(|managed| managed.id.clone()).collect();
-        let queue = Arc::new(WorkQueue::new(Arc::clone(clock), Arc::clone(&metrics)));
-        let board = Arc::new(StatusBoard::new(Arc::clone(&metrics), &secrets));
+        let works = Works::start(config, clock, seed)?;
         let readiness = Arc::new(Readiness::new(awaited(config)));
-        let shutdown = Shutdown::default();
-
-        let catalogue = Arc::new(Catalogue::new(config.secrets.iter().cloned()));
-        let rollout = Arc::new(Rollout::new(config.rollout.clone()));
-        let sweeper = Sweeper {
-            store: azure.key_vault.clone(),
-            discovery: config.discovery.clone(),
-            catalogue: Arc::clone(&catalogue),
-            queue: Arc::clone(&queue),
-            board: Arc::clone(&board),
-            rollout: Arc::clone(&rollout),
-            metrics: Arc::clone(&metrics),
-            clock: Arc::clone(clock),
-        };
-        let reconciler = Arc::new(Reconciler::new(Parts {
-            ports: ports(&azure, clock),
-            skew,
-            catalogue: Arc::clone(&catalogue),
-            rules: config.applications.clone(),
-            rollout: Arc::clone(&rollout),
-            tenant: config.azure.tenant_id.clone(),
-            concurrency: config.reconcile.concurrency,
-            queue: Arc::clone(&queue),
-            board: Arc::clone(&board),
-            metrics: Arc::clone(&metrics),
-            seed,
-            stop: shutdown.stop(),
-        }));
         let state = HttpState {
-            queue: Arc::clone(&queue),
-            board: Arc::clone(&board),
-            metrics: Arc::clone(&metrics),
+            queue: Arc::clone(&works.queue),
+            catalogue: Arc::clone(&works.catalogue),
+            wishes: Arc::clone(&works.wishes),
+            keys: Arc::default(),
+            metrics: Arc::clone(&works.metrics),
             readiness: Arc::clone(&readiness),
             clock: Arc::clone(clock),
             token: config.api.token.as_ref().map(ApiToken::new),
         };
-        let schedule = Schedule {
-            config: config.schedule.clone(),
-            sweeper,
-            clock: Arc::clone(clock),
-            metrics: Arc::clone(&metrics),
-        };
-
-        shutdown.spawn(reconciler.run(shutdown.clone()));
-        shutdown.spawn(schedule.run(shutdown.stop()));
-        spawn_probes(azure, config, clock, &readiness, &shutdown);
+        works.shutdown.spawn(works.schedule(config).run(works.shutdown.stop()));
+        spawn_probes(Arc::clone(&works.azure), config, clock, &readiness, &works.shutdown);
         let server = Server::start(listener, state);
         info!(%address, version = env!("CARGO_PKG_VERSION"), secrets = config.secrets.len(), "listening");
-        Ok(Self {
-            address,
-            board,
-            metrics,
-            readiness,
-            shutdown,
-            server,
-            grace: config.reconcile.shutdown_grace,
-        })
+        Ok(Self { address, works, readiness, server })
     }
 
     /// Where it listens.
@@ -156,19 +109,19 @@ impl App {
     /// What it knows of its secrets.
     #[must_use]
     pub fn board(&self) -> Arc<StatusBoard> {
-        Arc::clone(&self.board)
+        Arc::clone(&self.works.board)
     }
 
     /// What it counts.
     #[must_use]
     pub fn metrics(&self) -> Arc<Metrics> {
-        Arc::clone(&self.metrics)
+        Arc::clone(&self.works.metrics)
     }
 
     /// Takes no more work, waits for what is in hand (at most the grace period), leaves. Whether all ended.
     pub async fn drain(self) -> bool {
         self.readiness.drain();
-        let drained = self.shutdown.drain(self.grace).await;
+        let drained = self.works.drain().await;
         self.server.stop().await;
         drained
     }
@@ -196,17 +149,6 @@ impl Server {
     }
 }
 
-fn ports(azure: &Azure, clock: &Arc<dyn Clock>) -> Ports {
-    Ports {
-        store: azure.key_vault.clone(),
-        issuer: azure.graph.clone(),
-        verifier: azure.entra.clone(),
-        usage: azure.graph.clone(),
-        probe: azure.probe.clone(),
-        clock: Arc::clone(clock),
-    }
-}
-
 fn awaited(config: &Config) -> impl Iterator<Item = String> {
     let vaults = config.vaults.iter().map(|vault| format!("vault {}", vault.name));
     vaults.chain([GRAPH.to_owned()])
@@ -214,7 +156,7 @@ fn awaited(config: &Config) -> impl Iterator<Item = String> {
 
 /// Asks each vault and Graph for something small until it answers.
 fn spawn_probes(
-    azure: Azure,
+    azure: Arc<Azure>,
     config: &Config,
     clock: &Arc<dyn Clock>,
     readiness: &Arc<Readiness>,

@@ -46,6 +46,18 @@ pub enum IdentityConfig {
     },
 }
 
+impl IdentityConfig {
+    /// The client id that it names, if it names one.
+    #[must_use]
+    pub const fn client_id(&self) -> Option<ClientId> {
+        match self {
+            Self::ManagedIdentity { client_id } | Self::WorkloadIdentity { client_id, .. } => *client_id,
+            Self::ClientCertificate { client_id, .. } | Self::ClientSecret { client_id, .. } => Some(*client_id),
+            Self::AzureCli => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     ManagedIdentity,

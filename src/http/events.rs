@@ -47,7 +47,7 @@ pub(super) async fn consent(headers: HeaderMap) -> Response {
 
 fn take(state: &HttpState, event: &Event) -> &'static str {
     let outcome = match event {
-        Event::Secret(secret) if state.board.knows(secret) => {
+        Event::Secret(secret) if state.catalogue.find(secret).is_some() => {
             debug!(%secret, "an event wakes {secret}");
             state.metrics.triggers.with_label_values(&["event"]).inc();
             state.queue.enqueue(secret, None);

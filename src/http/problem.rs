@@ -13,6 +13,14 @@ pub(super) enum Problem {
     UnknownSecret(String),
     /// There is no such route.
     UnknownRoute,
+    /// The body is no JSON.
+    NoJson(String),
+    /// The body says something that can't be asked for.
+    WrongBody(String),
+    /// The `Idempotency-Key` is empty, too long, or has characters that can't be seen.
+    UnusableKey,
+    /// The `Idempotency-Key` came with another request before.
+    KeyReused,
     /// The daemon is being stopped.
     Stopping,
     /// Metrics can't be written.
@@ -28,6 +36,17 @@ impl IntoResponse for Problem {
                 format!("{name} is not managed: GET /api/v1/secrets lists those that are"),
             ),
             Self::UnknownRoute => (StatusCode::NOT_FOUND, "there is no such route".to_owned()),
+            Self::NoJson(why) => (StatusCode::BAD_REQUEST, format!("the body is not JSON: {why}")),
+            Self::WrongBody(why) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, format!("the body can't be used: {why}"))
+            }
+            Self::UnusableKey => {
+                (StatusCode::BAD_REQUEST, "Idempotency-Key has to be 1 to 128 visible characters".to_owned())
+            }
+            Self::KeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "this Idempotency-Key came with another request within the last 24 hours".to_owned(),
+            ),
             Self::Stopping => {
                 (StatusCode::SERVICE_UNAVAILABLE, "the daemon is being stopped: ask again".to_owned())
             }

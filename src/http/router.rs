@@ -10,10 +10,12 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::{HttpState, api, authentication, events, health, problem};
+use super::{HttpState, api, authentication, events, health, problem, wishes};
+use crate::domain::WishKind;
+use crate::triggers::wishes::WISHES;
 
 /// Every route, for documentation and the test that compares the two.
-pub const ROUTES: [(&str, &str); 7] = [
+pub const ROUTES: [(&str, &str); 12] = [
     ("GET", "/livez"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
@@ -21,14 +23,25 @@ pub const ROUTES: [(&str, &str); 7] = [
     ("GET", "/api/v1/secrets"),
     ("GET", "/api/v1/secrets/{vault}/{name}"),
     ("POST", "/api/v1/secrets/{vault}/{name}/rotate"),
+    ("POST", "/api/v1/secrets/{vault}/{name}/rollback"),
+    ("POST", "/api/v1/secrets/{vault}/{name}/compromised"),
+    ("POST", "/api/v1/secrets/{vault}/{name}/retire"),
+    ("POST", "/api/v1/secrets/{vault}/{name}/pause"),
+    ("POST", "/api/v1/secrets/{vault}/{name}/resume"),
 ];
 
 /// The daemon's routes.
 pub fn router(state: HttpState) -> Router {
     let api = Router::new()
         .route("/api/v1/secrets", get(api::list_secrets))
-        .route("/api/v1/secrets/{vault}/{name}", get(api::show_secret))
-        .route("/api/v1/secrets/{vault}/{name}/rotate", post(api::rotate_secret))
+        .route("/api/v1/secrets/{vault}/{name}", get(api::show_secret));
+    let with_wish = |api: Router<HttpState>, kind: WishKind| {
+        let ask = move |state, path, headers, body| wishes::ask(kind, state, path, headers, body);
+        api.route(&format!("/api/v1/secrets/{{vault}}/{{name}}/{}", kind.label()), post(ask))
+    };
+    let api = WISHES
+        .into_iter()
+        .fold(api, with_wish)
         .route_layer(from_fn_with_state(state.clone(), authentication::require_token));
     Router::new()
         .route("/livez", get(health::livez))

@@ -10,7 +10,7 @@ use prometheus::{
 };
 use time::OffsetDateTime;
 
-use crate::domain::{Action, BlockReason, ReplicaState, SecretId};
+use crate::domain::{Action, BlockReason, ReplicaState, SecretId, WishKind};
 
 /// All metrics of one daemon. Labels are bounded: configured names and the labels of enums.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub struct Metrics {
     pub events: IntCounterVec,
     /// By `trigger`: what woke the loop.
     pub triggers: IntCounterVec,
+    /// By `wish`: what people asked for.
+    pub wishes: IntCounterVec,
     /// When the last sweep began.
     pub last_sweep: Gauge,
     /// When the next sweep begins.
@@ -118,6 +120,7 @@ impl Metrics {
                 "Secrets put into the queue, by trigger.",
                 &["trigger"],
             )?,
+            wishes: own.counters("wishes_total", "What people asked for, by wish.", &["wish"])?,
             last_sweep: own.add(Gauge::new(
                 "last_sweep_timestamp_seconds",
                 "When the last sweep over all secrets began, in Unix seconds.",
@@ -234,6 +237,9 @@ impl Metrics {
         for trigger in TRIGGERS {
             self.triggers.with_label_values(&[trigger]);
         }
+        for wish in WishKind::LABELS {
+            self.wishes.with_label_values(&[wish]);
+        }
         // The process' own metrics carry the product's prefix as well.
         self.registry.register(Box::new(ProcessCollector::for_self()))
     }
@@ -250,7 +256,7 @@ pub fn unix_seconds(moment: OffsetDateTime) -> f64 {
 pub const EVENT_OUTCOMES: [&str; 4] = ["enqueued", "not_managed", "ignored", "malformed"];
 
 /// What can put a secret into the queue.
-pub const TRIGGERS: [&str; 3] = ["schedule", "event", "api"];
+pub const TRIGGERS: [&str; 4] = ["schedule", "event", "api", "cli"];
 
 const PREFIX: &str = "rekeyd";
 

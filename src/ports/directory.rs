@@ -21,8 +21,8 @@ pub trait Directory: fmt::Debug + Send + Sync {
     async fn has_federated_credentials(&self, application: AppObjectId) -> Result<bool, PortError>;
 }
 
-/// Who the daemon is, by its own token.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Who the daemon is, by its own token. Empty where the token can't be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caller {
     /// What it signs in as.
     pub client_id: Option<ClientId>,

@@ -2,3 +2,4 @@
 
 pub mod event_grid;
 pub mod schedule;
+pub mod wishes;

@@ -2,16 +2,22 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use rekeyd::clock::SystemClock;
-use rekeyd::domain::SecretId;
+use rekeyd::config::ManagedSecret;
+use rekeyd::domain::{
+    AppObjectId, ApplicationRef, Origin, PolicyValues, RotationPolicy, SecretId, VerifyPolicy, WishKind,
+};
 use rekeyd::http::{ApiToken, HttpState, Readiness, router};
 use rekeyd::metrics::Metrics;
 use rekeyd::ports::Clock;
-use rekeyd::reconcile::{StatusBoard, WorkQueue};
+use rekeyd::reconcile::{Catalogue, StatusBoard, WorkQueue};
+use rekeyd::triggers::wishes::{WISHES, Wishes};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-/// A server with one managed secret, `kv-1/app-foo`.
+/// A server that knows `kv-1/app-foo`, another secret of the same application, and one of another.
 struct Face {
     base: String,
     queue: Arc<WorkQueue>,
@@ -30,10 +36,21 @@ impl Face {
         let secret: SecretId = "kv-1/app-foo".parse().unwrap();
         let queue = Arc::new(WorkQueue::new(Arc::clone(&clock), Arc::clone(&metrics)));
         let board = Arc::new(StatusBoard::new(Arc::clone(&metrics), [&secret]));
+        let siblings = ["kv-1/app-foo", "kv-2/app-foo"].map(|secret| managed(secret, 1));
+        let catalogue = Arc::new(Catalogue::new(siblings.into_iter().chain([managed("kv-1/app-bar", 2)])));
         let readiness = Arc::new(Readiness::new(["graph".to_owned()]));
+        let wishes = Arc::new(Wishes {
+            queue: Arc::clone(&queue),
+            catalogue: Arc::clone(&catalogue),
+            board,
+            metrics: Arc::clone(&metrics),
+            clock: Arc::clone(&clock),
+        });
         let state = HttpState {
             queue: Arc::clone(&queue),
-            board,
+            catalogue,
+            wishes,
+            keys: Arc::default(),
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
             clock,
@@ -55,8 +72,37 @@ impl Face {
         (answer.status(), answer.json().await.unwrap())
     }
 
+    /// Asks for the wish `label` for `kv-1/app-foo`.
+    async fn ask(&self, label: &str, key: Option<&str>, body: &str) -> Response {
+        let request = self.request(Method::POST, &format!("/api/v1/secrets/kv-1/app-foo/{label}"));
+        let request = request.bearer_auth("the-right-token").body(body.to_owned());
+        key.into_iter()
+            .fold(request, |request, key| request.header("idempotency-key", key))
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// What the queue has now, each with its wish.
+    fn queued(&self) -> Vec<(String, Option<WishKind>)> {
+        let next = || self.queue.next().now_or_never();
+        let items: Vec<_> = std::iter::from_fn(next).collect();
+        items.into_iter().map(|item| (item.secret.to_string(), item.wish.map(|wish| wish.kind))).collect()
+    }
+
     fn events(&self, outcome: &str) -> u64 {
         self.metrics.events.with_label_values(&[outcome]).get()
+    }
+}
+
+fn managed(secret: &str, application: u128) -> ManagedSecret {
+    ManagedSecret {
+        id: secret.parse().unwrap(),
+        application: ApplicationRef::ObjectId(AppObjectId(Uuid::from_u128(application))),
+        policy: RotationPolicy::try_new(PolicyValues::default()).unwrap(),
+        verify: VerifyPolicy::default(),
+        replicas: Vec::new(),
+        origin: Origin::Configured,
     }
 }
 
@@ -175,4 +221,79 @@ async fn an_unknown_route_is_a_problem_that_says_so() {
     let answer = face.request(Method::GET, "/nothing").send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::NOT_FOUND);
     assert_eq!(problem(answer).await["detail"], "there is no such route");
+}
+
+#[tokio::test]
+async fn every_wish_has_a_route_is_counted_and_stands_until_it_is_met() {
+    let face = Face::new().await;
+    for kind in WISHES {
+        let answer = face.ask(kind.label(), None, "").await;
+        assert_eq!(answer.status(), StatusCode::ACCEPTED, "{kind:?}");
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!((&answer["secret"], &answer["wish"]), (&json!("kv-1/app-foo"), &json!(kind.label())));
+        let shown = face.request(Method::GET, answer["status"].as_str().unwrap());
+        let shown: Value = shown.bearer_auth("the-right-token").send().await.unwrap().json().await.unwrap();
+        assert_eq!((&shown["wish"]["kind"], &shown["wish"]["tried"]), (&json!(kind.label()), &json!(false)));
+        assert_eq!(face.queued(), [("kv-1/app-foo".to_owned(), Some(kind))]);
+        face.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None);
+        assert_eq!(face.metrics.wishes.with_label_values(&[kind.label()]).get(), 1);
+    }
+}
+
+#[tokio::test]
+async fn compromised_means_the_secret_alone_unless_all_credentials_are_meant() {
+    let face = Face::new().await;
+    let (alone, all) =
+        (WishKind::Compromised { all_credentials: false }, WishKind::Compromised { all_credentials: true });
+    let answer: Value = face.ask("compromised", None, "{}").await.json().await.unwrap();
+    assert_eq!(answer.get("also"), None);
+    assert_eq!(face.queued(), [("kv-1/app-foo".to_owned(), Some(alone))]);
+    face.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None);
+
+    let answer: Value =
+        face.ask("compromised", None, r#"{"all_credentials": true}"#).await.json().await.unwrap();
+    assert_eq!(answer["also"], json!(["kv-2/app-foo"]));
+    let mut queued = face.queued();
+    queued.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(queued, [("kv-1/app-foo".to_owned(), Some(all)), ("kv-2/app-foo".to_owned(), Some(all))]);
+}
+
+#[tokio::test]
+async fn a_body_that_can_t_be_used_asks_for_nothing() {
+    let face = Face::new().await;
+    let (bad, wrong) = (StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY);
+    for (label, body, status) in [
+        ("compromised", "{", bad),
+        ("compromised", r#"{"all_credentials": 1}"#, wrong),
+        ("compromised", r#"{"all": true}"#, wrong),
+        ("rotate", "nonsense", bad),
+        ("rotate", r#"{"all_credentials": true}"#, wrong),
+    ] {
+        let answer = face.ask(label, None, body).await;
+        assert_eq!(answer.status(), status, "{label} {body}");
+        problem(answer).await;
+    }
+    assert_eq!(face.queued(), []);
+}
+
+#[tokio::test]
+async fn a_repeated_key_gets_the_same_answer_and_no_new_wish() {
+    let face = Face::new().await;
+    let first: Value = face.ask("rotate", Some("key-1"), "").await.json().await.unwrap();
+    assert_eq!(face.queued().len(), 1);
+    face.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None);
+    let again = face.ask("rotate", Some("key-1"), "").await;
+    assert_eq!((again.status(), again.json::<Value>().await.unwrap()), (StatusCode::ACCEPTED, first));
+    assert_eq!(face.queued(), []);
+
+    let other = face.ask("rollback", Some("key-1"), "").await;
+    assert_eq!(other.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    problem(other).await;
+    for unusable in ["", "two words", &"x".repeat(129)] {
+        let answer = face.ask("rotate", Some(unusable), "").await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{unusable}");
+    }
+    assert_eq!(face.queued(), []);
+    assert_eq!(face.ask("rotate", Some("key-2"), "").await.status(), StatusCode::ACCEPTED);
+    assert_eq!(face.queued().len(), 1);
 }

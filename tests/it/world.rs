@@ -279,6 +279,7 @@ impl Daemon {
             rules: ApplicationRules::default(),
             rollout: Arc::new(Rollout::new(RolloutConfig::default())),
             tenant: world.direct.model.tenant().id.to_string(),
+            own: None,
             concurrency: 2,
             queue: Arc::clone(&queue),
             board: Arc::clone(&board),

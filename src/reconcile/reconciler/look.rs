@@ -61,7 +61,7 @@ impl Reconciler {
         if let Some(own) = known {
             return Ok(own);
         }
-        let own = self.ports.issuer.read_caller().await?.client_id;
+        let own = self.ports.issuer.read_caller().await?.client_id.or(self.own);
         self.lock().note_own(own);
         Ok(own)
     }

@@ -27,7 +27,7 @@ use super::status::StatusBoard;
 use crate::clock::ClockSkew;
 use crate::config::ManagedSecret;
 use crate::domain::{
-    Action, AppObjectId, ApplicationRules, BlockReason, CurrentSignIn, Decision, SecretId, SignInTrouble,
+    Action, AppObjectId, ApplicationRules, BlockReason, ClientId, CurrentSignIn, Decision, SecretId, SignInTrouble,
     WaitReason, Wish, decide,
 };
 use crate::metrics::Metrics;
@@ -43,6 +43,7 @@ pub struct Reconciler {
     rules: ApplicationRules,
     rollout: Arc<Rollout>,
     tenant: String,
+    own: Option<ClientId>,
     said: Said,
     queue: Arc<WorkQueue>,
     board: Arc<StatusBoard>,
@@ -68,6 +69,8 @@ pub struct Parts {
     pub rollout: Arc<Rollout>,
     /// The tenant, as configured.
     pub tenant: String,
+    /// The client id that the daemon is configured to sign in with; its token may tell another one.
+    pub own: Option<ClientId>,
     /// How many passes run at a time.
     pub concurrency: usize,
     /// Where work comes from.
@@ -100,6 +103,7 @@ impl Reconciler {
             rules: parts.rules,
             rollout: parts.rollout,
             tenant: parts.tenant,
+            own: parts.own,
             said: Said::default(),
             queue: parts.queue,
             board: parts.board,

@@ -1,0 +1,130 @@
+//! The works of a daemon, without a face: ports, queue, board, catalogue and the loop over them.
+//!
+//! The daemon and the commands that do something directly run the same works.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::AppError;
+use crate::azure::{self, Azure};
+use crate::clock::ClockSkew;
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::ports::Clock;
+use crate::reconcile::{Catalogue, Parts, Ports, Reconciler, Rollout, StatusBoard, Sweeper, WorkQueue};
+use crate::shutdown::Shutdown;
+use crate::triggers::schedule::Schedule;
+use crate::triggers::wishes::Wishes;
+
+/// Everything that rotates, running.
+#[derive(Debug)]
+pub struct Works {
+    /// The services.
+    pub azure: Arc<Azure>,
+    /// What is managed.
+    pub catalogue: Arc<Catalogue>,
+    /// Where names go.
+    pub queue: Arc<WorkQueue>,
+    /// Where wishes go.
+    pub wishes: Arc<Wishes>,
+    /// What is known of the secrets.
+    pub board: Arc<StatusBoard>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// By whose time.
+    pub clock: Arc<dyn Clock>,
+    /// What runs, and the word that ends it.
+    pub shutdown: Shutdown,
+    rollout: Arc<Rollout>,
+    grace: Duration,
+}
+
+impl Works {
+    /// Starts the loop, with nothing to do yet. `seed` is for jitter and rotation ids.
+    ///
+    /// # Errors
+    /// Why Azure or the metrics can't be set up.
+    pub fn start(config: &Config, clock: &Arc<dyn Clock>, seed: u64) -> Result<Self, AppError> {
+        let (metrics, skew) = (Arc::new(Metrics::new()?), Arc::new(ClockSkew::default()));
+        let azure = Arc::new(azure::connect(config, clock, &skew, &metrics)?);
+        let catalogue = Arc::new(Catalogue::new(config.secrets.iter().cloned()));
+        let ids = config.secrets.iter().map(|managed| &managed.id);
+        let board = Arc::new(StatusBoard::new(Arc::clone(&metrics), ids));
+        let queue = Arc::new(WorkQueue::new(Arc::clone(clock), Arc::clone(&metrics)));
+        let wishes = Arc::new(Wishes {
+            queue: Arc::clone(&queue),
+            catalogue: Arc::clone(&catalogue),
+            board: Arc::clone(&board),
+            metrics: Arc::clone(&metrics),
+            clock: Arc::clone(clock),
+        });
+        let (clock, shutdown) = (Arc::clone(clock), Shutdown::default());
+        let grace = config.reconcile.shutdown_grace;
+        let rollout = Arc::new(Rollout::new(config.rollout.clone()));
+        let works = Self { azure, catalogue, queue, wishes, board, metrics, clock, shutdown, rollout, grace };
+        let reconciler = Arc::new(Reconciler::new(works.parts(config, skew, seed)));
+        works.shutdown.spawn(reconciler.run(works.shutdown.clone()));
+        Ok(works)
+    }
+
+    /// What the loop is made of.
+    fn parts(&self, config: &Config, skew: Arc<ClockSkew>, seed: u64) -> Parts {
+        Parts {
+            ports: ports(&self.azure, &self.clock),
+            skew,
+            catalogue: Arc::clone(&self.catalogue),
+            rules: config.applications.clone(),
+            rollout: Arc::clone(&self.rollout),
+            tenant: config.azure.tenant_id.clone(),
+            own: config.identity.client_id(),
+            concurrency: config.reconcile.concurrency,
+            queue: Arc::clone(&self.queue),
+            board: Arc::clone(&self.board),
+            metrics: Arc::clone(&self.metrics),
+            seed,
+            stop: self.shutdown.stop(),
+        }
+    }
+
+    /// The sweeps over everything that is managed.
+    #[must_use]
+    pub fn schedule(&self, config: &Config) -> Schedule {
+        Schedule {
+            config: config.schedule.clone(),
+            sweeper: self.sweeper(config),
+            clock: Arc::clone(&self.clock),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+
+    /// What finds tagged secrets and asks for a pass over everything.
+    #[must_use]
+    pub fn sweeper(&self, config: &Config) -> Sweeper {
+        Sweeper {
+            store: self.azure.key_vault.clone(),
+            discovery: config.discovery.clone(),
+            catalogue: Arc::clone(&self.catalogue),
+            queue: Arc::clone(&self.queue),
+            board: Arc::clone(&self.board),
+            rollout: Arc::clone(&self.rollout),
+            metrics: Arc::clone(&self.metrics),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    /// Takes no more work and waits for what is in hand, at most the configured grace period. Whether all ended.
+    pub async fn drain(&self) -> bool {
+        self.shutdown.drain(self.grace).await
+    }
+}
+
+fn ports(azure: &Azure, clock: &Arc<dyn Clock>) -> Ports {
+    Ports {
+        store: azure.key_vault.clone(),
+        issuer: azure.graph.clone(),
+        verifier: azure.entra.clone(),
+        usage: azure.graph.clone(),
+        probe: azure.probe.clone(),
+        clock: Arc::clone(clock),
+    }
+}

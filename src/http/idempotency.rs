@@ -1,0 +1,135 @@
+//! Which requests were granted already: the same `Idempotency-Key` gets the same answer and nothing new.
+//!
+//! Kept in memory: after a restart a repeated wish is a new one, which the loop meets by what it sees.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use axum::http::HeaderMap;
+use serde_json::Value;
+use time::{Duration, OffsetDateTime};
+
+use super::problem::Problem;
+use crate::domain::{SecretId, WishKind};
+
+/// The keys of the last day, at most 10,000 of them.
+#[derive(Debug, Default)]
+pub struct IdempotencyKeys(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    answers: HashMap<String, Granted>,
+    /// The keys of `answers`, the oldest in front.
+    order: VecDeque<String>,
+}
+
+/// What was asked for under a key, and what was answered.
+#[derive(Debug)]
+struct Granted {
+    request: (SecretId, WishKind),
+    answer: Value,
+    at: OffsetDateTime,
+}
+
+impl IdempotencyKeys {
+    /// The answer that this key got before, or that of `grant`, which is remembered.
+    pub(super) fn once(
+        &self,
+        key: &str,
+        request: (SecretId, WishKind),
+        now: OffsetDateTime,
+        grant: impl FnOnce() -> Result<Value, Problem>,
+    ) -> Result<Value, Problem> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.forget(now);
+        if let Some(before) = known.answers.get(key) {
+            let same = before.request == request;
+            return if same { Ok(before.answer.clone()) } else { Err(Problem::KeyReused) };
+        }
+        let answer = grant()?;
+        known.order.push_back(key.to_owned());
+        known.answers.insert(key.to_owned(), Granted { request, answer: answer.clone(), at: now });
+        Ok(answer)
+    }
+}
+
+impl Known {
+    /// What is too old, and the oldest if another would be too many.
+    fn forget(&mut self, now: OffsetDateTime) {
+        while let Some(oldest) = self.order.front() {
+            let is_old = self.answers.get(oldest).is_none_or(|granted| now - granted.at >= KEPT_FOR);
+            if !is_old && self.order.len() < MOST_KEYS {
+                return;
+            }
+            self.answers.remove(oldest);
+            self.order.pop_front();
+        }
+    }
+}
+
+/// The request's key, if it has one.
+pub(super) fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let text = value.to_str().ok().filter(|text| {
+        (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    });
+    text.map(Some).ok_or(Problem::UnusableKey)
+}
+
+/// In characters.
+const LONGEST_KEY: usize = 128;
+
+const KEPT_FOR: Duration = Duration::DAY;
+
+const MOST_KEYS: usize = 10_000;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
+
+    fn request() -> (SecretId, WishKind) {
+        ("kv-1/app-foo".parse().unwrap(), WishKind::Rotate)
+    }
+
+    /// Whether `key` is granted anew.
+    fn is_new(keys: &IdempotencyKeys, key: &str, now: OffsetDateTime) -> bool {
+        let mut granted = false;
+        let grant = || {
+            granted = true;
+            Ok(Value::Null)
+        };
+        keys.once(key, request(), now, grant).unwrap();
+        granted
+    }
+
+    #[test]
+    fn a_key_is_known_for_a_day_and_no_longer() {
+        let keys = IdempotencyKeys::default();
+        assert!(is_new(&keys, "a", NOW));
+        assert!(!is_new(&keys, "a", NOW + KEPT_FOR - Duration::SECOND));
+        assert!(is_new(&keys, "a", NOW + KEPT_FOR));
+    }
+
+    #[test]
+    fn of_too_many_keys_the_oldest_is_forgotten() {
+        let keys = IdempotencyKeys::default();
+        for number in 0..=MOST_KEYS {
+            assert!(is_new(&keys, &format!("key-{number}"), NOW));
+        }
+        assert_eq!(keys.0.lock().unwrap().answers.len(), MOST_KEYS);
+        assert!(!is_new(&keys, "key-2", NOW));
+        assert!(is_new(&keys, "key-0", NOW));
+    }
+
+    #[test]
+    fn what_was_refused_is_not_remembered() {
+        let keys = IdempotencyKeys::default();
+        assert!(keys.once("a", request(), NOW, || Err(Problem::Stopping)).is_err());
+        assert!(is_new(&keys, "a", NOW));
+    }
+}
