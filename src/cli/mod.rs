@@ -1,12 +1,20 @@
 //! The command line: one file a command. Arguments in, an exit code out.
 
+mod asking;
 mod check_config;
 mod completions;
+mod compromised;
+mod pause;
 #[cfg(feature = "sandbox")]
 mod progress;
+mod resume;
+mod retire;
+mod rollback;
+mod rotate;
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+mod sweep;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -28,6 +36,20 @@ pub struct Cli {
 enum Command {
     /// Runs the daemon until SIGTERM or Ctrl-C.
     Run(run::Run),
+    /// Looks at every secret once, does what is due, and ends: for a scheduled job.
+    Sweep(sweep::Sweep),
+    /// Makes a successor now, whatever the schedule says.
+    Rotate(rotate::Rotate),
+    /// Publishes the previous version's text again, in the place of one that turned out to be bad.
+    Rollback(rollback::Rollback),
+    /// Replaces a credential that is in wrong hands, revokes every older one, and proves that they are refused.
+    Compromised(compromised::Compromised),
+    /// Ends what is superseded, without waiting for the overlap.
+    Retire(retire::Retire),
+    /// Stops rotation until `rekeyd resume`.
+    Pause(pause::Pause),
+    /// Ends a pause.
+    Resume(resume::Resume),
     /// Says everything that is wrong with a configuration, and does nothing else.
     CheckConfig(check_config::CheckConfig),
     /// Runs against a simulated Azure on this machine: nothing to set up, nothing to break.
@@ -52,6 +74,13 @@ impl Cli {
     pub fn execute(self) -> ExitCode {
         match self.command {
             Command::Run(command) => command.execute(),
+            Command::Sweep(command) => command.execute(),
+            Command::Rotate(command) => command.execute(),
+            Command::Rollback(command) => command.execute(),
+            Command::Compromised(command) => command.execute(),
+            Command::Retire(command) => command.execute(),
+            Command::Pause(command) => command.execute(),
+            Command::Resume(command) => command.execute(),
             Command::CheckConfig(command) => command.execute(),
             #[cfg(feature = "sandbox")]
             Command::Sandbox(command) => command.execute(),
@@ -96,8 +125,12 @@ Examples:
   rekeyd sandbox --until-rotated        watch near-expiry secrets being rotated, on a simulated Azure
   rekeyd check-config --config FILE     say everything that is wrong with FILE
   rekeyd run --config FILE              keep the secrets that FILE names fresh
+  rekeyd sweep --config FILE            do what is due, then end: for a scheduled job
+  rekeyd rotate VAULT/NAME --config FILE
+                                        make a successor now (or ask a daemon: --server URL --token-file FILE)
 
 Exit codes:
   0   done
-  1   failed, or (sandbox) a consumer could not sign in or a credential was left behind
+  1   failed or blocked, or (sandbox) a consumer could not sign in or a credential was left behind
+  2   still waited for
   64  wrong arguments or a wrong configuration";

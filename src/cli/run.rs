@@ -44,7 +44,7 @@ impl Run {
     }
 }
 
-type AnyError = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs until asked to stop. Whether all work ended within the grace period.
 #[tokio::main]
@@ -67,8 +67,9 @@ async fn serve(config: &Config) -> Result<bool, AnyError> {
     Ok(drained)
 }
 
+/// The system's clock, or that of the sandbox that the configuration names.
 #[cfg(feature = "sandbox")]
-async fn clock(config: &Config, polling: &Shutdown) -> Result<Arc<dyn Clock>, AnyError> {
+pub(super) async fn clock(config: &Config, polling: &Shutdown) -> Result<Arc<dyn Clock>, AnyError> {
     let Some(sandbox) = &config.sandbox else { return Ok(Arc::new(SystemClock)) };
     let ca = config.azure.ca_file.as_ref().map(std::fs::read).transpose()?;
     tracing::warn!(clock = %sandbox.clock_url, "living in a sandbox's time");
@@ -78,6 +79,6 @@ async fn clock(config: &Config, polling: &Shutdown) -> Result<Arc<dyn Clock>, An
 
 #[cfg(not(feature = "sandbox"))]
 #[expect(clippy::unused_async, reason = "the sandbox's clock has to be asked")]
-async fn clock(_: &Config, _: &Shutdown) -> Result<Arc<dyn Clock>, AnyError> {
+pub(super) async fn clock(_: &Config, _: &Shutdown) -> Result<Arc<dyn Clock>, AnyError> {
     Ok(Arc::new(SystemClock))
 }

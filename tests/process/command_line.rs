@@ -8,9 +8,11 @@ use crate::support::finish;
 
 #[test]
 fn help_is_there_for_every_command_with_examples() {
-    for command in [&[][..], &["run"], &["check-config"], &["sandbox"], &["completions"]] {
-        let output = finish(&[command, &["--help"]].concat());
+    let overview = String::from_utf8(finish(&["--help"]).stdout).unwrap();
+    for command in COMMANDS {
+        let output = finish(&[command, "--help"]);
         let text = String::from_utf8(output.stdout).unwrap();
+        assert!(overview.contains(&format!("\n  {command} ")), "{command} in {overview}");
         assert_eq!(output.status.code(), Some(0), "{command:?}");
         assert!(text.contains("Example") && text.contains("  rekeyd "), "{command:?}: {text}");
     }
@@ -18,7 +20,7 @@ fn help_is_there_for_every_command_with_examples() {
 
 #[test]
 fn wrong_arguments_exit_with_64() {
-    let wrong: [&[&str]; 9] = [
+    let wrong: [&[&str]; 17] = [
         &[],
         &["nonsense"],
         &["run"],
@@ -28,6 +30,23 @@ fn wrong_arguments_exit_with_64() {
         &["sandbox", "--days", "3", "--until-rotated"],
         &["sandbox", "--azure-only"],
         &["completions", "abacus"],
+        &["sweep"],
+        &["rotate", "--config", "FILE"],
+        &["rotate", "vault-1/app-01"],
+        &["rotate", "vault-1", "--config", "FILE"],
+        &["rotate", "vault-1/app-01", "--all", "--config", "FILE"],
+        &["rollback", "--all", "--yes", "--config", "FILE"],
+        &["pause", "vault-1/app-01", "--server", "http://127.0.0.1:1"],
+        &[
+            "retire",
+            "vault-1/app-01",
+            "--server",
+            "http://127.0.0.1:1",
+            "--token-file",
+            "FILE",
+            "--config",
+            "FILE",
+        ],
     ];
     for arguments in wrong {
         let output = finish(arguments);
@@ -41,7 +60,24 @@ fn a_completion_script_is_printed() {
     let output = finish(&["completions", "bash"]);
     let script = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0));
-    assert!(script.contains("complete -F _rekeyd") && script.contains("check-config"), "{script}");
+    assert!(script.contains("complete -F _rekeyd"), "{script}");
+    for command in COMMANDS {
+        assert!(script.contains(&format!("rekeyd,{command})")), "{command} in {script}");
+    }
+}
+
+#[test]
+fn nothing_is_asked_of_all_secrets_without_a_terminal_or_a_yes() {
+    for command in ["rotate", "pause", "resume"] {
+        for way in
+            [["--config", "FILE"].as_slice(), &["--server", "http://127.0.0.1:1", "--token-file", "FILE"]]
+        {
+            let output = finish(&[&[command, "--all"], way].concat());
+            let told = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(64), "{command}: {told}");
+            assert!(told.contains("--yes") && output.stdout.is_empty(), "{command}: {told}");
+        }
+    }
 }
 
 #[test]
@@ -52,7 +88,7 @@ fn all_five_mistakes_of_a_configuration_are_named_before_any_port_is_opened() {
     let file = directory.path().join("rekeyd.toml");
     let text = MISTAKEN.replace("LISTEN", &taken.local_addr().unwrap().to_string());
     std::fs::write(&file, text).unwrap();
-    for command in ["check-config", "run"] {
+    for command in ["check-config", "run", "sweep"] {
         let output = finish(&[command, "--config", file.to_str().unwrap()]);
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(64), "{command}: {told}");
@@ -64,6 +100,20 @@ fn all_five_mistakes_of_a_configuration_are_named_before_any_port_is_opened() {
         assert!(output.stdout.is_empty());
     }
 }
+
+const COMMANDS: [&str; 11] = [
+    "run",
+    "sweep",
+    "rotate",
+    "rollback",
+    "compromised",
+    "retire",
+    "pause",
+    "resume",
+    "check-config",
+    "sandbox",
+    "completions",
+];
 
 const MISTAKES: [(&str, &str); 5] = [
     ("policy.validity", "1000d"),

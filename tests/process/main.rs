@@ -15,3 +15,4 @@ mod kill;
 mod sandbox_run;
 mod support;
 mod termination;
+mod wishes;

@@ -1,0 +1,114 @@
+//! A running daemon, as its API shows it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use url::Url;
+
+use super::Way;
+use super::following::Standing;
+use crate::domain::{SecretId, WishKind};
+
+/// Where it is, and what opens it.
+pub(super) struct Daemon {
+    http: Client,
+    base: String,
+    token: SecretString,
+    key: String,
+}
+
+/// Why it can't be asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DaemonError {
+    #[error("{} can't be read", .0.display())]
+    File(PathBuf, #[source] std::io::Error),
+    #[error("no HTTPS client can be made")]
+    Client(#[source] reqwest::Error),
+    #[error("the daemon did not answer (ask again with --idempotency-key {1}: nothing is done twice)")]
+    NoAnswer(#[source] reqwest::Error, String),
+    #[error("the daemon answered with {0}: {1}")]
+    Refused(StatusCode, String),
+}
+
+#[derive(Deserialize)]
+struct SecretList {
+    secrets: Vec<Standing>,
+}
+
+impl Daemon {
+    /// The daemon at `server`, with the token and the authorities that `way` names.
+    pub(super) fn new(server: &Url, way: &Way) -> Result<Self, DaemonError> {
+        let read =
+            |file: &PathBuf| std::fs::read(file).map_err(|source| DaemonError::File(file.clone(), source));
+        let token = way.token_file.as_ref().map(read).transpose()?.unwrap_or_default();
+        let token = SecretString::from(String::from_utf8_lossy(&token).trim_ascii().to_owned());
+        let client = Client::builder().no_proxy().redirect(Policy::none()).timeout(LONGEST_REQUEST);
+        let client = match &way.ca_file {
+            Some(file) => {
+                let roots = Certificate::from_pem_bundle(&read(file)?).map_err(DaemonError::Client)?;
+                client.tls_certs_only(roots)
+            }
+            None => client,
+        };
+        Ok(Self {
+            http: client.build().map_err(DaemonError::Client)?,
+            base: server.as_str().trim_end_matches('/').to_owned(),
+            token,
+            key: way.idempotency_key.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
+        })
+    }
+
+    /// Asks for `kind`, under a key of this secret and invocation.
+    pub(super) async fn ask(&self, secret: &SecretId, kind: WishKind) -> Result<(), DaemonError> {
+        let url = format!("{}/api/v1/secrets/{secret}/{}", self.base, kind.label());
+        let request = self.http.post(url).header("Idempotency-Key", self.key_of(secret));
+        let request = match kind {
+            WishKind::Compromised { all_credentials } => {
+                request.json(&json!({ "all_credentials": all_credentials }))
+            }
+            WishKind::Rotate | WishKind::Rollback | WishKind::Retire | WishKind::Pause | WishKind::Resume => {
+                request
+            }
+        };
+        self.answer(request).await.map(|_| ())
+    }
+
+    /// What it says of every secret.
+    pub(super) async fn standings(&self) -> Result<Vec<Standing>, DaemonError> {
+        let answer = self.answer(self.http.get(format!("{}/api/v1/secrets", self.base))).await?;
+        let list: SecretList = answer.json().await.map_err(|error| self.no_answer(error))?;
+        Ok(list.secrets)
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Response, DaemonError> {
+        let request = request.bearer_auth(self.token.expose_secret());
+        let answer = request.send().await.map_err(|error| self.no_answer(error))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let problem: Value = answer.json().await.unwrap_or_default();
+        let detail =
+            problem.get("detail").and_then(Value::as_str).unwrap_or("is this the address of a rekeyd?");
+        Err(DaemonError::Refused(status, detail.to_owned()))
+    }
+
+    fn no_answer(&self, error: reqwest::Error) -> DaemonError {
+        DaemonError::NoAnswer(error.without_url(), self.key.clone())
+    }
+
+    /// A key is of one request; the same invocation, repeated, asks each secret under the same one again.
+    fn key_of(&self, secret: &SecretId) -> String {
+        let hash = Sha256::digest(secret.to_string().as_bytes());
+        let short: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        format!("{}:{short}", self.key)
+    }
+}
+
+const LONGEST_REQUEST: Duration = Duration::from_secs(30);

@@ -1,0 +1,102 @@
+//! What came of a wish: for people, for programs, and as an exit code.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::following::Standing;
+use crate::cli::{Output, print_line};
+use crate::domain::{SecretId, WishKind};
+
+/// What came of one wish.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) secret: SecretId,
+    pub(super) outcome: Outcome,
+    /// Why it was refused.
+    refusal: Option<String>,
+    /// What was seen of the secret at last.
+    pub(super) standing: Option<Standing>,
+}
+
+/// How a wish can end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The daemon has taken it; nobody waited for its end.
+    Accepted,
+    /// It is met.
+    Done,
+    /// It is still wanted, and waits for something that others decide: a freeze, a window, a replica.
+    Waiting,
+    /// Something is in its way.
+    Blocked,
+    /// It was not taken.
+    Refused,
+    /// It was not over when the time was.
+    Unfinished,
+}
+
+impl Outcome {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Done => "done",
+            Self::Waiting => "waiting",
+            Self::Blocked => "blocked",
+            Self::Refused => "refused",
+            Self::Unfinished => "unfinished",
+        }
+    }
+
+    /// As the exit codes of the program are.
+    const fn exit_code(self) -> u8 {
+        match self {
+            Self::Accepted | Self::Done => 0,
+            Self::Waiting => 2,
+            Self::Blocked | Self::Refused | Self::Unfinished => 1,
+        }
+    }
+}
+
+impl Answer {
+    /// The answer to a wish that was taken, or was refused for this reason.
+    pub(super) fn new(secret: SecretId, refusal: Option<String>) -> Self {
+        let outcome = if refusal.is_some() { Outcome::Refused } else { Outcome::Accepted };
+        Self { secret, outcome, refusal, standing: None }
+    }
+
+    fn message(&self) -> Option<&str> {
+        let seen = self.standing.as_ref().map(|standing| standing.message.as_str());
+        self.refusal.as_deref().or(seen)
+    }
+}
+
+/// Prints what came of each, and says how the process ends: a failure counts more than what is waited for.
+pub(super) fn conclude(kind: WishKind, answers: &[Answer], output: Output) -> ExitCode {
+    match output {
+        Output::Text => {
+            for answer in answers {
+                let message = answer.message().map(|message| format!(": {message}")).unwrap_or_default();
+                print_line(format_args!(
+                    "{} {}: {}{message}",
+                    answer.secret,
+                    kind.label(),
+                    answer.outcome.label()
+                ));
+            }
+        }
+        Output::Json => {
+            let shown = |answer: &Answer| {
+                let (state, reason) =
+                    answer.standing.as_ref().map(|seen| (&seen.state, &seen.reason)).unzip();
+                json!({"secret": answer.secret, "outcome": answer.outcome.label(), "state": state,
+                       "reason": reason, "message": answer.message()})
+            };
+            let all: Vec<_> = answers.iter().map(shown).collect();
+            print_line(json!({"wish": kind.label(), "secrets": all}));
+        }
+    }
+    let codes: Vec<u8> = answers.iter().map(|answer| answer.outcome.exit_code()).collect();
+    let worst = [1, 2].into_iter().find(|code| codes.contains(code)).unwrap_or(0);
+    ExitCode::from(worst)
+}

@@ -1,0 +1,35 @@
+//! `rekeyd compromised`: the credential is in wrong hands.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::asking::{self, Secrets, Way};
+use crate::domain::WishKind;
+
+/// What `rekeyd compromised` takes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n\x20 rekeyd compromised vault-1/app-01 --server http://localhost:8080 --token-file token --wait\n\
+    \x20 rekeyd compromised vault-1/app-01 --all-credentials --config rekeyd.toml\n\n\
+    A successor is made and published, every older credential is revoked at once, and each old text is tried until\n\
+    Entra refuses it. Consumers that don't read the secret again when they are refused stay refused.\n\n\
+    Exits with 0 when done (or, without --wait, when the daemon has taken the wish), 1 if it failed or is blocked,\n\
+    2 if it is still waited for, 64 for wrong arguments."
+)]
+pub(super) struct Compromised {
+    #[command(flatten)]
+    secrets: Secrets,
+    /// Every credential of the application is meant: the same is asked of all managed secrets that hold one of them.
+    #[arg(long)]
+    all_credentials: bool,
+    #[command(flatten)]
+    way: Way,
+}
+
+impl Compromised {
+    pub(super) fn execute(self) -> ExitCode {
+        let kind = WishKind::Compromised { all_credentials: self.all_credentials };
+        asking::execute(kind, self.secrets.into(), &self.way)
+    }
+}

@@ -1,0 +1,30 @@
+//! `rekeyd resume`: the end of a pause.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::asking::{self, SecretsOrAll, Way};
+use crate::domain::WishKind;
+
+/// What `rekeyd resume` takes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n\x20 rekeyd resume vault-1/app-01 --server http://localhost:8080 --token-file token\n\
+    \x20 rekeyd resume --all --config rekeyd.toml\n\n\
+    Takes the tag RotationDisabled off the current version.\n\n\
+    Exits with 0 when done (or, without --wait, when the daemon has taken the wish), 1 if it failed or is blocked,\n\
+    2 if it is still waited for, 64 for wrong arguments."
+)]
+pub(super) struct Resume {
+    #[command(flatten)]
+    secrets: SecretsOrAll,
+    #[command(flatten)]
+    way: Way,
+}
+
+impl Resume {
+    pub(super) fn execute(self) -> ExitCode {
+        asking::execute(WishKind::Resume, self.secrets.into(), &self.way)
+    }
+}

@@ -1,0 +1,30 @@
+//! `rekeyd retire`: the end of what is superseded, without waiting for the overlap.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::asking::{self, Secrets, Way};
+use crate::domain::WishKind;
+
+/// What `rekeyd retire` takes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n\x20 rekeyd retire vault-1/app-01 --server http://localhost:8080 --token-file token --wait\n\
+    \x20 rekeyd retire vault-1/app-01 --config rekeyd.toml\n\n\
+    Consumers that still use a superseded credential are refused from then on.\n\n\
+    Exits with 0 when done (or, without --wait, when the daemon has taken the wish), 1 if it failed or is blocked,\n\
+    2 if it is still waited for, 64 for wrong arguments."
+)]
+pub(super) struct Retire {
+    #[command(flatten)]
+    secrets: Secrets,
+    #[command(flatten)]
+    way: Way,
+}
+
+impl Retire {
+    pub(super) fn execute(self) -> ExitCode {
+        asking::execute(WishKind::Retire, self.secrets.into(), &self.way)
+    }
+}

@@ -1,0 +1,30 @@
+//! `rekeyd rollback`: the previous version's text again, in the place of one that turned out to be bad.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::asking::{self, Secrets, Way};
+use crate::domain::WishKind;
+
+/// What `rekeyd rollback` takes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n\x20 rekeyd rollback vault-1/app-01 --server http://localhost:8080 --token-file token --wait\n\
+    \x20 rekeyd rollback vault-1/app-01 --config rekeyd.toml\n\n\
+    Works as long as the previous credential lives. The bad version is quarantined: it is never published again.\n\n\
+    Exits with 0 when done (or, without --wait, when the daemon has taken the wish), 1 if it failed or is blocked,\n\
+    2 if it is still waited for, 64 for wrong arguments."
+)]
+pub(super) struct Rollback {
+    #[command(flatten)]
+    secrets: Secrets,
+    #[command(flatten)]
+    way: Way,
+}
+
+impl Rollback {
+    pub(super) fn execute(self) -> ExitCode {
+        asking::execute(WishKind::Rollback, self.secrets.into(), &self.way)
+    }
+}

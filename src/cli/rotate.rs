@@ -1,0 +1,29 @@
+//! `rekeyd rotate`: a successor now, whatever the schedule says.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::asking::{self, SecretsOrAll, Way};
+use crate::domain::WishKind;
+
+/// What `rekeyd rotate` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n\x20 rekeyd rotate vault-1/app-01 --config rekeyd.toml\n\
+    \x20 rekeyd rotate vault-1/app-01 --server http://localhost:8080 --token-file token --wait\n\
+    \x20 rekeyd rotate --all --yes --server http://localhost:8080 --token-file token\n\n\
+    Asking twice within ten minutes rotates once.\n\n\
+    Exits with 0 when done (or, without --wait, when the daemon has taken the wish), 1 if it failed or is blocked,\n\
+    2 if it is still waited for, 64 for wrong arguments.")]
+pub(super) struct Rotate {
+    #[command(flatten)]
+    secrets: SecretsOrAll,
+    #[command(flatten)]
+    way: Way,
+}
+
+impl Rotate {
+    pub(super) fn execute(self) -> ExitCode {
+        asking::execute(WishKind::Rotate, self.secrets.into(), &self.way)
+    }
+}

@@ -1,0 +1,142 @@
+//! A person's wishes by the command line: through a daemon and directly; and the sweep of a scheduled job.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::{Azure, Daemon, PATIENCE, Process, eventually, pause, rekeyd};
+
+#[tokio::test]
+async fn a_sweep_rotates_what_is_due_and_ends() {
+    let azure = Azure::start(&["--propagation", "0s..1s", "--seed", "3"]).await;
+    let due = azure.state().await.due_at_first();
+    assert!(!due.is_empty());
+    let config = azure.file("rekeyd.toml");
+    let sweep = ["sweep", "--output", "json", "--config", config.to_str().unwrap()];
+    let (code, summary) = live_through(&azure, "sweep", &sweep).await;
+    assert_eq!(code, Some(0), "{summary}");
+    assert_eq!(summary.pointer("/finished"), Some(&true.into()), "{summary}");
+    assert_eq!(summary.pointer("/actions/issue"), Some(&due.len().into()), "{summary}");
+    let state = azure.state().await;
+    assert!(due.iter().all(|secret| state.versions_of(secret) == 2));
+    assert_eq!((state.consumers.failures, state.unpublished().count()), (0, 0), "{}", azure.printed());
+}
+
+#[tokio::test]
+async fn a_sweep_fails_if_a_secret_is_in_trouble() {
+    let azure = Azure::start(&["--secrets", "1"]).await;
+    let config = azure.file("rekeyd.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let broken = azure.file("broken.toml");
+    let mut table: toml::Table = toml::from_str(&text).unwrap();
+    let secrets = table.get_mut("secrets").and_then(toml::Value::as_array_mut).unwrap();
+    let application = secrets.first_mut().and_then(toml::Value::as_table_mut).unwrap();
+    application.remove("client_id");
+    let nobody = "11111111-2222-3333-4444-555555555555";
+    application.insert("application_object_id".to_owned(), nobody.into());
+    std::fs::write(&broken, table.to_string()).unwrap();
+    let sweep = ["sweep", "--output", "json", "--config", broken.to_str().unwrap()];
+    let (code, summary) = live_through(&azure, "sweep", &sweep).await;
+    assert_eq!(code, Some(1), "{summary}");
+    assert_eq!(summary.pointer("/troubled/0/reason"), Some(&"application_missing".into()), "{summary}");
+}
+
+#[tokio::test]
+async fn a_secret_is_rotated_directly_and_its_outcome_is_shown() {
+    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let secret = not_due(&azure).await;
+    let config = azure.file("rekeyd.toml");
+    let config = config.to_str().unwrap();
+    let rotate = ["rotate", &secret, "--output", "json", "--config", config];
+    let (code, answer) = live_through(&azure, "rotate", &rotate).await;
+    assert_eq!(code, Some(0), "{answer}");
+    assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"done".into()), "{answer}");
+    assert_eq!(azure.state().await.versions_of(&secret), 2);
+
+    let unknown = ["rotate", "vault-1/nobody-s", "--output", "json", "--config", config];
+    let (code, answer) = live_through(&azure, "unknown", &unknown).await;
+    assert_eq!(code, Some(1), "{answer}");
+    assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"refused".into()), "{answer}");
+}
+
+#[tokio::test]
+async fn a_daemon_rotates_while_the_command_waits() {
+    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let daemon = azure.daemon(&[]).await;
+    azure.settle(&daemon).await;
+    let secret = not_due(&azure).await;
+    let (code, answer) = live_through(&azure, "rotate", &asked(&azure, &["rotate", &secret, "--wait"])).await;
+    assert_eq!(code, Some(0), "{answer}\n{}", daemon.printed());
+    assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"done".into()), "{answer}");
+    assert_eq!(azure.state().await.versions_of(&secret), 2);
+}
+
+#[tokio::test]
+async fn every_wish_reaches_the_daemon_once_a_key_and_leaves_an_audit_line_whatever_is_logged() {
+    let azure = Azure::start(&["--secrets", "2"]).await;
+    let daemon = azure.daemon(&[("REKEYD_LOG__FILTER", "off")]).await;
+    for wish in ["retire", "pause", "resume", "rotate", "rollback", "compromised"] {
+        for _ in 0..2 {
+            let one = asked(&azure, &[wish, "vault-1/app-01", "--idempotency-key", wish]);
+            let (code, answer) = live_through(&azure, wish, &one).await;
+            assert_eq!(code, Some(0), "{answer}");
+            assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"accepted".into()), "{answer}");
+        }
+        assert_eq!(wishes(&daemon, wish).await, 1.0, "{wish}");
+        let line = format!("{wish} was asked for vault-1/app-01");
+        assert_eq!(daemon.printed().matches(&line).count(), 1, "{}", daemon.printed());
+    }
+    assert!(!daemon.printed().contains("sweeping"), "nothing else is logged");
+
+    let (code, answer) = live_through(&azure, "all", &asked(&azure, &["pause", "--all", "--yes"])).await;
+    assert_eq!((code, wishes(&daemon, "pause").await), (Some(0), 3.0), "{answer}");
+    let unknown = asked(&azure, &["rotate", "vault-1/nobody-s"]);
+    let (code, answer) = live_through(&azure, "unknown", &unknown).await;
+    assert_eq!(code, Some(1), "{answer}");
+    let told = answer.pointer("/secrets/0/message").and_then(Value::as_str).unwrap();
+    assert!(told.contains("404") && told.contains("not managed"), "{answer}");
+}
+
+/// `arguments`, for the daemon of this sandbox.
+fn asked(azure: &Azure, arguments: &[&str]) -> Vec<String> {
+    let text = std::fs::read_to_string(azure.file("rekeyd.toml")).unwrap();
+    let table: toml::Table = toml::from_str(&text).unwrap();
+    let listen = table.get("listen").and_then(toml::Value::as_str).unwrap();
+    let token = table.get("api").and_then(|api| api.get("token_file")).and_then(toml::Value::as_str).unwrap();
+    let server = format!("http://{listen}");
+    let way = ["--server", &server, "--token-file", token, "--output", "json"];
+    arguments.iter().chain(&way).map(|argument| (*argument).to_owned()).collect()
+}
+
+/// A secret that nobody rotates unasked.
+async fn not_due(azure: &Azure) -> String {
+    let state = azure.state().await;
+    let due = state.due_at_first();
+    let single = |(secret, versions): &(String, &[_])| versions.len() == 1 && !due.contains(secret);
+    state.secrets().into_iter().find(single).unwrap().0
+}
+
+async fn wishes(daemon: &Daemon, wish: &str) -> f64 {
+    daemon.metric(&format!("rekeyd_wishes_total{{wish=\"{wish}\"}}")).await
+}
+
+/// Runs `rekeyd` while time passes. Its exit code, and the object on the last line of its output.
+async fn live_through(azure: &Azure, name: &str, arguments: &[impl AsRef<str>]) -> (Option<i32>, Value) {
+    let mut command = rekeyd();
+    command.args(arguments.iter().map(AsRef::as_ref));
+    let output = azure.file(&format!("{name}.out"));
+    let mut process = Process::start(command, output.parent().unwrap(), name);
+    let ended = eventually("the command ends", PATIENCE, async || {
+        azure.advance("10s").await;
+        pause(Duration::from_millis(100)).await;
+        process.ended()
+    });
+    let code = ended.await.code();
+    let last = last_line(&output);
+    (code, serde_json::from_str(&last).unwrap_or_else(|_| panic!("{last}\n{}", process.printed())))
+}
+
+fn last_line(file: &Path) -> String {
+    std::fs::read_to_string(file).unwrap().lines().last().unwrap_or_default().to_owned()
+}
