@@ -49,7 +49,7 @@ pub(super) type AnyError = Box<dyn std::error::Error + Send + Sync>;
 /// Runs until asked to stop. Whether all work ended within the grace period.
 #[tokio::main]
 async fn serve(config: &Config) -> Result<bool, AnyError> {
-    telemetry::init(&config.log.filter, config.log.format, None)?;
+    telemetry::init(&config.log.filter, config.log.format, config.log.audit_file.as_deref())?;
     let polling = Shutdown::default();
     let clock = clock(config, &polling).await?;
     let app = App::start(config, &clock, fastrand::u64(..)).await?;

@@ -68,12 +68,12 @@ impl Sweep {
 
 #[tokio::main]
 async fn sweep(config: &Config, limit: Duration) -> Result<Summary, AnyError> {
-    telemetry::init(&config.log.filter, config.log.format, None)?;
+    telemetry::init(&config.log.filter, config.log.format, config.log.audit_file.as_deref())?;
     let polling = Shutdown::default();
     let clock = clock(config, &polling).await?;
     let works = Works::start(config, &clock, fastrand::u64(..))?;
     complain(format_args!("sweeping over {} secrets", works.catalogue.list().len()));
-    works.schedule(config).sweep();
+    works.sweeper(config).sweep().await;
     let finished = tokio::select! {
         settled = tokio::time::timeout(limit, works.queue.settled(HORIZON)) => settled.is_ok(),
         asked = requested() => {

@@ -24,7 +24,7 @@ impl Here {
             Ok(config) => config,
             Err(invalid) => return Ok(Err(invalid)),
         };
-        telemetry::init(&config.log.filter, config.log.format, None)?;
+        telemetry::init(&config.log.filter, config.log.format, config.log.audit_file.as_deref())?;
         let polling = Shutdown::default();
         let clock = clock(&config, &polling).await?;
         let works = Works::start(&config, &clock, fastrand::u64(..))?;
