@@ -209,7 +209,7 @@ async fn the_directory_holds_a_configuration_and_private_files() {
     world.sandbox.write_directory(dir.path(), true).unwrap();
     let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
     let configuration: toml::Table = read("rekeyd.toml").parse().unwrap();
-    assert_eq!(configuration["secrets"].as_array().unwrap().len(), 3);
+    assert_eq!(configuration["secrets"].as_array().unwrap().len(), 2);
     assert_eq!(configuration["verify"]["spacing"].as_str(), Some("18s"));
     let endpoints: Value = serde_json::from_str(&read("endpoints.json")).unwrap();
     assert_eq!(endpoints["vaults"][1]["name"], "vault-2");
