@@ -52,7 +52,9 @@ impl IdentityConfig {
     pub const fn client_id(&self) -> Option<ClientId> {
         match self {
             Self::ManagedIdentity { client_id } | Self::WorkloadIdentity { client_id, .. } => *client_id,
-            Self::ClientCertificate { client_id, .. } | Self::ClientSecret { client_id, .. } => Some(*client_id),
+            Self::ClientCertificate { client_id, .. } | Self::ClientSecret { client_id, .. } => {
+                Some(*client_id)
+            }
             Self::AzureCli => None,
         }
     }

@@ -154,15 +154,7 @@ impl Observed {
         };
         let quarantined =
             |credential: &CredentialFacts| news.iter().any(|(version, _)| version.holds(credential.key_id));
-        let wished = self.wish.and_then(|wish| match wish.kind {
-            WishKind::Compromised { all_credentials: true } => Some(wish.at),
-            WishKind::Compromised { all_credentials: false }
-            | WishKind::Rotate
-            | WishKind::Rollback
-            | WishKind::Retire
-            | WishKind::Pause
-            | WishKind::Resume => None,
-        });
+        let wished = self.wish.filter(|_| self.wants_all_credentials_gone()).map(|wish| wish.at);
         let of_others = |credential: &CredentialFacts| {
             let held = self.held_elsewhere.as_ref().is_none_or(|held| held.contains(&credential.key_id));
             !credential.is_of_other_secret && !held && wished.is_some_and(|at| credential.start < at)
@@ -174,6 +166,12 @@ impl Observed {
                     || (!news.is_empty() && of_others(credential))
             })
             .collect()
+    }
+
+    /// Whether a person said that every credential of the application is in wrong hands.
+    #[must_use]
+    pub fn wants_all_credentials_gone(&self) -> bool {
+        self.wish.is_some_and(|wish| wish.kind == WishKind::Compromised { all_credentials: true })
     }
 
     /// Older versions whose texts have to be refused before a compromise is over: those whose credential is gone.

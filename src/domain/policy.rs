@@ -269,11 +269,13 @@ impl RotationPolicy {
     fn with(self, tag: &'static str, days: Duration, apply: Apply, problems: &mut Vec<TagProblem>) -> Self {
         let mut values = self.values.clone();
         apply(&mut values, days);
-        let bounds = self.bounds.clone();
-        Self::try_new(values).map(|policy| policy.with_bounds(bounds)).unwrap_or_else(|refused| {
-            problems.extend(refused.into_iter().map(|problem| TagProblem::Refused { tag, problem }));
-            self
-        })
+        match Self::try_new(values) {
+            Ok(policy) => policy.with_bounds(self.bounds),
+            Err(refused) => {
+                problems.extend(refused.into_iter().map(|problem| TagProblem::Refused { tag, problem }));
+                self
+            }
+        }
     }
 }
 

@@ -7,9 +7,10 @@ use time::{Duration, OffsetDateTime};
 use super::back_off;
 use super::failure::Failure;
 use crate::domain::{
-    AppObjectId, ApplicationRef, BlockReason, ClientId, CurrentSignIn, Observed, RotationId, SecretId,
-    SignInTrouble, VersionId,
+    AppObjectId, ApplicationRef, BlockReason, CurrentSignIn, Observed, RotationId, SecretId, SignInTrouble,
+    VersionId,
 };
+use crate::ports::Caller;
 
 /// Conveniences, no state: every decision rests on what is seen.
 #[derive(Debug)]
@@ -25,14 +26,14 @@ pub(super) struct Memory {
     troubles: BTreeMap<SecretId, u32>,
     /// Why the last rotation failed, until one succeeds.
     failures: BTreeMap<SecretId, (BlockReason, String)>,
-    /// The application that the daemon itself signs in with, once its token was read.
-    own: Option<Option<ClientId>>,
+    /// Who the daemon itself is, once its token was read.
+    caller: Option<Caller>,
     /// How many credentials an application had when it had no room for another one.
     limits: BTreeMap<AppObjectId, usize>,
     /// Replicas that could not be written, why, and when.
     unwritable: BTreeMap<SecretId, (String, OffsetDateTime)>,
-    /// Which application each secret was found to belong to.
-    applications: BTreeMap<SecretId, AppObjectId>,
+    /// When a credential of a secret was last revoked.
+    revoked: BTreeMap<SecretId, OffsetDateTime>,
 }
 
 impl Memory {
@@ -45,10 +46,10 @@ impl Memory {
             lost: BTreeMap::new(),
             troubles: BTreeMap::new(),
             failures: BTreeMap::new(),
-            own: None,
+            caller: None,
             limits: BTreeMap::new(),
             unwritable: BTreeMap::new(),
-            applications: BTreeMap::new(),
+            revoked: BTreeMap::new(),
         }
     }
 
@@ -63,26 +64,23 @@ impl Memory {
         self.busy.insert(object_id)
     }
 
-    /// The application that the daemon itself signs in with, if that was asked: `Some(None)` where the token tells none.
-    pub(super) const fn own(&self) -> Option<Option<ClientId>> {
-        self.own
+    /// Who the daemon itself is, if that was asked.
+    pub(super) const fn caller(&self) -> Option<&Caller> {
+        self.caller.as_ref()
     }
 
-    pub(super) const fn note_own(&mut self, own: Option<ClientId>) {
-        self.own = Some(own);
+    pub(super) fn note_caller(&mut self, caller: Caller) {
+        self.caller = Some(caller);
     }
 
-    /// Notes which application a secret belongs to, and tells the other secrets of it.
-    pub(super) fn note_application(&mut self, secret: &SecretId, application: AppObjectId) -> Vec<SecretId> {
-        self.applications.insert(secret.clone(), application);
-        let others =
-            self.applications.iter().filter(|(other, found)| **found == application && *other != secret);
-        others.map(|(other, _)| other.clone()).collect()
+    /// Notes that a credential of this secret was revoked.
+    pub(super) fn note_revocation(&mut self, secret: &SecretId, now: OffsetDateTime) {
+        self.revoked.insert(secret.clone(), now);
     }
 
-    /// The secrets whose application is not known yet.
-    pub(super) fn knows_application_of(&self, secret: &SecretId) -> bool {
-        self.applications.contains_key(secret)
+    /// Whether a credential of this secret was revoked so lately that its text may still sign in.
+    pub(super) fn is_revocation_fresh(&self, secret: &SecretId, now: OffsetDateTime) -> bool {
+        self.revoked.get(secret).is_some_and(|at| now < *at + REVOCATION_SETTLES)
     }
 
     /// Notes that an application with this many credentials had no room for another one.
@@ -165,3 +163,6 @@ impl Memory {
 
 /// Between two tries to write a replica that could not be written.
 const COPY_PAUSE: Duration = Duration::minutes(10);
+
+/// How long a revoked credential may still sign in somewhere.
+const REVOCATION_SETTLES: Duration = Duration::minutes(10);

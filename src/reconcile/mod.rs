@@ -20,6 +20,7 @@ mod rotation;
 mod said;
 mod status;
 mod sweep;
+mod verification;
 
 use std::sync::Arc;
 

@@ -38,7 +38,7 @@ impl Execution<'_> {
         for gap in gaps {
             match gap.requirement {
                 Requirement::Required if required.is_none() => {
-                    required = Some(Failure::told(gap.reason, gap.told))
+                    required = Some(Failure::told(gap.reason, gap.told));
                 }
                 Requirement::Required | Requirement::Off => {}
                 Requirement::Advisory => advised.push(gap.told),

@@ -9,7 +9,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::status::{SecretStatus, StatusBoard};
 use crate::config::{RolloutConfig, WindowState};
-use crate::domain::{Brake, Brakes, SecretId};
+use crate::domain::{Brake, Brakes, IssueReason, SecretId};
 
 /// The brakes of one daemon.
 #[derive(Debug)]
@@ -38,12 +38,18 @@ impl Rollout {
         self.lock().in_sweep = 0;
     }
 
-    /// A rotation begins.
-    pub(super) fn rotation_begins(&self, now: OffsetDateTime) {
+    /// Whether a rotation for this reason may begin now; if so, it is counted. Several passes may ask at a time.
+    pub(super) fn begins(&self, reason: IssueReason, board: &StatusBoard, now: OffsetDateTime) -> bool {
+        let statuses = board.list();
         let mut counted = self.lock();
+        let limit = Brakes { limit: self.limit(&counted, &statuses, now), ..Brakes::default() };
+        if limit.on(reason, true).is_some() {
+            return false;
+        }
         counted.begun.retain(|at| *at + Duration::HOUR > now);
         counted.begun.push(now);
         counted.in_sweep += 1;
+        true
     }
 
     /// What holds `secret` back now.
@@ -57,7 +63,7 @@ impl Rollout {
             freeze: self.config.freeze(now),
             closed,
             canary: self.canary(secret, &statuses, now),
-            limit: self.limit(&statuses, now),
+            limit: self.limit(&self.lock(), &statuses, now),
         }
     }
 
@@ -82,8 +88,7 @@ impl Rollout {
         waiting.reduce(|one, other| Brake { until: one.until.zip(other.until).map(|(a, b)| a.max(b)) })
     }
 
-    fn limit(&self, statuses: &[SecretStatus], now: OffsetDateTime) -> Option<Brake> {
-        let counted = self.lock();
+    fn limit(&self, counted: &Counted, statuses: &[SecretStatus], now: OffsetDateTime) -> Option<Brake> {
         if self.config.max_per_sweep.is_some_and(|most| counted.in_sweep >= most) {
             return Some(Brake { until: None });
         }

@@ -6,7 +6,10 @@ use time::OffsetDateTime;
 
 use super::{Reconciler, Trouble};
 use crate::config::ManagedSecret;
-use crate::domain::{BlockReason, ClientId, Decision, KeyId, ReplicaState, SecretId, Wish, decide};
+use crate::domain::{
+    ApplicationRef, BlockReason, ClientId, Decision, KeyId, ReplicaState, SecretId, Wish, decide,
+};
+use crate::ports::Application;
 use crate::reconcile::observe::{Look, Subject, observe};
 use crate::reconcile::status::SecretStatus;
 
@@ -38,9 +41,7 @@ impl Reconciler {
         look.seen.brakes = brakes;
         let learned = memory.limit(application).filter(|limit| *limit <= listed);
         look.seen.most_credentials = look.seen.most_credentials.into_iter().chain(learned).min();
-        let siblings = memory.note_application(&managed.id, application);
-        let all_known = self.catalogue.list().iter().all(|other| memory.knows_application_of(&other.id));
-        look.seen.held_elsewhere = self.held_by(&siblings).filter(|_| all_known);
+        look.seen.held_elsewhere = self.held_elsewhere(&managed.id, &look.application);
         for replica in &mut look.seen.replicas {
             if let Some(why) = memory.unwritable(&replica.secret, now) {
                 replica.state = ReplicaState::Unreadable(why);
@@ -49,20 +50,28 @@ impl Reconciler {
         Ok(look)
     }
 
-    /// The credentials that these secrets were last seen to hold; `None` if one of them was not looked at yet.
-    fn held_by(&self, secrets: &[SecretId]) -> Option<BTreeSet<KeyId>> {
-        let held = |secret: &SecretId| self.board.show(secret)?.credential_id;
-        secrets.iter().map(held).collect()
+    /// The credentials that other managed secrets of this application were last seen to hold; `None` if one of them was
+    /// not looked at yet.
+    fn held_elsewhere(&self, secret: &SecretId, application: &Application) -> Option<BTreeSet<KeyId>> {
+        let shares = |other: &ManagedSecret| match other.application {
+            ApplicationRef::ObjectId(id) => id == application.object_id,
+            ApplicationRef::ClientId(id) => id == application.client_id,
+            ApplicationRef::Either(id) => [application.object_id.0, application.client_id.0].contains(&id),
+        };
+        let managed = self.catalogue.list();
+        let siblings = managed.iter().filter(|other| other.id != *secret && shares(other));
+        siblings.map(|sibling| self.board.show(&sibling.id)?.credential_id).collect()
     }
 
     /// The application that the daemon itself signs in with.
     async fn own(&self) -> Result<Option<ClientId>, Trouble> {
-        let known = self.lock().own();
-        if let Some(own) = known {
-            return Ok(own);
-        }
-        let own = self.ports.issuer.read_caller().await?.client_id.or(self.own);
-        self.lock().note_own(own);
+        let known = self.lock().caller().cloned();
+        let caller = match known {
+            Some(caller) => caller,
+            None => self.ports.issuer.read_caller().await?,
+        };
+        let own = caller.client_id.or(self.own);
+        self.lock().note_caller(caller);
         Ok(own)
     }
 

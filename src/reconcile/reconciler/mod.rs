@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 pub use look::Preview;
+use tell::tell_proven;
 
 use super::Ports;
 use super::catalogue::Catalogue;
@@ -27,8 +28,8 @@ use super::status::StatusBoard;
 use crate::clock::ClockSkew;
 use crate::config::ManagedSecret;
 use crate::domain::{
-    Action, AppObjectId, ApplicationRules, BlockReason, ClientId, CurrentSignIn, Decision, SecretId, SignInTrouble,
-    WaitReason, Wish, decide,
+    Action, AppObjectId, ApplicationRules, BlockReason, ClientId, CurrentSignIn, Decision, SecretId,
+    SignInTrouble, WaitReason, Wish, decide,
 };
 use crate::metrics::Metrics;
 use crate::ports::{chain, unheld};
@@ -137,7 +138,7 @@ impl Reconciler {
         } else {
             let pass = AssertUnwindSafe(self.pass(&secret, wish)).catch_unwind().await;
             // A panic is a mistake of ours: it must not keep this secret, or its application, for ever.
-            pass.unwrap_or_else(|_| self.blocked(&secret, Trouble::of(BlockReason::InternalError), wish))
+            pass.unwrap_or_else(|_| self.blocked(&secret, &Trouble::of(BlockReason::InternalError), wish))
         };
         drop(permit);
         self.queue.finish(&secret, next.at, next.wish);
@@ -157,7 +158,7 @@ impl Reconciler {
         let next = match reserved {
             Ok(Some(_application)) => self.look_and_act(&managed, wish).await,
             Ok(None) => Next { at: Some(started + APPLICATION_BUSY_PAUSE), wish },
-            Err(trouble) => self.blocked(secret, trouble, wish),
+            Err(trouble) => self.blocked(secret, &trouble, wish),
         };
         let took = (self.ports.clock.now() - started).as_seconds_f64();
         self.metrics.reconcile_duration.observe(took);
@@ -191,7 +192,7 @@ impl Reconciler {
         };
         let look = match looked {
             Ok(look) => look,
-            Err(trouble) => return self.blocked(secret, trouble, wish),
+            Err(trouble) => return self.blocked(secret, &trouble, wish),
         };
         let decision = decide(&look.seen, &look.policy, now);
         debug!(%secret, ?decision, "decided");
@@ -199,7 +200,7 @@ impl Reconciler {
         let next = match decision {
             Decision::Act(action) => self.act(secret, &look, &action, now).await,
             Decision::Wait { until, reason } => {
-                self.tell_proven(&look, reason);
+                tell_proven(&look, reason);
                 self.wait(secret, until, reason, wish, now)
             }
             Decision::Blocked { until, reason } => {
@@ -212,7 +213,7 @@ impl Reconciler {
                 };
                 // A wish that can't be met is told, not kept.
                 let wish = wish.filter(|_| reason != BlockReason::NothingToRollBackTo);
-                let next = self.blocked(secret, Trouble { reason, error }, wish);
+                let next = self.blocked(secret, &Trouble { reason, error }, wish);
                 Next { at: until.into_iter().chain(next.at).min(), ..next }
             }
         };
@@ -236,8 +237,10 @@ impl Reconciler {
             look,
             stop: self.stop.clone(),
         };
-        if matches!(action, Action::Issue { .. }) {
-            self.rollout.rotation_begins(now);
+        if let Action::Issue { reason, .. } = action
+            && !self.rollout.begins(*reason, &self.board, now)
+        {
+            return Next { at: Some(now + RECHECK), wish: look.seen.wish };
         }
         let rotation = self.lock().rotation_id();
         let result = match rotation {
@@ -258,7 +261,7 @@ impl Reconciler {
         }
         self.blocked(
             secret,
-            Trouble { reason: failure.block_reason(), error: Some(failure.to_string()) },
+            &Trouble { reason: failure.block_reason(), error: Some(failure.to_string()) },
             wish,
         )
     }
@@ -271,7 +274,11 @@ impl Reconciler {
         wish: Option<Wish>,
         now: OffsetDateTime,
     ) -> Next {
-        self.lock().no_trouble(secret);
+        let mut memory = self.lock();
+        memory.no_trouble(secret);
+        // What is revoked is refused everywhere only after a while, and then its version can be disabled.
+        let fresh = memory.is_revocation_fresh(secret, now).then_some(now + RECHECK);
+        drop(memory);
         let patience = match reason {
             WaitReason::ConfirmingLoss | WaitReason::Propagating | WaitReason::ProvingRevocation => {
                 Some(now + RECHECK)
@@ -290,7 +297,7 @@ impl Reconciler {
         };
         let wish = if reason.keeps_wish() { wish } else { None };
         // A moment that is past already must not make a loop without a pause.
-        let at = until.into_iter().chain(patience).min().map(|at| at.max(now + NEXT_LOOK));
+        let at = until.into_iter().chain(patience).chain(fresh).min().map(|at| at.max(now + NEXT_LOOK));
         Next { at, wish }
     }
 

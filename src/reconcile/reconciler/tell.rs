@@ -13,18 +13,6 @@ use crate::reconcile::status::{LastOutcome, ReplicaStatus};
 use crate::telemetry::audit;
 
 impl Reconciler {
-    /// A compromise is over once every old text was tried and refused.
-    pub(super) fn tell_proven(&self, look: &Look, reason: WaitReason) {
-        let seen = &look.seen;
-        let wished = seen.wish.is_some_and(|wish| matches!(wish.kind, WishKind::Compromised { .. }));
-        if !wished || reason.keeps_wish() {
-            return;
-        }
-        let refused = seen.older_versions().filter(|version| !version.enabled).count();
-        info!(secret = %seen.secret, refused, "every older credential of {} is revoked and refused", seen.secret);
-        audit::proven(&seen.secret, refused);
-    }
-
     pub(super) fn record(&self, secret: &SecretId, look: &Look, action: &Action, failure: Option<&Failure>) {
         let outcome = failure.map_or("success", Failure::outcome);
         let at = self.ports.clock.now();
@@ -46,13 +34,16 @@ impl Reconciler {
                 memory.note_full(look.application.object_id, look.application.credentials.len());
             }
         }
+        if let Action::Revoke { .. } = action {
+            memory.note_revocation(secret, self.ports.clock.now());
+        }
         if let Action::Copy { to } = action {
             memory.note_copy(to, failure, self.ports.clock.now());
         }
     }
 
     /// Something is in the way: say so, and look again with growing pauses.
-    pub(super) fn blocked(&self, secret: &SecretId, trouble: Trouble, wish: Option<Wish>) -> Next {
+    pub(super) fn blocked(&self, secret: &SecretId, trouble: &Trouble, wish: Option<Wish>) -> Next {
         let (reason, message) = (trouble.reason, trouble.text());
         self.metrics.blocked.with_label_values(&[reason.label()]).inc();
         if reason.is_of_guard() && self.said.is_news(secret, reason.label()) {
@@ -106,4 +97,16 @@ impl Reconciler {
             status.warnings.clone_from(&look.warnings);
         });
     }
+}
+
+/// A compromise is over once every old text was tried and refused.
+pub(super) fn tell_proven(look: &Look, reason: WaitReason) {
+    let seen = &look.seen;
+    let wished = seen.wish.is_some_and(|wish| matches!(wish.kind, WishKind::Compromised { .. }));
+    if !wished || reason.keeps_wish() {
+        return;
+    }
+    let refused = seen.older_versions().filter(|version| !version.enabled).count();
+    info!(secret = %seen.secret, refused, "every older credential of {} is revoked and refused", seen.secret);
+    audit::proven(&seen.secret, refused);
 }
