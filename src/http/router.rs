@@ -1,5 +1,6 @@
 //! Every route, in one place.
 
+use std::future::ready;
 use std::time::Duration;
 
 use axum::Router;
@@ -36,7 +37,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/api/v1/secrets", get(api::list_secrets))
         .route("/api/v1/secrets/{vault}/{name}", get(api::show_secret));
     let with_wish = |api: Router<HttpState>, kind: WishKind| {
-        let ask = move |state, path, headers, body| wishes::ask(kind, state, path, headers, body);
+        let ask = move |state, path, headers, body| ready(wishes::ask(kind, state, path, headers, body));
         api.route(&format!("/api/v1/secrets/{{vault}}/{{name}}/{}", kind.label()), post(ask))
     };
     let api = WISHES

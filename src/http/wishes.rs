@@ -29,7 +29,7 @@ struct Extent {
 }
 
 /// Takes the wish `kind`. Asking twice within ten minutes does it once, and so does asking twice under one key.
-pub(super) async fn ask(
+pub(super) fn ask(
     kind: WishKind,
     State(state): State<HttpState>,
     Path((vault, name)): Path<(String, String)>,

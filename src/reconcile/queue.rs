@@ -225,7 +225,7 @@ mod tests {
 
         async fn sleep_until(&self, deadline: OffsetDateTime) {
             if deadline > NOW {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
 

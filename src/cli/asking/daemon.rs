@@ -106,8 +106,8 @@ impl Daemon {
     /// A key is of one request; the same invocation, repeated, asks each secret under the same one again.
     fn key_of(&self, secret: &SecretId) -> String {
         let hash = Sha256::digest(secret.to_string().as_bytes());
-        let short: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        format!("{}:{short}", self.key)
+        let short = hash.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        format!("{}:{short:016x}", self.key)
     }
 }
 
