@@ -72,8 +72,8 @@ async fn sweep(config: &Config, limit: Duration) -> Result<Summary, AnyError> {
     let polling = Shutdown::default();
     let clock = clock(config, &polling).await?;
     let works = Works::start(config, &clock, fastrand::u64(..))?;
-    complain(format_args!("sweeping over {} secrets", works.catalogue.list().len()));
     works.sweeper(config).sweep().await;
+    complain(format_args!("sweeping over {} secrets", works.catalogue.list().len()));
     let finished = tokio::select! {
         settled = tokio::time::timeout(limit, works.queue.settled(HORIZON)) => settled.is_ok(),
         asked = requested() => {

@@ -28,6 +28,7 @@ impl Here {
         let polling = Shutdown::default();
         let clock = clock(&config, &polling).await?;
         let works = Works::start(&config, &clock, fastrand::u64(..))?;
+        works.sweeper(&config).discover().await;
         Ok(Ok(Self { works, polling }))
     }
 
