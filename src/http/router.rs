@@ -4,8 +4,9 @@ use std::future::ready;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -37,7 +38,9 @@ pub fn router(state: HttpState) -> Router {
         .route("/api/v1/secrets", get(api::list_secrets))
         .route("/api/v1/secrets/{vault}/{name}", get(api::show_secret));
     let with_wish = |api: Router<HttpState>, kind: WishKind| {
-        let ask = move |state, path, headers, body| ready(wishes::ask(kind, state, path, headers, body));
+        let ask = move |state, path, headers: HeaderMap, body: Bytes| {
+            ready(wishes::ask(kind, state, path, &headers, &body))
+        };
         api.route(&format!("/api/v1/secrets/{{vault}}/{{name}}/{}", kind.label()), post(ask))
     };
     let api = WISHES

@@ -1,7 +1,6 @@
 //! A person's wishes: taken with 202, and seen to by the loop.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -33,11 +32,11 @@ pub(super) fn ask(
     kind: WishKind,
     State(state): State<HttpState>,
     Path((vault, name)): Path<(String, String)>,
-    headers: HeaderMap,
-    body: Bytes,
+    headers: &HeaderMap,
+    body: &[u8],
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let secret = parse(&vault, &name)?;
-    let (key, kind) = (key_of(&headers)?, in_full(kind, &body)?);
+    let (key, kind) = (key_of(headers)?, in_full(kind, body)?);
     let asker = Asker { by: "api", key };
     if state.readiness.is_draining() {
         audit::wish_refused(&secret, kind, asker, "stopping");

@@ -61,6 +61,36 @@ async fn a_secret_is_rotated_directly_and_its_outcome_is_shown() {
 }
 
 #[tokio::test]
+async fn every_wish_is_met_directly_and_no_consumer_is_locked_out_before_a_compromise() {
+    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let secret = not_due(&azure).await;
+    let config = azure.file("rekeyd.toml");
+    for (wish, versions) in [
+        ("pause", 1),
+        ("resume", 1),
+        ("rotate", 2),
+        ("rollback", 3),
+        ("rotate", 4),
+        ("retire", 4),
+        ("compromised", 5),
+    ] {
+        if wish == "compromised" {
+            assert_eq!(azure.state().await.consumers.failures, 0, "{}", azure.printed());
+        }
+        let direct = [wish, &secret, "--output", "json", "--config", config.to_str().unwrap()];
+        let (code, answer) = live_through(&azure, wish, &direct).await;
+        assert_eq!(code, Some(0), "{answer}");
+        assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"done".into()), "{wish}: {answer}");
+        let state = azure.state().await;
+        let seen = state.secrets().get(&secret).copied().unwrap();
+        assert_eq!(seen.len(), versions, "{wish}: {answer}");
+        let is_paused = seen.last().unwrap().tags.contains_key("RotationDisabled");
+        assert_eq!(is_paused, wish == "pause", "{wish}");
+        azure.advance("1h").await;
+    }
+}
+
+#[tokio::test]
 async fn a_daemon_rotates_while_the_command_waits() {
     let azure = Azure::start(&["--propagation", "0s..1s"]).await;
     let daemon = azure.daemon(&[]).await;
