@@ -100,14 +100,16 @@ pub enum Action {
         /// Why.
         reason: QuarantineReason,
     },
-    /// Sets or removes `RotationDisabled`.
+    /// Sets `RotationDisabled`.
     ///
     /// # If it stops half-way
     /// The tag is as wished for, or as before.
-    Pause {
-        /// Whether rotation is to be disabled.
-        pause: bool,
-    },
+    Pause,
+    /// Removes `RotationDisabled`.
+    ///
+    /// # If it stops half-way
+    /// The tag is as wished for, or as before.
+    Resume,
 }
 
 impl Action {
@@ -123,8 +125,8 @@ impl Action {
             Self::Adopt { .. } => "adopt",
             Self::Copy { .. } => "copy",
             Self::Quarantine { .. } => "quarantine",
-            Self::Pause { pause: true } => "pause",
-            Self::Pause { pause: false } => "resume",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
         }
     }
 

@@ -55,9 +55,8 @@ impl Execution<'_> {
             Action::Copy { to } => self.copy(to, now).await,
             Action::ClearIndex => self.set_tag(tags::SUPERSEDED_CREDENTIAL_ID, None).await,
             Action::Adopt { key_id } => self.set_tag(tags::CREDENTIAL_ID, Some(key_id.to_string())).await,
-            Action::Pause { pause } => {
-                self.set_tag(tags::ROTATION_DISABLED, pause.then(|| "true".to_owned())).await
-            }
+            Action::Pause => self.set_tag(tags::ROTATION_DISABLED, Some("true".to_owned())).await,
+            Action::Resume => self.set_tag(tags::ROTATION_DISABLED, None).await,
             Action::Quarantine { reason } => {
                 let at = self.look.seen.wish.map_or(now, |wish| wish.at);
                 self.set_tag(tags::QUARANTINED, Some(Quarantine { reason: *reason, at }.to_string())).await

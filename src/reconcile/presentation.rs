@@ -44,8 +44,8 @@ pub(super) fn message(decision: &Decision) -> String {
         Decision::Act(Action::Adopt { key_id }) => format!("noting that the current version holds {key_id}"),
         Decision::Act(Action::Copy { to }) => format!("copying the current version to {to}"),
         Decision::Act(Action::Quarantine { .. }) => "marking the current version as bad".to_owned(),
-        Decision::Act(Action::Pause { pause: true }) => "pausing".to_owned(),
-        Decision::Act(Action::Pause { pause: false }) => "resuming".to_owned(),
+        Decision::Act(Action::Pause) => "pausing".to_owned(),
+        Decision::Act(Action::Resume) => "resuming".to_owned(),
         Decision::Wait { reason, .. } => reason.text().to_owned(),
         Decision::Blocked { reason, .. } => reason.text().to_owned(),
     }

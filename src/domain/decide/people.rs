@@ -17,14 +17,16 @@ pub(super) fn objected(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -
 /// A person asked for a pause, or for its end.
 pub(super) fn pause_asked_for(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
     let is_disabled = seen.current_version()?.tags.is_rotation_disabled();
-    let pause = match seen.wish?.kind {
-        WishKind::Pause => true,
-        WishKind::Resume => false,
-        WishKind::Rotate | WishKind::Rollback | WishKind::Compromised { .. } | WishKind::Retire => {
-            return None;
-        }
-    };
-    (pause != is_disabled).then_some(Decision::Act(Action::Pause { pause }))
+    match seen.wish?.kind {
+        WishKind::Pause if !is_disabled => Some(Decision::Act(Action::Pause)),
+        WishKind::Resume if is_disabled => Some(Decision::Act(Action::Resume)),
+        WishKind::Pause
+        | WishKind::Resume
+        | WishKind::Rotate
+        | WishKind::Rollback
+        | WishKind::Compromised { .. }
+        | WishKind::Retire => None,
+    }
 }
 
 /// Somebody asked for this secret to be left alone. A compromise outranks that.

@@ -23,7 +23,7 @@ pub struct Preview {
 }
 
 impl Reconciler {
-    /// Everything that a decision about `managed` rests on, as it is now. Nothing of it has an effect.
+    /// Everything that a decision about `managed` rests on, as it is now. Nothing of it has an effect on Azure.
     pub(super) async fn look(
         &self,
         managed: &ManagedSecret,
@@ -41,7 +41,11 @@ impl Reconciler {
         look.seen.brakes = brakes;
         let learned = memory.limit(application).filter(|limit| *limit <= listed);
         look.seen.most_credentials = look.seen.most_credentials.into_iter().chain(learned).min();
-        look.seen.held_elsewhere = self.held_elsewhere(&managed.id, &look.application);
+        let siblings = self.siblings(&managed.id, &look.application);
+        look.seen.held_elsewhere = self.held_elsewhere(&siblings);
+        if let Some(wish) = wish.filter(|_| look.seen.wants_all_credentials_gone()) {
+            self.pass_on(wish, &siblings);
+        }
         for replica in &mut look.seen.replicas {
             if let Some(why) = memory.unwritable(&replica.secret, now) {
                 replica.state = ReplicaState::Unreadable(why);
@@ -52,7 +56,12 @@ impl Reconciler {
 
     /// The credentials that other managed secrets of this application were last seen to hold; `None` if one of them was
     /// not looked at yet.
-    fn held_elsewhere(&self, secret: &SecretId, application: &Application) -> Option<BTreeSet<KeyId>> {
+    fn held_elsewhere(&self, siblings: &[SecretId]) -> Option<BTreeSet<KeyId>> {
+        siblings.iter().map(|sibling| self.board.show(sibling)?.credential_id).collect()
+    }
+
+    /// The other managed secrets of this application, by whichever of its GUIDs they name it.
+    fn siblings(&self, secret: &SecretId, application: &Application) -> Vec<SecretId> {
         let shares = |other: &ManagedSecret| match other.application {
             ApplicationRef::ObjectId(id) => id == application.object_id,
             ApplicationRef::ClientId(id) => id == application.client_id,
@@ -60,7 +69,16 @@ impl Reconciler {
         };
         let managed = self.catalogue.list();
         let siblings = managed.iter().filter(|other| other.id != *secret && shares(other));
-        siblings.map(|sibling| self.board.show(&sibling.id)?.credential_id).collect()
+        siblings.map(|sibling| sibling.id.clone()).collect()
+    }
+
+    /// Every credential of the application is in wrong hands: so are those of its other secrets, which are asked once.
+    fn pass_on(&self, wish: Wish, siblings: &[SecretId]) {
+        for sibling in siblings {
+            if self.said.is_news(sibling, &format!("compromised at {}", wish.at)) {
+                self.queue.enqueue(sibling, Some(wish));
+            }
+        }
     }
 
     /// The application that the daemon itself signs in with.
