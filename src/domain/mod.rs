@@ -21,9 +21,11 @@ mod attempt;
 mod classification;
 mod decide;
 mod decision;
+mod inventory;
 mod marker;
 mod names;
 mod observed;
+mod outlook;
 mod pairing;
 mod pending;
 mod policy;
@@ -36,6 +38,7 @@ mod wish;
 
 pub use decide::{LOSS_CONFIRMED_AFTER, WORST_LAG, decide};
 pub use decision::{Action, BlockReason, Decision, IssueReason, RescueReason, RevokeReason, WaitReason};
+pub use inventory::{Class, CredentialSeen, Holdings, LastUse, NEAR_EXPIRY, SecretSeen};
 pub use marker::Marker;
 pub use names::{
     AppObjectId, ApplicationRef, ClientId, InvalidName, KeyId, RotationId, SecretId, SecretName, VaultName,
@@ -44,6 +47,7 @@ pub use names::{
 pub use observed::{
     CredentialFacts, Current, CurrentSignIn, Observed, SignInTrouble, UsageFacts, VersionFacts,
 };
+pub use outlook::Outlook;
 pub use pairing::{
     ApplicationFacts, ApplicationRules, Origin, consent_tag, consents, objection, provider_address,
 };
