@@ -29,7 +29,7 @@ pub use queue::{PendingWish, WorkItem, WorkQueue};
 pub use reconciler::{Parts, Preview, Reconciler};
 pub use rollout::Rollout;
 pub use status::{LastOutcome, ReplicaStatus, SecretStatus, StatusBoard};
-pub use sweep::Sweeper;
+pub use sweep::{Sweeper, discovered};
 
 use crate::ports::{Clock, CredentialIssuer, ResourceProbe, SecretStore, SignInVerifier, UsageReport};
 

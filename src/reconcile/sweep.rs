@@ -75,19 +75,25 @@ impl Sweeper {
 
     async fn search(&self, vault: &VaultName) -> Result<Vec<ManagedSecret>, PortError> {
         let listed = self.store.list_secrets(vault).await?;
-        Ok(listed.iter().filter_map(|secret| self.managed(vault, secret)).collect())
+        Ok(listed.iter().filter_map(|secret| discovered(&self.discovery, vault, secret)).collect())
     }
+}
 
-    /// A secret whose `ProviderAddress` names an application. Microsoft's templates for other services use the tag too.
-    fn managed(&self, vault: &VaultName, listed: &ListedSecret) -> Option<ManagedSecret> {
-        let application = provider_address(listed.tags.value(tags::PROVIDER_ADDRESS)?)?;
-        (!listed.is_managed_by_key_vault).then(|| ManagedSecret {
-            id: SecretId::new(vault.clone(), listed.name.clone()),
-            application,
-            policy: self.discovery.policy.clone(),
-            verify: self.discovery.verify.clone(),
-            replicas: Vec::new(),
-            origin: Origin::Discovered,
-        })
-    }
+/// What a listed secret's own tags make of it: managed, if its `ProviderAddress` names an application. Microsoft's
+/// templates for other services use the tag too.
+#[must_use]
+pub fn discovered(
+    discovery: &DiscoveryConfig,
+    vault: &VaultName,
+    listed: &ListedSecret,
+) -> Option<ManagedSecret> {
+    let application = provider_address(listed.tags.value(tags::PROVIDER_ADDRESS)?)?;
+    (!listed.is_managed_by_key_vault).then(|| ManagedSecret {
+        id: SecretId::new(vault.clone(), listed.name.clone()),
+        application,
+        policy: discovery.policy.clone(),
+        verify: discovery.verify.clone(),
+        replicas: Vec::new(),
+        origin: Origin::Discovered,
+    })
 }
