@@ -1,5 +1,7 @@
 //! The composition root: makes all parts of a daemon, starts them, and stops them.
 
+mod fleet;
+pub mod inventory;
 mod works;
 
 use std::net::SocketAddr;
