@@ -1,5 +1,6 @@
 //! The composition root: makes all parts of a daemon, starts them, and stops them.
 
+pub mod doctor;
 mod fleet;
 pub mod inventory;
 mod works;

@@ -1,0 +1,137 @@
+//! What a check-up says: one finding a check and subject, each with what to do about it.
+
+use serde::Serialize;
+
+/// What one check found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was looked at.
+    pub check: Check,
+    /// Of what: a vault, a secret, an application, or rekeyd itself.
+    pub subject: String,
+    /// How bad it is.
+    pub verdict: Verdict,
+    /// What was found.
+    pub detail: String,
+    /// What to do about it; `None` where all is well.
+    pub remedy: Option<String>,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// As it should be.
+    Ok,
+    /// Rotations work, and somebody should know.
+    Warning,
+    /// A rotation would fail.
+    Error,
+}
+
+impl Verdict {
+    /// Its name in tables and JSON.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+macro_rules! checks {
+    ($($(#[$doc:meta])* $variant:ident = $label:literal;)+) => {
+        /// What is looked at.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        pub enum Check {
+            $($(#[$doc])* #[serde(rename = $label)] $variant,)+
+        }
+
+        impl Check {
+            /// Its name in tables and JSON.
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$variant => $label,)+ }
+            }
+        }
+    };
+}
+
+checks! {
+    /// Whether rekeyd gets a token for Graph.
+    GraphToken = "graph_token";
+    /// Whether that token may write applications.
+    GraphPermission = "graph_permission";
+    /// Whether a vault answers at all.
+    VaultReachable = "vault_reachable";
+    /// Whether a vault's network lets this machine in.
+    VaultNetwork = "vault_network";
+    /// Whether secrets may be listed.
+    ListRight = "list_right";
+    /// Whether a secret may be read.
+    GetRight = "get_right";
+    /// Whether a secret may be written.
+    SetRight = "set_right";
+    /// Whether a secret is there and enabled.
+    SecretState = "secret_state";
+    /// Whether a secret's tags can be used.
+    Tags = "tags";
+    /// Whether an application is there and may be read.
+    Application = "application";
+    /// Whether rekeyd owns an application.
+    Ownership = "ownership";
+    /// Whether an application's credentials may be changed.
+    WriteRight = "application_write_right";
+    /// Whether an application can sign in at all.
+    ServicePrincipal = "service_principal";
+    /// Whether an application has a use for a secret.
+    PublicClient = "public_client";
+    /// Whether an application is rekeyd's own.
+    OwnApplication = "own_application";
+    /// Whether the configuration's lists let an application through.
+    ApplicationRules = "application_rules";
+    /// Whether an application consents to be rotated into a secret.
+    Consent = "consent";
+    /// What the tenant's policy allows.
+    TenantPolicy = "tenant_policy";
+    /// Whether there is room for one more credential.
+    PasswordRoom = "password_room";
+    /// Whether there is a report on sign-ins, where a policy relies on it.
+    SignInReport = "sign_in_report";
+    /// Whether an application could do without a secret.
+    Secretless = "secretless";
+    /// Whether events reach the daemon.
+    EventGrid = "event_grid";
+    /// Whether this machine's clock is right.
+    Clock = "clock";
+}
+
+impl Finding {
+    /// All is well.
+    pub(super) fn ok(check: Check, subject: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { check, subject: subject.into(), verdict: Verdict::Ok, detail: detail.into(), remedy: None }
+    }
+
+    /// Somebody should know.
+    pub(super) fn warning(
+        check: Check,
+        subject: impl Into<String>,
+        detail: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        let ok = Self::ok(check, subject, detail);
+        Self { verdict: Verdict::Warning, remedy: Some(remedy.into()), ..ok }
+    }
+
+    /// A rotation would fail.
+    pub(super) fn error(
+        check: Check,
+        subject: impl Into<String>,
+        detail: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { verdict: Verdict::Error, ..Self::warning(check, subject, detail, remedy) }
+    }
+}

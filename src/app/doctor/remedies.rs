@@ -1,0 +1,97 @@
+//! What to do about a refusal: the command, where there is one. Nothing here is ever run.
+
+use super::finding::{Check, Finding};
+use crate::domain::{AppObjectId, VaultName};
+use crate::ports::{Caller, PortError, chain};
+
+/// Commands name rekeyd's service principal; where its id is not known, a word stands for it.
+pub(super) fn object_id(caller: Option<&Caller>) -> &str {
+    caller.and_then(|caller| caller.object_id.as_deref()).unwrap_or("OBJECT_ID_OF_REKEYD")
+}
+
+/// What a vault's refusal or silence means. `right` is what was tried.
+pub(super) fn vault_trouble(
+    right: Check,
+    subject: &str,
+    vault: &VaultName,
+    error: &PortError,
+    caller: Option<&Caller>,
+) -> Finding {
+    if let PortError::Refused { status: 401 | 403, code, .. } = error {
+        return vault_refusal(right, subject, vault, code, caller);
+    }
+    let remedy = format!(
+        "look at the vault's name and address in [[vaults]], at DNS and at proxies: az keyvault show --name {vault} \
+         --query properties.vaultUri"
+    );
+    Finding::error(Check::VaultReachable, subject, chain(error), remedy)
+}
+
+/// What a refusal with this code means: a closed network is told apart from a missing role.
+pub(super) fn vault_refusal(
+    right: Check,
+    subject: &str,
+    vault: &VaultName,
+    code: &str,
+    caller: Option<&Caller>,
+) -> Finding {
+    let (check, detail, remedy) = match code {
+        "ForbiddenByFirewall" => (
+            Check::VaultNetwork,
+            "the vault's firewall refuses this machine's address",
+            format!(
+                "let it in (az keyvault network-rule add --name {vault} --ip-address ADDRESS), or run rekeyd in a \
+                 network that is allowed"
+            ),
+        ),
+        "ForbiddenByConnection" => (
+            Check::VaultNetwork,
+            "the vault is closed to public networks, and this machine comes by none of its private links",
+            format!(
+                "run rekeyd in a network with a private endpoint of the vault, or open the vault (az keyvault update \
+                 --name {vault} --public-network-access Enabled)"
+            ),
+        ),
+        "AccessDenied" => (
+            right,
+            "the vault's access policies don't allow this",
+            format!(
+                "az keyvault set-policy --name {vault} --object-id {} --secret-permissions get list set",
+                object_id(caller)
+            ),
+        ),
+        _ => (right, "no Azure role allows this", role_assignment(vault, caller)),
+    };
+    Finding::error(check, subject, format!("{detail} ({code})"), remedy)
+}
+
+fn role_assignment(vault: &VaultName, caller: Option<&Caller>) -> String {
+    format!(
+        "az role assignment create --role \"Key Vault Secrets Officer\" --assignee-object-id {} \
+         --assignee-principal-type ServicePrincipal --scope $(az keyvault show --name {vault} --query id --output tsv) \
+         (it takes minutes to have effect)",
+        object_id(caller)
+    )
+}
+
+/// How rekeyd comes to own an application.
+pub(super) fn ownership(application: AppObjectId, caller: Option<&Caller>) -> String {
+    format!("az ad app owner add --id {application} --owner-object-id {}", object_id(caller))
+}
+
+/// How rekeyd's service principal gets a permission on Graph.
+pub(super) fn graph_permission(caller: Option<&Caller>) -> String {
+    format!(
+        "assign Application.ReadWrite.OwnedBy on Microsoft Graph to rekeyd's service principal: az rest --method POST \
+         --url https://graph.microsoft.com/v1.0/servicePrincipals/{id}/appRoleAssignments --body \
+         '{{\"principalId\": \"{id}\", \"resourceId\": \"OBJECT_ID_OF_MICROSOFT_GRAPH\", \"appRoleId\": \
+         \"{OWNED_BY}\"}}' (az ad sp show --id {GRAPH} --query id says which object id that is)",
+        id = object_id(caller)
+    )
+}
+
+/// The id of the app role `Application.ReadWrite.OwnedBy`, the same in every tenant.
+const OWNED_BY: &str = "18a4783c-866b-4cc7-a460-3d5e5662c884";
+
+/// The client id of Microsoft Graph, the same in every tenant.
+const GRAPH: &str = "00000003-0000-0000-c000-000000000000";

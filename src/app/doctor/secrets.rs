@@ -1,0 +1,130 @@
+//! Whether each managed secret, and each replica of it, can be read and written, and its tags be used.
+
+use std::collections::BTreeSet;
+
+use super::finding::{Check, Finding};
+use super::{Doctor, remedies};
+use crate::azure::Right;
+use crate::config::ManagedSecret;
+use crate::domain::tags::{
+    CREDENTIAL_ID, PENDING_ROTATION, PROVIDER_ADDRESS, ROTATION_ID, SUPERSEDED_CREDENTIAL_ID, Tags,
+};
+use crate::domain::{SecretId, VaultName};
+use crate::ports::{Caller, CurrentVersion, PortError, SecretStore as _};
+
+impl Doctor<'_> {
+    /// Everything about one managed secret. Replicas in `closed` vaults are left out.
+    pub(super) async fn secret(
+        &self,
+        managed: &ManagedSecret,
+        closed: &BTreeSet<VaultName>,
+        caller: Option<&Caller>,
+    ) -> Vec<Finding> {
+        let mut findings = self.place(&managed.id, Some(managed), caller).await;
+        for replica in managed.replicas.iter().filter(|replica| !closed.contains(&replica.vault)) {
+            findings.extend(self.place(replica, None, caller).await);
+        }
+        findings
+    }
+
+    /// One vault secret; `policy_of`: the managed secret whose policy its tags may change.
+    async fn place(
+        &self,
+        id: &SecretId,
+        policy_of: Option<&ManagedSecret>,
+        caller: Option<&Caller>,
+    ) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        match self.azure.key_vault.read_current(id).await {
+            Ok(CurrentVersion::Readable(read)) => {
+                findings.push(Finding::ok(Check::GetRight, id.to_string(), "may be read"));
+                findings.push(Finding::ok(Check::SecretState, id.to_string(), "is there and enabled"));
+                findings.extend(tags(id, policy_of, &read.properties.tags));
+            }
+            Ok(CurrentVersion::Missing) => findings.push(missing(id)),
+            Ok(CurrentVersion::Disabled) => findings.push(disabled(id)),
+            Err(error) => findings.push(refused(Check::GetRight, id, &error, caller)),
+        }
+        findings.push(match self.azure.key_vault.try_set_right(id).await {
+            Ok(Right::Granted) => Finding::ok(Check::SetRight, id.to_string(), "may be written"),
+            Ok(Right::Refused { code }) => {
+                remedies::vault_refusal(Check::SetRight, &id.to_string(), &id.vault, &code, caller)
+            }
+            Err(error) => refused(Check::SetRight, id, &error, caller),
+        });
+        findings
+    }
+}
+
+fn refused(right: Check, id: &SecretId, error: &PortError, caller: Option<&Caller>) -> Finding {
+    match error.code() {
+        Some("ObjectIsDeletedButRecoverable" | "ObjectIsBeingDeleted" | "ObjectIsBeingRecovered") => {
+            deleted(id)
+        }
+        Some(_) | None => remedies::vault_trouble(right, &id.to_string(), &id.vault, error, caller),
+    }
+}
+
+fn missing(id: &SecretId) -> Finding {
+    let remedy = format!(
+        "if that is right, the first rotation makes it; if it was deleted: az keyvault secret recover --vault-name {} \
+         --name {}",
+        id.vault, id.name
+    );
+    Finding::warning(Check::SecretState, id.to_string(), "there is no such secret, or it is deleted", remedy)
+}
+
+fn deleted(id: &SecretId) -> Finding {
+    let remedy = format!(
+        "az keyvault secret recover --vault-name {} --name {}, or purge it: then the first rotation makes it anew",
+        id.vault, id.name
+    );
+    Finding::error(Check::SecretState, id.to_string(), "it is deleted and can be recovered", remedy)
+}
+
+fn disabled(id: &SecretId) -> Finding {
+    let remedy = format!(
+        "az keyvault secret set-attributes --vault-name {} --name {} --enabled true, or write a new version",
+        id.vault, id.name
+    );
+    Finding::error(Check::SecretState, id.to_string(), "its newest version is disabled", remedy)
+}
+
+/// What of the tags can't be used, and whether those that a rotation adds have room.
+fn tags(id: &SecretId, policy_of: Option<&ManagedSecret>, tags: &Tags) -> Vec<Finding> {
+    let mut problems: Vec<String> = Vec::new();
+    if let Some(managed) = policy_of {
+        problems.extend(managed.policy.with_tags(tags).1.iter().map(ToString::to_string));
+    }
+    problems.extend(tags.credential_id().err().map(|error| error.to_string()));
+    problems.extend(tags.superseded().err().map(|error| error.to_string()));
+    problems.extend(tags.pending_rotation().err().map(|error| error.to_string()));
+
+    let mut findings = Vec::new();
+    if let Err(limit) = rotated(tags).check_limits() {
+        let remedy = "remove some of its tags, or shorten them: a rotation has to add its own";
+        findings.push(Finding::error(Check::Tags, id.to_string(), limit.to_string(), remedy));
+    }
+    if tags.is_rotation_disabled() {
+        let remedy = format!("rekeyd resume {id}, once it may be rotated again");
+        findings.push(Finding::warning(Check::Tags, id.to_string(), "tag RotationDisabled is set", remedy));
+    }
+    if !problems.is_empty() {
+        let remedy = "correct or remove these tags in the portal (az keyvault secret set-attributes --tags replaces all tags \
+                      at once)";
+        findings.push(Finding::warning(Check::Tags, id.to_string(), problems.join("; "), remedy));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok(Check::Tags, id.to_string(), "can be used"));
+    }
+    findings
+}
+
+/// The tags as they will be at most, during and after a rotation.
+fn rotated(tags: &Tags) -> Tags {
+    let mut after = tags.clone();
+    for name in [CREDENTIAL_ID, PROVIDER_ADDRESS, ROTATION_ID, PENDING_ROTATION, SUPERSEDED_CREDENTIAL_ID] {
+        after.set(name, "");
+    }
+    after
+}

@@ -1,0 +1,50 @@
+//! Whether each vault answers, lets this machine in, and lets its secrets be listed.
+
+use std::collections::BTreeSet;
+
+use super::super::fleet::Fleet;
+use super::finding::{Check, Finding};
+use super::{Doctor, remedies};
+use crate::domain::VaultName;
+use crate::ports::{Caller, PortError, SecretStore as _};
+
+impl Doctor<'_> {
+    /// The vaults that can't be reached at all, and a finding for each vault. Where secrets are discovered, they are
+    /// added to the fleet.
+    pub(super) async fn vaults(
+        &self,
+        fleet: &mut Fleet,
+        caller: Option<&Caller>,
+    ) -> (BTreeSet<VaultName>, Vec<Finding>) {
+        let (mut closed, mut findings) = (BTreeSet::new(), Vec::new());
+        for vault in self.config.vaults.iter().map(|vault| &vault.name) {
+            let subject = format!("vault {vault}");
+            match self.list(vault, fleet).await {
+                Ok(()) => {
+                    findings.push(Finding::ok(Check::VaultReachable, &subject, "answers"));
+                    findings.push(Finding::ok(Check::ListRight, subject, "its secrets may be listed"));
+                }
+                Err(error) => {
+                    let mut found =
+                        remedies::vault_trouble(Check::ListRight, &subject, vault, &error, caller);
+                    if found.check != Check::ListRight {
+                        closed.insert(vault.clone());
+                        found.detail.push_str("; its secrets were not looked at");
+                    }
+                    findings.push(found);
+                }
+            }
+        }
+        (closed, findings)
+    }
+
+    /// One page is enough, unless its secrets may be managed by their tags.
+    async fn list(&self, vault: &VaultName, fleet: &mut Fleet) -> Result<(), PortError> {
+        if !self.config.discovery.vaults.contains(vault) {
+            return self.azure.key_vault.probe(vault).await;
+        }
+        let listed = self.azure.key_vault.list_secrets(vault).await?;
+        fleet.discover(self.config, vault, &listed);
+        Ok(())
+    }
+}
