@@ -3,6 +3,7 @@
 pub mod doctor;
 mod fleet;
 pub mod inventory;
+pub mod plan;
 mod works;
 
 use std::net::SocketAddr;

@@ -118,7 +118,7 @@ impl Works {
     }
 }
 
-fn ports(azure: &Azure, clock: &Arc<dyn Clock>) -> Ports {
+pub(super) fn ports(azure: &Azure, clock: &Arc<dyn Clock>) -> Ports {
     Ports {
         store: azure.key_vault.clone(),
         issuer: azure.graph.clone(),
