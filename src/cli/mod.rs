@@ -4,7 +4,11 @@ mod asking;
 mod check_config;
 mod completions;
 mod compromised;
+mod doctor;
+mod inventory;
+mod looking;
 mod pause;
+mod plan;
 #[cfg(feature = "sandbox")]
 mod progress;
 mod resume;
@@ -15,6 +19,7 @@ mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod sweep;
+mod table;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -52,6 +57,12 @@ enum Command {
     Resume(resume::Resume),
     /// Says everything that is wrong with a configuration, and does nothing else.
     CheckConfig(check_config::CheckConfig),
+    /// Says what is missing for rotations to work, and what to do about it. Changes nothing.
+    Doctor(doctor::DoctorCommand),
+    /// Says what would happen to each managed secret, when, and why. Changes nothing.
+    Plan(plan::PlanCommand),
+    /// Lists every credential and every secret that can be seen, and what is odd about it.
+    Inventory(inventory::InventoryCommand),
     /// Runs against a simulated Azure on this machine: nothing to set up, nothing to break.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxCommand),
@@ -82,6 +93,9 @@ impl Cli {
             Command::Pause(command) => command.execute(),
             Command::Resume(command) => command.execute(),
             Command::CheckConfig(command) => command.execute(),
+            Command::Doctor(command) => command.execute(),
+            Command::Plan(command) => command.execute(),
+            Command::Inventory(command) => command.execute(),
             #[cfg(feature = "sandbox")]
             Command::Sandbox(command) => command.execute(),
             Command::Completions(command) => command.execute(),

@@ -1,0 +1,206 @@
+//! `rekeyd inventory`: every credential and every secret that can be seen, and what is odd about it.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::looking::look;
+use super::table::table;
+use super::{ConfigFile, complain, print_line};
+use crate::app::inventory::{Inventory, Item};
+use crate::domain::Class;
+
+/// What `rekeyd inventory` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  rekeyd inventory --config rekeyd.toml\n  \
+    rekeyd inventory --config rekeyd.toml --class near_expiry --class expired\n  \
+    rekeyd inventory --config rekeyd.toml --output csv > inventory.csv\n  \
+    rekeyd inventory --config rekeyd.toml --no-usage --output json\n\n\
+    It shows every credential of every application that rekeyd may read, and every secret of [[vaults]]. No text of\n\
+    a secret is read.\n\n\
+    Exit codes: 0 everything was read; 1 something could not be read, and is told on standard error; 64 wrong\n\
+    arguments or a wrong configuration")]
+pub(super) struct InventoryCommand {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Only what is of this class; may be given several times.
+    #[arg(long, value_name = "CLASS", value_parser = clap::builder::PossibleValuesParser::new(labels()))]
+    class: Vec<String>,
+    /// Don't ask for last sign-ins: the report on them allows five applications in ten seconds.
+    #[arg(long)]
+    no_usage: bool,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value = "table")]
+    output: InventoryOutput,
+}
+
+/// How an inventory is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum InventoryOutput {
+    /// For people.
+    Table,
+    /// One JSON object.
+    Json,
+    /// For spreadsheets.
+    Csv,
+}
+
+impl InventoryCommand {
+    pub(super) fn execute(self) -> ExitCode {
+        look(&self.config, async |looking| {
+            let now = looking.clock.now();
+            let mut taken = Inventory::take(&looking.config, &looking.azure, now, !self.no_usage).await;
+            let is_wanted = |class: &Class| self.class.iter().any(|wanted| wanted == class.label());
+            taken.items.retain(|item| self.class.is_empty() || item.classes.iter().any(is_wanted));
+            for told in taken.gaps.iter().chain(&taken.remarks) {
+                complain(told);
+            }
+            print_line(self.shown(&taken));
+            if taken.gaps.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        })
+    }
+
+    fn shown(&self, taken: &Inventory) -> String {
+        match self.output {
+            InventoryOutput::Table => {
+                let rows = table(HEAD, taken.items.iter().map(cells));
+                format!("{rows}\n\n{}", summary(&taken.items))
+            }
+            InventoryOutput::Json => json!({
+                "items": taken.items,
+                "counts": counts(&taken.items),
+                "gaps": taken.gaps,
+                "remarks": taken.remarks,
+            })
+            .to_string(),
+            InventoryOutput::Csv => csv(&taken.items),
+        }
+    }
+}
+
+fn labels() -> [&'static str; Class::ALL.len()] {
+    Class::ALL.map(Class::label)
+}
+
+const HEAD: [&str; 10] = [
+    "KIND",
+    "NAME",
+    "APPLICATION",
+    "CLIENT_ID",
+    "CLASSES",
+    "OWNER",
+    "ENDS",
+    DAYS_LEFT,
+    "LAST_SIGN_IN",
+    "NOTE",
+];
+
+const DAYS_LEFT: &str = "DAYS_LEFT";
+
+fn cells(item: &Item) -> [String; HEAD.len()] {
+    let day =
+        |moment: Option<OffsetDateTime>| moment.map(|moment| moment.date().to_string()).unwrap_or_default();
+    row(item, " ", day)
+}
+
+fn row(
+    item: &Item,
+    separator: &str,
+    moment: impl Fn(Option<OffsetDateTime>) -> String,
+) -> [String; HEAD.len()] {
+    let classes: Vec<_> = item.classes.iter().map(|class| class.label()).collect();
+    [
+        item.kind.label().to_owned(),
+        item.name.clone(),
+        item.application.clone().unwrap_or_default(),
+        item.client_id.map(|id| id.to_string()).unwrap_or_default(),
+        classes.join(separator),
+        item.owner.clone().unwrap_or_default(),
+        moment(item.ends),
+        item.days_left.map(|days| days.to_string()).unwrap_or_default(),
+        moment(item.last_sign_in),
+        item.note.clone(),
+    ]
+}
+
+fn counts(items: &[Item]) -> BTreeMap<&'static str, usize> {
+    let of = |class: Class| items.iter().filter(|item| item.classes.contains(&class)).count();
+    Class::ALL.into_iter().map(|class| (class.label(), of(class))).collect()
+}
+
+fn summary(items: &[Item]) -> String {
+    let counts = counts(items);
+    let counted = Class::ALL.into_iter().map(|class| {
+        let label = class.label();
+        format!("{label}: {}", counts.get(label).copied().unwrap_or_default())
+    });
+    counted.collect::<Vec<_>>().join(", ")
+}
+
+/// With a head in lower case. No newline at its end.
+fn csv(items: &[Item]) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let moment =
+        |moment: Option<OffsetDateTime>| moment.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default();
+    // A number can be no formula, and has to stay one.
+    let guarded = |(name, cell)| if name == DAYS_LEFT { cell } else { inert(cell) };
+    let rows = items.iter().map(|item| HEAD.into_iter().zip(row(item, ";", moment)).map(guarded).collect());
+    let head: Vec<_> = HEAD.iter().map(|name| name.to_ascii_lowercase()).collect();
+    // Writing to memory can't fail.
+    let _ = std::iter::once(head).chain(rows).try_for_each(|row| writer.write_record(row));
+    let bytes = writer.into_inner().unwrap_or_default();
+    String::from_utf8_lossy(&bytes).trim_end().to_owned()
+}
+
+/// A spreadsheet would run a text that begins like this as a formula, and anybody may name a credential.
+fn inert(cell: String) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::inventory::Kind;
+    use time::macros::datetime;
+
+    fn item(note: &str, owner: &str) -> Item {
+        Item {
+            kind: Kind::Credential,
+            name: "0".to_owned(),
+            application: Some("=cmd|' /C calc'!A0".to_owned()),
+            client_id: None,
+            classes: [Class::Foreign, Class::Expired].into(),
+            owner: Some(owner.to_owned()),
+            ends: Some(datetime!(2026-11-20 0:00 UTC)),
+            days_left: Some(-2),
+            last_sign_in: None,
+            note: note.to_owned(),
+        }
+    }
+
+    #[test]
+    fn no_cell_of_a_spreadsheet_begins_like_a_formula_and_numbers_stay_numbers() {
+        let text = csv(&[item("-2", "+1"), item("@SUM(A1)", "a, \"b\"")]);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "kind,name,application,client_id,classes,owner,ends,days_left,last_sign_in,note",
+                "credential,0,'=cmd|' /C calc'!A0,,foreign;expired,'+1,2026-11-20T00:00:00Z,-2,,'-2",
+                "credential,0,'=cmd|' /C calc'!A0,,foreign;expired,\"a, \"\"b\"\"\",2026-11-20T00:00:00Z,-2,,'@SUM(A1)",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_class_is_counted_also_those_that_nothing_is_of() {
+        assert_eq!(
+            summary(&[item("", "")]),
+            "managed: 0, orphaned: 0, foreign: 1, unmanaged: 0, near_expiry: 0, expired: 1, never_used: 0, could_be_secretless: 0"
+        );
+    }
+}
