@@ -13,6 +13,7 @@ mod confidentiality;
 mod http_face;
 mod kill;
 mod sandbox_run;
+mod seeing;
 mod support;
 mod termination;
 mod wishes;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, StatusCode};
+use reqwest::{Certificate, Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::RwLockReadGuard;
@@ -86,13 +86,18 @@ impl Azure {
 
     /// A token for Key Vault, for the identity that may do everything.
     pub(crate) async fn vault_token(&self) -> String {
+        self.token("https://vault.azure.net/.default").await
+    }
+
+    /// A token of that identity for any service.
+    pub(crate) async fn token(&self, scope: &str) -> String {
         let url =
             format!("{}/{}/oauth2/v2.0/token", self.endpoint("/authority"), self.endpoint("/tenant_id"));
         let form = [
             ("grant_type", "client_credentials"),
             ("client_id", self.endpoint("/client/client_id")),
             ("client_secret", self.endpoint("/client/client_secret")),
-            ("scope", "https://vault.azure.net/.default"),
+            ("scope", scope),
         ];
         let response = self.http.post(url).form(&form).send().await.unwrap().error_for_status().unwrap();
         let answer: Value = response.json().await.unwrap();
@@ -140,13 +145,25 @@ impl Azure {
         assert!(settled.await.is_some(), "the daemon doesn't come to rest: {last:#?}\n{}", daemon.printed());
     }
 
-    fn vault_url(&self, name: &str) -> &str {
+    /// Sends a request that has to succeed; what is no JSON comes as `null`.
+    pub(crate) async fn call(&self, method: Method, url: &str, token: Option<&str>, body: Value) -> Value {
+        let request = token.into_iter().fold(self.http.request(method, url), RequestBuilder::bearer_auth);
+        let request = if body.is_null() { request } else { request.json(&body) };
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert!(status.is_success(), "{url}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    pub(crate) fn vault_url(&self, name: &str) -> &str {
         let vaults = self.endpoints.pointer("/vaults").and_then(Value::as_array).unwrap();
         let vault = vaults.iter().find(|vault| vault.pointer("/name").is_some_and(|found| found == name));
         vault.and_then(|vault| vault.pointer("/url")).and_then(Value::as_str).unwrap()
     }
 
-    fn control(&self, what: &str) -> String {
+    /// The URL of one of the sandbox's own controls.
+    pub(crate) fn control(&self, what: &str) -> String {
         format!("{}/_sandbox/{what}", self.endpoint("/graph"))
     }
 }
