@@ -29,6 +29,7 @@ mod outlook;
 mod pairing;
 mod pending;
 mod policy;
+mod policy_values;
 mod proof;
 mod quarantine;
 mod replica;
@@ -51,9 +52,8 @@ pub use outlook::Outlook;
 pub use pairing::{
     ApplicationFacts, ApplicationRules, Origin, consent_tag, consents, objection, provider_address,
 };
-pub use policy::{
-    Adopt, ForeignExpired, PolicyProblem, PolicyValues, RotationPolicy, TagBounds, TagProblem, UsageGate,
-};
+pub use policy::{RotationPolicy, TagBounds, TagProblem};
+pub use policy_values::{Adopt, ForeignExpired, PolicyProblem, PolicyValues, UsageGate};
 pub use proof::{
     ClaimProblem, Claims, Probe, ProbeAnswer, ProbeKind, Requirement, TextPattern, VerifyPolicy,
 };

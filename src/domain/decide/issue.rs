@@ -9,7 +9,8 @@ use crate::domain::decision::{
     Action, BlockReason, Decision, IssueReason, RescueReason, RevokeReason, WaitReason,
 };
 use crate::domain::observed::{CredentialFacts, Current, CurrentSignIn, Observed, VersionFacts};
-use crate::domain::policy::{Adopt, RotationPolicy};
+use crate::domain::policy::RotationPolicy;
+use crate::domain::policy_values::Adopt;
 use crate::domain::wish::WishKind;
 
 /// Consumers are locked out: the most urgent state there is.

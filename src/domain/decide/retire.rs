@@ -5,7 +5,8 @@ use time::OffsetDateTime;
 use crate::domain::decision::{Action, Decision, RevokeReason};
 use crate::domain::names::SecretId;
 use crate::domain::observed::{CredentialFacts, CurrentSignIn, Observed, UsageFacts, VersionFacts};
-use crate::domain::policy::{ForeignExpired, RotationPolicy, UsageGate};
+use crate::domain::policy::RotationPolicy;
+use crate::domain::policy_values::{ForeignExpired, UsageGate};
 use crate::domain::replica::ReplicaState;
 use crate::domain::wish::WishKind;
 

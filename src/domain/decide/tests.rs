@@ -7,7 +7,7 @@ use super::*;
 use crate::domain::decision::{Action, BlockReason, IssueReason, RescueReason, RevokeReason, WaitReason};
 use crate::domain::observed::{CredentialFacts, Current, CurrentSignIn};
 use crate::domain::observed::{SignInTrouble, VersionFacts};
-use crate::domain::policy::PolicyValues;
+use crate::domain::policy_values::PolicyValues;
 use crate::domain::tags::{self, PendingRotation, Tags};
 use crate::domain::wish::{Wish, WishKind};
 use crate::domain::{KeyId, RotationId};
