@@ -136,15 +136,16 @@ pub const USAGE: u8 = 64;
 
 const EXAMPLES: &str = "\
 Examples:
-  rekeyd sandbox --until-rotated        watch near-expiry secrets being rotated, on a simulated Azure
-  rekeyd check-config --config FILE     say everything that is wrong with FILE
-  rekeyd run --config FILE              keep the secrets that FILE names fresh
-  rekeyd sweep --config FILE            do what is due, then end: for a scheduled job
-  rekeyd rotate VAULT/NAME --config FILE
-                                        make a successor now (or ask a daemon: --server URL --token-file FILE)
+  rekeyd sandbox --until-rotated          watch near-expiry secrets being rotated, on a simulated Azure
+  rekeyd check-config --config FILE       say everything that is wrong with FILE
+  rekeyd doctor --config FILE             try the harmless half of everything that a rotation needs
+  rekeyd plan --config FILE               say what would happen, when and why
+  rekeyd run --config FILE                keep the secrets that FILE names fresh
+  rekeyd rotate VAULT/NAME --server URL --token-file TOKEN     ask a running daemon
+  rekeyd compromised VAULT/NAME --config FILE                  do it here and now, without a daemon
 
 Exit codes:
   0   done
-  1   failed or blocked, or (sandbox) a consumer could not sign in or a credential was left behind
-  2   still waited for
+  1   failed, or something is blocked, or (sandbox) a consumer could not sign in
+  2   (plan) something is due, (wishes) still under way
   64  wrong arguments or a wrong configuration";

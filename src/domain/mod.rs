@@ -11,9 +11,11 @@
 //! | intent | – | tag | `PendingRotation`, no credential K | waits for the deadline, then issues if still due |
 //! | issue | + K | tag | K: ours by its marker, in no version | waits, then issues anew if still due; revokes K after `orphan_grace` |
 //! | verify | + K | tag | the same as after issue | the same |
-//! | publish | + K | + version of K | K current, the old one superseded | waits for the overlap |
+//! | publish to the primary | + K | + version of K | a replica behind | copies the version there |
+//! | publish | + K | + versions of K | K current, the old one superseded | waits for the overlap |
 //! | revoke | – old | old version enabled | an older version whose credential is gone | disables that version |
 //! | disable | – old | old version disabled | only current | clears the index tag, waits until due |
+//! | quarantine | – | tag | `Quarantined` on the current version | publishes the older text, or a successor |
 //!
 //! `tests/it/crash.rs` stops a daemon at each of these points, and at every other.
 

@@ -40,10 +40,11 @@ impl Observer<'_> {
             named.is_some_and(|credential| credential.rotation.is_some())
         };
         let in_wrong_hands = seen.compromised_versions().map(|(version, _)| version.created).max();
+        let retire = seen.wish.is_some_and(|wish| wish.kind == WishKind::Retire);
         let urgent = |version: &VersionFacts| in_wrong_hands.is_some_and(|latest| version.created <= latest);
-        let untold = seen
-            .older_versions()
-            .filter(|version| version.enabled && (over(version) || urgent(version)) && !told(version));
+        let untold = seen.older_versions().filter(|version| {
+            version.enabled && (retire || over(version) || urgent(version)) && !told(version)
+        });
         let untold: Vec<_> = untold.map(|version| version.version.clone()).collect();
         for version in untold {
             let Some(read) =

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use time::OffsetDateTime;
+use tracing::warn;
 
 use super::{Reconciler, Trouble};
 use crate::config::ManagedSecret;
 use crate::domain::{
-    ApplicationRef, BlockReason, ClientId, Decision, KeyId, ReplicaState, SecretId, Wish, decide,
+    ApplicationRef, BlockReason, ClientId, Decision, KeyId, ReplicaState, SecretId, UsageFacts, Wish, decide,
 };
 use crate::ports::Application;
 use crate::reconcile::observe::{Look, Subject, observe};
@@ -36,6 +37,11 @@ impl Reconciler {
         let mut look = look.ok_or_else(|| Trouble::of(BlockReason::ApplicationMissing))?;
         let (application, listed) = (look.application.object_id, look.application.credentials.len());
         let brakes = self.rollout.brakes(&managed.id, &self.board, now);
+        if let UsageFacts::Unavailable(why) = &look.seen.usage
+            && self.said.is_news(&managed.id, "no report on sign-ins")
+        {
+            warn!(secret = %managed.id, why, "no report on sign-ins: superseded credentials of {} are retired by time alone", managed.id);
+        }
         let mut memory = self.lock();
         look.seen.lost_since = memory.note_loss(&look.seen, now);
         look.seen.brakes = brakes;
