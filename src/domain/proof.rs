@@ -266,7 +266,6 @@ impl fmt::Display for TextPattern {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
     use super::*;
     use time::macros::datetime;
