@@ -47,16 +47,18 @@ pub(super) async fn consent(headers: HeaderMap) -> Response {
 
 fn take(state: &HttpState, event: &Event) -> &'static str {
     let outcome = match event {
-        Event::Secret(secret) if state.catalogue.find(secret).is_some() => {
-            debug!(%secret, "an event wakes {secret}");
-            state.metrics.triggers.with_label_values(&["event"]).inc();
-            state.queue.enqueue(secret, None);
-            "enqueued"
-        }
-        Event::Secret(secret) => {
-            debug!(%secret, "an event about {secret}, which is not managed");
-            "not_managed"
-        }
+        Event::Secret(secret) => match state.catalogue.managing(secret) {
+            Some(managed) => {
+                debug!(%secret, "an event wakes {}", managed.id);
+                state.metrics.triggers.with_label_values(&["event"]).inc();
+                state.queue.enqueue(&managed.id, None);
+                "enqueued"
+            }
+            None => {
+                debug!(%secret, "an event about {secret}, which is not managed");
+                "not_managed"
+            }
+        },
         Event::Ignored => "ignored",
         Event::Malformed(reason) => {
             warn!(reason, "an event can't be understood");

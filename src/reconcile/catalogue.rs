@@ -26,6 +26,14 @@ impl Catalogue {
         self.read().get(secret).cloned()
     }
 
+    /// The managed secret that this one is, or is a replica of.
+    #[must_use]
+    pub fn managing(&self, secret: &SecretId) -> Option<Arc<ManagedSecret>> {
+        let secrets = self.read();
+        let of_replica = || secrets.values().find(|managed| managed.replicas.contains(secret));
+        secrets.get(secret).or_else(of_replica).cloned()
+    }
+
     /// Every managed secret, by name.
     #[must_use]
     pub fn list(&self) -> Vec<Arc<ManagedSecret>> {
@@ -53,5 +61,48 @@ impl Catalogue {
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<SecretId, Arc<ManagedSecret>>> {
         self.secrets.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+    use crate::domain::{PolicyValues, RotationPolicy, VerifyPolicy};
+
+    fn managed(id: &str, replicas: &[&str], origin: Origin) -> ManagedSecret {
+        ManagedSecret {
+            id: id.parse().unwrap(),
+            application: ApplicationRef::Either(uuid::Uuid::nil()),
+            policy: RotationPolicy::try_new(PolicyValues::default()).unwrap(),
+            verify: VerifyPolicy::default(),
+            replicas: replicas.iter().map(|replica| replica.parse().unwrap()).collect(),
+            origin,
+        }
+    }
+
+    fn origin(catalogue: &Catalogue, id: &str) -> Option<Origin> {
+        catalogue.find(&id.parse().unwrap()).map(|managed| managed.origin)
+    }
+
+    #[test]
+    fn an_event_about_a_replica_is_about_its_primary() {
+        let catalogue = Catalogue::new([managed("kv-1/app", &["kv-2/app"], Origin::Configured)]);
+        for id in ["kv-1/app", "kv-2/app"] {
+            assert_eq!(catalogue.managing(&id.parse().unwrap()).unwrap().id.to_string(), "kv-1/app");
+        }
+        assert!(catalogue.managing(&"kv-3/app".parse().unwrap()).is_none());
+    }
+
+    #[test]
+    fn what_is_found_by_tags_changes_nothing_that_is_configured() {
+        let catalogue = Catalogue::new([managed("kv-1/app", &["kv-2/app"], Origin::Configured)]);
+        let found = ["kv-1/app", "kv-2/app", "kv-1/new"].map(|id| managed(id, &[], Origin::Discovered));
+        catalogue.replace_discovered(found);
+        assert_eq!(origin(&catalogue, "kv-1/app"), Some(Origin::Configured));
+        assert_eq!(origin(&catalogue, "kv-2/app"), None, "a replica has its primary");
+        assert_eq!(origin(&catalogue, "kv-1/new"), Some(Origin::Discovered));
+        catalogue.replace_discovered([]);
+        assert_eq!(origin(&catalogue, "kv-1/new"), None, "its tag is gone");
     }
 }
