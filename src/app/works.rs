@@ -35,7 +35,8 @@ pub struct Works {
     pub clock: Arc<dyn Clock>,
     /// What runs, and the word that ends it.
     pub shutdown: Shutdown,
-    rollout: Arc<Rollout>,
+    /// What holds the fleet back.
+    pub rollout: Arc<Rollout>,
     grace: Duration,
 }
 

@@ -24,7 +24,12 @@ pub(super) fn may_issue(
     policy: &RotationPolicy,
     now: OffsetDateTime,
 ) -> Result<u32, Held> {
-    let attempt = next_attempt(seen, policy, now)?;
+    let most = if reason == IssueReason::Compromised {
+        MOST_ORPHANS_AT_RISK
+    } else {
+        most_orphans(seen, policy, now)
+    };
+    let attempt = next_attempt(most, seen, policy, now)?;
     let known = seen.current_credential();
     let is_critical = known.is_some() && is_critical(known, policy, now);
     match seen.brakes.on(reason, is_critical) {
@@ -37,7 +42,12 @@ pub(super) fn may_issue(
 ///
 /// All of it is read from what is seen: the tag of the last attempt, and the credentials that earlier
 /// ones left behind.
-fn next_attempt(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Result<u32, Held> {
+fn next_attempt(
+    most: usize,
+    seen: &Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Result<u32, Held> {
     if let CurrentSignIn::Unclear(trouble) = &seen.sign_in {
         return Err(Held::Blocked(block_reason(trouble)));
     }
@@ -48,7 +58,7 @@ fn next_attempt(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -
     let live = || seen.orphans().filter(|orphan| orphan.end > now);
     let (attempt, began) = pending.map_or((0, None), |pending| (pending.attempt, Some(pending.began)));
     let latest = live().map(|orphan| orphan.start).chain(began).max();
-    if live().count() >= most_orphans(seen, policy, now)
+    if live().count() >= most
         && let Some(oldest) = live().map(|orphan| orphan.start).min()
     {
         let until = Some(oldest.saturating_add(policy.orphan_grace()));
@@ -80,7 +90,25 @@ fn pause(attempt: u32, orphans: usize) -> Duration {
 }
 
 fn most_orphans(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> usize {
-    if is_critical(seen.current_credential(), policy, now) { 4 } else { 2 }
+    if is_critical(seen.current_credential(), policy, now) { MOST_ORPHANS_AT_RISK } else { 2 }
+}
+
+/// Where consumers would be locked out soon, or a credential is in wrong hands.
+const MOST_ORPHANS_AT_RISK: usize = 4;
+
+impl Observed {
+    /// Whether a rotation for this reason comes to the aid of consumers that are, or soon will be, locked out or spied on.
+    #[must_use]
+    pub fn is_emergency(&self, reason: IssueReason, policy: &RotationPolicy, now: OffsetDateTime) -> bool {
+        let current = self.current_credential();
+        match reason {
+            IssueReason::CurrentLost | IssueReason::CurrentExpired | IssueReason::Compromised => true,
+            IssueReason::NearExpiry
+            | IssueReason::Wish
+            | IssueReason::FirstCredential
+            | IssueReason::Unadopted => current.is_some() && is_critical(current, policy, now),
+        }
+    }
 }
 
 /// Whether consumers would be locked out soon. A secret without a known credential counts as such.
@@ -89,7 +117,7 @@ pub(super) fn is_critical(
     policy: &RotationPolicy,
     now: OffsetDateTime,
 ) -> bool {
-    current.is_none_or(|credential| now >= credential.end.saturating_sub(policy.critical()))
+    current.is_none_or(|credential| now >= policy.critical_from(credential.start, credential.end))
 }
 
 #[cfg(test)]

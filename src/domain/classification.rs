@@ -44,10 +44,11 @@ impl Observed {
     #[must_use]
     pub fn superseded(&self) -> Vec<(&CredentialFacts, OffsetDateTime)> {
         let protected = self.protected();
+        let elsewhere = |key_id| self.held_elsewhere.as_ref().is_some_and(|held| held.contains(&key_id));
         let ours = |credential: &&CredentialFacts| {
             let key_id = credential.key_id;
             let proven = || self.older_versions().any(|version| version.proven == Some(key_id));
-            !protected.contains(&key_id) && (credential.rotation.is_some() || proven())
+            !protected.contains(&key_id) && !elsewhere(key_id) && (credential.rotation.is_some() || proven())
         };
         let everywhere = self.in_step_since().unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let dated = |credential| self.superseded_at(credential).map(|at| (credential, at.max(everywhere)));
@@ -110,7 +111,7 @@ impl Observed {
         let noted = self.compromised_versions().map(|(_, at)| at).chain(noted);
         // A tag holds whole seconds.
         matches!(wish.kind, WishKind::Compromised { .. })
-            && noted.max().is_none_or(|at| at + Duration::SECOND <= wish.at)
+            && noted.max().is_none_or(|at| at.saturating_add(Duration::SECOND) <= wish.at)
     }
 
     /// Whether the credential that consumers use is said to be in wrong hands.
@@ -127,8 +128,7 @@ impl Observed {
         let Some((version, credential)) = self.current_version().zip(self.current_credential()) else {
             return false;
         };
-        let by_rotation = version.tags.rotation_id().is_ok_and(|rotation| rotation.is_some());
-        !by_rotation
+        !is_of_rotation(version)
             && self.compromised_versions().any(|(_, at)| credential.start < at && version.created > at)
     }
 
@@ -145,7 +145,7 @@ impl Observed {
         };
         let older = |credential: &CredentialFacts| {
             news.iter().any(|(version, at)| {
-                credential.start < *at + CLOCKS_APART && !newer(version, credential.key_id)
+                credential.start < at.saturating_add(CLOCKS_APART) && !newer(version, credential.key_id)
             })
         };
         let ours = |credential: &CredentialFacts| {
@@ -168,6 +168,17 @@ impl Observed {
             .collect()
     }
 
+    /// A credential that a compromised version names, that is still good, and that nothing proves to be ours: rekeyd may
+    /// not revoke it, and must not say that all is over.
+    #[must_use]
+    pub fn left_in_wrong_hands(&self) -> Option<&CredentialFacts> {
+        let protected = self.protected();
+        let ours: Vec<_> = self.compromised().into_iter().map(|credential| credential.key_id).collect();
+        let suspects = self.compromised_versions().filter(|(version, _)| version.enabled && !version.refused);
+        let mut named = suspects.filter_map(|(version, _)| self.credential(version.named()?));
+        named.find(|credential| !protected.contains(&credential.key_id) && !ours.contains(&credential.key_id))
+    }
+
     /// Whether a person said that every credential of the application is in wrong hands.
     #[must_use]
     pub fn wants_all_credentials_gone(&self) -> bool {
@@ -186,8 +197,13 @@ impl Observed {
     }
 }
 
+/// Whether a rotation of ours made this version.
+pub(super) fn is_of_rotation(version: &VersionFacts) -> bool {
+    version.tags.rotation_id().is_ok_and(|rotation| rotation.is_some())
+}
+
 /// Key Vault counts whole seconds, and its clock is not Entra's.
-const CREATION_LAG: Duration = Duration::minutes(5);
+pub(super) const CREATION_LAG: Duration = Duration::minutes(5);
 
 /// How far Entra's clock and ours may be apart: beyond it nothing with an effect is done.
 const CLOCKS_APART: Duration = Duration::minutes(5);

@@ -305,6 +305,8 @@ reasons! {
         NothingToRollBackTo = "nothing_to_roll_back_to", "no older version holds a credential of ours that still signs in: ask for a rotation in its place";
         /// The `ProviderAddress` tag names no application.
         NoProvider = "no_provider", "the ProviderAddress tag names no application: write its object id or client id there";
+        /// A compromised version names a credential that is not provably ours.
+        LeftInWrongHands = "left_in_wrong_hands", "a compromised version names a credential that is not provably rekeyd's: revoke it by hand, or ask again with all credentials";
         /// The clock and Azure's differ.
         ClockSkew = "clock_skew", "this machine's clock and Azure's differ by more than 5 minutes: set the clock";
         /// The application holds as many credentials as it can.
@@ -369,6 +371,7 @@ impl BlockReason {
             | Self::NoServicePrincipal
             | Self::RoleMissing
             | Self::NothingToRollBackTo
+            | Self::LeftInWrongHands
             | Self::NoProvider
             | Self::NoRoom
             | Self::ClockSkew => true,

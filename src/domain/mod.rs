@@ -23,6 +23,7 @@ mod attempt;
 mod classification;
 mod decide;
 mod decision;
+mod fulfilment;
 mod inventory;
 mod marker;
 mod names;

@@ -129,7 +129,7 @@ pub enum SignInTrouble {
 }
 
 impl Observed {
-    /// What was read; the rest as if nobody had looked further and nobody had asked for anything.
+    /// What was read; the rest as of a secret that shares its application with none, of which nobody asks anything.
     #[must_use]
     pub fn new(
         secret: SecretId,
@@ -152,7 +152,7 @@ impl Observed {
             usage: UsageFacts::NotAsked,
             brakes: Brakes::default(),
             most_credentials: None,
-            held_elsewhere: None,
+            held_elsewhere: Some(BTreeSet::new()),
         }
     }
 

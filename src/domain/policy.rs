@@ -80,10 +80,12 @@ impl RotationPolicy {
         self.values.orphan_grace
     }
 
-    /// The time to the end below which more risks are taken.
+    /// From when on consumers of a credential with these dates would be locked out soon: `critical` before its end, and
+    /// in no more than the last sixth of its life, so that a short one is not critical as soon as it is due.
     #[must_use]
-    pub const fn critical(&self) -> Duration {
-        self.values.critical
+    pub fn critical_from(&self, start: OffsetDateTime, end: OffsetDateTime) -> OffsetDateTime {
+        let lifetime = (end - start).max(Duration::ZERO);
+        end.saturating_sub(self.values.critical.min(lifetime / 6))
     }
 
     /// How long one rotation may take.

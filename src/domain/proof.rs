@@ -80,6 +80,14 @@ pub enum ProbeKind {
     Https,
 }
 
+impl Probe {
+    /// The address without its query, which may hold a key.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        self.url.split_once('?').map_or(self.url.as_str(), |(address, _)| address)
+    }
+}
+
 impl ProbeKind {
     /// What is appended to the service's address. [FHIR: contract G]
     #[must_use]
@@ -175,14 +183,19 @@ pub enum ClaimProblem {
 }
 
 impl VerifyPolicy {
-    /// This policy with the scope that the tags of a version ask for, or that scope's text if it is none.
+    /// This policy with the scope that the tags of a version ask for. Not where a resource is asked with the token: a
+    /// token for somebody else would be handed to it.
     ///
     /// # Errors
-    /// The tag's text.
-    pub fn with_tags(&self, tags: &Tags) -> Result<Self, String> {
+    /// The tag is not followed.
+    pub fn with_tags(&self, tags: &Tags) -> Result<Self, ()> {
         let Some(scope) = tags.value(VERIFY_SCOPE).map(str::trim) else { return Ok(self.clone()) };
         let is_scope = scope.strip_suffix("/.default").is_some_and(|resource| resource.contains("://"));
-        if is_scope { Ok(Self { scope: scope.to_owned(), ..self.clone() }) } else { Err(scope.to_owned()) }
+        if is_scope && (self.probe.is_none() || scope == self.scope) {
+            Ok(Self { scope: scope.to_owned(), ..self.clone() })
+        } else {
+            Err(())
+        }
     }
 
     /// Everything that is wrong with a token for this scope. `tenant` is compared only if it is a GUID.

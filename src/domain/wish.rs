@@ -64,10 +64,18 @@ impl WishKind {
 
 impl Wish {
     /// What stands if both were asked for: the graver one, and of two equal ones the later.
+    ///
+    /// Of two compromises the wider one stands as of the later word: what was done between the two does not meet it.
     #[must_use]
     pub fn merged(self, other: Self) -> Self {
-        let graver = |wish: &Self| (wish.kind.rank(), wish.at);
-        if graver(&other) > graver(&self) { other } else { self }
+        let weight = |wish: &Self| (wish.kind.rank(), wish.at);
+        let (graver, lesser) = if weight(&other) > weight(&self) { (other, self) } else { (self, other) };
+        match lesser.kind {
+            WishKind::Compromised { .. } => Self { at: graver.at.max(lesser.at), ..graver },
+            WishKind::Rotate | WishKind::Rollback | WishKind::Retire | WishKind::Pause | WishKind::Resume => {
+                graver
+            }
+        }
     }
 
     /// Whether something that happened at `moment` meets this wish: asking twice does it once.

@@ -54,6 +54,8 @@ pub struct Metrics {
     pub replica_state: IntGaugeVec,
     /// By `reason`: how often something was in the way.
     pub blocked: IntCounterVec,
+    /// Vaults that the last sweep could not search for tagged secrets.
+    pub unsearched_vaults: IntGauge,
     /// Distance between Azure's clock and ours.
     pub clock_skew: Gauge,
 }
@@ -149,6 +151,10 @@ impl Metrics {
                 "How often a secret was found blocked, by reason.",
                 &["reason"],
             )?,
+            unsearched_vaults: own.add(IntGauge::new(
+                "unsearched_vaults",
+                "Vaults that the last sweep could not search for tagged secrets.",
+            )?)?,
             clock_skew: own.add(Gauge::new(
                 "clock_skew_seconds",
                 "Distance between Azure's clock and this machine's; beyond 300 nothing is changed.",

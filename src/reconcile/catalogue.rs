@@ -40,7 +40,8 @@ impl Catalogue {
         self.read().values().cloned().collect()
     }
 
-    /// Every managed secret that is bound to an application in this very way, or may be by its other GUID.
+    /// Every managed secret that names an application in this very way; those that name it by its other GUID are found
+    /// when they are looked at.
     #[must_use]
     pub fn of_application(&self, application: ApplicationRef) -> Vec<Arc<ManagedSecret>> {
         self.read().values().filter(|managed| managed.application == application).cloned().collect()

@@ -14,7 +14,7 @@ use super::rotation::Rotation;
 use super::said::Said;
 use crate::clock::ClockSkew;
 use crate::domain::tags::{self, Quarantine, SupersededIndex, Tags};
-use crate::domain::{Action, BlockReason, KeyId, RescueReason, RotationId, SecretId, VersionId};
+use crate::domain::{Action, BlockReason, Current, KeyId, RescueReason, RotationId, SecretId, VersionId};
 use crate::ports::{CurrentVersion, NewVersion, ReadVersion};
 
 /// What an action is executed with.
@@ -24,6 +24,8 @@ pub(super) struct Execution<'a> {
     pub(super) skew: &'a ClockSkew,
     /// The tenant that tokens are to be of.
     pub(super) tenant: &'a str,
+    /// Whether consumers are, or soon will be, locked out: then signing in is proof enough.
+    pub(super) emergency: bool,
     /// What people know already.
     pub(super) said: &'a Said,
     /// One of which this pass has.
@@ -151,6 +153,7 @@ impl Execution<'_> {
             content_type: content_type.or(primary.properties.content_type),
             tags: after,
         };
+        self.check_fresh(now)?;
         self.ports.store.put(to, new).await?;
         Ok(())
     }
@@ -183,16 +186,20 @@ impl Execution<'_> {
         let current = match self.ports.store.read_current(self.secret).await.map_err(Failure::of_read)? {
             CurrentVersion::Readable(read) => Some(read),
             CurrentVersion::Disabled if self.look.seen.is_placeholder() => None,
+            CurrentVersion::Missing if self.look.seen.current == Current::Missing => None,
             CurrentVersion::Missing | CurrentVersion::Disabled => return Err(Failure::overtaken()),
         };
         if current.as_ref().map(|read| &read.properties.version) != self.looked_at() {
             return Err(Failure::overtaken());
         }
-        self.check_clock()?;
-        if self.ports.clock.now() - now > LONGEST_LOOK {
-            return Err(Failure::too_late());
-        }
+        self.check_fresh(now)?;
         Ok(current)
+    }
+
+    /// The last thing before an effect: a stalled process must not act on what it saw long ago.
+    fn check_fresh(&self, now: OffsetDateTime) -> Result<(), Failure> {
+        self.check_clock()?;
+        if self.ports.clock.now() - now > LONGEST_LOOK { Err(Failure::too_late()) } else { Ok(()) }
     }
 
     /// The version that was current at the look; `None` if none could be read.

@@ -8,7 +8,7 @@ use super::back_off;
 use super::failure::Failure;
 use crate::domain::{
     AppObjectId, ApplicationRef, BlockReason, CurrentSignIn, Observed, RotationId, SecretId, SignInTrouble,
-    VersionId,
+    UsageFacts, VersionId,
 };
 use crate::ports::Caller;
 
@@ -30,6 +30,8 @@ pub(super) struct Memory {
     caller: Option<Caller>,
     /// How many credentials an application had when it had no room for another one.
     limits: BTreeMap<AppObjectId, usize>,
+    /// When the report on sign-ins of an application last told something.
+    reported: BTreeMap<AppObjectId, OffsetDateTime>,
     /// Replicas that could not be written, why, and when.
     unwritable: BTreeMap<SecretId, (String, OffsetDateTime)>,
     /// When a credential of a secret was last revoked.
@@ -48,6 +50,7 @@ impl Memory {
             failures: BTreeMap::new(),
             caller: None,
             limits: BTreeMap::new(),
+            reported: BTreeMap::new(),
             unwritable: BTreeMap::new(),
             revoked: BTreeMap::new(),
         }
@@ -71,6 +74,26 @@ impl Memory {
 
     pub(super) fn note_caller(&mut self, caller: Caller) {
         self.caller = Some(caller);
+    }
+
+    /// What a report says, if it can be relied on: one that was there a short while ago is not gone for good.
+    pub(super) fn settled(
+        &mut self,
+        application: AppObjectId,
+        usage: UsageFacts,
+        now: OffsetDateTime,
+    ) -> UsageFacts {
+        match usage {
+            UsageFacts::Seen(last) => {
+                self.reported.insert(application, now);
+                UsageFacts::Seen(last)
+            }
+            UsageFacts::Unavailable(why) => {
+                let lately = self.reported.get(&application).is_some_and(|at| now < *at + REPORT_SETTLES);
+                if lately { UsageFacts::NotAsked } else { UsageFacts::Unavailable(why) }
+            }
+            UsageFacts::NotAsked => UsageFacts::NotAsked,
+        }
     }
 
     /// Notes that a credential of this secret was revoked.
@@ -166,3 +189,6 @@ const COPY_PAUSE: Duration = Duration::minutes(10);
 
 /// How long a revoked credential may still sign in somewhere.
 const REVOCATION_SETTLES: Duration = Duration::minutes(10);
+
+/// A report that was there has to be missing for this long before it counts as gone.
+const REPORT_SETTLES: Duration = Duration::DAY;

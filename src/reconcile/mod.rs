@@ -28,7 +28,7 @@ pub use catalogue::Catalogue;
 pub use queue::{PendingWish, WorkItem, WorkQueue};
 pub use reconciler::{Parts, Preview, Reconciler};
 pub use rollout::Rollout;
-pub use status::{LastOutcome, ReplicaStatus, SecretStatus, StatusBoard};
+pub use status::{LastOutcome, LastWish, ReplicaStatus, SecretStatus, StatusBoard};
 pub use sweep::{Sweeper, discovered};
 
 use crate::ports::{Clock, CredentialIssuer, ResourceProbe, SecretStore, SignInVerifier, UsageReport};

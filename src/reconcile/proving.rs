@@ -36,7 +36,9 @@ impl Execution<'_> {
         let gaps = self.claim_gaps(token).into_iter().chain(self.probe_gap(token).await);
         let (mut advised, mut required) = (Vec::new(), None);
         for gap in gaps {
-            match gap.requirement {
+            // Better a credential that signs in than none: the resource refuses the current one as well, or will.
+            let advice = self.emergency && gap.requirement == Requirement::Required;
+            match if advice { Requirement::Advisory } else { gap.requirement } {
                 Requirement::Required if required.is_none() => {
                     required = Some(Failure::told(gap.reason, gap.told));
                 }
@@ -90,13 +92,17 @@ impl Execution<'_> {
             ProbeAnswer::Forbidden => (BlockReason::RoleMissing, self.missing_role(probe)),
             ProbeAnswer::Unauthenticated => (
                 BlockReason::NotProven,
-                format!("{} does not take the token (401): is scope {} its own?", probe.url, verify.scope),
+                format!(
+                    "{} does not take the token (401): is scope {} its own?",
+                    probe.shown(),
+                    verify.scope
+                ),
             ),
             ProbeAnswer::Unexpected(status) => {
-                (BlockReason::NotProven, format!("{} answers {status}, which is not expected", probe.url))
+                (BlockReason::NotProven, format!("{} answers {status}, which is not expected", probe.shown()))
             }
             ProbeAnswer::Unclear(why) => {
-                (BlockReason::NotProven, format!("{} can't be asked: {why}", probe.url))
+                (BlockReason::NotProven, format!("{} can't be asked: {why}", probe.shown()))
             }
         };
         Some(Gap { requirement, reason, told })
@@ -108,7 +114,9 @@ impl Execution<'_> {
         let role = probe.kind.role().map_or_else(|| "a role".to_owned(), |role| format!("role \"{role}\""));
         format!(
             "the credential is good, but {} refuses the application (403): assign {role} there to the service principal of {:?} (client id {})",
-            probe.url, application.display_name, application.client_id
+            probe.shown(),
+            application.display_name,
+            application.client_id
         )
     }
 }

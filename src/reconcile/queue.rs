@@ -253,6 +253,10 @@ mod tests {
             ([earlier, later], later),
             ([later, earlier], later),
             ([wish(WishKind::Pause, 1), wish(WishKind::Resume, 2)], wish(WishKind::Resume, 2)),
+            (
+                [wish(WishKind::Compromised { all_credentials: true }, 1), wish(compromised.kind, 2)],
+                wish(WishKind::Compromised { all_credentials: true }, 2),
+            ),
         ] {
             let (queue, secret) = queue();
             for wish in given {

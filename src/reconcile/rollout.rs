@@ -67,6 +67,12 @@ impl Rollout {
         }
     }
 
+    /// Whether `secret` is one of those that go first.
+    #[must_use]
+    pub fn is_canary(&self, secret: &SecretId) -> bool {
+        self.config.canaries.contains(secret)
+    }
+
     /// When a canary has to be looked at again, so that the rest need not wait for its schedule.
     pub(super) fn canary_look(
         &self,

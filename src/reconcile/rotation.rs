@@ -104,7 +104,11 @@ impl<'a> Rotation<'a> {
             }
             info!(secret = %self.with.secret, key_id = %issued.key_id, "the new text matches verify.unwanted_text: made anew");
             // CRASH: the credential exists and nobody wants it. Seen as an orphan.
-            self.revoke(issued.key_id).await?;
+            if self.revoke(issued.key_id).await? == Revocation::NotFound {
+                let told = "Entra doesn't know the unwanted credential to revoke yet: orphan_grace ends it"
+                    .to_owned();
+                return Err(Failure::told(BlockReason::NotProven, told));
+            }
         }
         let told =
             format!("{MOST_MINTED} texts in a row matched verify.unwanted_text: does it match every text?");

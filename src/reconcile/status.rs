@@ -56,10 +56,32 @@ pub struct SecretStatus {
     pub foreign_expired: usize,
     /// The other vault secrets that hold the same credential.
     pub replicas: Vec<ReplicaStatus>,
+    /// The last wish of a person that ended.
+    pub last_wish: Option<LastWish>,
+    /// A credential that this secret is known to hold, by its text or its marker; not by a tag alone.
+    #[serde(skip)]
+    pub held: Option<KeyId>,
+    /// Whether the application may not be rotated into it, so that what it holds protects nothing.
+    #[serde(skip)]
+    pub is_objected: bool,
     /// Credentials of ours that were never published.
     pub orphans: usize,
     /// What is odd and not followed, for example unusable tags.
     pub warnings: Vec<String>,
+}
+
+/// A wish that ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct LastWish {
+    /// What was asked for.
+    pub kind: &'static str,
+    /// When it was asked for.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// `met` or `dropped`.
+    pub outcome: &'static str,
+    /// Why it was dropped, or what has come about.
+    pub reason: String,
 }
 
 /// What is known of one replica.
@@ -202,6 +224,9 @@ impl SecretStatus {
             superseded: 0,
             foreign_expired: 0,
             replicas: Vec::new(),
+            last_wish: None,
+            held: None,
+            is_objected: false,
             orphans: 0,
             warnings: Vec::new(),
         }

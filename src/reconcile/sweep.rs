@@ -12,6 +12,7 @@ use crate::config::{DiscoveryConfig, ManagedSecret};
 use crate::domain::{Origin, SecretId, VaultName, provider_address, tags};
 use crate::metrics::{Metrics, unix_seconds};
 use crate::ports::{Clock, ListedSecret, PortError, SecretStore, chain};
+use crate::telemetry::audit;
 
 /// What sweeps over the fleet.
 #[derive(Debug)]
@@ -35,13 +36,20 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
-    /// Sweeps once. A vault that can't be searched keeps what was found in it before, and is told.
-    pub async fn sweep(&self) {
-        self.discover().await;
+    /// Sweeps once. Says which vaults could not be searched for tagged secrets.
+    pub async fn sweep(&self) -> Vec<VaultName> {
+        let gaps = self.discover().await;
+        self.sweep_over(|_| true);
+        gaps
+    }
+
+    /// Asks for a pass over the managed secrets that `which` selects: a sweep, as far as its limit is concerned.
+    pub fn sweep_over(&self, which: impl Fn(&SecretId) -> bool) {
         self.rollout.sweep_begins();
-        let secrets = self.catalogue.list();
+        let secrets: Vec<_> =
+            self.catalogue.list().into_iter().filter(|managed| which(&managed.id)).collect();
         self.metrics.last_sweep.set(unix_seconds(self.clock.now()));
-        info!(secrets = secrets.len(), "sweeping over all managed secrets");
+        info!(secrets = secrets.len(), "sweeping over {} managed secrets", secrets.len());
         for managed in secrets {
             self.metrics.triggers.with_label_values(&["schedule"]).inc();
             self.queue.enqueue(&managed.id, None);
@@ -49,28 +57,44 @@ impl Sweeper {
     }
 
     /// Looks for secrets whose tags name an application. Whether that application agrees is seen at each look.
-    pub async fn discover(&self) {
-        if self.discovery.vaults.is_empty() {
-            return;
-        }
-        let mut found = Vec::new();
+    ///
+    /// A vault that can't be searched keeps what was found in it before; says which ones those are.
+    pub async fn discover(&self) -> Vec<VaultName> {
+        let (mut found, mut gaps) = (Vec::new(), Vec::new());
         for vault in &self.discovery.vaults {
             match self.search(vault).await {
                 Ok(secrets) => found.extend(secrets),
                 Err(error) => {
                     warn!(%vault, error = chain(&error), "{vault} can't be searched for tagged secrets: what was found before stays");
-                    let before =
-                        self.catalogue.list().into_iter().filter(|managed| managed.id.vault == *vault);
+                    let before = self.discovered_before();
                     found.extend(
-                        before
-                            .filter(|managed| managed.origin == Origin::Discovered)
-                            .map(|managed| (*managed).clone()),
+                        before.filter(|managed| managed.id.vault == *vault).map(|managed| (*managed).clone()),
                     );
+                    gaps.push(vault.clone());
                 }
             }
         }
+        self.metrics.unsearched_vaults.set(i64::try_from(gaps.len()).unwrap_or(i64::MAX));
+        if !self.discovery.vaults.is_empty() {
+            self.replace(found);
+        }
+        gaps
+    }
+
+    /// What is found no more is let go, and that is said: nobody else looks after it then.
+    fn replace(&self, found: Vec<ManagedSecret>) {
+        let before: Vec<_> = self.discovered_before().collect();
         self.catalogue.replace_discovered(found);
+        for gone in before.iter().filter(|managed| self.catalogue.find(&managed.id).is_none()) {
+            let why = "its ProviderAddress tag is gone, or the secret itself: it is not managed any more";
+            warn!(secret = %gone.id, "{}: {why}", gone.id);
+            audit::blocked(&gone.id, "not_managed", why);
+        }
         self.board.keep(self.catalogue.list().iter().map(|managed| &managed.id));
+    }
+
+    fn discovered_before(&self) -> impl Iterator<Item = Arc<ManagedSecret>> {
+        self.catalogue.list().into_iter().filter(|managed| managed.origin == Origin::Discovered)
     }
 
     async fn search(&self, vault: &VaultName) -> Result<Vec<ManagedSecret>, PortError> {

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use super::retire::{abandoned_orphan, expired, revoke};
 use super::{LOSS_CONFIRMED_AFTER, WORST_LAG};
 use crate::domain::attempt::{Held, is_critical, may_issue};
+use crate::domain::classification::CREATION_LAG;
 use crate::domain::decision::{
     Action, BlockReason, Decision, IssueReason, RescueReason, RevokeReason, WaitReason,
 };
@@ -53,8 +54,11 @@ fn loss(seen: &Observed, now: OffsetDateTime) -> Option<Loss> {
     if seen.sign_in == CurrentSignIn::Accepted {
         return None;
     }
+    // A credential that was made after the version can't be its text, hint or none.
+    let made_by = version.created.saturating_add(CREATION_LAG);
+    let may_be = |credential: &CredentialFacts| credential.may_be_current_text && credential.start <= made_by;
     // Without an answer of Entra the tag alone says which credential this is; the text may be of a good one.
-    let may_be_good = |credential: &CredentialFacts| credential.may_be_current_text && credential.end > now;
+    let may_be_good = |credential: &CredentialFacts| may_be(credential) && credential.end > now;
     if seen.sign_in != CurrentSignIn::Refused && seen.credentials.iter().any(may_be_good) {
         return None;
     }
@@ -64,7 +68,7 @@ fn loss(seen: &Observed, now: OffsetDateTime) -> Option<Loss> {
         None => {
             version.named()?;
             let refused = seen.sign_in == CurrentSignIn::Refused;
-            let text_listed = seen.credentials.iter().any(|credential| credential.may_be_current_text);
+            let text_listed = seen.credentials.iter().any(may_be);
             (refused && !text_listed).then(|| Loss::Since(seen.lost_since.unwrap_or(now)))
         }
     }
@@ -148,14 +152,9 @@ pub(super) fn wanted(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTi
     (due && (!kept || is_critical(Some(current), policy, now))).then_some(IssueReason::NearExpiry)
 }
 
-/// A wish is met by any version that a rotation made since shortly before it.
+/// Whether a person asked for a rotation that has not come about.
 fn is_wished(seen: &Observed) -> bool {
-    let Some(wish) = seen.wish.filter(|wish| wish.kind == WishKind::Rotate) else { return false };
-    let rotated = seen.versions.iter().chain(seen.current_version());
-    !rotated
-        .filter(|version| version.tags.rotation_id().is_ok_and(|id| id.is_some()))
-        .filter(|version| version.named().is_some())
-        .any(|version| wish.is_met_by(version.created))
+    seen.wish.is_some_and(|wish| wish.kind == WishKind::Rotate) && !seen.is_wish_met()
 }
 
 /// Makes a successor for this reason, room for it, or says what that waits for.
@@ -190,7 +189,8 @@ fn room<'a>(
     let expired = expired(seen, policy, now);
     let orphan = || abandoned_orphan(seen, policy, now).map(|orphan| (orphan, RevokeReason::Orphaned));
     let superseded = || {
-        let mut superseded = seen.superseded();
+        let known = seen.held_elsewhere.is_some();
+        let mut superseded = if known { seen.superseded() } else { Vec::new() };
         superseded.sort_by_key(|(_, at)| *at);
         let oldest = superseded.first().map(|(credential, _)| (*credential, RevokeReason::Room));
         oldest.filter(|_| reason == IssueReason::Compromised)

@@ -56,9 +56,8 @@ pub(super) fn compromise_told(seen: &Observed, _: &RotationPolicy, _: OffsetDate
 /// A person wants the previous text back: the bad version is marked first, so that it is never published again.
 pub(super) fn rollback_asked_for(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
     let current = seen.current_version()?;
-    let wish = seen.wish.filter(|wish| wish.kind == WishKind::Rollback)?;
-    let is_met = current.tags.rolled_back_at().is_some_and(|at| wish.is_met_by(at));
-    if is_met || current.tags.is_quarantined() {
+    seen.wish.filter(|wish| wish.kind == WishKind::Rollback)?;
+    if seen.is_wish_met() || current.tags.is_quarantined() {
         return None;
     }
     let reason = QuarantineReason::Rollback;

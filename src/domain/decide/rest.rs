@@ -26,6 +26,9 @@ pub(super) fn current_in_doubt(
 /// Nothing to do now.
 pub(super) fn rest(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Decision {
     let until = next_change(seen, policy, now);
+    if seen.left_in_wrong_hands().is_some() {
+        return Decision::Blocked { until, reason: BlockReason::LeftInWrongHands };
+    }
     if let Some(reason) = wanted(seen, policy, now) {
         return match issue(reason, seen, policy, now) {
             Decision::Blocked { reason, .. } => Decision::Blocked { until, reason },
@@ -59,7 +62,7 @@ fn rest_reason(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) ->
 fn next_change(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Option<OffsetDateTime> {
     let ends = seen.credentials.iter().map(|credential| credential.end);
     let current = seen.current_credential().into_iter();
-    let due = current.flat_map(|c| [policy.due(c.start, c.end), c.end.saturating_sub(policy.critical())]);
+    let due = current.flat_map(|c| [policy.due(c.start, c.end), policy.critical_from(c.start, c.end)]);
     let orphans = seen.orphans().map(|orphan| orphan.start.saturating_add(policy.orphan_grace()));
     let superseded = seen.superseded();
     let overlaps = superseded.iter().flat_map(|(credential, at)| {

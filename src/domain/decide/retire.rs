@@ -97,6 +97,8 @@ pub(super) fn superseded_over(
 ) -> Option<Decision> {
     is_proven_good(seen, now)?;
     seen.in_step_since()?;
+    // While another secret of the application was not looked at, it may serve any of them.
+    seen.held_elsewhere.as_ref()?;
     let over =
         |(credential, at)| end_of(credential, at, seen, policy, now).map(|why| revoke(credential, why));
     seen.superseded().into_iter().find_map(over)
@@ -110,7 +112,8 @@ fn end_of(
     policy: &RotationPolicy,
     now: OffsetDateTime,
 ) -> Option<RevokeReason> {
-    if seen.wish.is_some_and(|wish| wish.kind == WishKind::Retire) {
+    // What is superseded after a person's word, by a rotation that happened to follow, has its overlap.
+    if seen.wish.is_some_and(|wish| wish.kind == WishKind::Retire && at <= wish.at) {
         return Some(RevokeReason::Retired);
     }
     if now < at.saturating_add(policy.overlap()) {
@@ -157,7 +160,10 @@ pub(super) fn revoked_version_enabled(
             seen.followed_at(version.created).is_some_and(|at| at.saturating_add(policy.overlap()) <= now)
         };
         seen.older_versions().filter(|version| version.enabled && version.named().is_some()).find(|version| {
-            let by_word = seen.wish.is_some_and(|wish| wish.kind == WishKind::Retire);
+            let followed = seen.followed_at(version.created);
+            let by_word = seen.wish.is_some_and(|wish| {
+                wish.kind == WishKind::Retire && followed.is_some_and(|at| at <= wish.at)
+            });
             version.refused && is_gone(seen, version) && (over(version) || by_word)
         })
     };

@@ -27,6 +27,8 @@ pub(super) struct Subject<'a> {
     pub(super) own: Option<ClientId>,
     /// What a person asked for.
     pub(super) wish: Option<Wish>,
+    /// Whether old texts may be tried: each try is a sign-in that the report on them shows.
+    pub(super) may_try: bool,
 }
 
 /// One look at a secret.
@@ -98,8 +100,10 @@ impl Observer<'_> {
         if refused.is_none() {
             // Before old texts are tried, since each try is a sign-in that the report will show.
             self.ask_for_usage(&mut seen, &policy, &mut warnings, now).await;
-            self.try_superseded(&mut seen, &policy, now).await?;
-            self.try_replicas(&mut seen).await?;
+            if self.subject.may_try {
+                self.try_superseded(&mut seen, &policy, now).await?;
+                self.try_replicas(&mut seen).await?;
+            }
             self.find_fallback(&mut seen, now).await?;
         }
         warnings.extend(contradictions(&seen));
@@ -176,9 +180,11 @@ fn asked(managed: &ManagedSecret, current: &CurrentVersion) -> Asked {
     let tags = &read.properties.tags;
     let (policy, unfollowed) = managed.policy.with_tags(tags);
     let mut warnings: Vec<_> = unfollowed.iter().map(ToString::to_string).collect();
-    let verify = managed.verify.with_tags(tags).unwrap_or_else(|scope| {
+    let verify = managed.verify.with_tags(tags).unwrap_or_else(|()| {
         let name = tags::VERIFY_SCOPE;
-        warnings.push(format!("tag {name} is {scope:?}, which is not a scope that ends in /.default"));
+        warnings.push(format!(
+            "tag {name} is not followed: it is no scope that ends in /.default, or a probe needs its own"
+        ));
         managed.verify.clone()
     });
     let owner = tags.value(tags::OWNER).map(str::to_owned);

@@ -29,20 +29,18 @@ impl Reconciler {
         &self,
         managed: &ManagedSecret,
         wish: Option<Wish>,
+        may_try: bool,
         now: OffsetDateTime,
     ) -> Result<Look, Trouble> {
         let own = self.own().await?;
-        let subject = Subject { ports: &self.ports, managed, rules: &self.rules, own, wish };
+        let subject = Subject { ports: &self.ports, managed, rules: &self.rules, own, wish, may_try };
         let look = observe(subject, now).await?;
         let mut look = look.ok_or_else(|| Trouble::of(BlockReason::ApplicationMissing))?;
         let (application, listed) = (look.application.object_id, look.application.credentials.len());
         let brakes = self.rollout.brakes(&managed.id, &self.board, now);
-        if let UsageFacts::Unavailable(why) = &look.seen.usage
-            && self.said.is_news(&managed.id, "no report on sign-ins")
-        {
-            warn!(secret = %managed.id, why, "no report on sign-ins: superseded credentials of {} are retired by time alone", managed.id);
-        }
         let mut memory = self.lock();
+        let usage = std::mem::replace(&mut look.seen.usage, UsageFacts::NotAsked);
+        look.seen.usage = memory.settled(application, usage, now);
         look.seen.lost_since = memory.note_loss(&look.seen, now);
         look.seen.brakes = brakes;
         let learned = memory.limit(application).filter(|limit| *limit <= listed);
@@ -51,6 +49,11 @@ impl Reconciler {
         look.seen.held_elsewhere = self.held_elsewhere(&siblings);
         if let Some(wish) = wish.filter(|_| look.seen.wants_all_credentials_gone()) {
             self.pass_on(wish, &siblings);
+        }
+        if let UsageFacts::Unavailable(why) = &look.seen.usage
+            && self.said.is_news(&managed.id, "no report on sign-ins")
+        {
+            warn!(secret = %managed.id, why, "no report on sign-ins: superseded credentials of {} are retired by time alone", managed.id);
         }
         for replica in &mut look.seen.replicas {
             if let Some(why) = memory.unwritable(&replica.secret, now) {
@@ -63,7 +66,12 @@ impl Reconciler {
     /// The credentials that other managed secrets of this application were last seen to hold; `None` if one of them was
     /// not looked at yet.
     fn held_elsewhere(&self, siblings: &[SecretId]) -> Option<BTreeSet<KeyId>> {
-        siblings.iter().map(|sibling| self.board.show(sibling)?.credential_id).collect()
+        let mut held = BTreeSet::new();
+        for status in siblings.iter().map(|sibling| self.board.show(sibling)) {
+            let status = status.filter(|status| status.last_look.is_some())?;
+            held.extend(status.held.filter(|_| !status.is_objected));
+        }
+        Some(held)
     }
 
     /// The other managed secrets of this application, by whichever of its GUIDs they name it.
@@ -108,7 +116,7 @@ impl Reconciler {
         let managed =
             self.catalogue.find(secret).ok_or(("not_managed", format!("{secret} is not managed")))?;
         let told = |trouble: Trouble| (trouble.reason.label(), trouble.text());
-        let look = self.look(&managed, None, now).await.map_err(told)?;
+        let look = self.look(&managed, None, false, now).await.map_err(told)?;
         let decision = decide(&look.seen, &look.policy, now);
         self.show(&managed, &look, &decision, now);
         let status = self.board.show(secret).ok_or(("not_managed", format!("{secret} is not managed")))?;

@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 pub use look::Preview;
-use tell::tell_proven;
 
 use super::Ports;
 use super::catalogue::Catalogue;
@@ -188,31 +187,40 @@ impl Reconciler {
         let looked = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Next::default(),
-            looked = self.look(managed, wish, now) => looked,
+            looked = self.look(managed, wish, true, now) => looked,
         };
-        let look = match looked {
+        let mut look = match looked {
             Ok(look) => look,
             Err(trouble) => return self.blocked(secret, &trouble, wish),
         };
+        if look.seen.is_wish_met() {
+            self.tell_met(&mut look);
+        }
+        let wish = look.seen.wish;
         let decision = decide(&look.seen, &look.policy, now);
         debug!(%secret, ?decision, "decided");
         self.show(managed, &look, &decision, now);
         let next = match decision {
             Decision::Act(action) => self.act(secret, &look, &action, now).await,
-            Decision::Wait { until, reason } => {
-                tell_proven(&look, reason);
-                self.wait(secret, until, reason, wish, now)
-            }
+            Decision::Wait { until, reason } => self.wait(secret, until, reason, wish, now),
             Decision::Blocked { until, reason } => {
                 let error = match &look.seen.sign_in {
+                    _ if reason.is_of_guard() => Some(format!(
+                        "application {} with client id {}",
+                        look.application.object_id, look.application.client_id
+                    )),
                     CurrentSignIn::Unclear(SignInTrouble::Other(why)) => Some(why.clone()),
                     CurrentSignIn::Unclear(_)
                     | CurrentSignIn::Accepted
                     | CurrentSignIn::Refused
                     | CurrentSignIn::NoText => None,
                 };
-                // A wish that can't be met is told, not kept.
-                let wish = wish.filter(|_| reason != BlockReason::NothingToRollBackTo);
+                let wish = match wish {
+                    Some(wish) if reason == BlockReason::NothingToRollBackTo => {
+                        self.drop_wish(secret, wish, reason.text())
+                    }
+                    kept => kept,
+                };
                 let next = self.blocked(secret, &Trouble { reason, error }, wish);
                 Next { at: until.into_iter().chain(next.at).min(), ..next }
             }
@@ -227,10 +235,23 @@ impl Reconciler {
             return Next::default();
         }
         info!(%secret, action = action.label(), detail = ?action, "executing {} for {secret}", action.label());
+        let emergency = match action {
+            Action::Issue { reason, .. } => look.seen.is_emergency(*reason, &look.policy, now),
+            Action::Rescue { .. }
+            | Action::Revoke { .. }
+            | Action::Disable { .. }
+            | Action::ClearIndex
+            | Action::Adopt { .. }
+            | Action::Copy { .. }
+            | Action::Quarantine { .. }
+            | Action::Pause
+            | Action::Resume => false,
+        };
         let execution = Execution {
             ports: &self.ports,
             skew: &self.skew,
             tenant: &self.tenant,
+            emergency,
             said: &self.said,
             permits: &self.permits,
             secret,
@@ -298,7 +319,10 @@ impl Reconciler {
             | WaitReason::RotationDisabled
             | WaitReason::RolledBack => None,
         };
-        let wish = if reason.keeps_wish() { wish } else { None };
+        let wish = match wish {
+            Some(wish) if !reason.keeps_wish() => self.drop_wish(secret, wish, reason.text()),
+            kept => kept,
+        };
         // A moment that is past already must not make a loop without a pause.
         let at = until.into_iter().chain(patience).chain(fresh).min().map(|at| at.max(now + NEXT_LOOK));
         Next { at, wish }

@@ -5,14 +5,40 @@ use tracing::{error, info, warn};
 
 use super::{Next, Reconciler, Trouble};
 use crate::config::ManagedSecret;
-use crate::domain::{Action, BlockReason, Decision, SecretId, WaitReason, Wish, WishKind};
+use crate::domain::{Action, BlockReason, Decision, KeyId, Observed, SecretId, Wish, WishKind};
 use crate::reconcile::failure::Failure;
 use crate::reconcile::observe::Look;
 use crate::reconcile::presentation::{is_well, message, shown};
-use crate::reconcile::status::{LastOutcome, ReplicaStatus};
+use crate::reconcile::status::{LastOutcome, LastWish, ReplicaStatus};
 use crate::telemetry::audit;
 
 impl Reconciler {
+    /// A wish that is met stands no more.
+    pub(super) fn tell_met(&self, look: &mut Look) {
+        let Some(wish) = look.seen.wish.take() else { return };
+        let secret = &look.seen.secret;
+        if let WishKind::Compromised { .. } = wish.kind {
+            let refused = look.seen.older_versions().filter(|version| !version.enabled).count();
+            info!(%secret, refused, "every older credential of {secret} is revoked, and its text is refused");
+            audit::proven(secret, refused);
+        }
+        info!(%secret, wish = wish.kind.label(), "what was asked for {secret} is done: {}", wish.kind.label());
+        self.end_wish(secret, wish, "met", wish.kind.label());
+    }
+
+    /// A wish that can't be met now is told, not kept: nobody should be surprised by it later.
+    pub(super) fn drop_wish(&self, secret: &SecretId, wish: Wish, why: &str) -> Option<Wish> {
+        warn!(%secret, wish = wish.kind.label(), "{} of {secret} is not done: {why}", wish.kind.label());
+        audit::wish_refused(secret, wish.kind, "loop", why);
+        self.end_wish(secret, wish, "dropped", why);
+        None
+    }
+
+    fn end_wish(&self, secret: &SecretId, wish: Wish, outcome: &'static str, reason: &str) {
+        let ended = LastWish { kind: wish.kind.label(), at: wish.at, outcome, reason: reason.to_owned() };
+        self.board.update(secret, |status| status.last_wish = Some(ended));
+    }
+
     pub(super) fn record(&self, secret: &SecretId, look: &Look, action: &Action, failure: Option<&Failure>) {
         let outcome = failure.map_or("success", Failure::outcome);
         let at = self.ports.clock.now();
@@ -46,7 +72,8 @@ impl Reconciler {
     pub(super) fn blocked(&self, secret: &SecretId, trouble: &Trouble, wish: Option<Wish>) -> Next {
         let (reason, message) = (trouble.reason, trouble.text());
         self.metrics.blocked.with_label_values(&[reason.label()]).inc();
-        if reason.is_of_guard() && self.said.is_news(secret, reason.label()) {
+        // Another application that is pointed at is news as well.
+        if reason.is_of_guard() && self.said.is_news(secret, &message) {
             audit::blocked(secret, reason.label(), &message);
         }
         if reason.needs_person() {
@@ -90,6 +117,8 @@ impl Reconciler {
             status.published = version.map(|version| version.created);
             status.is_rotated =
                 version.is_some_and(|version| version.tags.rotation_id().is_ok_and(|id| id.is_some()));
+            status.held = held(seen);
+            status.is_objected = seen.objection.is_some();
             status.superseded = seen.superseded().len();
             status.foreign_expired = seen.foreign_expired(now).count();
             status.replicas = seen.replicas.iter().map(ReplicaStatus::from).collect();
@@ -99,14 +128,9 @@ impl Reconciler {
     }
 }
 
-/// A compromise is over once every old text was tried and refused.
-pub(super) fn tell_proven(look: &Look, reason: WaitReason) {
-    let seen = &look.seen;
-    let wished = seen.wish.is_some_and(|wish| matches!(wish.kind, WishKind::Compromised { .. }));
-    if !wished || reason.keeps_wish() {
-        return;
-    }
-    let refused = seen.older_versions().filter(|version| !version.enabled).count();
-    info!(secret = %seen.secret, refused, "every older credential of {} is revoked and refused", seen.secret);
-    audit::proven(&seen.secret, refused);
+/// The credential that a secret is known to hold: a tag alone would let its writer protect any.
+fn held(seen: &Observed) -> Option<KeyId> {
+    let current = seen.current_credential()?;
+    let proven = seen.current_version().and_then(|version| version.proven);
+    (proven == Some(current.key_id) || current.rotation.is_some()).then_some(current.key_id)
 }

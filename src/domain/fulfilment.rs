@@ -1,0 +1,54 @@
+//! Whether what a person asked for has come about: by what is seen, so that nobody has to remember what was done.
+
+use super::classification::is_of_rotation;
+use super::observed::{CurrentSignIn, Observed, VersionFacts};
+use super::wish::{Wish, WishKind};
+
+impl Observed {
+    /// Whether the standing wish is met. Without one there is nothing to meet.
+    #[must_use]
+    pub fn is_wish_met(&self) -> bool {
+        self.wish.is_some_and(|wish| match wish.kind {
+            WishKind::Rotate => self.is_rotated_since(wish),
+            // By any version: a successor that had to follow at once must not be rolled back again.
+            WishKind::Rollback => {
+                let back = |version: &VersionFacts| version.tags.rolled_back_at();
+                self.all_versions().filter_map(back).any(|at| wish.is_met_by(at))
+            }
+            WishKind::Compromised { .. } => self.is_compromise_over(),
+            WishKind::Retire => self.is_retired_up_to(wish),
+            WishKind::Pause => self.is_paused() == Some(true),
+            WishKind::Resume => self.is_paused() == Some(false),
+        })
+    }
+
+    /// By any rotation since shortly before, but for one whose version turned out to be bad.
+    fn is_rotated_since(&self, wish: Wish) -> bool {
+        let good = |version: &&VersionFacts| {
+            is_of_rotation(version) && version.named().is_some() && !version.tags.is_quarantined()
+        };
+        self.all_versions().filter(good).any(|version| wish.is_met_by(version.created))
+    }
+
+    /// The news is noted, a later credential is published, and every older one is gone and refused.
+    fn is_compromise_over(&self) -> bool {
+        let known = !self.wants_all_credentials_gone() || self.held_elsewhere.is_some();
+        self.sign_in == CurrentSignIn::Accepted
+            && !self.is_compromise_news()
+            && !self.is_compromised()
+            && self.compromised().is_empty()
+            && self.unproven_revocations().next().is_none()
+            && self.left_in_wrong_hands().is_none()
+            && known
+    }
+
+    /// What was superseded when that was asked for is gone. What is superseded later has its overlap.
+    fn is_retired_up_to(&self, wish: Wish) -> bool {
+        self.sign_in == CurrentSignIn::Accepted && !self.superseded().iter().any(|(_, at)| *at <= wish.at)
+    }
+
+    /// Whether rotation is disabled; `None` where there is no version to say so.
+    fn is_paused(&self) -> Option<bool> {
+        self.current_version().map(|version| version.tags.is_rotation_disabled())
+    }
+}
