@@ -88,8 +88,12 @@ impl Rollout {
         if self.config.canaries.contains(secret) {
             return None;
         }
-        let canaries = statuses.iter().filter(|status| self.config.canaries.contains(&status.secret));
-        let waiting = canaries.filter_map(|canary| waits_for(canary, now));
+        let known = |canary: &SecretId| statuses.iter().find(|status| status.secret == *canary);
+        // One that discovery has not found, or not again, has not passed either.
+        let waiting = self.config.canaries.iter().filter_map(|canary| match known(canary) {
+            Some(canary) => waits_for(canary, now),
+            None => Some(Brake { until: None }),
+        });
         // The one that nobody knows the end of decides.
         waiting.reduce(|one, other| Brake { until: one.until.zip(other.until).map(|(a, b)| a.max(b)) })
     }
