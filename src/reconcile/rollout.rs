@@ -22,8 +22,10 @@ pub struct Rollout {
 struct Counted {
     /// When the rotations of the last hour began.
     begun: Vec<OffsetDateTime>,
-    /// How many began since the last sweep did.
+    /// How many began since the last sweep did, but for those that came to nothing.
     in_sweep: usize,
+    /// When that sweep began.
+    swept: Option<OffsetDateTime>,
 }
 
 impl Rollout {
@@ -34,8 +36,9 @@ impl Rollout {
     }
 
     /// A sweep begins: it may begin as many rotations as are allowed for one.
-    pub fn sweep_begins(&self) {
-        self.lock().in_sweep = 0;
+    pub fn sweep_begins(&self, now: OffsetDateTime) {
+        let mut counted = self.lock();
+        (counted.in_sweep, counted.swept) = (0, Some(now));
     }
 
     /// Whether a rotation for this reason may begin now; if so, it is counted. Several passes may ask at a time.
@@ -50,6 +53,17 @@ impl Rollout {
         counted.begun.push(now);
         counted.in_sweep += 1;
         true
+    }
+
+    /// A rotation that began at `began` came to nothing: another one may have its place in the sweep.
+    ///
+    /// Otherwise a secret that can't be rotated might take the only place of every sweep. In the count of the hour it
+    /// stays, so that what fails everywhere is not tried everywhere at once.
+    pub(super) fn came_to_nothing(&self, began: OffsetDateTime) {
+        let mut counted = self.lock();
+        if counted.swept.is_none_or(|swept| swept <= began) {
+            counted.in_sweep = counted.in_sweep.saturating_sub(1);
+        }
     }
 
     /// What holds `secret` back now.

@@ -43,9 +43,8 @@ impl Sweeper {
         gaps
     }
 
-    /// Asks for a pass over the managed secrets that `which` selects: a sweep, as far as its limit is concerned.
+    /// Asks for a pass over the managed secrets that `which` selects.
     pub fn sweep_over(&self, which: impl Fn(&SecretId) -> bool) {
-        self.rollout.sweep_begins();
         let secrets: Vec<_> =
             self.catalogue.list().into_iter().filter(|managed| which(&managed.id)).collect();
         self.metrics.last_sweep.set(unix_seconds(self.clock.now()));
@@ -58,8 +57,9 @@ impl Sweeper {
 
     /// Looks for secrets whose tags name an application. Whether that application agrees is seen at each look.
     ///
-    /// A vault that can't be searched keeps what was found in it before; says which ones those are.
+    /// A sweep begins with it. A vault that can't be searched keeps what was found in it before; says which ones those are.
     pub async fn discover(&self) -> Vec<VaultName> {
+        self.rollout.sweep_begins(self.clock.now());
         let (mut found, mut gaps) = (Vec::new(), Vec::new());
         for vault in &self.discovery.vaults {
             match self.search(vault).await {

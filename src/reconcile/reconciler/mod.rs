@@ -272,6 +272,9 @@ impl Reconciler {
             None => Err(Failure::blocked(BlockReason::ServiceTrouble)),
         };
         self.record(secret, look, action, result.as_ref().err());
+        if matches!(action, Action::Issue { .. }) && result.as_ref().is_err_and(Failure::had_no_effect) {
+            self.rollout.came_to_nothing(now);
+        }
         match result {
             Ok(()) => Next { at: Some(self.ports.clock.now() + NEXT_LOOK), wish: look.seen.wish },
             Err(failure) => self.failed(secret, action, &failure, look.seen.wish),
