@@ -15,8 +15,10 @@ pub struct Brakes {
     pub closed: Option<Brake>,
     /// The canaries have not passed yet.
     pub canary: Option<Brake>,
-    /// As many rotations were begun as are allowed for a sweep or an hour.
-    pub limit: Option<Brake>,
+    /// As many rotations were begun as are allowed for an hour.
+    pub hour: Option<Brake>,
+    /// As many rotations were begun as are allowed for a sweep. Nobody knows here when the next one comes.
+    pub sweep: Option<Brake>,
 }
 
 /// Something that holds back.
@@ -39,7 +41,8 @@ impl Brakes {
     /// What holds back a rotation for this reason; `is_critical`: consumers would be locked out soon.
     ///
     /// A consumer that is locked out already, and a credential in wrong hands, wait for nothing. A person's word to
-    /// rotate waits for a hard freeze only; a secret below `critical` for a hard freeze and the limits.
+    /// rotate waits for a hard freeze only; a secret below `critical` for a hard freeze and the limit of an hour, which
+    /// is over soon. Sweeps may be days apart, and its credential would come to its end meanwhile.
     #[must_use]
     pub fn on(&self, reason: IssueReason, is_critical: bool) -> Option<(WaitReason, Option<OffsetDateTime>)> {
         let hard = self.freeze.filter(|freeze| freeze.is_hard);
@@ -51,14 +54,15 @@ impl Brakes {
             IssueReason::NearExpiry | IssueReason::FirstCredential | IssueReason::Unadopted
                 if is_critical =>
             {
-                hard.map(frozen).or_else(|| held(self.limit, WaitReason::RolloutLimit))
+                hard.map(frozen).or_else(|| held(self.hour, WaitReason::RolloutLimit))
             }
             IssueReason::NearExpiry | IssueReason::FirstCredential | IssueReason::Unadopted => self
                 .freeze
                 .map(frozen)
                 .or_else(|| held(self.closed, WaitReason::OutsideWindow))
                 .or_else(|| held(self.canary, WaitReason::Canary))
-                .or_else(|| held(self.limit, WaitReason::RolloutLimit)),
+                .or_else(|| held(self.hour, WaitReason::RolloutLimit))
+                .or_else(|| held(self.sweep, WaitReason::RolloutLimit)),
         }
     }
 }
@@ -72,7 +76,7 @@ mod tests {
 
     fn all() -> Brakes {
         let brake = Some(Brake { until: None });
-        Brakes { freeze: None, closed: brake, canary: brake, limit: brake }
+        Brakes { freeze: None, closed: brake, canary: brake, hour: brake, sweep: brake }
     }
 
     fn why(brakes: &Brakes, reason: IssueReason, is_critical: bool) -> Option<WaitReason> {
@@ -83,6 +87,7 @@ mod tests {
     fn near_expiry_below_critical_overrides_a_window_and_never_a_hard_freeze() {
         assert_eq!(why(&all(), IssueReason::NearExpiry, false), Some(WaitReason::OutsideWindow));
         assert_eq!(why(&all(), IssueReason::NearExpiry, true), Some(WaitReason::RolloutLimit));
+        assert_eq!(why(&Brakes { hour: None, ..all() }, IssueReason::NearExpiry, true), None);
         let frozen = |is_hard| Brakes { freeze: Some(Freeze { until: UNTIL, is_hard }), ..Brakes::default() };
         assert_eq!(why(&frozen(false), IssueReason::NearExpiry, true), None);
         assert_eq!(why(&frozen(true), IssueReason::NearExpiry, true), Some(WaitReason::Frozen));

@@ -41,12 +41,20 @@ impl Rollout {
         (counted.in_sweep, counted.swept) = (0, Some(now));
     }
 
-    /// Whether a rotation for this reason may begin now; if so, it is counted. Several passes may ask at a time.
-    pub(super) fn begins(&self, reason: IssueReason, board: &StatusBoard, now: OffsetDateTime) -> bool {
+    /// Whether a rotation for this reason may begin now; if so, it is counted. Several passes may ask at a time, so
+    /// that a limit may have been reached since the brakes that were `known` to the decision.
+    pub(super) fn begins(
+        &self,
+        reason: IssueReason,
+        known: &Brakes,
+        board: &StatusBoard,
+        now: OffsetDateTime,
+    ) -> bool {
         let statuses = board.list();
         let mut counted = self.lock();
-        let limit = Brakes { limit: self.limit(&counted, &statuses, now), ..Brakes::default() };
-        if limit.on(reason, true).is_some() {
+        let sweep = self.sweep(&counted).filter(|_| known.sweep.is_none());
+        let limits = Brakes { hour: self.hour(&counted, &statuses, now), sweep, ..Brakes::default() };
+        if limits.on(reason, false).is_some() {
             return false;
         }
         counted.begun.retain(|at| *at + Duration::HOUR > now);
@@ -72,12 +80,13 @@ impl Rollout {
             WindowState::Open => None,
             WindowState::Closed { next } => Some(Brake { until: next }),
         };
-        let statuses = board.list();
+        let (statuses, counted) = (board.list(), self.lock());
         Brakes {
             freeze: self.config.freeze(now),
             closed,
             canary: self.canary(secret, &statuses, now),
-            limit: self.limit(&self.lock(), &statuses, now),
+            hour: self.hour(&counted, &statuses, now),
+            sweep: self.sweep(&counted),
         }
     }
 
@@ -93,13 +102,12 @@ impl Rollout {
         secret: &SecretId,
         published: Option<OffsetDateTime>,
     ) -> Option<OffsetDateTime> {
-        let is_canary = self.config.canaries.contains(secret);
-        published.filter(|_| is_canary).map(|at| at + CANARY_HOUR)
+        published.filter(|_| self.is_canary(secret)).map(|at| at + CANARY_HOUR)
     }
 
     /// The rest wait until every canary is well, and has been for the first hour of its overlap.
     fn canary(&self, secret: &SecretId, statuses: &[SecretStatus], now: OffsetDateTime) -> Option<Brake> {
-        if self.config.canaries.contains(secret) {
+        if self.is_canary(secret) {
             return None;
         }
         let known = |canary: &SecretId| statuses.iter().find(|status| status.secret == *canary);
@@ -112,10 +120,12 @@ impl Rollout {
         waiting.reduce(|one, other| Brake { until: one.until.zip(other.until).map(|(a, b)| a.max(b)) })
     }
 
-    fn limit(&self, counted: &Counted, statuses: &[SecretStatus], now: OffsetDateTime) -> Option<Brake> {
-        if self.config.max_per_sweep.is_some_and(|most| counted.in_sweep >= most) {
-            return Some(Brake { until: None });
-        }
+    fn sweep(&self, counted: &Counted) -> Option<Brake> {
+        let full = self.config.max_per_sweep.is_some_and(|most| counted.in_sweep >= most);
+        full.then_some(Brake { until: None })
+    }
+
+    fn hour(&self, counted: &Counted, statuses: &[SecretStatus], now: OffsetDateTime) -> Option<Brake> {
         let recent = |at: &OffsetDateTime| *at + Duration::HOUR > now;
         let begun: Vec<_> = counted.begun.iter().copied().filter(recent).collect();
         let published: Vec<_> = statuses

@@ -259,7 +259,7 @@ impl Reconciler {
             stop: self.stop.clone(),
         };
         if let Action::Issue { reason, .. } = action
-            && !self.rollout.begins(*reason, &self.board, now)
+            && !self.rollout.begins(*reason, &look.seen.brakes, &self.board, now)
         {
             return Next { at: Some(now + RECHECK), wish: look.seen.wish };
         }
