@@ -132,6 +132,12 @@ impl RotationPolicy {
         Self { earlier: self.values.jitter * share_of(secret), ..self }
     }
 
+    /// This policy with the earliest due date within the jitter, for a secret that goes ahead of the others.
+    #[must_use]
+    pub fn ahead(self) -> Self {
+        Self { earlier: self.values.jitter, ..self }
+    }
+
     /// When the successor of a credential with these dates (Entra's, not the version's) is due.
     ///
     /// Never earlier than after two thirds of its life, so that a short or clamped one is not due for ever; the spread

@@ -37,6 +37,9 @@ impl Reconciler {
         let look = observe(subject, now).await?;
         let mut look = look.ok_or_else(|| Trouble::of(BlockReason::ApplicationMissing))?;
         let (application, listed) = (look.application.object_id, look.application.credentials.len());
+        if self.rollout.is_canary(&managed.id) {
+            look.policy = look.policy.ahead();
+        }
         let brakes = self.rollout.brakes(&managed.id, &self.board, now);
         let mut memory = self.lock();
         let usage = std::mem::replace(&mut look.seen.usage, UsageFacts::NotAsked);
