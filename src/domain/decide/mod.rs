@@ -60,4 +60,6 @@ const CHECKS: [Check; 21] = [
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod rollout_tests;
+#[cfg(test)]
 mod tests;

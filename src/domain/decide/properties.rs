@@ -51,7 +51,7 @@ fn any_sign_in() -> impl Strategy<Value = CurrentSignIn> {
 }
 
 prop_compose! {
-    fn any_observed()(
+    pub(super) fn any_observed()(
         versions in (any_version(1), any_version(2), any_version(3)),
         credentials in (any_credential(0), any_credential(1), any_credential(2), any_credential(3)),
         listed in 0_usize..=4,
