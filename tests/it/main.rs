@@ -13,6 +13,8 @@ mod fleet;
 mod fleet_life;
 mod http_face;
 mod identities;
+mod life;
+mod pains;
 mod samples;
 mod situations;
 mod small_azure;

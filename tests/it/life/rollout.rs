@@ -1,0 +1,241 @@
+//! How far a fleet moves at a time: limits, canaries, jitter. Over HTTPS, in virtual time.
+
+use std::collections::BTreeMap;
+
+use rekeyd::domain::SecretId;
+use rekeyd::ports::Clock;
+use rekeyd::sandbox::Options;
+use rekeyd::sandbox::model::{Model, Role, Scope, Seed, VersionChange};
+use reqwest::StatusCode;
+use serde_json::Value;
+use time::{Duration, OffsetDateTime};
+
+use crate::fleet::Fleet;
+use crate::small_azure::small_azure;
+use crate::world::START;
+
+/// The canary that the sandbox configures.
+const CANARY: &str = "canaries = [\"vault-1/app-01\"]";
+
+/// So many secrets, every one of them due at the start.
+pub(super) fn all_due(secrets: usize) -> Options {
+    let options = Options { secrets, ..small_azure("127.0.0.1:9".parse().unwrap()) };
+    let is_fit = |seed: &u64| {
+        let propagation = options.propagation.clone();
+        let model =
+            Model::new(&Seed { secrets, vaults: options.vaults, propagation, seed: *seed, start: START });
+        model.managed().iter().all(|secret| {
+            let credentials = model.application(secret.object_id, START).unwrap().credentials;
+            credentials[0].end < START + Duration::days(60)
+        })
+    };
+    let seed = (0..100_000).find(is_fit).expect("one of so many worlds is as wanted");
+    Options { seed, ..options }
+}
+
+/// The configuration without a canary, and with these lines in `[rollout]`.
+pub(super) fn without_canary(text: &str, lines: &str) -> String {
+    assert!(text.contains(CANARY), "{text}");
+    text.replace(CANARY, lines)
+}
+
+/// When each secret's successor was published, if it was.
+pub(super) fn published(fleet: &Fleet) -> Vec<Option<OffsetDateTime>> {
+    let now = fleet.sandbox.clock().now();
+    let versions = |index: usize| {
+        let secret = &fleet.model().managed()[index];
+        fleet.model().list_versions(&secret.vault, &secret.name, now).unwrap()
+    };
+    (0..fleet.model().managed().len())
+        .map(|index| versions(index).get(1).map(|version| version.created))
+        .collect()
+}
+
+pub(super) fn count(fleet: &Fleet) -> usize {
+    published(fleet).iter().flatten().count()
+}
+
+/// Takes the role away that the proof of the first secret needs.
+fn break_canary(fleet: &Fleet) {
+    assert!(fleet.model().remove_role(canary_principal(fleet), &Scope::Fhir, Role::FhirDataReader));
+}
+
+fn canary_principal(fleet: &Fleet) -> uuid::Uuid {
+    fleet.model().service_principal(fleet.managed(&fleet.secret(0)).client_id).unwrap()
+}
+
+#[tokio::test]
+async fn a_sweep_begins_no_more_rotations_than_are_allowed() {
+    let fleet = Fleet::start(all_due(4), |text| without_canary(&text, "max_per_sweep = 1")).await;
+    // One sweep at the start, then one a day at three o'clock.
+    for (hours, most) in [(2, 1), (4, 2), (22, 2), (28, 3), (46, 3), (52, 4)] {
+        let until = START + Duration::hours(hours);
+        fleet.live(until - fleet.sandbox.clock().now()).await;
+        assert_eq!(count(&fleet), most, "after {hours} hours");
+    }
+    assert_eq!(fleet.consumers_failed(), 0);
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn an_hour_begins_no_more_rotations_than_are_allowed() {
+    let fleet = Fleet::start(all_due(4), |text| without_canary(&text, "max_per_hour = 1")).await;
+    fleet.until(Duration::hours(6), |fleet| count(fleet) == 4).await;
+    let mut moments: Vec<_> = published(&fleet).into_iter().flatten().collect();
+    moments.sort();
+    let gaps: Vec<_> = moments.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(gaps.iter().all(|gap| *gap >= Duration::minutes(59)), "{gaps:?}");
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_restart_allows_at_most_one_more_round_of_an_hour() {
+    let mut fleet = Fleet::start(all_due(5), |text| without_canary(&text, "max_per_hour = 1")).await;
+    fleet.live(Duration::minutes(10)).await;
+    assert_eq!(count(&fleet), 1);
+    fleet.restart().await;
+    fleet.live(Duration::minutes(40)).await;
+    let rotated = count(&fleet);
+    assert!(rotated <= 2, "{rotated} rotations within an hour in which one is allowed");
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn what_waits_for_the_limit_says_so_and_a_person_who_asks_does_not_wait() {
+    let fleet = Fleet::start(all_due(3), |text| without_canary(&text, "max_per_sweep = 1")).await;
+    fleet.live(Duration::hours(1)).await;
+    let waiting =
+        (0..3).map(|index| fleet.secret(index)).find(|secret| fleet.status(secret).reason == "rollout_limit");
+    let waiting = waiting.expect("two of three wait for the limit");
+    fleet.post(&format!("/api/v1/secrets/{waiting}/rotate"), &Value::Null).await;
+    fleet.live(Duration::hours(1)).await;
+    assert_eq!((fleet.status(&waiting).is_rotated, count(&fleet)), (true, 2));
+    fleet.end().await;
+}
+
+/// Found by its tags or configured, with probe or without: none goes before the canary.
+#[tokio::test]
+async fn the_canary_goes_first_and_the_rest_follow_after_its_first_hour() {
+    let fleet = Fleet::start(all_due(4), |text| text).await;
+    fleet.live(Duration::minutes(50)).await;
+    assert_eq!((count(&fleet), published(&fleet)[0].is_some()), (1, true));
+    assert_eq!(fleet.status(&fleet.secret(1)).reason, "canary");
+    fleet.until(Duration::hours(3), |fleet| count(fleet) == 4).await;
+    let moments: Vec<_> = published(&fleet).into_iter().flatten().collect();
+    for other in &moments[1..] {
+        assert!(*other - moments[0] >= Duration::HOUR, "{moments:?}");
+    }
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_canary_that_can_t_be_proven_holds_the_rest_until_it_can() {
+    let fleet = Fleet::start(all_due(4), |text| text).await;
+    break_canary(&fleet);
+    fleet.live(Duration::days(3)).await;
+    assert_eq!(count(&fleet), 0, "{:?}", published(&fleet));
+    assert_eq!(fleet.status(&fleet.secret(3)).reason, "canary");
+    fleet.model().assign_role(canary_principal(&fleet), &Scope::Fhir, Role::FhirDataReader);
+    fleet.until(Duration::days(2), |fleet| count(fleet) == 4).await;
+    assert_eq!(fleet.consumers_failed(), 0);
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_canary_that_a_person_rolls_back_holds_the_rest() {
+    let fleet = Fleet::start(all_due(3), |text| text).await;
+    fleet.live(Duration::minutes(30)).await;
+    assert_eq!(count(&fleet), 1);
+    let canary = fleet.secret(0);
+    let (status, _) = fleet.post(&format!("/api/v1/secrets/{canary}/rollback"), &Value::Null).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    fleet.live(Duration::days(3)).await;
+    assert_eq!(fleet.status(&canary).reason, "rolled_back");
+    assert_eq!(count(&fleet), 1, "{:?}", published(&fleet));
+    assert_eq!(fleet.consumers_failed(), 0);
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn below_critical_no_canary_is_waited_for() {
+    let critical = |text: String| text.replace("[policy]", "[policy]\ncritical = \"60d\"");
+    let fleet = Fleet::start(all_due(3), critical).await;
+    break_canary(&fleet);
+    fleet.live(Duration::hours(1)).await;
+    assert_eq!(published(&fleet).iter().map(Option::is_some).collect::<Vec<_>>(), [false, true, true]);
+    fleet.end().await;
+}
+
+/// Otherwise the first by name would have every place.
+#[tokio::test]
+async fn a_secret_that_can_t_be_rotated_does_not_take_the_only_place_of_every_sweep() {
+    let one_by_one =
+        |text: String| without_canary(&text, "max_per_sweep = 1") + "\n[reconcile]\nconcurrency = 1\n";
+    let fleet = Fleet::start(all_due(4), one_by_one).await;
+    break_canary(&fleet);
+    fleet.live(Duration::days(12)).await;
+    assert_eq!(published(&fleet).iter().map(Option::is_some).collect::<Vec<_>>(), [false, true, true, true]);
+    fleet.end().await;
+}
+
+/// Sweeps may be days apart: a limit for each must not let a credential come to its end.
+#[tokio::test]
+async fn below_critical_the_limit_of_a_sweep_holds_nothing_and_that_of_an_hour_does() {
+    let limits = |text: String| {
+        let text = text.replace("cron = \"0 3 * * *\"", "cron = \"0 3 1 2 *\"");
+        let text = text.replace("[policy]", "[policy]\ncritical = \"60d\"");
+        without_canary(&text, "max_per_sweep = 1\nmax_per_hour = 2")
+    };
+    let fleet = Fleet::start(all_due(4), limits).await;
+    fleet.live(Duration::minutes(50)).await;
+    assert_eq!(count(&fleet), 2);
+    fleet.live(Duration::hours(2)).await;
+    assert_eq!(count(&fleet), 4);
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_canary_that_is_not_found_yet_holds_the_rest() {
+    let fleet = Fleet::start(all_due(3), |text| {
+        text.replace(CANARY, "canaries = [\"vault-1/app-03\"]")
+            .replace("[schedule]", "[schedule]\nat_start = false")
+    })
+    .await;
+    // Only its tags say that it is managed, and somebody has removed them.
+    let canary = fleet.secret(2);
+    let tags = retag(&fleet, &canary, BTreeMap::new());
+    fleet.live(Duration::hours(12)).await;
+    assert_eq!((count(&fleet), fleet.status(&fleet.secret(0)).reason), (0, "canary"));
+    retag(&fleet, &canary, tags);
+    fleet.live(Duration::days(1)).await;
+    let moments: Vec<_> = published(&fleet).into_iter().flatten().collect();
+    assert!(moments.len() == 3 && moments[..2].iter().all(|other| *other - moments[2] >= Duration::HOUR));
+    fleet.end().await;
+}
+
+/// Puts `tags` in the place of the current version's, which are returned.
+fn retag(fleet: &Fleet, secret: &SecretId, tags: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let (now, managed) = (fleet.sandbox.clock().now(), fleet.managed(secret));
+    let before = fleet.model().get_secret(&managed.vault, &managed.name, None, now).unwrap();
+    let change = VersionChange { tags: Some(tags), ..VersionChange::default() };
+    fleet.model().patch(&managed.vault, &managed.name, "", change, now).unwrap();
+    before.tags
+}
+
+/// All of them begin a life on one day: without jitter they would all end it on one day.
+#[tokio::test]
+async fn jitter_spreads_a_fleet_that_was_created_on_one_day_and_the_canary_stays_first() {
+    // By its name alone this one would be the last.
+    let canary = |text: String| text.replace(CANARY, "canaries = [\"vault-2/app-04\"]");
+    let jitter = |text: String| text.replace("jitter = \"6h\"", "jitter = \"12d\"");
+    let fleet = Fleet::start(all_due(4), |text| jitter(canary(text))).await;
+    fleet.live(Duration::days(1)).await;
+    assert_eq!(count(&fleet), 4, "all on one day");
+    let due: Vec<_> = (0..4).map(|index| fleet.status(&fleet.secret(index)).due.unwrap()).collect();
+    let (first, last) = (due.iter().min().unwrap(), due.iter().max().unwrap());
+    assert!(*last - *first > Duration::days(3), "{due:?}");
+    assert_eq!(*first, due[3], "{due:?}");
+    let latest = START + Duration::days(81);
+    assert!(due.iter().all(|due| *due > START + Duration::days(67) && *due < latest), "{due:?}");
+    fleet.end().await;
+}

@@ -1,0 +1,142 @@
+//! When a fleet may move: windows and freezes, and what overrides them. Over HTTPS, in virtual time.
+
+use rekeyd::ports::Clock;
+use reqwest::StatusCode;
+use serde_json::Value;
+use time::Duration;
+use time::macros::datetime;
+
+use super::rollout::{all_due, count, published, without_canary};
+use crate::fleet::Fleet;
+
+/// From ten in the evening in Tokyo, which is one in the afternoon in Greenwich.
+const WINDOW: &str = "\n[[rollout.windows]]\ncron = \"0 22 * * *\"\nduration = \"1h\"\n";
+
+/// Until the third of January in Tokyo, which begins at three in the afternoon of the second in Greenwich.
+const FREEZE: &str = "\n[[rollout.freezes]]\nfrom = \"2026-01-01T00:00\"\nuntil = \"2026-01-03T00:00\"\n";
+const FREEZE_ENDS: time::OffsetDateTime = datetime!(2026-01-02 15:00 UTC);
+
+fn in_tokyo(text: &str, calendar: &str) -> String {
+    without_canary(text, "time_zone = \"Asia/Tokyo\"") + calendar
+}
+
+/// Every secret below critical.
+fn critical(text: &str) -> String {
+    text.replace("[policy]", "[policy]\ncritical = \"60d\"")
+}
+
+#[tokio::test]
+async fn rotations_begin_only_in_a_window_of_its_own_time_zone() {
+    let fleet = Fleet::start(all_due(3), |text| in_tokyo(&text, WINDOW)).await;
+    fleet.live(Duration::hours(12)).await;
+    assert_eq!((count(&fleet), fleet.status(&fleet.secret(1)).reason), (0, "outside_window"));
+    fleet.live(Duration::hours(3)).await;
+    let moments: Vec<_> = published(&fleet).into_iter().flatten().collect();
+    assert_eq!(moments.len(), 3);
+    let window = datetime!(2026-01-01 13:00 UTC)..datetime!(2026-01-01 14:05 UTC);
+    assert!(moments.iter().all(|moment| window.contains(moment)), "{moments:?}");
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_window_that_closes_leaves_the_rest_to_the_next_one() {
+    let limited = |text: String| {
+        in_tokyo(&text, WINDOW).replace("time_zone = \"Asia", "max_per_hour = 1\ntime_zone = \"Asia")
+    };
+    let fleet = Fleet::start(all_due(3), limited).await;
+    for day in 1..=3 {
+        fleet.live(Duration::days(1)).await;
+        assert_eq!(count(&fleet), day, "{:?}", published(&fleet));
+    }
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn below_critical_a_window_and_a_soft_freeze_are_not_waited_for() {
+    for calendar in [WINDOW, FREEZE] {
+        let fleet = Fleet::start(all_due(3), |text| critical(&in_tokyo(&text, calendar))).await;
+        fleet.live(Duration::hours(1)).await;
+        assert_eq!(count(&fleet), 3);
+        fleet.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_soft_freeze_holds_what_is_due_until_its_last_moment_in_its_time_zone() {
+    let fleet = Fleet::start(all_due(3), |text| in_tokyo(&text, FREEZE)).await;
+    fleet.live(Duration::hours(38)).await;
+    assert_eq!((count(&fleet), fleet.status(&fleet.secret(0)).reason), (0, "frozen"));
+    fleet.live(Duration::hours(2)).await;
+    let moments: Vec<_> = published(&fleet).into_iter().flatten().collect();
+    assert_eq!(moments.len(), 3);
+    assert!(moments.iter().all(|moment| *moment >= FREEZE_ENDS), "{moments:?}");
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_hard_freeze_holds_what_is_critical_and_a_person_s_word_is_met_when_it_ends() {
+    let hard = format!("{FREEZE}hard = true\n");
+    // Only the first one is due by itself, and nobody sweeps after the freeze.
+    let fleet = Fleet::start(all_due(3), |text| {
+        critical(&in_tokyo(&text, &hard)).replace("cron = \"0 3 * * *\"", "cron = \"0 3 1 2 *\"")
+    })
+    .await;
+    fleet.live(Duration::hours(1)).await;
+    let secret = fleet.secret(1);
+    fleet.post(&format!("/api/v1/secrets/{secret}/rotate"), &Value::Null).await;
+    fleet.live(Duration::hours(37)).await;
+    assert_eq!((count(&fleet), fleet.status(&secret).reason), (0, "frozen"));
+    fleet.live(Duration::hours(2)).await;
+    assert_eq!(count(&fleet), 3, "{:?}", published(&fleet));
+    assert_eq!(fleet.consumers_failed(), 0);
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_soft_freeze_does_not_hold_a_person_s_word() {
+    let fleet = Fleet::start(all_due(2), |text| in_tokyo(&text, FREEZE)).await;
+    let secret = fleet.secret(1);
+    fleet.post(&format!("/api/v1/secrets/{secret}/rotate"), &Value::Null).await;
+    fleet.live(Duration::hours(1)).await;
+    assert_eq!(published(&fleet).iter().map(Option::is_some).collect::<Vec<_>>(), [false, true]);
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_compromise_waits_for_no_freeze_no_window_no_canary_and_no_limit() {
+    let brakes = format!("{FREEZE}hard = true\n{WINDOW}");
+    let all = |text: String| {
+        let lines = "max_per_sweep = 1\nmax_per_hour = 1\ncanaries = [\"vault-1/app-01\"]\ntime_zone = \"Asia/Tokyo\"";
+        without_canary(&text, lines) + &brakes
+    };
+    let fleet = Fleet::start(all_due(3), all).await;
+    // One of them has to be found by its tags first.
+    fleet.live(Duration::minutes(1)).await;
+    let stolen: Vec<_> =
+        (1..3).map(|index| (fleet.secret(index), fleet.text(&fleet.secret(index)))).collect();
+    for (secret, _) in &stolen {
+        let (status, _) = fleet.post(&format!("/api/v1/secrets/{secret}/compromised"), &Value::Null).await;
+        assert_eq!(status, StatusCode::ACCEPTED);
+    }
+    fleet.live(Duration::hours(2)).await;
+    for (secret, text) in &stolen {
+        assert!(fleet.sign_in_with(secret, text).is_err(), "{secret}: {:?}", fleet.status(secret));
+        assert_eq!(fleet.sign_in(secret), Ok(()));
+    }
+    assert_eq!((count(&fleet), fleet.consumers_failed()), (2, 0));
+    fleet.end().await;
+}
+
+/// Retiring does no more harm in a freeze than waiting does, and less than an old credential.
+#[tokio::test]
+async fn brakes_hold_rotations_and_nothing_that_follows_them() {
+    let freeze = FREEZE.replace("01-01T00", "01-02T00").replace("2026-01-03", "2026-03-03") + "hard = true\n";
+    let fleet = Fleet::start(all_due(2), |text| in_tokyo(&text, &freeze)).await;
+    fleet.live(Duration::hours(3)).await;
+    assert_eq!(count(&fleet), 2);
+    fleet.live(Duration::days(12)).await;
+    let summary = fleet.summary();
+    assert_eq!((summary.published, summary.retired), (2, 2), "retired within the freeze");
+    assert!(fleet.sandbox.clock().now() < datetime!(2026-03-01 0:00 UTC));
+    fleet.end().await;
+}

@@ -1,0 +1,52 @@
+//! It must show 5: a credential that lives shorter than the near-expiry notice does not feed itself.
+
+use rekeyd::ports::Clock;
+use rekeyd::sandbox::Options;
+use rekeyd::sandbox::model::VersionChange;
+use secrecy::ExposeSecret;
+use time::Duration;
+
+use crate::fleet::Fleet;
+use crate::small_azure::small_azure;
+
+/// Event Grid says `SecretNearExpiry` 30 days before the end, which is at once for a secret of 20 days.
+#[tokio::test]
+async fn a_secret_of_twenty_days_rotates_once_a_period_whatever_near_expiry_events_say() {
+    let options = Options { secrets: 1, vaults: 1, ..small_azure("127.0.0.1:9".parse().unwrap()) };
+    let fleet = Fleet::start(options, |text| {
+        text.replace(
+            "validity = \"120d\"\nrotate_before = \"60d\"",
+            "validity = \"20d\"\nrotate_before = \"10d\"",
+        )
+        .replace("overlap = \"7d\"", "overlap = \"2d\"")
+    })
+    .await;
+    let secret = fleet.secret(0);
+    let managed = fleet.managed(&secret);
+    // The tag that the world began with asks for 120 days.
+    let now = fleet.sandbox.clock().now();
+    let mut tags = fleet.model().get_secret(&managed.vault, &managed.name, None, now).unwrap().tags;
+    tags.insert("ValidityPeriodDays".to_owned(), "20".to_owned());
+    let change = VersionChange { tags: Some(tags), ..VersionChange::default() };
+    fleet.model().patch(&managed.vault, &managed.name, "", change, now).unwrap();
+    let mut texts = vec![fleet.text(&secret)];
+    for _ in 0..400 {
+        fleet.live(Duration::DAY).await;
+        let text = fleet.text(&secret);
+        if text.expose_secret() != texts.last().unwrap().expose_secret() {
+            texts.push(text);
+        }
+    }
+    // Due a third of its life before its end: after 13 days and 8 hours.
+    let most = 1 + 400 * 24 / (13 * 24 + 8);
+    let issued = fleet.summary().issued;
+    assert!((25..=most).contains(&issued), "{issued} issued in 400 days");
+    assert_eq!(u64::try_from(texts.len()).unwrap(), issued + 1, "each of them was published, once");
+    let metrics = fleet.metrics_text();
+    let events =
+        metrics.lines().find_map(|line| line.strip_prefix("rekeyd_triggers_total{trigger=\"event\"} "));
+    let events: u64 = events.unwrap().parse().unwrap();
+    assert!(events >= issued, "only {events} events");
+    assert_eq!(fleet.consumers_failed(), 0);
+    fleet.end().await;
+}
