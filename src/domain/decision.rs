@@ -303,8 +303,8 @@ reasons! {
         NotProven = "not_proven", "the credential signs in, but the proof that verify requires was not given: nothing was published";
         /// There is no older version to go back to.
         NothingToRollBackTo = "nothing_to_roll_back_to", "no older version holds a credential of ours that still signs in: ask for a rotation in its place";
-        /// The `ProviderAddress` tag names no application.
-        NoProvider = "no_provider", "the ProviderAddress tag names no application: write its object id or client id there";
+        /// The `ProviderAddress` tag names the application no more that it named when its vault was last searched.
+        NoProvider = "no_provider", "the ProviderAddress tag was removed or changed since the vault was last searched: nothing is done before the next sweep";
         /// A compromised version names a credential that is not provably ours.
         LeftInWrongHands = "left_in_wrong_hands", "a compromised version names a credential that is not provably rekeyd's: revoke it by hand, or ask again with all credentials";
         /// The clock and Azure's differ.
@@ -372,10 +372,10 @@ impl BlockReason {
             | Self::RoleMissing
             | Self::NothingToRollBackTo
             | Self::LeftInWrongHands
-            | Self::NoProvider
             | Self::NoRoom
             | Self::ClockSkew => true,
             Self::SignInUnclear
+            | Self::NoProvider
             | Self::NeverVerified
             | Self::NotProven
             | Self::Overtaken

@@ -204,6 +204,18 @@ pub enum ApplicationRef {
     Either(Uuid),
 }
 
+impl ApplicationRef {
+    /// Whether it names the application with these two GUIDs.
+    #[must_use]
+    pub fn is_of(self, object_id: AppObjectId, client_id: ClientId) -> bool {
+        match self {
+            Self::ObjectId(id) => id == object_id,
+            Self::ClientId(id) => id == client_id,
+            Self::Either(id) => [object_id.0, client_id.0].contains(&id),
+        }
+    }
+}
+
 impl fmt::Display for ApplicationRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -10,11 +10,11 @@ use time::OffsetDateTime;
 use super::Ports;
 use crate::config::ManagedSecret;
 use crate::domain::{
-    ApplicationFacts, ApplicationRules, ClientId, CredentialFacts, Current, CurrentSignIn, Marker, Observed,
-    ReplicaFacts, RotationPolicy, SignInTrouble, VerifyPolicy, VersionFacts, Wish, consents, objection,
-    provider_address, tags,
+    ApplicationFacts, ApplicationRules, BlockReason, ClientId, CredentialFacts, Current, CurrentSignIn,
+    Marker, Observed, Origin, ReplicaFacts, RotationPolicy, SignInTrouble, VerifyPolicy, VersionFacts, Wish,
+    consents, objection, provider_address, tags,
 };
-use crate::ports::{Application, Credential, CurrentVersion, PortError, SignIn, Version};
+use crate::ports::{Application, Credential, CurrentVersion, PortError, ReadVersion, SignIn, Version};
 
 /// What is looked at, and what else has to be known to judge it.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +78,7 @@ impl Observer<'_> {
         now: OffsetDateTime,
     ) -> Result<Look, PortError> {
         let Asked { policy, verify, owner, mut warnings } = asked(self.subject.managed, &current);
-        let refused = objection(self.subject.managed.origin, &self.facts(), self.subject.rules);
+        let refused = self.refusal(&current);
         let text = current.text().filter(|_| refused.is_none());
         let sign_in = match text {
             Some(text) => self.sign_in(text).await,
@@ -108,6 +108,25 @@ impl Observer<'_> {
         }
         warnings.extend(contradictions(&seen));
         Ok(Look { seen, application: self.application, policy, verify, warnings, owner })
+    }
+
+    /// Why the application's credentials may not be put into this secret.
+    fn refusal(&self, current: &CurrentVersion) -> Option<BlockReason> {
+        let Application { object_id, client_id, .. } = self.application;
+        let is_named = |read: &ReadVersion| {
+            let named = read.properties.tags.value(tags::PROVIDER_ADDRESS).and_then(provider_address);
+            named.is_some_and(|named| named.is_of(object_id, client_id))
+        };
+        let origin = self.subject.managed.origin;
+        match current {
+            // Who took the tag away took the secret out of our hands: no rotation puts it back.
+            CurrentVersion::Readable(read) if origin == Origin::Discovered && !is_named(read) => {
+                Some(BlockReason::NoProvider)
+            }
+            CurrentVersion::Readable(_) | CurrentVersion::Missing | CurrentVersion::Disabled => {
+                objection(origin, &self.facts(), self.subject.rules)
+            }
+        }
     }
 
     fn facts(&self) -> ApplicationFacts {
