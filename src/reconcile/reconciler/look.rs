@@ -8,7 +8,7 @@ use tracing::warn;
 use super::{Reconciler, Trouble};
 use crate::config::ManagedSecret;
 use crate::domain::{
-    ApplicationRef, BlockReason, ClientId, Decision, KeyId, ReplicaState, SecretId, UsageFacts, Wish, decide,
+    BlockReason, ClientId, Decision, KeyId, ReplicaState, SecretId, UsageFacts, Wish, decide,
 };
 use crate::ports::Application;
 use crate::reconcile::observe::{Look, Subject, observe};
@@ -50,7 +50,9 @@ impl Reconciler {
         look.seen.most_credentials = look.seen.most_credentials.into_iter().chain(learned).min();
         let siblings = self.siblings(&managed.id, &look.application);
         look.seen.held_elsewhere = self.held_elsewhere(&siblings);
-        if let Some(wish) = wish.filter(|_| look.seen.wants_all_credentials_gone()) {
+        if let Some(wish) =
+            wish.filter(|_| look.seen.objection.is_none() && look.seen.wants_all_credentials_gone())
+        {
             self.pass_on(wish, &siblings);
         }
         if let UsageFacts::Unavailable(why) = &look.seen.usage
@@ -79,14 +81,16 @@ impl Reconciler {
 
     /// The other managed secrets of this application, by whichever of its GUIDs they name it.
     fn siblings(&self, secret: &SecretId, application: &Application) -> Vec<SecretId> {
-        let shares = |other: &ManagedSecret| match other.application {
-            ApplicationRef::ObjectId(id) => id == application.object_id,
-            ApplicationRef::ClientId(id) => id == application.client_id,
-            ApplicationRef::Either(id) => [application.object_id.0, application.client_id.0].contains(&id),
-        };
+        let Application { object_id, client_id, .. } = *application;
+        let shares = |other: &ManagedSecret| other.application.is_of(object_id, client_id);
         let managed = self.catalogue.list();
-        let siblings = managed.iter().filter(|other| other.id != *secret && shares(other));
-        siblings.map(|sibling| sibling.id.clone()).collect()
+        let others = managed.iter().filter(|other| other.id != *secret && shares(other));
+        others.filter(|other| !self.lacks_consent(&other.id)).map(|sibling| sibling.id.clone()).collect()
+    }
+
+    /// Whether only a tag says that a secret belongs to its application: then it has no part in what becomes of that.
+    fn lacks_consent(&self, secret: &SecretId) -> bool {
+        self.board.show(secret).is_some_and(|status| status.reason == BlockReason::NoConsent.label())
     }
 
     /// Every credential of the application is in wrong hands: so are those of its other secrets, which are asked once.
