@@ -204,17 +204,7 @@ impl Reconciler {
             Decision::Act(action) => self.act(secret, &look, &action, now).await,
             Decision::Wait { until, reason } => self.wait(secret, until, reason, wish, now),
             Decision::Blocked { until, reason } => {
-                let error = match &look.seen.sign_in {
-                    _ if reason.is_of_guard() => Some(format!(
-                        "application {} with client id {}",
-                        look.application.object_id, look.application.client_id
-                    )),
-                    CurrentSignIn::Unclear(SignInTrouble::Other(why)) => Some(why.clone()),
-                    CurrentSignIn::Unclear(_)
-                    | CurrentSignIn::Accepted
-                    | CurrentSignIn::Refused
-                    | CurrentSignIn::NoText => None,
-                };
+                let error = told_more(&look, reason);
                 let wish = match wish {
                     Some(wish) if reason == BlockReason::NothingToRollBackTo => {
                         self.drop_wish(secret, wish, reason.text())
@@ -333,6 +323,20 @@ impl Reconciler {
 
     fn lock(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is known besides the reason.
+fn told_more(look: &Look, reason: BlockReason) -> Option<String> {
+    match &look.seen.sign_in {
+        CurrentSignIn::Unclear(SignInTrouble::Other(why)) => Some(why.clone()),
+        CurrentSignIn::Unclear(_)
+        | CurrentSignIn::Accepted
+        | CurrentSignIn::Refused
+        | CurrentSignIn::NoText => {
+            // Whom somebody pointed at is what an auditor wants to know.
+            reason.is_of_guard().then(|| format!("application {}", look.application.object_id))
+        }
     }
 }
 

@@ -81,7 +81,9 @@ impl Reconciler {
         } else {
             warn!(%secret, reason = reason.label(), "{secret} has to wait: {message}");
         }
+        let origin = self.catalogue.find(secret).map(|managed| managed.origin.label());
         self.board.update(secret, |status| {
+            status.origin = origin.unwrap_or(status.origin);
             status.state = "blocked";
             status.reason = reason.label();
             status.message = message;
