@@ -85,10 +85,12 @@ pub(super) fn current_unnamed(
         return None;
     }
     let key_id = version.proven?;
-    Some(match policy.adopt() {
-        Adopt::Match | Adopt::Rotate => Decision::Act(Action::Adopt { key_id }),
-        Adopt::Report => Decision::Blocked { until: None, reason: BlockReason::UnknownCredential },
-    })
+    match policy.adopt() {
+        Adopt::Match | Adopt::Rotate => Some(Decision::Act(Action::Adopt { key_id })),
+        // A person's word stands above the policy.
+        Adopt::Report if seen.is_compromised() || is_wished(seen) => None,
+        Adopt::Report => Some(Decision::Blocked { until: None, reason: BlockReason::UnknownCredential }),
+    }
 }
 
 /// A tag that can't be read is somebody's word all the same: it is reported, not overwritten.
