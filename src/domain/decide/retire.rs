@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use super::WORST_LAG;
 use crate::domain::decision::{Action, Decision, RevokeReason};
 use crate::domain::names::SecretId;
 use crate::domain::observed::{CredentialFacts, CurrentSignIn, Observed, UsageFacts, VersionFacts};
@@ -152,8 +153,11 @@ pub(super) fn revoked_version_enabled(
     now: OffsetDateTime,
 ) -> Option<Decision> {
     is_proven_good(seen, now)?;
-    let in_wrong_hands =
-        seen.unproven_revocations().find(|version| version.refused && is_gone(seen, version));
+    let told = seen.compromised_versions().map(|(_, at)| at).max();
+    let settled = told.is_some_and(|at| at.saturating_add(WORST_LAG) <= now);
+    let in_wrong_hands = seen.unproven_revocations().find(|version| {
+        version.refused && (is_gone(seen, version) || (settled && names_another_s(seen, version)))
+    });
     let dead = || {
         seen.in_step_since()?;
         let over = |version: &&VersionFacts| {
@@ -185,6 +189,12 @@ pub(super) fn revoked_replica_enabled(
             dead.then(|| disable(version, Some(replica.secret.clone())))
         },
     )
+}
+
+/// Whether a version names a credential that is none of ours, so that nobody will revoke it: by a tag alone.
+fn names_another_s(seen: &Observed, version: &VersionFacts) -> bool {
+    let named = version.named().and_then(|key_id| seen.credential(key_id));
+    named.is_some_and(|credential| credential.rotation.is_none())
 }
 
 /// Whether Entra does not list the credential that a version names.
