@@ -40,13 +40,15 @@ impl Observer<'_> {
             named.is_some_and(|credential| credential.rotation.is_some())
         };
         let in_wrong_hands = seen.compromised_versions().map(|(version, _)| version.created).max();
-        let retire = seen.wish.is_some_and(|wish| wish.kind == WishKind::Retire);
-        let urgent = |version: &VersionFacts| in_wrong_hands.is_some_and(|latest| version.created <= latest);
-        let untold = seen.older_versions().filter(|version| {
-            version.enabled && (retire || over(version) || urgent(version)) && !told(version)
-        });
-        let untold: Vec<_> = untold.map(|version| version.version.clone()).collect();
-        for version in untold {
+        // A compromise may need their room: then whose they are has to be known before their overlap is over.
+        let asked = seen.is_compromised() || seen.wish.is_some_and(|wish| wish.kind == WishKind::Retire);
+        let urgent = |version: &VersionFacts| {
+            asked || in_wrong_hands.is_some_and(|latest| version.created <= latest)
+        };
+        let untold = seen.older_versions().filter(|version| version.enabled && !told(version));
+        let untold = untold.map(|version| (version.version.clone(), urgent(version), over(version)));
+        let untold: Vec<_> = untold.filter(|(_, urgent, over)| *urgent || *over).collect();
+        for (version, urgent, _) in untold {
             let Some(read) =
                 self.subject.ports.store.read_version(&self.subject.managed.id, &version).await?
             else {
@@ -58,7 +60,7 @@ impl Observer<'_> {
             if matching.is_none() && named.is_none_or(|key_id| seen.credential(key_id).is_some()) {
                 continue;
             }
-            if matching.is_some_and(|key_id| is_in_use(key_id, seen, policy, now)) {
+            if !urgent && matching.is_some_and(|key_id| is_in_use(key_id, seen, policy, now)) {
                 continue;
             }
             let answer = self.sign_in(&read.text).await;
