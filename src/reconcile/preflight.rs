@@ -44,6 +44,9 @@ impl Execution<'_> {
         let validity = self.look.policy.validity();
         let allowed = rules.longest_lifetime.map(|longest| longest.saturating_sub(CLOCKS_APART));
         let lifetime = allowed.filter(|allowed| *allowed < validity).unwrap_or(validity);
+        if lifetime < SHORTEST_LIFETIME {
+            return Err(Failure::blocked(BlockReason::LifetimePolicy));
+        }
         if lifetime < validity && self.said.is_news(self.secret, "lifetime clamped") {
             warn!(
                 secret = %self.secret, asked_days = validity.whole_days(), allowed_days = lifetime.whole_days(),
@@ -73,3 +76,6 @@ fn is_not_allowed(error: &PortError) -> bool {
 
 /// Entra counts a lifetime from its own clock.
 const CLOCKS_APART: Duration = Duration::minutes(5);
+
+/// A policy that allows no day means that there are to be no passwords: rotating several times a day serves nobody.
+const SHORTEST_LIFETIME: Duration = Duration::hours(12);
