@@ -10,16 +10,16 @@ use time::Duration;
 
 use super::world::World;
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-fn object_id(world: &Arc<World>) -> AppObjectId {
+pub(crate) fn object_id(world: &Arc<World>) -> AppObjectId {
     block_on(world.application()).object_id
 }
 
 /// Changes the current version's tags, as somebody who may write them.
-fn retag(world: &Arc<World>, change: impl FnOnce(&mut Tags)) {
+pub(crate) fn retag(world: &Arc<World>, change: impl FnOnce(&mut Tags)) {
     block_on(async {
         let current = world.current().await.properties;
         let mut after = current.tags;

@@ -49,6 +49,9 @@ pub(crate) struct World {
     sibling: Option<SecretId>,
     /// Who has issued a credential and not published it yet.
     issuing: Mutex<Option<String>>,
+    policy: RotationPolicy,
+    /// What Entra shows as the beginning of every credential's text, in the place of the truth.
+    pub(crate) hint: Mutex<Option<String>>,
     /// When the promise was broken, and how.
     broken: Mutex<Vec<String>>,
     /// Whether consumers must be able to sign in; off where a test locks them out on purpose.
@@ -91,6 +94,12 @@ impl World {
         Arc::new(Self { application, ..world })
     }
 
+    /// A world whose configuration has these rules.
+    pub(crate) fn with_policy(values: PolicyValues) -> Arc<Self> {
+        let world = Self::make(None, Duration::ZERO, 1);
+        Arc::new(Self { policy: RotationPolicy::try_new(values).unwrap(), ..world })
+    }
+
     fn make(interference: Option<(usize, Interference)>, longest: Duration, seed: u64) -> Self {
         let propagation = longest..=longest;
         let model = Model::new(&Seed { secrets: 1, vaults: 1, propagation, seed, start: START });
@@ -108,6 +117,8 @@ impl World {
             status: Mutex::default(),
             sibling: None,
             issuing: Mutex::default(),
+            policy: policy(),
+            hint: Mutex::default(),
             broken: Mutex::default(),
             promised: AtomicBool::new(true),
             skew: Arc::default(),
@@ -173,6 +184,11 @@ impl World {
         let status = self.status.lock().unwrap();
         let status = status.as_ref().expect("a daemon lived");
         (status.state, status.reason)
+    }
+
+    /// What the last daemon told of the secret's state.
+    pub(crate) fn last_message(&self) -> String {
+        self.status.lock().unwrap().as_ref().expect("a daemon lived").message.clone()
     }
 
     fn secrets(&self) -> impl Iterator<Item = &SecretId> {
@@ -260,7 +276,7 @@ impl Daemon {
         let managed = |secret: &SecretId| ManagedSecret {
             id: secret.clone(),
             application: world.application,
-            policy: policy(),
+            policy: world.policy.clone(),
             verify: VerifyPolicy::default(),
             replicas: Vec::new(),
             origin: Origin::Configured,
@@ -293,13 +309,16 @@ impl Daemon {
 }
 
 pub(crate) fn policy() -> RotationPolicy {
-    let values = PolicyValues {
+    RotationPolicy::try_new(policy_values()).unwrap()
+}
+
+pub(crate) fn policy_values() -> PolicyValues {
+    PolicyValues {
         validity: Duration::days(120),
         rotate_before: Duration::days(60),
         overlap: Duration::days(7),
         ..PolicyValues::default()
-    };
-    RotationPolicy::try_new(values).unwrap()
+    }
 }
 
 impl std::fmt::Debug for World {

@@ -268,7 +268,12 @@ impl SecretStore for World {
 #[async_trait]
 impl CredentialIssuer for World {
     async fn read_application(&self, application: ApplicationRef) -> Result<Option<Application>, PortError> {
-        self.call(self.direct.read_application(application)).await
+        let mut found = self.call(self.direct.read_application(application)).await?;
+        if let Some(hint) = &*self.hint.lock().unwrap() {
+            let shown = found.iter_mut().flat_map(|found| &mut found.credentials);
+            shown.for_each(|credential| credential.hint = Some(hint.clone()));
+        }
+        Ok(found)
     }
 
     async fn issue(

@@ -1,0 +1,260 @@
+//! Room for another password, and the lifetime that the tenant's policies allow.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use rekeyd::domain::{ForeignExpired, KeyId, Marker, PolicyValues, WishKind};
+use rekeyd::ports::{CredentialIssuer, SignIn, SignInVerifier};
+use rekeyd::sandbox::model::{
+    ApplicationChange, Audience, PasswordRestriction, RestrictionKind, RestrictionState,
+};
+use secrecy::SecretString;
+use time::Duration;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use uuid::Uuid;
+
+use crate::situations::{block_on, object_id};
+use crate::world::{START, World, policy_values};
+
+fn change(world: &Arc<World>, change: ApplicationChange) {
+    world.direct.model.change_application(object_id(world).0, change, world.now()).unwrap();
+}
+
+/// From here on the application admits personal accounts, so that it has room for two.
+fn admit_personal_accounts(world: &Arc<World>) {
+    let audience = Some(Audience::AnyOrganisationAndPersonal);
+    change(world, ApplicationChange { audience, ..ApplicationChange::default() });
+}
+
+/// A credential that is made under this name.
+fn made(world: &Arc<World>, name: &str, lasts: Duration) -> KeyId {
+    let end = world.now() + lasts;
+    block_on(world.direct.issue(object_id(world), name, end)).unwrap().key_id
+}
+
+fn credentials(world: &Arc<World>) -> Vec<KeyId> {
+    block_on(world.application()).credentials.iter().map(|credential| credential.key_id).collect()
+}
+
+fn answer_to(world: &Arc<World>, text: &SecretString) -> SignIn {
+    let client_id = block_on(world.application()).client_id;
+    block_on(world.direct.sign_in(client_id, text))
+}
+
+fn versions(world: &Arc<World>) -> usize {
+    block_on(world.versions()).len()
+}
+
+/// How many attempts are noted on the current version.
+fn attempts(world: &Arc<World>) -> u32 {
+    let noted = block_on(world.current()).properties.tags.pending_rotation().unwrap();
+    noted.map_or(0, |noted| noted.attempt)
+}
+
+#[test]
+fn an_application_for_personal_accounts_is_rotated_with_two_passwords() {
+    let world = World::new(None);
+    admit_personal_accounts(&world);
+    for day in 1..=100 {
+        world.live_until(START + Duration::days(day) + Duration::hours(12));
+        assert!(credentials(&world).len() <= 2, "day {day}");
+    }
+    assert_eq!((world.issued(), credentials(&world).len()), (2, 1));
+}
+
+#[test]
+fn without_room_nothing_is_begun_and_the_remedy_is_told() {
+    let world = World::new(None);
+    admit_personal_accounts(&world);
+    let theirs = made(&world, "made by a colleague", Duration::days(300));
+    world.live(Duration::days(5));
+    assert_eq!(world.last_state(), ("blocked", "no_room"));
+    assert!(world.last_message().contains("remove expired or unused ones"), "{}", world.last_message());
+    assert_eq!((world.issued(), versions(&world), attempts(&world)), (1, 1, 0), "theirs alone was made");
+    assert!(credentials(&world).contains(&theirs));
+    block_on(world.direct.revoke(object_id(&world), theirs)).unwrap();
+    world.live(Duration::days(2));
+    assert_eq!((world.issued(), versions(&world)), (2, 2), "it goes on by itself");
+}
+
+#[test]
+fn a_limit_that_nobody_told_is_learned_from_one_refusal() {
+    let world = World::new(None);
+    change(&world, ApplicationChange { password_limit: Some(3), ..ApplicationChange::default() });
+    let theirs = [(); 2].map(|()| made(&world, "made by a colleague", Duration::days(300)));
+    world.live(Duration::days(4));
+    assert_eq!(world.last_state(), ("blocked", "no_room"));
+    assert_eq!(attempts(&world), 1, "it is not tried again and again");
+    assert!(theirs.iter().all(|theirs| credentials(&world).contains(theirs)));
+    block_on(world.direct.revoke(object_id(&world), theirs[0])).unwrap();
+    world.live(Duration::days(2));
+    assert_eq!(versions(&world), 2);
+    assert!(credentials(&world).contains(&theirs[1]));
+}
+
+#[test]
+fn an_expired_credential_of_somebody_else_makes_room_only_where_the_policy_says_so() {
+    for (foreign_expired, is_rotated) in [(ForeignExpired::Report, false), (ForeignExpired::Remove, true)] {
+        let world = World::with_policy(PolicyValues { foreign_expired, ..policy_values() });
+        admit_personal_accounts(&world);
+        let theirs = made(&world, "made by a colleague", Duration::hours(30));
+        world.live(Duration::hours(29));
+        assert_eq!((versions(&world), world.last_state()), (1, ("blocked", "no_room")));
+        world.live(Duration::days(2));
+        assert_eq!(versions(&world) == 2, is_rotated, "{foreign_expired:?}");
+        assert_eq!(credentials(&world).contains(&theirs), !is_rotated, "{foreign_expired:?}");
+    }
+}
+
+#[test]
+fn an_orphan_makes_room_after_its_grace_and_not_before() {
+    let world = World::new(None);
+    admit_personal_accounts(&world);
+    let name = Marker::of(&world.secret).display_name(&"0123456789abcdef".parse().unwrap());
+    let orphan = made(&world, &name, Duration::days(90));
+    world.live(Duration::hours(23));
+    assert_eq!((versions(&world), credentials(&world).contains(&orphan)), (1, true));
+    assert_eq!(world.last_state(), ("blocked", "no_room"));
+    world.live(Duration::hours(3));
+    assert_eq!((versions(&world), credentials(&world).contains(&orphan)), (2, false));
+}
+
+#[test]
+fn only_a_compromise_ends_an_overlap_to_make_room() {
+    let world = World::new(None);
+    admit_personal_accounts(&world);
+    let first = block_on(world.current()).text;
+    world.live(Duration::days(1));
+    let second = block_on(world.current()).text;
+    world.wish(WishKind::Rotate);
+    world.live(Duration::days(2));
+    assert_eq!((versions(&world), world.last_state()), (2, ("blocked", "no_room")));
+    assert_eq!(answer_to(&world, &first), SignIn::Accepted, "consumers are still moving over");
+    world.wish(WishKind::Compromised { all_credentials: false });
+    world.live(Duration::hours(3));
+    assert_eq!(versions(&world), 3);
+    let third = block_on(world.current()).text;
+    let answers = [&first, &second, &third].map(|text| answer_to(&world, text));
+    assert_eq!(answers, [SignIn::Wrong, SignIn::Wrong, SignIn::Accepted]);
+    assert_eq!(credentials(&world).len(), 1);
+}
+
+/// A compromise never makes room with what consumers read, or with what is somebody else's.
+#[test]
+fn a_compromise_without_room_waits_for_a_person_and_revokes_nobody() {
+    let world = World::new(None);
+    admit_personal_accounts(&world);
+    let theirs = made(&world, "made by a colleague", Duration::days(300));
+    world.wish(WishKind::Compromised { all_credentials: false });
+    world.live(Duration::days(3));
+    assert_eq!((versions(&world), credentials(&world).len()), (1, 2));
+    assert_eq!(world.last_state(), ("blocked", "no_room"));
+    let bad = block_on(world.current()).text;
+    block_on(world.direct.revoke(object_id(&world), theirs)).unwrap();
+    world.live(Duration::days(2));
+    assert_eq!((versions(&world), answer_to(&world, &bad)), (2, SignIn::Wrong), "the tag kept the wish");
+}
+
+/// A restriction of the policy that holds by default.
+fn restrict(world: &Arc<World>, kind: RestrictionKind, longest: Option<&str>) {
+    let restriction = PasswordRestriction {
+        restriction_type: kind,
+        state: RestrictionState::Enabled,
+        max_lifetime: longest.map(|longest| longest.to_owned().try_into().unwrap()),
+        restrict_for_apps_created_after_date_time: None,
+        exclude_actors: None,
+    };
+    let set = world.direct.model.change_policy(Uuid::nil(), |policy| {
+        policy.is_enabled = true;
+        policy.restrictions.password_credentials = vec![restriction];
+    });
+    set.unwrap();
+}
+
+/// Lets the daemon read the tenant's policies.
+fn let_policies_be_read(world: &Arc<World>) {
+    let (model, graph) = (&world.direct.model, "https://graph.microsoft.com");
+    let daemon = model.tenant().daemon.object_id;
+    let mut roles = model.app_roles(daemon, graph);
+    roles.push("Policy.Read.All".to_owned());
+    model.set_app_roles(daemon, graph, &roles.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// The log of what is done on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(text)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_lifetime_is_clamped_to_the_tenant_s_policy_and_that_is_said_once() {
+    let world = World::new(None);
+    let_policies_be_read(&world);
+    restrict(&world, RestrictionKind::PasswordLifetime, Some("P30D"));
+    let log = Log::default();
+    let written = log.clone();
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || written.clone());
+    let listening = tracing_subscriber::registry().with(layer).set_default();
+    world.live(Duration::days(70));
+    drop(listening);
+    // Due after two thirds of a life of 30 days.
+    assert_eq!(world.issued(), 4);
+    let current = block_on(world.current()).properties;
+    let lifetime = current.expires.unwrap() - current.created;
+    assert!((29..=30).contains(&lifetime.whole_days()), "{lifetime}");
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let said = log.lines().filter(|line| line.contains("gets a shorter one")).collect::<Vec<_>>();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("allowed_days=29") && said[0].contains("asked_days=120"), "{said:?}");
+}
+
+#[test]
+fn a_policy_that_allows_no_day_is_told_and_not_followed_into_a_loop() {
+    let world = World::new(None);
+    let_policies_be_read(&world);
+    restrict(&world, RestrictionKind::PasswordLifetime, Some("PT2H"));
+    world.live(Duration::days(10));
+    assert_eq!(world.last_state(), ("blocked", "lifetime_policy"));
+    assert_eq!((world.issued(), versions(&world), attempts(&world)), (0, 1, 0));
+}
+
+#[test]
+fn what_a_policy_that_can_t_be_read_forbids_is_learned_from_the_refusal_and_tried_rarely() {
+    for (kind, longest, reason, advice) in [
+        (RestrictionKind::PasswordLifetime, Some("P30D"), "lifetime_policy", "shorten validity"),
+        (RestrictionKind::PasswordAddition, None, "passwords_forbidden", "ask for an exception"),
+    ] {
+        let world = World::new(None);
+        restrict(&world, kind, longest);
+        world.live(Duration::days(10));
+        assert_eq!(world.last_state(), ("blocked", reason));
+        assert!(world.last_message().contains(advice), "{}", world.last_message());
+        assert_eq!((world.issued(), versions(&world)), (0, 1));
+        assert!((3..=16).contains(&attempts(&world)), "{} attempts", attempts(&world));
+        world.direct.model.change_policy(Uuid::nil(), |policy| policy.is_enabled = false).unwrap();
+        world.live(Duration::days(2));
+        assert_eq!((world.issued(), versions(&world)), (1, 2), "it goes on by itself");
+    }
+}
+
+#[test]
+fn a_ban_on_passwords_that_can_be_read_is_not_tried_at_all() {
+    let world = World::new(None);
+    let_policies_be_read(&world);
+    restrict(&world, RestrictionKind::PasswordAddition, None);
+    world.live(Duration::days(10));
+    assert_eq!(world.last_state(), ("blocked", "passwords_forbidden"));
+    assert_eq!((world.issued(), versions(&world), attempts(&world)), (0, 1, 0));
+    restrict(&world, RestrictionKind::PasswordLifetime, Some("P200D"));
+    world.live(Duration::days(2));
+    assert_eq!(world.issued(), 1);
+}

@@ -1,0 +1,164 @@
+//! Adoption of what others made, and the first credential of what does not exist yet.
+
+use std::sync::Arc;
+
+use rekeyd::domain::tags::{CREDENTIAL_ID, Tags};
+use rekeyd::domain::{Adopt, KeyId, PolicyValues, WishKind};
+use rekeyd::ports::{CredentialIssuer, NewVersion, SecretStore, SignIn, SignInVerifier};
+use secrecy::{ExposeSecret, SecretString};
+use time::Duration;
+
+use crate::situations::{block_on, object_id, retag};
+use crate::world::{World, policy_values};
+
+/// A world in which the secret does not say which credential it holds.
+fn unnamed(adopt: Adopt) -> (Arc<World>, KeyId, SecretString) {
+    let world = World::with_policy(PolicyValues { adopt, ..policy_values() });
+    let first = block_on(world.current());
+    retag(&world, |tags| tags.remove(CREDENTIAL_ID));
+    (world, first.properties.tags.credential_id().unwrap().unwrap(), first.text)
+}
+
+/// A credential that begins as the secret's text does, and ends on the same day.
+fn add_twin(world: &Arc<World>, text: &SecretString) -> KeyId {
+    *world.hint.lock().unwrap() = Some(text.expose_secret()[..3].to_owned());
+    let end = block_on(world.application()).credentials[0].end + Duration::hours(20);
+    block_on(world.direct.issue(object_id(world), "made by a colleague", end)).unwrap().key_id
+}
+
+fn named(world: &Arc<World>) -> Option<KeyId> {
+    block_on(world.current()).properties.tags.credential_id().unwrap()
+}
+
+fn credentials(world: &Arc<World>) -> Vec<KeyId> {
+    block_on(world.application()).credentials.iter().map(|credential| credential.key_id).collect()
+}
+
+fn answer_to(world: &Arc<World>, text: &SecretString) -> SignIn {
+    let client_id = block_on(world.application()).client_id;
+    block_on(world.direct.sign_in(client_id, text))
+}
+
+fn versions(world: &Arc<World>) -> usize {
+    block_on(world.versions()).len()
+}
+
+#[test]
+fn a_credential_is_adopted_by_its_hint_and_end_and_retired_like_our_own() {
+    for adopt in [Adopt::Match, Adopt::Rotate] {
+        let (world, first, text) = unnamed(adopt);
+        world.live(Duration::seconds(10));
+        assert_eq!((named(&world), versions(&world)), (Some(first), 1), "the tag alone is written");
+        // It is due: its successor follows, and then its end.
+        world.live(Duration::days(6));
+        assert_eq!((versions(&world), answer_to(&world, &text)), (2, SignIn::Accepted));
+        world.live(Duration::days(3));
+        assert_eq!((answer_to(&world, &text), credentials(&world).len()), (SignIn::Wrong, 1), "{adopt:?}");
+    }
+}
+
+#[test]
+fn of_two_credentials_that_fit_none_is_adopted_and_none_is_revoked() {
+    let (world, first, text) = unnamed(Adopt::Match);
+    let twin = add_twin(&world, &text);
+    world.live(Duration::days(20));
+    assert_eq!(world.last_state(), ("blocked", "unknown_credential"));
+    assert_eq!((named(&world), versions(&world)), (None, 1));
+    world.wish(WishKind::Rotate);
+    world.live(Duration::days(10));
+    assert_eq!(versions(&world), 2, "a person's word makes a successor");
+    assert!([first, twin].iter().all(|key_id| credentials(&world).contains(key_id)));
+}
+
+#[test]
+fn where_none_fits_the_policy_says_whether_a_successor_is_made() {
+    for (adopt, made) in [(Adopt::Match, 0), (Adopt::Report, 0), (Adopt::Rotate, 1)] {
+        let (world, first, text) = unnamed(adopt);
+        let twin = add_twin(&world, &text);
+        world.live(Duration::days(20));
+        assert_eq!(world.issued(), 1 + made, "{adopt:?}");
+        assert!([first, twin].iter().all(|key_id| credentials(&world).contains(key_id)), "{adopt:?}");
+        assert_eq!(answer_to(&world, &text), SignIn::Accepted, "it is not known to be ours");
+    }
+}
+
+#[test]
+fn an_end_that_differs_by_more_than_a_day_is_no_match() {
+    let world = World::with_policy(PolicyValues { adopt: Adopt::Match, ..policy_values() });
+    let current = block_on(world.current());
+    let expires = current.properties.expires.map(|end| end + Duration::hours(25));
+    let new =
+        NewVersion { text: current.text, enabled: true, expires, content_type: None, tags: Tags::default() };
+    block_on(world.direct.put(&world.secret, new)).unwrap();
+    world.live(Duration::days(2));
+    assert_eq!((world.last_state(), named(&world)), (("blocked", "unknown_credential"), None));
+}
+
+#[test]
+fn a_policy_that_reports_changes_nothing_until_a_person_asks() {
+    let (world, first, text) = unnamed(Adopt::Report);
+    let before = block_on(world.current()).properties;
+    world.live(Duration::days(20));
+    assert_eq!(world.last_state(), ("blocked", "unknown_credential"));
+    assert_eq!(block_on(world.current()).properties, before);
+    world.wish(WishKind::Rotate);
+    world.live(Duration::hours(1));
+    assert_eq!((versions(&world), answer_to(&world, &text)), (2, SignIn::Accepted));
+    world.live(Duration::days(9));
+    assert!(!credentials(&world).contains(&first), "its own text proved whose it is");
+}
+
+#[test]
+fn a_compromise_of_what_is_only_reported_ends_with_the_old_text_refused() {
+    let (world, _, text) = unnamed(Adopt::Report);
+    world.wish(WishKind::Compromised { all_credentials: false });
+    world.live(Duration::hours(3));
+    assert_eq!((versions(&world), answer_to(&world, &text)), (2, SignIn::Wrong));
+    assert_eq!(credentials(&world).len(), 1);
+}
+
+/// A text that is nobody's is somebody's word: only the policy, or a person, displaces it.
+#[test]
+fn a_text_that_is_refused_is_displaced_only_where_the_policy_says_rotate() {
+    for (adopt, made) in [(Adopt::Match, 0), (Adopt::Report, 0), (Adopt::Rotate, 1)] {
+        let world = World::with_policy(PolicyValues { adopt, ..policy_values() });
+        world.lock_consumers_out();
+        let text = "typed by somebody".into();
+        let new =
+            NewVersion { text, enabled: true, expires: None, content_type: None, tags: Tags::default() };
+        block_on(world.direct.put(&world.secret, new)).unwrap();
+        world.live(Duration::days(4));
+        assert_eq!(world.issued(), made, "{adopt:?}");
+    }
+}
+
+#[test]
+fn a_name_that_somebody_deleted_blocks_before_anything_is_made() {
+    let world = World::new(None);
+    world.lock_consumers_out();
+    let (vault, name) = (world.secret.vault.as_str(), world.secret.name.as_str());
+    world.direct.model.delete_secret(vault, name, world.now()).unwrap();
+    world.live(Duration::days(3));
+    assert_eq!(world.last_state(), ("blocked", "secret_deleted"));
+    assert!(world.last_message().contains("recover or purge it"), "{}", world.last_message());
+    assert_eq!(world.issued(), 0);
+    world.direct.model.recover_secret(vault, name, world.now()).unwrap();
+    world.live(Duration::days(1));
+    assert_eq!((world.issued(), versions(&world)), (1, 2), "it goes on with the recovered secret");
+}
+
+#[test]
+fn a_first_credential_is_not_made_where_the_application_can_t_sign_in() {
+    let world = World::without_secret();
+    world.lock_consumers_out();
+    let client_id = block_on(world.application()).client_id;
+    let principal = world.direct.model.service_principal(client_id.0).unwrap();
+    world.direct.model.delete_service_principal(principal).unwrap();
+    world.live(Duration::days(3));
+    assert_eq!(world.last_state(), ("blocked", "no_service_principal"));
+    assert_eq!(world.issued(), 0);
+    world.direct.model.create_service_principal(client_id.0, world.now()).unwrap();
+    world.live(Duration::days(2));
+    assert_eq!(world.issued(), 1);
+    assert_eq!(answer_to(&world, &block_on(world.current()).text), SignIn::Accepted);
+}
