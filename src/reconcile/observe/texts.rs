@@ -42,9 +42,8 @@ impl Observer<'_> {
         let in_wrong_hands = seen.compromised_versions().map(|(version, _)| version.created).max();
         // A compromise may need their room: then whose they are has to be known before their overlap is over.
         let asked = seen.is_compromised() || seen.wish.is_some_and(|wish| wish.kind == WishKind::Retire);
-        let urgent = |version: &VersionFacts| {
-            asked || in_wrong_hands.is_some_and(|latest| version.created <= latest)
-        };
+        let urgent =
+            |version: &VersionFacts| asked || in_wrong_hands.is_some_and(|latest| version.created <= latest);
         let untold = seen.older_versions().filter(|version| version.enabled && !told(version));
         let untold = untold.map(|version| (version.version.clone(), urgent(version), over(version)));
         let untold: Vec<_> = untold.filter(|(_, urgent, over)| *urgent || *over).collect();

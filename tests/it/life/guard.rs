@@ -6,7 +6,9 @@ use rekeyd::domain::SecretId;
 use rekeyd::domain::tags::{CREDENTIAL_ID, PROVIDER_ADDRESS, SUPERSEDED_CREDENTIAL_ID};
 use rekeyd::ports::Clock;
 use rekeyd::sandbox::model::{Application, ApplicationChange, Credential, Model, NewVersion, Seed};
+use reqwest::StatusCode;
 use secrecy::ExposeSecret;
+use serde_json::json;
 use time::Duration;
 use uuid::Uuid;
 
@@ -221,5 +223,50 @@ async fn what_the_lists_forbid_is_not_rotated_whichever_guid_they_name() {
         assert_eq!(blocked_lines(&fleet, &secret, "not_allowed").len(), usize::from(!is_allowed));
     }
     assert_eq!(fleet.consumers_failed(), 0);
+    fleet.end().await;
+}
+
+async fn all_compromised(fleet: &Fleet, secret: &SecretId) {
+    let body = json!({"all_credentials": true});
+    let (status, answer) = fleet.post(&format!("/api/v1/secrets/{secret}/compromised"), &body).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+}
+
+/// A secret that only its tags bind to the application of the first secret, and a colleague's credential of that.
+async fn with_intruder() -> (Fleet, SecretId, SecretId, Uuid) {
+    let fleet = fleet(|text| text).await;
+    let secret = fleet.secret(0);
+    let object_id = fleet.managed(&secret).object_id;
+    let theirs = colleague(&fleet, object_id, 300).key_id;
+    let intruder = write(&fleet, "intruder", "some text", &[(PROVIDER_ADDRESS, object_id.to_string())]);
+    fleet.live(SWEEP).await;
+    assert_eq!(fleet.status(&intruder).reason, "no_consent");
+    (fleet, secret, intruder, theirs)
+}
+
+#[tokio::test]
+async fn a_secret_without_consent_does_not_hold_a_compromise_up() {
+    let (fleet, secret, intruder, theirs) = with_intruder().await;
+    let object_id = fleet.managed(&secret).object_id;
+    // It says that it holds what is to be revoked, too.
+    set(&fleet, &intruder, CREDENTIAL_ID, theirs);
+    all_compromised(&fleet, &secret).await;
+    fleet.live(Duration::hours(3)).await;
+    let left = credentials(&fleet, object_id);
+    assert!(!left.contains(&theirs) && left.len() == 1, "{left:?}");
+    assert_eq!((fleet.sign_in(&secret), fleet.consumers_failed()), (Ok(()), 0));
+    assert_eq!(versions(&fleet, &intruder).len(), 1);
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_compromise_of_a_secret_without_consent_reaches_nobody_else() {
+    let (fleet, secret, intruder, theirs) = with_intruder().await;
+    let before = (versions(&fleet, &secret).len(), credentials(&fleet, fleet.managed(&secret).object_id));
+    all_compromised(&fleet, &intruder).await;
+    fleet.live(Duration::hours(5)).await;
+    let after = (versions(&fleet, &secret).len(), credentials(&fleet, fleet.managed(&secret).object_id));
+    assert_eq!(after, before);
+    assert!(after.1.contains(&theirs));
     fleet.end().await;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rekeyd::domain::tags::{CREDENTIAL_ID, Tags};
-use rekeyd::domain::{Adopt, KeyId, PolicyValues, WishKind};
+use rekeyd::domain::{Adopt, KeyId, PolicyValues, UsageGate, WishKind};
 use rekeyd::ports::{CredentialIssuer, NewVersion, SecretStore, SignIn, SignInVerifier};
 use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
@@ -161,4 +161,19 @@ fn a_first_credential_is_not_made_where_the_application_can_t_sign_in() {
     world.live(Duration::days(2));
     assert_eq!(world.issued(), 1);
     assert_eq!(answer_to(&world, &block_on(world.current()).text), SignIn::Accepted);
+}
+
+/// Whose an unmarked credential is, only its text tells: in a compromise that is found out, used or not.
+#[test]
+fn a_compromise_ends_an_adopted_credential_that_is_still_in_use() {
+    let world = World::with_policy(PolicyValues { usage_gate: UsageGate::Report, ..policy_values() });
+    let first = block_on(world.current()).text;
+    for _ in 0..10 {
+        world.live(Duration::days(1));
+        assert_eq!(answer_to(&world, &first), SignIn::Accepted, "the gate keeps what is in use");
+    }
+    world.wish(WishKind::Compromised { all_credentials: false });
+    world.live(Duration::hours(3));
+    assert_eq!((versions(&world), answer_to(&world, &first)), (3, SignIn::Wrong));
+    assert_eq!(credentials(&world).len(), 1);
 }
