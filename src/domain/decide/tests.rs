@@ -27,7 +27,7 @@ pub(super) fn rotation() -> RotationId {
 }
 
 /// A credential of 90 days that is `age` old, ours by its marker.
-fn credential(number: u128, age: Duration) -> CredentialFacts {
+pub(super) fn credential(number: u128, age: Duration) -> CredentialFacts {
     let start = NOW - age;
     let rotation = Some(rotation());
     CredentialFacts {

@@ -251,6 +251,10 @@ fn contradictions(seen: &Observed) -> Vec<String> {
     {
         warnings.push(format!("tag CredentialId names {named}, but the text is of {proven}"));
     }
+    let listed = current.named().and_then(|named| seen.credential(named));
+    if let Some(named) = listed.filter(|named| !named.may_be_current_text) {
+        warnings.push(format!("tag CredentialId names {}, whose text begins otherwise", named.key_id));
+    }
     if let Some(text) = current.tags.value(tags::PROVIDER_ADDRESS)
         && provider_address(text).is_none()
     {

@@ -278,3 +278,19 @@ async fn an_application_is_named_by_either_guid_or_by_an_address_of_graph() {
     assert_eq!(versions(&fleet, &secret).len(), 1);
     fleet.end().await;
 }
+
+#[tokio::test]
+async fn a_tag_that_names_a_credential_whose_text_begins_otherwise_is_told() {
+    let fleet = fleet(|text| text).await;
+    let secret = fleet.secret(FOUND);
+    assert_eq!(fleet.status(&secret).warnings, [""; 0]);
+    let (now, object_id) = (fleet.sandbox.clock().now(), fleet.managed(&secret).object_id);
+    let theirs = fleet.model().add_password(object_id, Some("by hand"), None, None, now).unwrap();
+    set(&fleet, &secret, CREDENTIAL_ID, theirs.key_id);
+    fleet.live(SWEEP).await;
+    let warnings = fleet.status(&secret).warnings;
+    assert!(warnings.iter().any(|told| told.contains("begins otherwise")), "{warnings:?}");
+    let due = fleet.status(&secret).due.unwrap();
+    assert!(due < now + Duration::days(120), "the text, not the tag, says when it is due: {due}");
+    fleet.end().await;
+}

@@ -1,0 +1,249 @@
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+use proptest::prelude::*;
+
+use super::properties::any_observed;
+use super::tests::{NOW, credential, decided, key, seen, version};
+use super::*;
+use crate::domain::decision::{Action, BlockReason, IssueReason, RevokeReason, WaitReason};
+use crate::domain::observed::{Current, VersionFacts};
+use crate::domain::tags::{self, Quarantine, QuarantineReason};
+use crate::domain::wish::{Wish, WishKind};
+use crate::domain::{Adopt, ForeignExpired, PolicyValues};
+
+const WISHES: [WishKind; 7] = [
+    WishKind::Rotate,
+    WishKind::Rollback,
+    WishKind::Compromised { all_credentials: false },
+    WishKind::Compromised { all_credentials: true },
+    WishKind::Retire,
+    WishKind::Pause,
+    WishKind::Resume,
+];
+
+fn wish(kind: WishKind) -> Option<Wish> {
+    Some(Wish { kind, at: NOW })
+}
+
+fn blocked(reason: BlockReason) -> Decision {
+    Decision::Blocked { until: None, reason }
+}
+
+fn issue(reason: IssueReason) -> Decision {
+    Decision::Act(Action::Issue { reason, attempt: 1 })
+}
+
+fn revoke(number: u128, reason: RevokeReason) -> Decision {
+    Decision::Act(Action::Revoke { key_id: key(number), reason })
+}
+
+/// A young credential whose version does not name it.
+fn unnamed(proven: bool, kind: Option<WishKind>) -> Observed {
+    let mut facts = version(1, Duration::days(2));
+    facts.tags.remove(tags::CREDENTIAL_ID);
+    facts.tags.remove(tags::ROTATION_ID);
+    facts.proven = proven.then(|| key(1));
+    let mut foreign = credential(1, Duration::days(2));
+    (foreign.rotation, foreign.may_be_current_text) = (None, true);
+    Observed { wish: kind.and_then(wish), ..seen(vec![facts], vec![foreign]) }
+}
+
+#[test]
+fn what_becomes_of_a_version_that_names_no_credential() {
+    let (adopt, reported) =
+        (Decision::Act(Action::Adopt { key_id: key(1) }), blocked(BlockReason::UnknownCredential));
+    let (wished, unadopted) = (issue(IssueReason::Wish), issue(IssueReason::Unadopted));
+    let asked = Some(WishKind::Rotate);
+    for (rule, proven, wish, expected) in [
+        (Adopt::Match, true, None, &adopt),
+        (Adopt::Rotate, true, None, &adopt),
+        (Adopt::Report, true, None, &reported),
+        (Adopt::Match, false, None, &reported),
+        (Adopt::Rotate, false, None, &unadopted),
+        (Adopt::Report, false, None, &reported),
+        (Adopt::Match, true, asked, &adopt),
+        (Adopt::Report, true, asked, &wished),
+        (Adopt::Match, false, asked, &wished),
+        (Adopt::Report, false, asked, &wished),
+    ] {
+        let policy =
+            RotationPolicy::try_new(PolicyValues { adopt: rule, ..PolicyValues::default() }).unwrap();
+        assert_eq!(decide(&unnamed(proven, wish), &policy, NOW), *expected, "{rule:?} {proven} {wish:?}");
+    }
+}
+
+#[test]
+fn a_tag_that_can_t_be_read_is_somebody_s_word_and_is_not_overwritten() {
+    for rule in [Adopt::Match, Adopt::Rotate, Adopt::Report] {
+        let policy =
+            RotationPolicy::try_new(PolicyValues { adopt: rule, ..PolicyValues::default() }).unwrap();
+        let mut seen = unnamed(true, None);
+        if let Current::Readable(version) = &mut seen.current {
+            version.tags.set(tags::CREDENTIAL_ID, "the one of last spring");
+        }
+        let decision = decide(&seen, &policy, NOW);
+        assert!(matches!(decision, Decision::Wait { reason: WaitReason::NotDue, .. }), "{decision:?}");
+    }
+}
+
+/// A due credential, in an application that has room for two: the second one is as `change` makes it.
+fn crowded(kind: Option<WishKind>, change: impl FnOnce(&mut Observed)) -> Observed {
+    let age = Duration::days(70);
+    let mut seen = seen(vec![version(2, age)], vec![credential(1, age), credential(2, age)]);
+    seen.credentials[1].may_be_current_text = true;
+    seen.most_credentials = Some(2);
+    seen.wish = kind.and_then(wish);
+    change(&mut seen);
+    seen
+}
+
+fn foreign(seen: &mut Observed) {
+    seen.credentials[0].rotation = None;
+}
+
+fn expired(seen: &mut Observed) {
+    seen.credentials[0].end = NOW - Duration::HOUR;
+}
+
+fn orphaned(age: Duration) -> impl FnOnce(&mut Observed) {
+    move |seen| seen.credentials[0].start = NOW - age
+}
+
+/// Published an hour ago, in the place of the other one.
+fn superseded(seen: &mut Observed) {
+    seen.versions.insert(0, version(1, Duration::days(60)));
+    let current = version(2, Duration::HOUR);
+    seen.versions[1] = current.clone();
+    seen.current = Current::Readable(Box::new(current));
+}
+
+fn compromised(seen: &mut Observed) {
+    superseded(seen);
+    if let Current::Readable(version) = &mut seen.current {
+        let noted = Quarantine { reason: QuarantineReason::Compromised, at: NOW };
+        version.tags.set(tags::QUARANTINED, noted);
+    }
+}
+
+#[test]
+fn room_is_made_with_what_nobody_needs_and_with_nothing_else() {
+    let is_full = |seen: &Observed| match decided(seen) {
+        Decision::Blocked { reason, .. } => reason == BlockReason::NoRoom,
+        Decision::Act(_) | Decision::Wait { .. } => false,
+    };
+    assert!(is_full(&crowded(None, foreign)), "somebody else's");
+    assert!(is_full(&crowded(None, |seen| {
+        foreign(seen);
+        expired(seen);
+    })));
+    assert!(is_full(&crowded(None, orphaned(Duration::hours(23)))), "it may still be in hand");
+    assert!(is_full(&crowded(None, superseded)), "consumers are moving over");
+    assert!(is_full(&crowded(Some(WishKind::Rotate), |seen| {
+        superseded(seen);
+        seen.versions[1].tags.remove(tags::ROTATION_ID);
+        seen.current = Current::Readable(Box::new(seen.versions[1].clone()));
+    })));
+    assert_eq!(decided(&crowded(None, expired)), revoke(1, RevokeReason::Expired));
+    assert_eq!(decided(&crowded(None, orphaned(Duration::hours(25)))), revoke(1, RevokeReason::Orphaned));
+    let bad = Some(WishKind::Compromised { all_credentials: false });
+    assert_eq!(decided(&crowded(bad, compromised)), revoke(1, RevokeReason::Room));
+    assert!(is_full(&crowded(bad, |seen| {
+        compromised(seen);
+        foreign(seen);
+    })));
+}
+
+#[test]
+fn what_is_expired_goes_before_an_orphan_and_others_only_where_the_policy_names_them() {
+    let mut seen = crowded(None, orphaned(Duration::hours(25)));
+    let mut old = credential(3, Duration::days(100));
+    old.end = NOW - Duration::DAY;
+    seen.credentials.push(old);
+    assert_eq!(decided(&seen), revoke(3, RevokeReason::Expired));
+    seen.credentials[2].rotation = None;
+    assert_eq!(decided(&seen), revoke(1, RevokeReason::Orphaned));
+    let remove = PolicyValues { foreign_expired: ForeignExpired::Remove, ..PolicyValues::default() };
+    let remove = RotationPolicy::try_new(remove).unwrap();
+    assert_eq!(decide(&seen, &remove, NOW), revoke(3, RevokeReason::ForeignExpired));
+    seen.credentials[2].is_of_other_secret = true;
+    assert_eq!(decide(&seen, &remove, NOW), revoke(1, RevokeReason::Orphaned));
+}
+
+#[test]
+fn a_first_credential_needs_nothing_but_an_application_that_may_have_one() {
+    let missing = seen(Vec::new(), Vec::new());
+    assert_eq!(decided(&missing), issue(IssueReason::FirstCredential));
+    for kind in WISHES {
+        let asked = Observed { wish: wish(kind), ..missing.clone() };
+        assert_eq!(decided(&asked), issue(IssueReason::FirstCredential), "{kind:?}");
+    }
+    let refused = Observed { objection: Some(BlockReason::PublicClient), ..missing };
+    assert_eq!(decided(&refused), blocked(BlockReason::PublicClient));
+}
+
+/// The compromised text is refused, and its tag names what somebody else made: nobody will ever revoke that.
+#[test]
+fn a_compromise_ends_although_a_tag_names_another_s_credential() {
+    let told = |minutes| {
+        let at = NOW - Duration::minutes(minutes);
+        let mut old = version(1, Duration::days(3));
+        old.tags.set(tags::QUARANTINED, Quarantine { reason: QuarantineReason::Compromised, at });
+        old.refused = true;
+        let new = version(2, Duration::minutes(minutes - 5));
+        let mut theirs = credential(1, Duration::days(3));
+        theirs.rotation = None;
+        let mut seen = seen(vec![old, new], vec![theirs, credential(2, Duration::minutes(minutes - 4))]);
+        seen.credentials[1].may_be_current_text = true;
+        decided(&seen)
+    };
+    assert!(
+        matches!(told(30), Decision::Wait { reason: WaitReason::ProvingRevocation, .. }),
+        "{:?}",
+        told(30)
+    );
+    let version = version(1, Duration::ZERO).version;
+    assert_eq!(told(61), Decision::Act(Action::Disable { version, replica: None }));
+}
+
+fn any_wish() -> impl Strategy<Value = Option<Wish>> {
+    proptest::option::of((0..WISHES.len()).prop_map(|index| Wish { kind: WISHES[index], at: NOW }))
+}
+
+fn any_objection() -> impl Strategy<Value = BlockReason> {
+    let guards = BlockReason::ALL.iter().copied().filter(|reason| reason.is_of_guard());
+    proptest::sample::select(guards.chain([BlockReason::NoProvider]).collect::<Vec<_>>())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn an_objection_lets_nothing_happen(seen in any_observed(), wish in any_wish(), objection in any_objection()) {
+        let seen = Observed { wish, objection: Some(objection), ..seen };
+        prop_assert_eq!(decided(&seen), blocked(objection));
+    }
+
+    #[test]
+    fn whatever_a_person_asks_for_what_is_current_or_another_s_stays(
+        seen in any_observed(), wish in any_wish(), noted in any::<bool>(), most in proptest::option::of(0_usize..5),
+    ) {
+        let mut seen = Observed { wish, most_credentials: most, ..seen };
+        if let Current::Readable(version) = &mut seen.current && noted {
+            version.tags.set(tags::QUARANTINED, Quarantine { reason: QuarantineReason::Compromised, at: NOW });
+        }
+        if let Decision::Act(Action::Revoke { key_id, .. }) = decided(&seen) {
+            prop_assert!(!seen.protected().contains(&key_id));
+            let marked = seen.credential(key_id).unwrap().rotation.is_some();
+            let proves = |version: &VersionFacts| version.proven == Some(key_id);
+            prop_assert!(marked || seen.older_versions().any(proves));
+        }
+    }
+
+    #[test]
+    fn a_full_application_gets_no_other_credential(seen in any_observed(), wish in any_wish(), most in 0_usize..5) {
+        let seen = Observed { wish, most_credentials: Some(most), ..seen };
+        if let Decision::Act(Action::Issue { .. }) = decided(&seen) {
+            prop_assert!(seen.credentials.len() < most);
+        }
+    }
+}
