@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail")]
 
 use proptest::prelude::*;
 
@@ -21,8 +21,8 @@ const WISHES: [WishKind; 7] = [
     WishKind::Resume,
 ];
 
-fn wish(kind: WishKind) -> Option<Wish> {
-    Some(Wish { kind, at: NOW })
+fn wish(kind: WishKind) -> Wish {
+    Wish { kind, at: NOW }
 }
 
 fn blocked(reason: BlockReason) -> Decision {
@@ -45,7 +45,7 @@ fn unnamed(proven: bool, kind: Option<WishKind>) -> Observed {
     facts.proven = proven.then(|| key(1));
     let mut foreign = credential(1, Duration::days(2));
     (foreign.rotation, foreign.may_be_current_text) = (None, true);
-    Observed { wish: kind.and_then(wish), ..seen(vec![facts], vec![foreign]) }
+    Observed { wish: kind.map(wish), ..seen(vec![facts], vec![foreign]) }
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn crowded(kind: Option<WishKind>, change: impl FnOnce(&mut Observed)) -> Observ
     let mut seen = seen(vec![version(2, age)], vec![credential(1, age), credential(2, age)]);
     seen.credentials[1].may_be_current_text = true;
     seen.most_credentials = Some(2);
-    seen.wish = kind.and_then(wish);
+    seen.wish = kind.map(wish);
     change(&mut seen);
     seen
 }
@@ -174,7 +174,7 @@ fn a_first_credential_needs_nothing_but_an_application_that_may_have_one() {
     let missing = seen(Vec::new(), Vec::new());
     assert_eq!(decided(&missing), issue(IssueReason::FirstCredential));
     for kind in WISHES {
-        let asked = Observed { wish: wish(kind), ..missing.clone() };
+        let asked = Observed { wish: Some(wish(kind)), ..missing.clone() };
         assert_eq!(decided(&asked), issue(IssueReason::FirstCredential), "{kind:?}");
     }
     let refused = Observed { objection: Some(BlockReason::PublicClient), ..missing };
@@ -206,7 +206,7 @@ fn a_compromise_ends_although_a_tag_names_another_s_credential() {
 }
 
 fn any_wish() -> impl Strategy<Value = Option<Wish>> {
-    proptest::option::of((0..WISHES.len()).prop_map(|index| Wish { kind: WISHES[index], at: NOW }))
+    proptest::option::of((0..WISHES.len()).prop_map(|index| wish(WISHES[index])))
 }
 
 fn any_objection() -> impl Strategy<Value = BlockReason> {

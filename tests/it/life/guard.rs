@@ -21,8 +21,8 @@ fn application(fleet: &Fleet, change: ApplicationChange) -> Application {
     fleet.model().add_settled_application(ApplicationChange { owners, ..change }, fleet.sandbox.clock().now())
 }
 
-fn consent(secret: &str) -> Option<Vec<String>> {
-    Some(vec![format!("rekeyd:secret={secret}")])
+fn consent(secret: &str) -> Vec<String> {
+    vec![format!("rekeyd:secret={secret}")]
 }
 
 fn credentials(fleet: &Fleet, object_id: Uuid) -> Vec<Uuid> {
@@ -171,7 +171,7 @@ async fn applications_that_can_t_or_must_not_have_a_secret_are_refused_with_advi
     let own = fleet.model().tenant().daemon.client_id;
     let own_object = fleet.model().object_id(own).unwrap();
     let willing = |name: &str| ApplicationChange {
-        tags: consent(&format!("{vault}/{name}")),
+        tags: Some(consent(&format!("{vault}/{name}"))),
         ..ApplicationChange::default()
     };
     fleet.model().change_application(own_object, willing("own"), now).unwrap();

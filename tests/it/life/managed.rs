@@ -43,6 +43,7 @@ pub(super) fn retag(fleet: &Fleet, secret: &SecretId, change: impl FnOnce(&mut B
     fleet.model().patch(vault, name, "", change, now).unwrap();
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "numbers, ids and texts are handed in as they are")]
 pub(super) fn set(fleet: &Fleet, secret: &SecretId, tag: &str, value: impl ToString) {
     retag(fleet, secret, |tags| {
         tags.insert(tag.to_owned(), value.to_string());
@@ -175,7 +176,7 @@ async fn a_vault_that_can_t_be_searched_keeps_what_was_found_in_it() {
     let secret = fleet.secret(FOUND);
     let vault = secret.vault.as_str();
     let options = fleet.model().vault_options(vault).unwrap();
-    fleet.model().set_vault_options(vault, VaultOptions { network: Network::Firewall, ..options.clone() });
+    fleet.model().set_vault_options(vault, VaultOptions { network: Network::Firewall, ..options });
     fleet.live(SWEEP).await;
     assert_eq!(state(&fleet, &secret), ("blocked", "forbidden"));
     fleet.model().set_vault_options(vault, options);
