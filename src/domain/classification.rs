@@ -34,6 +34,7 @@ impl Observed {
                 && !protected.contains(&credential.key_id)
                 && !self.replicas.iter().any(|replica| replica.holds(credential.key_id))
                 && !self.is_indexed(credential)
+                && !self.may_be_held_elsewhere(credential)
         })
     }
 
@@ -95,11 +96,21 @@ impl Observed {
         self.current_version()?.tags.quarantine().ok().flatten()
     }
 
+    /// Whether a version that must never be published again holds this credential: then no other version with it may
+    /// be, either.
+    #[must_use]
+    pub fn is_quarantined(&self, key_id: KeyId) -> bool {
+        self.all_versions().any(|version| version.tags.is_quarantined() && version.holds(key_id))
+    }
+
     /// Older versions whose credential was said to be in wrong hands, and since when.
+    ///
+    /// That was said before the next version followed, whatever the tag says: one from the future hides no later news.
     pub fn compromised_versions(&self) -> impl Iterator<Item = (&VersionFacts, OffsetDateTime)> {
         self.older_versions().filter_map(|version| {
             let quarantine = version.tags.quarantine().ok().flatten()?;
-            quarantine.is_compromised().then_some((version, quarantine.at))
+            let followed = self.followed_at(version.created).unwrap_or(quarantine.at);
+            quarantine.is_compromised().then_some((version, quarantine.at.min(followed)))
         })
     }
 
@@ -132,20 +143,46 @@ impl Observed {
             && self.compromised_versions().any(|(_, at)| credential.start < at && version.created > at)
     }
 
-    /// Credentials that have to go at once, since they are in wrong hands and another one is published.
-    ///
-    /// Those of this secret that are older than the news. Only while a person's word stands, never by a tag alone,
-    /// those of others too; but none that another managed secret is known to hold.
+    /// Credentials that have to go at once, since they are in wrong hands and another one is published; but none whose
+    /// text the consumers of another managed secret may read.
     #[must_use]
     pub fn compromised(&self) -> Vec<&CredentialFacts> {
+        self.in_wrong_hands()
+            .into_iter()
+            .filter(|credential| !self.may_be_held_elsewhere(credential))
+            .collect()
+    }
+
+    /// Whether another managed secret of the application is known to hold this credential; while that is not known of
+    /// all of them, whether it may be, since nothing says that it was made for this secret.
+    #[must_use]
+    pub fn may_be_held_elsewhere(&self, credential: &CredentialFacts) -> bool {
+        match &self.held_elsewhere {
+            Some(held) => held.contains(&credential.key_id),
+            None => credential.rotation.is_none(),
+        }
+    }
+
+    /// Credentials that are said to be in wrong hands, but for what the current version holds.
+    ///
+    /// Those of this secret that are older than the news, but for one that a rotation is just publishing. Only while a
+    /// person's word stands, never by a tag alone, those of others too; but none that another managed secret holds.
+    #[must_use]
+    pub fn in_wrong_hands(&self) -> Vec<&CredentialFacts> {
         let protected = self.protected();
+        let under_way = self.pending().filter(|pending| !pending.failed).map(|pending| pending.rotation);
+        let in_flight =
+            |credential: &CredentialFacts| under_way.is_some() && credential.rotation == under_way;
         let news: Vec<_> = self.compromised_versions().collect();
         let newer = |than: &VersionFacts, key_id| {
             self.all_versions().any(|version| version.created > than.created && version.holds(key_id))
         };
         let older = |credential: &CredentialFacts| {
+            // One that was made around the time of the news is told by the version that it was published in.
             news.iter().any(|(version, at)| {
-                credential.start < at.saturating_add(CLOCKS_APART) && !newer(version, credential.key_id)
+                let around = credential.start < at.saturating_add(CLOCKS_APART);
+                let before = credential.start < at.saturating_sub(CLOCKS_APART);
+                before || (around && !newer(version, credential.key_id))
             })
         };
         let ours = |credential: &CredentialFacts| {
@@ -161,6 +198,7 @@ impl Observed {
         };
         let listed = self.credentials.iter().filter(|credential| !protected.contains(&credential.key_id));
         listed
+            .filter(|credential| !in_flight(credential))
             .filter(|credential| {
                 (ours(credential) && (quarantined(credential) || older(credential)))
                     || (!news.is_empty() && of_others(credential))

@@ -194,6 +194,7 @@ fn room<'a>(
         let known = seen.held_elsewhere.is_some();
         let mut superseded = if known { seen.superseded() } else { Vec::new() };
         superseded.sort_by_key(|(_, at)| *at);
+        superseded.retain(|(credential, _)| !seen.may_be_held_elsewhere(credential));
         let oldest = superseded.first().map(|(credential, _)| (*credential, RevokeReason::Room));
         oldest.filter(|_| reason == IssueReason::Compromised)
     };

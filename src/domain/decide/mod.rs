@@ -65,3 +65,5 @@ mod properties;
 mod rollout_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wishes_tests;

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::issue;
+use super::{issue, retire};
 use crate::domain::decision::{Action, BlockReason, Decision, IssueReason, RescueReason, WaitReason};
 use crate::domain::observed::{Current, Observed};
 use crate::domain::policy::RotationPolicy;
@@ -30,14 +30,19 @@ pub(super) fn pause_asked_for(seen: &Observed, _: &RotationPolicy, _: OffsetDate
 }
 
 /// Somebody asked for this secret to be left alone. A compromise outranks that.
-pub(super) fn rotation_disabled(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
+pub(super) fn rotation_disabled(
+    seen: &Observed,
+    _: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<Decision> {
     let disabled = seen.current_version()?.tags.is_rotation_disabled();
     let urgent = seen.is_compromise_news() || seen.is_compromised() || is_compromise_unfinished(seen);
-    (disabled && !urgent).then_some(Decision::Wait { until: None, reason: WaitReason::RotationDisabled })
+    let left_alone = Decision::Wait { until: None, reason: WaitReason::RotationDisabled };
+    (disabled && !urgent).then(|| retire::replica_locked_out(seen, now).unwrap_or(left_alone))
 }
 
 fn is_compromise_unfinished(seen: &Observed) -> bool {
-    !seen.compromised().is_empty() || seen.unproven_revocations().next().is_some()
+    !seen.in_wrong_hands().is_empty() || seen.unproven_revocations().next().is_some()
 }
 
 /// Somebody disabled the version that consumers read.
@@ -80,6 +85,12 @@ pub(super) fn rollback_under_way(
     let reason = RescueReason::Rollback;
     Some(match &seen.fallback {
         Some(from) => Decision::Act(Action::Rescue { from: from.clone(), reason }),
-        None => issue::issue(IssueReason::Wish, seen, policy, now),
+        None => match issue::issue(IssueReason::Wish, seen, policy, now) {
+            act @ Decision::Act(_) => act,
+            // What holds a person's word back does not hold back the end of a loss.
+            held @ (Decision::Wait { .. } | Decision::Blocked { .. }) => {
+                issue::current_lost(seen, policy, now).unwrap_or(held)
+            }
+        },
     })
 }

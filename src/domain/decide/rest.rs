@@ -43,7 +43,7 @@ fn rest_reason(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) ->
     let due = |credential: &CredentialFacts| policy.due(credential.start, credential.end) <= now;
     let superseded = seen.superseded();
     let unknown = || seen.wants_all_credentials_gone() && seen.held_elsewhere.is_none();
-    if !seen.compromised().is_empty() || seen.unproven_revocations().next().is_some() || unknown() {
+    if !seen.in_wrong_hands().is_empty() || seen.unproven_revocations().next().is_some() || unknown() {
         WaitReason::ProvingRevocation
     } else if seen.current_credential().is_some_and(due) {
         WaitReason::RolledBack

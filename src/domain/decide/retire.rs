@@ -8,7 +8,7 @@ use crate::domain::names::SecretId;
 use crate::domain::observed::{CredentialFacts, CurrentSignIn, Observed, UsageFacts, VersionFacts};
 use crate::domain::policy::RotationPolicy;
 use crate::domain::policy_values::{ForeignExpired, UsageGate};
-use crate::domain::replica::ReplicaState;
+use crate::domain::replica::{ReplicaFacts, ReplicaState};
 use crate::domain::wish::WishKind;
 
 /// A replica holds another text than the primary, whose own is good.
@@ -19,6 +19,17 @@ pub(super) fn replica_behind(seen: &Observed, _: &RotationPolicy, now: OffsetDat
     }
     let behind = seen.replicas.iter().find(|replica| replica.state == ReplicaState::Behind)?;
     Some(Decision::Act(Action::Copy { to: behind.secret.clone() }))
+}
+
+/// The same, where the consumers of the replica can't sign in any more: no pause keeps them so.
+pub(super) fn replica_locked_out(seen: &Observed, now: OffsetDateTime) -> Option<Decision> {
+    is_proven_good(seen, now)?;
+    let is_dead = |replica: &&ReplicaFacts| {
+        let named = replica.versions.last().and_then(VersionFacts::named);
+        replica.state == ReplicaState::Behind && named.is_some_and(|key_id| seen.credential(key_id).is_none())
+    };
+    let dead = seen.replicas.iter().find(is_dead).filter(|_| seen.current_quarantine().is_none())?;
+    Some(Decision::Act(Action::Copy { to: dead.secret.clone() }))
 }
 
 /// In wrong hands, and its successor is published: no overlap, no gate and no replica keeps it.

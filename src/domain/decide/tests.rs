@@ -239,7 +239,8 @@ fn a_foreign_credential_is_left_alone_whatever_tags_say() {
     let mut seen = rotated(30);
     seen.credentials.first_mut().unwrap().rotation = None;
     assert!(!matches!(decided(&seen), Decision::Act(Action::Revoke { .. })));
-    // Its own text proves it.
+    // Its own text proves it, and no other secret holds it.
+    seen.held_elsewhere = Some(std::collections::BTreeSet::new());
     seen.versions.first_mut().unwrap().proven = Some(key(1));
     assert!(matches!(decided(&seen), Decision::Act(Action::Revoke { .. })));
 }

@@ -1,0 +1,250 @@
+//! What people ask for: rollback, compromise, pause, retirement, and what must not come of them.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::properties::any_observed;
+use super::tests::{NOW, decided, key, rotation, seen, version};
+use super::*;
+use crate::domain::decision::{Action, BlockReason, IssueReason, RescueReason, RevokeReason, WaitReason};
+use crate::domain::observed::{CredentialFacts, Current, CurrentSignIn};
+use crate::domain::rollout::{Brake, Brakes, Freeze};
+use crate::domain::tags::{self, PendingRotation, Quarantine, QuarantineReason};
+use crate::domain::wish::{Wish, WishKind};
+use crate::domain::{ReplicaFacts, ReplicaState};
+
+const COMPROMISED: WishKind = WishKind::Compromised { all_credentials: false };
+
+fn credential(number: u128, age: Duration) -> CredentialFacts {
+    let start = NOW - age;
+    CredentialFacts {
+        key_id: key(number),
+        rotation: Some(rotation()),
+        is_of_other_secret: false,
+        start,
+        end: start + Duration::days(90),
+        may_be_current_text: false,
+    }
+}
+
+/// The credential 2 was published a day ago in the place of 1, which still signs in. No other secret is of interest.
+fn rotated() -> Observed {
+    let (old, new) = (Duration::days(60), Duration::DAY);
+    let versions = vec![version(1, old), version(2, new)];
+    let facts = seen(versions, vec![credential(1, old), credential(2, new)]);
+    Observed { held_elsewhere: Some(BTreeSet::new()), ..facts }
+}
+
+fn wished(kind: WishKind, mut seen: Observed) -> Observed {
+    seen.wish = Some(Wish { kind, at: NOW });
+    seen
+}
+
+/// The version of the credential `number` says that it is bad, since `ago`.
+fn marked(number: u128, reason: QuarantineReason, ago: Duration, mut seen: Observed) -> Observed {
+    let mark = Quarantine { reason, at: NOW - ago };
+    let bad = |version: &&mut crate::domain::VersionFacts| version.named() == Some(key(number));
+    for version in seen.versions.iter_mut().filter(bad) {
+        version.tags.set(tags::QUARANTINED, mark);
+    }
+    if let Current::Readable(version) = &mut seen.current
+        && version.named() == Some(key(number))
+    {
+        version.tags.set(tags::QUARANTINED, mark);
+    }
+    seen
+}
+
+fn with_fallback(mut seen: Observed) -> Observed {
+    seen.fallback = seen.versions.first().map(|version| version.version.clone());
+    seen
+}
+
+fn paused(mut seen: Observed) -> Observed {
+    if let Current::Readable(version) = &mut seen.current {
+        version.tags.set(tags::ROTATION_DISABLED, "true");
+    }
+    seen
+}
+
+fn everything_held_back() -> Brakes {
+    let brake = Some(Brake { until: None });
+    let freeze = Some(Freeze { until: NOW + Duration::days(9), is_hard: true });
+    Brakes { freeze, closed: brake, canary: brake, limit: brake }
+}
+
+fn act(action: Action) -> Decision {
+    Decision::Act(action)
+}
+
+fn revoke(number: u128, reason: RevokeReason) -> Decision {
+    act(Action::Revoke { key_id: key(number), reason })
+}
+
+#[test]
+fn each_wish_has_its_first_step() {
+    let rollback = wished(WishKind::Rollback, with_fallback(rotated()));
+    let quarantine = |reason| act(Action::Quarantine { reason });
+    let issue = act(Action::Issue { reason: IssueReason::Wish, attempt: 1 });
+    let told = Decision::Blocked { until: None, reason: BlockReason::NothingToRollBackTo };
+    for (seen, first) in [
+        (
+            wished(WishKind::Rotate, {
+                let mut old = rotated();
+                old.versions.clear();
+                old.current = Current::Readable(Box::new(version(2, Duration::DAY)));
+                old
+            }),
+            issue,
+        ),
+        (rollback, quarantine(QuarantineReason::Rollback)),
+        (wished(WishKind::Rollback, rotated()), told),
+        (wished(COMPROMISED, rotated()), quarantine(QuarantineReason::Compromised)),
+        (wished(COMPROMISED, paused(rotated())), quarantine(QuarantineReason::Compromised)),
+        (wished(WishKind::Retire, rotated()), revoke(1, RevokeReason::Retired)),
+        (wished(WishKind::Pause, rotated()), act(Action::Pause)),
+        (wished(WishKind::Resume, paused(rotated())), act(Action::Resume)),
+    ] {
+        assert_eq!(decided(&seen), first, "{:?}", seen.wish);
+    }
+}
+
+#[test]
+fn what_is_noted_goes_on_without_the_person_who_asked() {
+    let bad = with_fallback(marked(2, QuarantineReason::Rollback, Duration::MINUTE, rotated()));
+    let from = bad.fallback.clone().unwrap();
+    assert_eq!(decided(&bad), act(Action::Rescue { from, reason: RescueReason::Rollback }));
+    let leaked = marked(2, QuarantineReason::Compromised, Duration::MINUTE, rotated());
+    assert_eq!(decided(&leaked), act(Action::Issue { reason: IssueReason::Compromised, attempt: 1 }));
+    let followed = marked(1, QuarantineReason::Compromised, Duration::days(2), rotated());
+    assert_eq!(decided(&followed), revoke(1, RevokeReason::Compromised));
+}
+
+#[test]
+fn a_loss_during_a_rollback_that_is_held_back_is_ended() {
+    let mut bad = marked(2, QuarantineReason::Rollback, Duration::HOUR, rotated());
+    bad.brakes = everything_held_back();
+    assert!(matches!(decided(&bad), Decision::Wait { reason: WaitReason::Frozen, .. }));
+    bad.credentials.pop();
+    (bad.sign_in, bad.lost_since) = (CurrentSignIn::Refused, Some(NOW - Duration::HOUR));
+    assert_eq!(decided(&bad), act(Action::Issue { reason: IssueReason::CurrentLost, attempt: 1 }));
+}
+
+#[test]
+fn a_credential_that_a_rotation_is_just_publishing_is_not_revoked_as_compromised() {
+    let mut seen = marked(1, QuarantineReason::Compromised, Duration::DAY, rotated());
+    seen.credentials.remove(0);
+    let other = "00000000deadbeef".parse().unwrap();
+    let age = Duration::DAY - Duration::minutes(3);
+    seen.credentials.push(CredentialFacts { rotation: Some(other), ..credential(3, age) });
+    assert_eq!(decided(&seen), revoke(3, RevokeReason::Compromised), "it was left behind by an earlier one");
+    if let Current::Readable(version) = &mut seen.current {
+        let began = NOW - Duration::MINUTE;
+        let pending = PendingRotation {
+            rotation: "00000000deadbeef".parse().unwrap(),
+            began,
+            attempt: 1,
+            failed: false,
+        };
+        version.tags.set(tags::PENDING_ROTATION, pending);
+    }
+    assert!(!matches!(decided(&seen), Decision::Act(Action::Revoke { .. })), "{:?}", decided(&seen));
+}
+
+#[test]
+fn a_mark_from_the_future_hides_no_later_news() {
+    let forged = marked(1, QuarantineReason::Compromised, Duration::days(-9_000), rotated());
+    let reason = QuarantineReason::Compromised;
+    assert_eq!(decided(&wished(COMPROMISED, forged)), act(Action::Quarantine { reason }));
+}
+
+#[test]
+fn what_another_secret_holds_is_kept_and_what_bears_no_mark_waits_for_that_to_be_known() {
+    let mut over = wished(WishKind::Retire, rotated());
+    over.versions.first_mut().unwrap().proven = Some(key(1));
+    over.credentials.first_mut().unwrap().rotation = None;
+    assert_eq!(decided(&over), revoke(1, RevokeReason::Retired));
+    for held in [Some(BTreeSet::from([key(1)])), None] {
+        let kept = Observed { held_elsewhere: held, ..over.clone() };
+        assert!(!matches!(decided(&kept), Decision::Act(_)), "{:?}", decided(&kept));
+    }
+    let leaked = marked(1, QuarantineReason::Compromised, Duration::days(2), over);
+    let kept = Observed { held_elsewhere: Some(BTreeSet::from([key(1)])), ..leaked };
+    let waits = decided(&kept);
+    assert!(matches!(waits, Decision::Wait { reason: WaitReason::ProvingRevocation, .. }), "{waits:?}");
+}
+
+#[test]
+fn a_pause_keeps_no_replica_s_consumers_locked_out() {
+    let to: crate::domain::SecretId = "kv-2/app-foo".parse().unwrap();
+    let behind = |number| {
+        let versions = vec![version(number, Duration::days(60))];
+        let replica = ReplicaFacts { secret: to.clone(), state: ReplicaState::Behind, versions };
+        decided(&Observed { replicas: vec![replica], ..paused(rotated()) })
+    };
+    let left_alone = Decision::Wait { until: None, reason: WaitReason::RotationDisabled };
+    assert_eq!(behind(1), left_alone, "what it holds still signs in");
+    assert_eq!(behind(9), act(Action::Copy { to: to.clone() }));
+}
+
+fn any_kind() -> impl Strategy<Value = WishKind> {
+    prop_oneof![
+        Just(WishKind::Rollback),
+        Just(WishKind::Retire),
+        Just(COMPROMISED),
+        Just(WishKind::Compromised { all_credentials: true }),
+    ]
+}
+
+prop_compose! {
+    /// Anything, with a wish, marks on versions, and credentials that other secrets hold.
+    fn any_wished()(
+        seen in any_observed(), kind in any_kind(), ago in 0_i64..100 * 24,
+        marks in proptest::collection::vec((0_u128..5, any::<bool>(), -100_i64..100 * 24), 0..4),
+        held in proptest::option::of(proptest::collection::btree_set((0_u128..5).prop_map(key), 0..3)),
+    ) -> Observed {
+        let reason = |is_leak| if is_leak { QuarantineReason::Compromised } else { QuarantineReason::Rollback };
+        let seen = marks.into_iter().fold(seen, |seen, (number, is_leak, hours)| {
+            marked(number, reason(is_leak), Duration::hours(hours), seen)
+        });
+        let wish = Some(Wish { kind, at: NOW - Duration::hours(ago) });
+        Observed { wish, held_elsewhere: held, ..seen }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn no_wish_revokes_what_consumers_read_here_or_elsewhere(seen in any_wished()) {
+        if let Decision::Act(Action::Revoke { key_id, .. }) = decided(&seen) {
+            prop_assert!(!seen.protected().contains(&key_id));
+            let ended = seen.credential(key_id).unwrap().end <= NOW;
+            let held = seen.held_elsewhere.as_ref().is_some_and(|held| held.contains(&key_id));
+            prop_assert!(ended || !held);
+        }
+    }
+
+    #[test]
+    fn only_a_person_s_word_revokes_what_is_not_proven_ours(seen in any_wished()) {
+        if let Decision::Act(Action::Revoke { key_id, .. }) = decided(&seen) {
+            let marked = seen.credential(key_id).unwrap().rotation.is_some();
+            let proven = seen.older_versions().any(|version| version.proven == Some(key_id));
+            prop_assert!(marked || proven || seen.wants_all_credentials_gone());
+        }
+    }
+
+    #[test]
+    fn brakes_hold_no_emergency(seen in any_wished()) {
+        let held = Observed { brakes: everything_held_back(), ..seen.clone() };
+        let emergency = [IssueReason::CurrentLost, IssueReason::CurrentExpired, IssueReason::Compromised];
+        let (free, held) = (decided(&seen), decided(&held));
+        match &free {
+            Decision::Act(Action::Issue { reason, .. }) if !emergency.contains(reason) => {}
+            Decision::Act(_) => prop_assert_eq!(held, free),
+            Decision::Wait { .. } | Decision::Blocked { .. } => {}
+        }
+    }
+}
