@@ -22,7 +22,8 @@ impl Observer<'_> {
 
     /// Older versions whose overlap is over: whether their own text still signs in, and whose it is.
     ///
-    /// Not earlier, since each try is a sign-in with the old credential; and not where the marker tells already.
+    /// Not earlier, since each try is a sign-in with the old credential, unless it is to end now; and not where the
+    /// marker tells already.
     pub(super) async fn try_superseded(
         &self,
         seen: &mut Observed,
@@ -107,8 +108,8 @@ impl Observer<'_> {
             return Ok(None);
         };
         let Some(key_id) = self.marked(&read, seen).or_else(|| self.matching(&read)) else { return Ok(None) };
-        let dead = seen.protected().contains(&key_id);
-        if dead || seen.credential(key_id).is_none_or(|credential| credential.end <= now) {
+        let barred = seen.protected().contains(&key_id) || seen.is_quarantined(key_id);
+        if barred || seen.credential(key_id).is_none_or(|credential| credential.end <= now) {
             return Ok(None);
         }
         match self.sign_in(&read.text).await {
