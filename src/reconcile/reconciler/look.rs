@@ -8,7 +8,7 @@ use tracing::warn;
 use super::{Reconciler, Trouble};
 use crate::config::ManagedSecret;
 use crate::domain::{
-    BlockReason, ClientId, Decision, KeyId, ReplicaState, SecretId, UsageFacts, Wish, decide,
+    BlockReason, ClientId, Decision, KeyId, Observed, ReplicaState, SecretId, UsageFacts, Wish, WishKind, decide,
 };
 use crate::ports::Application;
 use crate::reconcile::observe::{Look, Subject, observe};
@@ -50,10 +50,9 @@ impl Reconciler {
         look.seen.most_credentials = look.seen.most_credentials.into_iter().chain(learned).min();
         let siblings = self.siblings(&managed.id, &look.application);
         look.seen.held_elsewhere = self.held_elsewhere(&siblings);
-        if let Some(wish) =
-            wish.filter(|_| look.seen.objection.is_none() && look.seen.wants_all_credentials_gone())
-        {
-            self.pass_on(wish, &siblings);
+        let is_told = |wish: &Wish| matches!(wish.kind, WishKind::Compromised { .. });
+        if let Some(wish) = wish.filter(|wish| look.seen.objection.is_none() && is_told(wish)) {
+            self.pass_on(wish, &self.concerned(&look.seen, siblings));
         }
         if let UsageFacts::Unavailable(why) = &look.seen.usage
             && self.said.is_news(&managed.id, "no report on sign-ins")
@@ -77,6 +76,18 @@ impl Reconciler {
             held.extend(status.held.filter(|_| !status.is_objected));
         }
         Some(held)
+    }
+
+    /// Of the other secrets of the application, those that a compromise concerns as well: all of them if every
+    /// credential is meant, else those that hold what is in wrong hands.
+    fn concerned(&self, seen: &Observed, siblings: Vec<SecretId>) -> Vec<SecretId> {
+        let held = |sibling: &SecretId| self.board.show(sibling).and_then(|status| status.held);
+        let in_wrong_hands = seen.in_wrong_hands();
+        let shares = |sibling: &SecretId| {
+            in_wrong_hands.iter().any(|credential| held(sibling) == Some(credential.key_id))
+        };
+        let all = seen.wants_all_credentials_gone();
+        siblings.into_iter().filter(|sibling| all || shares(sibling)).collect()
     }
 
     /// The other managed secrets of this application, by whichever of its GUIDs they name it.
