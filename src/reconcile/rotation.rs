@@ -167,6 +167,9 @@ impl<'a> Rotation<'a> {
             {
                 return Ok(Prepared::AlreadyPublished);
             }
+            CurrentVersion::Readable(read) if self.is_news(&read.properties.tags) => {
+                return Err(Failure::overtaken());
+            }
             CurrentVersion::Readable(read) if Some(&read.properties.version) == self.with.looked_at() => {
                 (read.properties.tags, read.properties.content_type)
             }
@@ -184,6 +187,13 @@ impl<'a> Rotation<'a> {
             content_type,
             tags,
         }))
+    }
+
+    /// Whether somebody marked the current version as bad since it was looked at: what was made before does not meet that.
+    fn is_news(&self, tags: &Tags) -> bool {
+        let looked_at = self.with.look.seen.current_version();
+        let before = looked_at.and_then(|version| version.tags.value(tags::QUARANTINED));
+        looked_at.is_some() && tags.value(tags::QUARANTINED) != before
     }
 
     /// The clock is the last thing that is looked at: a stalled process must not publish a dead credential.
