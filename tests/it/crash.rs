@@ -159,7 +159,8 @@ fn may_be_skipped(point: usize, how: Interference) -> bool {
         | Interference::OtherInstance
         | Interference::OtherNotes
         | Interference::PersonPublishes
-        | Interference::PersonGoesBack => false,
+        | Interference::PersonGoesBack
+        | Interference::PersonMarks => false,
         Interference::Stall | Interference::LostReply => point.is_multiple_of(2),
         Interference::NotSent | Interference::Throttled => !point.is_multiple_of(2),
     }

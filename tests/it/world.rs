@@ -4,7 +4,7 @@
 
 mod ports;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration as StdDuration;
 
@@ -37,7 +37,7 @@ pub(crate) struct World {
     pub(crate) application: ApplicationRef,
     client_id: ClientId,
     calls: AtomicUsize,
-    interference: Option<(usize, Interference)>,
+    interference: Mutex<Option<(usize, Interference)>>,
     interfered: AtomicBool,
     /// Told when the process ends.
     ended: Notify,
@@ -47,6 +47,8 @@ pub(crate) struct World {
     status: Mutex<Option<SecretStatus>>,
     /// Another managed secret of the same application, if there is one.
     sibling: Option<SecretId>,
+    /// Other vault secrets that hold the same credential.
+    replicas: Vec<SecretId>,
     /// Who has issued a credential and not published it yet.
     issuing: Mutex<Option<String>>,
     policy: RotationPolicy,
@@ -88,6 +90,13 @@ impl World {
         Arc::new(world)
     }
 
+    /// A world in which another secret, without a version yet, holds the same credential.
+    pub(crate) fn with_replica() -> Arc<Self> {
+        let mut world = Self::make(None, Duration::ZERO, 1);
+        world.replicas = vec![format!("{}/replica", world.secret.vault).parse().unwrap()];
+        Arc::new(world)
+    }
+
     /// A world whose configuration names this application.
     pub(crate) fn for_application(application: ApplicationRef) -> Arc<Self> {
         let world = Self::make(None, Duration::ZERO, 1);
@@ -110,12 +119,13 @@ impl World {
             application: ApplicationRef::ObjectId(AppObjectId(managed.object_id)),
             client_id: ClientId(managed.client_id),
             calls: AtomicUsize::new(0),
-            interference,
+            interference: Mutex::new(interference),
             interfered: AtomicBool::new(false),
             ended: Notify::new(),
             wishes: Mutex::default(),
             status: Mutex::default(),
             sibling: None,
+            replicas: Vec::new(),
             issuing: Mutex::default(),
             policy: policy(),
             hint: Mutex::default(),
@@ -125,6 +135,23 @@ impl World {
             lost_put: Mutex::default(),
             blind_until: Mutex::new(START),
         }
+    }
+
+    /// From here on calls are counted anew, and what happens happens at this point of them.
+    pub(crate) fn interfere_at(&self, point: usize, how: Interference) {
+        self.calls.store(0, Ordering::SeqCst);
+        self.interfered.store(false, Ordering::SeqCst);
+        *self.interference.lock().unwrap() = Some((point, how));
+    }
+
+    /// The other managed secret of the application.
+    pub(crate) fn sibling(&self) -> &SecretId {
+        self.sibling.as_ref().expect("a world with a sibling")
+    }
+
+    /// The other vault secret that holds the same credential.
+    pub(crate) fn replica(&self) -> &SecretId {
+        self.replicas.first().expect("a world with a replica")
     }
 
     pub(crate) fn clock(&self) -> SandboxClock {
@@ -278,7 +305,7 @@ impl Daemon {
             application: world.application,
             policy: world.policy.clone(),
             verify: VerifyPolicy::default(),
-            replicas: Vec::new(),
+            replicas: if *secret == world.secret { world.replicas.clone() } else { Vec::new() },
             origin: Origin::Configured,
         };
         let reconciler = Reconciler::new(Parts {

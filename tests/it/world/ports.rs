@@ -8,7 +8,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration as StdDuration;
 
 use async_trait::async_trait;
-use rekeyd::domain::tags::{CREDENTIAL_ID, PENDING_ROTATION, PendingRotation, Tags};
+use rekeyd::domain::tags::{
+    CREDENTIAL_ID, PENDING_ROTATION, PendingRotation, QUARANTINED, Quarantine, QuarantineReason, Tags,
+};
 use rekeyd::domain::{
     AppObjectId, ApplicationRef, ClientId, KeyId, Probe, ProbeAnswer, SecretId, VaultName, VersionId,
 };
@@ -43,6 +45,8 @@ pub(crate) enum Interference {
     PersonPublishes,
     /// A person publishes the oldest version's text again.
     PersonGoesBack,
+    /// A person marks the current version: its credential is in wrong hands.
+    PersonMarks,
 }
 
 impl World {
@@ -58,15 +62,27 @@ impl World {
         if !self.promised.load(Ordering::SeqCst) {
             return;
         }
-        let answer = match self.direct.read_current(&self.secret).await.unwrap() {
+        let answers =
+            [self.answer_to_consumer_of(&self.secret).await].into_iter().chain(self.replica_answer().await);
+        for answer in answers.filter(|answer| answer != "Accepted") {
+            self.broken.lock().unwrap().push(format!("{answer} at {}", self.now()));
+        }
+    }
+
+    async fn answer_to_consumer_of(&self, secret: &SecretId) -> String {
+        match self.direct.read_current(secret).await.unwrap() {
             CurrentVersion::Readable(read) => {
                 format!("{:?}", self.direct.sign_in(self.client_id, &read.text).await)
             }
             CurrentVersion::Missing | CurrentVersion::Disabled => "nothing to read".to_owned(),
-        };
-        if answer != "Accepted" {
-            self.broken.lock().unwrap().push(format!("{answer} at {}", self.now()));
         }
+    }
+
+    /// A replica has no consumers before it has a version.
+    async fn replica_answer(&self) -> Option<String> {
+        let replica = self.replicas.first()?;
+        let is_there = !matches!(self.direct.read_current(replica).await.unwrap(), CurrentVersion::Missing);
+        if is_there { Some(self.answer_to_consumer_of(replica).await) } else { None }
     }
 
     /// Calls are counted, and the chosen one is interfered with.
@@ -83,7 +99,7 @@ impl World {
     }
 
     async fn interfere(&self, point: usize) -> Result<(), PortError> {
-        let Some((chosen, how)) = self.interference else { return Ok(()) };
+        let Some((chosen, how)) = *self.interference.lock().unwrap() else { return Ok(()) };
         let is_before = point.is_multiple_of(2);
         if point != chosen || self.interfered.swap(true, Ordering::SeqCst) {
             return Ok(());
@@ -97,6 +113,7 @@ impl World {
             Interference::Stall if !is_before => self.other_instance(Duration::hours(26)).await,
             Interference::PersonPublishes => self.publish_by_hand().await,
             Interference::PersonGoesBack => self.go_back_by_hand().await,
+            Interference::PersonMarks => self.mark_by_hand().await,
             Interference::OtherInstance => self.other_instance(Duration::minutes(10)).await,
             Interference::OtherNotes => {
                 let is_first = self.note_of_other().await;
@@ -164,6 +181,13 @@ impl World {
         self.direct.put(&self.secret, again).await.unwrap();
     }
 
+    /// Marks the current version as compromised, now.
+    async fn mark_by_hand(&self) {
+        let Version { version, mut tags, .. } = self.current().await.properties;
+        tags.set(QUARANTINED, Quarantine { reason: QuarantineReason::Compromised, at: self.now() });
+        self.direct.replace_tags(&self.secret, &version, &tags).await.unwrap();
+    }
+
     /// The answer to the next `PUT` is lost; then no call reaches the vault for this long.
     pub(crate) fn lose_next_put(&self, then_blind: Duration) {
         *self.lost_put.lock().unwrap() = Some(then_blind);
@@ -210,6 +234,8 @@ impl World {
             direct: self.direct.clone(),
             secret: self.secret.clone(),
             skew: Arc::clone(&self.skew),
+            replicas: self.replicas.clone(),
+            policy: self.policy.clone(),
             ..Self::make(None, Duration::ZERO, 1)
         })
     }
