@@ -72,7 +72,7 @@ fn paused(mut seen: Observed) -> Observed {
 fn everything_held_back() -> Brakes {
     let brake = Some(Brake { until: None });
     let freeze = Some(Freeze { until: NOW + Duration::days(9), is_hard: true });
-    Brakes { freeze, closed: brake, canary: brake, limit: brake }
+    Brakes { freeze, closed: brake, canary: brake, hour: brake, sweep: brake }
 }
 
 fn act(action: Action) -> Decision {

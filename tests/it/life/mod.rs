@@ -1,9 +1,14 @@
 //! The whole life of a credential on the sandbox: each line of what is promised is a test here.
 
+mod compromised;
 mod guard;
+mod interrupted;
 mod managed;
+mod rollback;
 mod rollout;
 mod rollout_calendar;
 mod room;
+mod seen;
 mod short_lived;
 mod taken_over;
+mod wishes_over_https;

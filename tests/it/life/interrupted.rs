@@ -1,0 +1,180 @@
+//! Wishes that are interrupted at every call: consumers sign in all the while, and asking again finishes the wish.
+
+use std::sync::Arc;
+
+use rekeyd::domain::WishKind;
+use rekeyd::domain::tags;
+use time::Duration;
+
+use super::seen::{
+    COMPROMISED, Held, ask, current, current_of, enabled, is_listed, is_same, issue, publish_again,
+    quarantined, retag, signs_in, tags_now,
+};
+use crate::world::{Interference, World};
+
+/// What is asked for, where, and what has to be true in the end.
+struct Wished {
+    world: fn() -> Arc<World>,
+    kind: WishKind,
+    /// What is true once the wish is met, whether it was asked for once or again.
+    met: fn(&World, &Before),
+    /// How many credentials may be made at most, from the wish on.
+    most_issued: u64,
+}
+
+/// What there was before the wish.
+struct Before {
+    previous: Held,
+    current: Held,
+    colleague: rekeyd::ports::IssuedCredential,
+}
+
+/// A world in which one rotation is over, and its overlap is not.
+fn rotated(world: Arc<World>) -> (Arc<World>, Before) {
+    let previous = current(&world);
+    let colleague = issue(&world, "made by a colleague");
+    world.live(Duration::hours(12));
+    let current = current(&world);
+    (world, Before { previous, current, colleague })
+}
+
+/// Lives once for each point. The promise itself is checked by the world, after every call.
+fn interrupted_at_every_point(wished: &Wished, how: Interference) {
+    for point in 0.. {
+        let (world, before) = rotated((wished.world)());
+        let issued = world.issued();
+        world.interfere_at(point, how);
+        ask(&world, wished.kind, long_enough(how));
+        let reached = world.has_interfered();
+        // Whoever asked sees that the process is gone, and asks again.
+        ask(&world, wished.kind, Duration::hours(5));
+        (wished.met)(&world, &before);
+        let more = world.issued() - issued;
+        assert!(more <= wished.most_issued, "{how:?} at point {point}: {more} issued");
+        assert!(is_listed(&world, before.colleague.key_id), "{how:?} at point {point}");
+        if !reached && (how != Interference::Stall || !point.is_multiple_of(2)) {
+            assert!(point > 10, "only {point} points");
+            return;
+        }
+    }
+}
+
+/// For what happens, and to finish what was begun.
+fn long_enough(how: Interference) -> Duration {
+    if how == Interference::Stall { Duration::hours(30) } else { Duration::hours(3) }
+}
+
+const ROLLBACK: Wished =
+    Wished { world: || World::new(None), kind: WishKind::Rollback, met: rolled_back, most_issued: 0 };
+
+fn rolled_back(world: &World, before: &Before) {
+    assert!(is_same(&current(world), &before.previous));
+    assert!(tags_now(world).is_rolled_back());
+    assert_eq!(quarantined(world), 1);
+}
+
+#[test]
+fn a_rollback_in_which_the_process_ends_anywhere_is_finished_and_locks_nobody_out() {
+    interrupted_at_every_point(&ROLLBACK, Interference::Stop);
+}
+
+#[test]
+fn a_rollback_in_which_the_process_stalls_anywhere_is_finished_and_locks_nobody_out() {
+    interrupted_at_every_point(&ROLLBACK, Interference::Stall);
+}
+
+#[test]
+fn a_rollback_beside_another_instance_is_finished_and_locks_nobody_out() {
+    interrupted_at_every_point(&ROLLBACK, Interference::OtherInstance);
+}
+
+const COMPROMISE: Wished =
+    Wished { world: World::with_replica, kind: COMPROMISED, met: all_refused, most_issued: 4 };
+
+fn all_refused(world: &World, before: &Before) {
+    for old in [&before.previous, &before.current] {
+        assert!(!signs_in(world, &old.text));
+    }
+    assert_eq!(enabled(world), 1);
+    assert!(is_same(&current(world), &current_of(world, world.replica())));
+}
+
+#[test]
+fn a_compromise_in_which_the_process_ends_anywhere_is_finished_and_locks_nobody_out() {
+    interrupted_at_every_point(&COMPROMISE, Interference::Stop);
+}
+
+#[test]
+fn a_compromise_in_which_the_process_stalls_anywhere_is_finished_and_locks_nobody_out() {
+    interrupted_at_every_point(&COMPROMISE, Interference::Stall);
+}
+
+#[test]
+fn a_compromise_beside_another_instance_is_finished_and_locks_nobody_out() {
+    interrupted_at_every_point(&COMPROMISE, Interference::OtherInstance);
+}
+
+const RETIREMENT: Wished =
+    Wished { world: World::with_replica, kind: WishKind::Retire, met: retired, most_issued: 0 };
+
+fn retired(world: &World, before: &Before) {
+    assert!(!signs_in(world, &before.previous.text));
+    assert!(is_same(&current(world), &before.current));
+    assert!(is_same(&current_of(world, world.replica()), &before.current));
+}
+
+#[test]
+fn a_retirement_in_which_the_process_ends_anywhere_is_finished_and_locks_nobody_out() {
+    interrupted_at_every_point(&RETIREMENT, Interference::Stop);
+}
+
+#[test]
+fn a_retirement_in_which_the_process_stalls_anywhere_is_finished_and_locks_nobody_out() {
+    interrupted_at_every_point(&RETIREMENT, Interference::Stall);
+}
+
+#[test]
+fn a_retirement_beside_another_instance_is_finished_and_locks_nobody_out() {
+    interrupted_at_every_point(&RETIREMENT, Interference::OtherInstance);
+}
+
+/// Its current version was published by a person, without a word on which credential it holds, and the replica lacks it.
+fn unadopted() -> (Arc<World>, Before) {
+    let (world, before) = rotated(World::with_replica());
+    retag(&world, |tags| tags.remove(tags::CREDENTIAL_ID));
+    publish_again(&world);
+    (world, before)
+}
+
+fn adopted_and_copied_whatever(how: Interference) {
+    for point in 0.. {
+        let (world, before) = unadopted();
+        let issued = world.issued();
+        world.interfere_at(point, how);
+        world.live(long_enough(how));
+        world.live(Duration::hours(2));
+        assert!(is_same(&current(&world), &before.current));
+        assert!(is_same(&current_of(&world, world.replica()), &before.current));
+        assert_eq!(world.issued(), issued);
+        assert!(is_listed(&world, before.colleague.key_id));
+        if !world.has_interfered() && (how != Interference::Stall || !point.is_multiple_of(2)) {
+            assert!(point > 10, "only {point} points");
+            return;
+        }
+    }
+}
+
+#[test]
+fn an_adoption_and_a_copy_in_which_the_process_ends_anywhere_are_done_all_the_same() {
+    adopted_and_copied_whatever(Interference::Stop);
+}
+
+#[test]
+fn an_adoption_and_a_copy_in_which_the_process_stalls_anywhere_are_done_all_the_same() {
+    adopted_and_copied_whatever(Interference::Stall);
+}
+
+#[test]
+fn an_adoption_and_a_copy_beside_another_instance_are_done_once() {
+    adopted_and_copied_whatever(Interference::OtherInstance);
+}

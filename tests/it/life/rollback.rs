@@ -1,0 +1,160 @@
+//! Rollback, pause, resume, rotate and retire: what a person asks for is done once, and nobody is locked out by it.
+
+use rekeyd::domain::WishKind;
+use rekeyd::domain::tags::{self, QuarantineReason};
+use time::Duration;
+
+use super::seen::{
+    ask, block_on, current, enabled, is_listed, is_same, issue, publish_again, quarantined, remove, signs_in,
+    tags_now,
+};
+use crate::world::World;
+
+#[test]
+fn after_a_rollback_the_previous_text_is_current_and_the_bad_one_is_quarantined() {
+    let world = World::new(None);
+    let previous = current(&world);
+    world.live(Duration::days(1));
+    let bad = current(&world);
+    ask(&world, WishKind::Rollback, Duration::hours(1));
+    assert!(is_same(&current(&world), &previous));
+    assert!(tags_now(&world).is_rolled_back());
+    let versions = block_on(world.versions());
+    let of_bad =
+        versions.iter().find(|version| version.tags.credential_id() == Ok(Some(bad.key_id))).unwrap();
+    let quarantine = of_bad.tags.quarantine().unwrap().unwrap();
+    assert_eq!(quarantine.reason, QuarantineReason::Rollback);
+    assert!(signs_in(&world, &bad.text), "who reads it still has the overlap to come back");
+    world.live(Duration::days(9));
+    assert!(!is_listed(&world, bad.key_id), "the bad one is retired after its overlap");
+    assert_eq!((world.issued(), enabled(&world)), (1, 2), "both versions of the previous text");
+}
+
+#[test]
+fn a_rollback_holds_the_schedule_until_it_is_critical() {
+    let world = World::new(None);
+    let end = block_on(world.application()).credentials[0].end;
+    world.live(Duration::days(1));
+    ask(&world, WishKind::Rollback, Duration::hours(1));
+    world.live_until(end - Duration::days(8));
+    assert_eq!(world.issued(), 1, "it is due, and a person went back to it");
+    world.live_until(end - Duration::days(1));
+    assert_eq!(world.issued(), 2, "consumers would be locked out soon");
+    assert!(!tags_now(&world).is_rolled_back());
+}
+
+#[test]
+fn a_person_s_word_to_rotate_ends_a_rollback() {
+    let world = World::new(None);
+    world.live(Duration::days(1));
+    ask(&world, WishKind::Rollback, Duration::hours(1));
+    ask(&world, WishKind::Rotate, Duration::hours(1));
+    assert_eq!(world.issued(), 2);
+    assert!(!tags_now(&world).is_rolled_back());
+    assert_eq!(quarantined(&world), 1, "what is quarantined stays so");
+}
+
+#[test]
+fn nothing_to_roll_back_to_is_told_and_changes_nothing() {
+    let world = World::new(None);
+    world.live(Duration::days(20));
+    let before = (current(&world), block_on(world.versions()));
+    ask(&world, WishKind::Rollback, Duration::seconds(2));
+    assert_eq!(world.last_state(), ("blocked", "nothing_to_roll_back_to"));
+    world.live(Duration::days(1));
+    assert_ne!(world.last_state().0, "blocked", "it is told, not kept");
+    assert!(is_same(&current(&world), &before.0));
+    assert_eq!(block_on(world.versions()), before.1);
+}
+
+#[test]
+fn rolling_back_again_goes_one_further_back_and_asking_twice_at_once_does_not() {
+    let world = World::new(None);
+    let first = current(&world);
+    world.live(Duration::days(1));
+    let second = current(&world);
+    ask(&world, WishKind::Rotate, Duration::days(1));
+    ask(&world, WishKind::Rollback, Duration::minutes(5));
+    ask(&world, WishKind::Rollback, Duration::hours(1));
+    assert!(is_same(&current(&world), &second), "asking twice did it once");
+    ask(&world, WishKind::Rollback, Duration::hours(1));
+    assert!(is_same(&current(&world), &first));
+    ask(&world, WishKind::Rollback, Duration::seconds(2));
+    assert_eq!(world.last_state(), ("blocked", "nothing_to_roll_back_to"));
+    assert!(is_same(&current(&world), &first));
+    assert_eq!(quarantined(&world), 2);
+}
+
+/// Its text stands in a second version, which bears no mark: a person wrote it there.
+#[test]
+fn a_quarantined_text_is_never_published_again_not_even_to_end_a_loss() {
+    let world = World::new(None);
+    let good = current(&world);
+    world.live(Duration::days(1));
+    publish_again(&world);
+    let bad = current(&world);
+    ask(&world, WishKind::Rollback, Duration::hours(1));
+    assert!(is_same(&current(&world), &good));
+    world.lock_consumers_out();
+    remove(&world, good.key_id);
+    world.live(Duration::hours(1));
+    let now = current(&world);
+    assert!(!is_same(&now, &bad), "the bad text is back");
+    assert!(signs_in(&world, &now.text));
+    assert_eq!(world.issued(), 2);
+}
+
+#[test]
+fn a_rollback_reaches_the_replica() {
+    let world = World::with_replica();
+    let previous = current(&world);
+    world.live(Duration::days(1));
+    ask(&world, WishKind::Rollback, Duration::hours(1));
+    assert!(is_same(&super::seen::current_of(&world, world.replica()), &previous));
+}
+
+#[test]
+fn a_paused_secret_is_left_alone_until_it_is_resumed() {
+    let world = World::new(None);
+    let end = block_on(world.application()).credentials[0].end;
+    ask(&world, WishKind::Pause, Duration::hours(1));
+    assert!(tags_now(&world).is_rotation_disabled());
+    world.live_until(end - Duration::days(3));
+    assert_eq!((world.issued(), world.last_state()), (0, ("waiting", "rotation_disabled")));
+    ask(&world, WishKind::Resume, Duration::hours(2));
+    assert!(!tags_now(&world).is_rotation_disabled());
+    assert_eq!(world.issued(), 1);
+}
+
+#[test]
+fn retire_now_ends_what_is_superseded_and_its_version_without_waiting() {
+    let world = World::new(None);
+    // Made by hand: nothing but its own text proves that it is this secret's.
+    let first = current(&world);
+    let colleague = issue(&world, "made by a colleague");
+    world.live(Duration::days(1));
+    let second = current(&world);
+    ask(&world, WishKind::Retire, Duration::hours(1));
+    assert!(!signs_in(&world, &first.text), "the overlap was not waited for");
+    assert_eq!((enabled(&world), signs_in(&world, &second.text)), (1, true));
+    assert!(is_listed(&world, colleague.key_id));
+    ask(&world, WishKind::Rotate, Duration::hours(1));
+    ask(&world, WishKind::Retire, Duration::hours(1));
+    assert!(!signs_in(&world, &second.text), "so with one that bears our marker");
+    assert_eq!(enabled(&world), 1);
+    world.live(Duration::days(8));
+    assert!(tags_now(&world).value(tags::SUPERSEDED_CREDENTIAL_ID).is_none());
+    assert!(is_listed(&world, colleague.key_id));
+}
+
+#[test]
+fn a_wish_to_retire_ends_nothing_that_consumers_read() {
+    let world = World::new(None);
+    ask(&world, WishKind::Pause, Duration::hours(1));
+    ask(&world, WishKind::Resume, Duration::ZERO);
+    let before = current(&world);
+    ask(&world, WishKind::Retire, Duration::minutes(1));
+    assert!(signs_in(&world, &before.text));
+    world.live(Duration::days(2));
+    assert_eq!(world.issued(), 1);
+}

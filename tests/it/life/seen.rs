@@ -1,0 +1,125 @@
+//! What the tests of wishes look at in the in-memory world, and what people do there.
+
+use std::sync::Arc;
+
+use rekeyd::domain::tags::{self, Tags};
+use rekeyd::domain::{KeyId, SecretId, WishKind};
+use rekeyd::ports::{
+    CredentialIssuer, CurrentVersion, IssuedCredential, NewVersion, ReadVersion, SecretStore, SignIn,
+    SignInVerifier,
+};
+use secrecy::{ExposeSecret, SecretString};
+use time::Duration;
+
+use crate::world::World;
+
+pub(super) const COMPROMISED: WishKind = WishKind::Compromised { all_credentials: false };
+pub(super) const ALL_COMPROMISED: WishKind = WishKind::Compromised { all_credentials: true };
+
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// A credential that somebody holds: its text, and Entra's name for it.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) key_id: KeyId,
+    pub(super) text: SecretString,
+}
+
+/// What consumers of `secret` read now, and which credential it says it is.
+pub(super) fn current_of(world: &World, secret: &SecretId) -> Held {
+    let CurrentVersion::Readable(read) = block_on(world.direct.read_current(secret)).unwrap() else {
+        panic!("{secret} can't be read")
+    };
+    let key_id = read.properties.tags.credential_id().unwrap().unwrap();
+    Held { key_id, text: read.text }
+}
+
+pub(super) fn current(world: &World) -> Held {
+    current_of(world, &world.secret)
+}
+
+/// The tags of the version that consumers read now.
+pub(super) fn tags_now(world: &World) -> Tags {
+    block_on(world.current()).properties.tags
+}
+
+/// Whether Entra lists a credential.
+pub(super) fn is_listed(world: &World, key_id: KeyId) -> bool {
+    block_on(world.application()).credentials.iter().any(|credential| credential.key_id == key_id)
+}
+
+/// Whether a text signs in.
+pub(super) fn signs_in(world: &World, text: &SecretString) -> bool {
+    block_on(async {
+        let client_id = world.application().await.client_id;
+        world.direct.sign_in(client_id, text).await == SignIn::Accepted
+    })
+}
+
+pub(super) fn is_same(one: &Held, other: &Held) -> bool {
+    one.text.expose_secret() == other.text.expose_secret() && one.key_id == other.key_id
+}
+
+/// How many versions of the secret say that they must never be published again.
+pub(super) fn quarantined(world: &World) -> usize {
+    block_on(world.versions()).iter().filter(|version| version.tags.is_quarantined()).count()
+}
+
+/// How many versions of the secret consumers could read.
+pub(super) fn enabled(world: &World) -> usize {
+    block_on(world.versions()).iter().filter(|version| version.enabled).count()
+}
+
+/// A person asks for `kind`, and time goes by.
+pub(super) fn ask(world: &Arc<World>, kind: WishKind, then_live: Duration) {
+    world.wish(kind);
+    world.live(then_live);
+}
+
+/// A person makes a credential that they name so.
+pub(super) fn issue(world: &World, display_name: &str) -> IssuedCredential {
+    block_on(async {
+        let object_id = world.application().await.object_id;
+        world.direct.issue(object_id, display_name, world.now() + Duration::days(90)).await.unwrap()
+    })
+}
+
+/// A person removes a credential in the portal.
+pub(super) fn remove(world: &World, key_id: KeyId) {
+    block_on(async {
+        let object_id = world.application().await.object_id;
+        world.direct.revoke(object_id, key_id).await.unwrap();
+    });
+}
+
+/// Changes the tags of the version that consumers read, as somebody who may write them.
+pub(super) fn retag(world: &World, change: impl FnOnce(&mut Tags)) {
+    let current = block_on(world.current()).properties;
+    let mut after = current.tags;
+    change(&mut after);
+    block_on(world.direct.replace_tags(&world.secret, &current.version, &after)).unwrap();
+}
+
+/// A person writes this text into `secret`, with the tags and the end of `like`.
+pub(super) fn put_like(world: &World, secret: &SecretId, like: &ReadVersion, text: &SecretString) {
+    let ReadVersion { properties, .. } = like.clone();
+    let new = NewVersion {
+        text: text.clone(),
+        enabled: true,
+        expires: properties.expires,
+        content_type: None,
+        tags: properties.tags,
+    };
+    block_on(world.direct.put(secret, new)).unwrap();
+    // So that the next version is certain to be a later one.
+    block_on(world.clock().run_until(world.now() + Duration::MINUTE));
+}
+
+/// A person publishes the current text once more, without the mark of the rotation that made it.
+pub(super) fn publish_again(world: &World) {
+    let mut read = block_on(world.current());
+    read.properties.tags.remove(tags::ROTATION_ID);
+    put_like(world, &world.secret, &read, &read.text);
+}
