@@ -3,6 +3,7 @@
 use rekeyd::domain::tags::{self, Quarantine, QuarantineReason};
 use rekeyd::domain::{Marker, PolicyValues, UsageGate, WishKind};
 use rekeyd::ports::SecretStore;
+use secrecy::ExposeSecret;
 use time::Duration;
 
 use super::seen::{
@@ -212,8 +213,9 @@ fn shared_by_hand(world: &World) -> Held {
 fn what_is_in_wrong_hands_is_so_for_every_secret_that_holds_it() {
     let world = World::with_sibling();
     let shared = shared_by_hand(&world);
-    world.live(Duration::days(1));
     pause_sibling(&world);
+    world.live(Duration::days(1));
+    assert!(current_of_sibling(&world).expose_secret() == shared.text.expose_secret());
     ask(&world, COMPROMISED, Duration::hours(3));
     assert!(!signs_in(&world, &shared.text));
     for text in [current(&world).text, current_of_sibling(&world)] {
