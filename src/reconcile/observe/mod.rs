@@ -102,7 +102,7 @@ impl Observer<'_> {
             self.ask_for_usage(&mut seen, &policy, &mut warnings, now).await;
             if self.subject.may_try {
                 self.try_superseded(&mut seen, &policy, now).await?;
-                self.try_replicas(&mut seen).await?;
+                self.try_replicas(&mut seen).await;
             }
             self.find_fallback(&mut seen, now).await?;
         }

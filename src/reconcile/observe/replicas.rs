@@ -49,9 +49,11 @@ fn is_same(copy: &ReadVersion, primary: &ReadVersion) -> bool {
 
 impl Observer<'_> {
     /// Older versions of replicas whose credential is gone from Entra: whether their texts are refused.
-    pub(super) async fn try_replicas(&self, seen: &mut Observed) -> Result<(), PortError> {
+    ///
+    /// One that can't be read now is left for another look: it must not hold the primary up.
+    pub(super) async fn try_replicas(&self, seen: &mut Observed) {
         if seen.sign_in != CurrentSignIn::Accepted || seen.current_credential().is_none() {
-            return Ok(());
+            return;
         }
         let gone = |version: &VersionFacts| {
             version.enabled && version.named().is_some_and(|key_id| seen.credential(key_id).is_none())
@@ -63,7 +65,7 @@ impl Observer<'_> {
                 .map(|version| (replica.secret.clone(), version.version.clone()))
         });
         for (replica, version) in suspects.collect::<Vec<_>>() {
-            let Some(read) = self.subject.ports.store.read_version(&replica, &version).await? else {
+            let Ok(Some(read)) = self.subject.ports.store.read_version(&replica, &version).await else {
                 continue;
             };
             let is_refused = self.sign_in(&read.text).await == CurrentSignIn::Refused;
@@ -73,6 +75,5 @@ impl Observer<'_> {
                 facts.refused = is_refused;
             }
         }
-        Ok(())
     }
 }
