@@ -7,7 +7,7 @@ use super::execute::Execution;
 use super::failure::Failure;
 use super::proving::Proof;
 use crate::domain::{BlockReason, CurrentSignIn};
-use crate::ports::{CurrentVersion, PortError};
+use crate::ports::{CurrentVersion, PortError, SignIn};
 
 impl Execution<'_> {
     /// Everything that can be known of the application before a successor is made: its end, as policy allows it.
@@ -64,8 +64,23 @@ impl Execution<'_> {
         let current = self.ports.store.read_current(self.secret).await.map_err(Failure::of_read)?;
         let CurrentVersion::Readable(current) = current else { return Ok(()) };
         match self.prove(&current.text).await {
+            Proof::Given(_) => Ok(()),
             Proof::Missing(failure) => Err(failure),
-            Proof::Given(_) | Proof::Refused(_) => Ok(()),
+            Proof::Refused(answer) => self.check_refusal(answer),
+        }
+    }
+
+    /// A good text that is refused for something else than itself: its successor would be as well.
+    fn check_refusal(&self, answer: SignIn) -> Result<(), Failure> {
+        match answer {
+            SignIn::Accepted | SignIn::Wrong | SignIn::Expired => Ok(()),
+            SignIn::ApplicationDisabled => Err(Failure::blocked(BlockReason::ApplicationDisabled)),
+            SignIn::ApplicationUnknown => Err(Failure::blocked(BlockReason::ApplicationMissing)),
+            SignIn::NoServicePrincipal => Err(Failure::blocked(BlockReason::NoServicePrincipal)),
+            SignIn::Unclear(why) => {
+                let told = format!("no token for scope {}: {why}", self.look.verify.scope);
+                Err(Failure::told(BlockReason::SignInUnclear, told))
+            }
         }
     }
 }
