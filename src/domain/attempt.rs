@@ -30,6 +30,9 @@ pub(super) fn may_issue(
         most_orphans(seen, policy, now)
     };
     let attempt = next_attempt(most, seen, policy, now)?;
+    if let Some(reason) = seen.hindrance {
+        return Err(Held::Blocked(reason));
+    }
     let known = seen.current_credential();
     let is_critical = known.is_some() && is_critical(known, policy, now);
     match seen.brakes.on(reason, is_critical) {

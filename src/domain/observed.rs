@@ -39,6 +39,8 @@ pub struct Observed {
     pub usage: UsageFacts,
     /// What holds scheduled rotations back.
     pub brakes: Brakes,
+    /// What a rotation met a moment ago, before anything was noted of it: whatever else there is to do goes first.
+    pub hindrance: Option<BlockReason>,
     /// How many credentials the application may have, if that is known.
     pub most_credentials: Option<usize>,
     /// Credentials that other managed secrets of the application hold; `None`: not all of them are known yet.
@@ -151,6 +153,7 @@ impl Observed {
             replicas: Vec::new(),
             usage: UsageFacts::NotAsked,
             brakes: Brakes::default(),
+            hindrance: None,
             most_credentials: None,
             held_elsewhere: Some(BTreeSet::new()),
         }

@@ -28,6 +28,8 @@ pub(super) struct Memory {
     failures: BTreeMap<SecretId, (BlockReason, String)>,
     /// Who the daemon itself is, once its token was read.
     caller: Option<Caller>,
+    /// What a rotation just met, until a look after it found nothing else to do.
+    hindrances: BTreeMap<SecretId, BlockReason>,
     /// How many credentials an application had when it had no room for another one.
     limits: BTreeMap<AppObjectId, usize>,
     /// When the report on sign-ins of an application last told something.
@@ -49,6 +51,7 @@ impl Memory {
             troubles: BTreeMap::new(),
             failures: BTreeMap::new(),
             caller: None,
+            hindrances: BTreeMap::new(),
             limits: BTreeMap::new(),
             reported: BTreeMap::new(),
             unwritable: BTreeMap::new(),
@@ -154,6 +157,7 @@ impl Memory {
     pub(super) fn note_rotation(&mut self, secret: &SecretId, failure: Option<&Failure>) {
         if let Some(failure) = failure.filter(|failure| !failure.is_stop()) {
             self.failures.insert(secret.clone(), (failure.block_reason(), failure.to_string()));
+            self.hindrances.insert(secret.clone(), failure.block_reason());
         } else {
             self.failures.remove(secret);
         }
@@ -165,6 +169,16 @@ impl Memory {
             self.failures.remove(secret);
         }
         self.failures.get(secret).cloned()
+    }
+
+    /// What the rotation that was tried last met, if nothing else was looked for since then.
+    pub(super) fn hindrance(&self, secret: &SecretId) -> Option<BlockReason> {
+        self.hindrances.get(secret).copied()
+    }
+
+    /// The next look may try to rotate again.
+    pub(super) fn no_hindrance(&mut self, secret: &SecretId) {
+        self.hindrances.remove(secret);
     }
 
     pub(super) fn no_trouble(&mut self, secret: &SecretId) {

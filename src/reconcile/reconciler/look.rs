@@ -46,6 +46,7 @@ impl Reconciler {
         look.seen.usage = memory.settled(application, usage, now);
         look.seen.lost_since = memory.note_loss(&look.seen, now);
         look.seen.brakes = brakes;
+        look.seen.hindrance = memory.hindrance(&managed.id);
         let learned = memory.limit(application).filter(|limit| *limit <= listed);
         look.seen.most_credentials = look.seen.most_credentials.into_iter().chain(learned).min();
         let siblings = self.siblings(&managed.id, &look.application);
@@ -60,7 +61,9 @@ impl Reconciler {
             warn!(secret = %managed.id, why, "no report on sign-ins: superseded credentials of {} are retired by time alone", managed.id);
         }
         for replica in &mut look.seen.replicas {
-            if let Some(why) = memory.unwritable(&replica.secret, now) {
+            if replica.state == ReplicaState::Behind
+                && let Some(why) = memory.unwritable(&replica.secret, now)
+            {
                 replica.state = ReplicaState::Unreadable(why);
             }
         }

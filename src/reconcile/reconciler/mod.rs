@@ -202,9 +202,13 @@ impl Reconciler {
         self.show(managed, &look, &decision, now);
         let next = match decision {
             Decision::Act(action) => self.act(secret, &look, &action, now).await,
-            Decision::Wait { until, reason } => self.wait(secret, until, reason, wish, now),
+            Decision::Wait { until, reason } => {
+                self.lock().no_hindrance(secret);
+                self.wait(secret, until, reason, wish, now)
+            }
             Decision::Blocked { until, reason } => {
-                let error = told_more(&look, reason);
+                let error = self.error_behind(&look, reason);
+                self.lock().no_hindrance(secret);
                 let wish = match wish {
                     Some(wish) if reason == BlockReason::NothingToRollBackTo => {
                         self.drop_wish(secret, wish, reason.text())
@@ -218,6 +222,24 @@ impl Reconciler {
         let published = look.seen.current_version().map(|version| version.created);
         let canary = self.rollout.canary_look(secret, published).filter(|at| *at > now);
         Next { at: next.at.into_iter().chain(canary).min(), ..next }
+    }
+
+    /// What is known of a reason, besides what it is.
+    fn error_behind(&self, look: &Look, reason: BlockReason) -> Option<String> {
+        match &look.seen.sign_in {
+            _ if reason.is_of_guard() => Some(format!(
+                "application {}, client id {}",
+                look.application.object_id, look.application.client_id
+            )),
+            CurrentSignIn::Unclear(SignInTrouble::Other(why)) => Some(why.clone()),
+            CurrentSignIn::Unclear(_)
+            | CurrentSignIn::Accepted
+            | CurrentSignIn::Refused
+            | CurrentSignIn::NoText => {
+                let failure = self.lock().failure(&look.seen.secret, false);
+                failure.filter(|(known, _)| *known == reason).map(|(_, error)| error)
+            }
+        }
     }
 
     async fn act(&self, secret: &SecretId, look: &Look, action: &Action, now: OffsetDateTime) -> Next {
@@ -276,11 +298,15 @@ impl Reconciler {
         if failure.is_stop() {
             return Next::default();
         }
-        self.blocked(
-            secret,
-            &Trouble { reason: failure.block_reason(), error: Some(failure.to_string()) },
-            wish,
-        )
+        let trouble = Trouble { reason: failure.block_reason(), error: Some(failure.to_string()) };
+        let next = self.blocked(secret, &trouble, wish);
+        if matches!(action, Action::Issue { .. }) {
+            // What else there is to do need not wait for the next try.
+            let soon = self.ports.clock.now() + NEXT_LOOK;
+            return Next { at: next.at.map(|at| at.min(soon)), ..next };
+        }
+        self.lock().no_hindrance(secret);
+        next
     }
 
     fn wait(
@@ -323,20 +349,6 @@ impl Reconciler {
 
     fn lock(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What is known besides the reason.
-fn told_more(look: &Look, reason: BlockReason) -> Option<String> {
-    match &look.seen.sign_in {
-        CurrentSignIn::Unclear(SignInTrouble::Other(why)) => Some(why.clone()),
-        CurrentSignIn::Unclear(_)
-        | CurrentSignIn::Accepted
-        | CurrentSignIn::Refused
-        | CurrentSignIn::NoText => {
-            // Whom somebody pointed at is what an auditor wants to know.
-            reason.is_of_guard().then(|| format!("application {}", look.application.object_id))
-        }
     }
 }
 
