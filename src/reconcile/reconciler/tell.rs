@@ -5,7 +5,9 @@ use tracing::{error, info, warn};
 
 use super::{Next, Reconciler, Trouble};
 use crate::config::ManagedSecret;
-use crate::domain::{Action, BlockReason, Decision, KeyId, Observed, SecretId, Wish, WishKind};
+use crate::domain::{
+    Action, BlockReason, Decision, KeyId, Observed, RevokeReason, SecretId, UsageFacts, Wish, WishKind,
+};
 use crate::reconcile::failure::Failure;
 use crate::reconcile::observe::Look;
 use crate::reconcile::presentation::{is_well, message, shown};
@@ -47,6 +49,9 @@ impl Reconciler {
         let error = failure.map(ToString::to_string);
         let detail = message(&Decision::Act(action.clone()));
         audit::action(secret, action.label(), outcome, error.as_ref().unwrap_or(&detail));
+        if matches!(action, Action::Revoke { reason: RevokeReason::MaxOverlap, .. }) {
+            warn!(%secret, outcome, "{secret}: {detail}");
+        }
         self.board.update(secret, |status| {
             status.last_outcome = Some(LastOutcome { action: action.label(), outcome, error, at });
         });
@@ -101,6 +106,11 @@ impl Reconciler {
         now: OffsetDateTime,
     ) {
         let (secret, seen) = (&managed.id, &look.seen);
+        if let UsageFacts::Unavailable(why) = &seen.usage
+            && self.said.is_news(secret, "no report on sign-ins")
+        {
+            warn!(%secret, "no report on sign-ins ({why}): superseded credentials of {secret} are retired by time alone");
+        }
         let current = seen.current_credential();
         let well = is_well(decision);
         let failure = self.lock().failure(secret, well);
