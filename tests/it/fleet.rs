@@ -82,6 +82,14 @@ thread_local! {
 impl Fleet {
     /// A daemon in a world as `options` say. `configure` edits the TOML text that the sandbox wrote for it.
     pub(crate) async fn start(options: Options, configure: impl FnOnce(String) -> String) -> Self {
+        Self::start_in(options, |text, _| configure(text)).await
+    }
+
+    /// The same, where `configure` has to know the sandbox's addresses.
+    pub(crate) async fn start_in(
+        options: Options,
+        configure: impl FnOnce(String, &Sandbox) -> String,
+    ) -> Self {
         // Event Grid delivers to the daemon's address, so that it has to be known first.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let daemon_address = listener.local_addr().unwrap();
@@ -89,7 +97,7 @@ impl Fleet {
         let directory = tempfile::tempdir().unwrap();
         sandbox.write_directory(directory.path(), false).unwrap();
         let file = directory.path().join("rekeyd.toml");
-        let text = configure(std::fs::read_to_string(&file).unwrap());
+        let text = configure(std::fs::read_to_string(&file).unwrap(), &sandbox);
         let mut config = Config::parse(&text, "rekeyd.toml", &[]).unwrap();
         // At the end the clock stands still, so that there is nothing to wait for.
         config.reconcile.shutdown_grace = StdDuration::from_secs(1);

@@ -1,0 +1,312 @@
+//! Several vaults: one credential in a primary and in replicas, of which any may fail, lag, or be changed by people.
+//!
+//! `vault-2/copy` is a replica of the first secret of the sandbox, which is in `vault-1`.
+
+use rekeyd::domain::{Marker, SecretId};
+use rekeyd::ports::Clock;
+use rekeyd::sandbox::model::{NewVersion, Role, Scope, Version, VersionChange};
+use rekeyd::sandbox::{FaultKind, Options, ScriptedFault, Service};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use time::{Duration, OffsetDateTime};
+
+use crate::fleet::Fleet;
+use crate::small_azure::small_azure;
+
+const VAULT: &str = "vault-2";
+const NAME: &str = "copy";
+
+/// Looked at every eight hours, and more often where something is amiss. Time alone retires, and nothing is due.
+async fn fleet() -> Fleet {
+    let options = Options { secrets: 1, ..small_azure("127.0.0.1:9".parse().unwrap()) };
+    Fleet::start(options, |text| {
+        text.replacen("[[secrets]]\n", &format!("[[secrets]]\nreplicas = [\"{VAULT}/{NAME}\"]\n"), 1)
+            .replace("usage_gate = \"report\"", "usage_gate = \"off\"")
+            .replace("overlap = \"7d\"", "overlap = \"1d\"")
+            .replace("rotate_before = \"60d\"", "rotate_before = \"30d\"")
+            .replace("0 3 * * *", "0 */8 * * *")
+    })
+    .await
+}
+
+/// One that has copied the first credential already.
+async fn settled_fleet() -> Fleet {
+    let fleet = fleet().await;
+    let secret = fleet.secret(0);
+    fleet.until(Duration::hours(2), |fleet| is_in_step(fleet, &secret)).await;
+    fleet
+}
+
+fn now(fleet: &Fleet) -> OffsetDateTime {
+    fleet.sandbox.clock().now()
+}
+
+fn copy(fleet: &Fleet) -> Option<Version> {
+    fleet.model().get_secret(VAULT, NAME, None, now(fleet)).ok()
+}
+
+fn copies(fleet: &Fleet) -> Vec<Version> {
+    fleet.model().list_versions(VAULT, NAME, now(fleet)).unwrap_or_default()
+}
+
+fn is_in_step(fleet: &Fleet, secret: &SecretId) -> bool {
+    copy(fleet).is_some_and(|copy| copy.value.expose_secret() == fleet.text(secret).expose_secret())
+}
+
+/// The replica's state as people see it, and why it is so.
+fn shown(fleet: &Fleet, secret: &SecretId) -> (&'static str, Option<String>) {
+    let status = fleet.status(secret);
+    let replica = &status.replicas[0];
+    assert_eq!(replica.secret.to_string(), format!("{VAULT}/{NAME}"));
+    (replica.state, replica.error.clone())
+}
+
+async fn ask(fleet: &Fleet, secret: &SecretId, wish: &str) {
+    fleet.post(&format!("/api/v1/secrets/{secret}/{wish}"), &Value::Null).await;
+}
+
+/// Asks for a rotation, and lives until it is published in the primary.
+async fn rotate(fleet: &Fleet, secret: &SecretId) {
+    let before = fleet.text(secret);
+    ask(fleet, secret, "rotate").await;
+    let is_new = |fleet: &Fleet| fleet.text(secret).expose_secret() != before.expose_secret();
+    fleet.until(Duration::hours(2), is_new).await;
+}
+
+fn daemon(fleet: &Fleet) -> uuid::Uuid {
+    fleet.model().tenant().daemon.object_id
+}
+
+/// The daemon loses its role on the replica's vault; `instead` it may have another one.
+fn lock_vault(fleet: &Fleet, instead: Option<Role>) {
+    let scope = Scope::Vault(VAULT.to_owned());
+    assert!(fleet.model().remove_role(daemon(fleet), &scope, Role::SecretsOfficer));
+    if let Some(role) = instead {
+        fleet.model().assign_role(daemon(fleet), &scope, role);
+    }
+}
+
+fn unlock_vault(fleet: &Fleet) {
+    fleet.model().assign_role(daemon(fleet), &Scope::Vault(VAULT.to_owned()), Role::SecretsOfficer);
+}
+
+fn put_copy(fleet: &Fleet, new: NewVersion) {
+    fleet.model().put_secret(VAULT, NAME, new, now(fleet)).unwrap();
+}
+
+fn live_credentials(fleet: &Fleet, secret: &SecretId) -> usize {
+    let object_id = fleet.managed(secret).object_id;
+    fleet.model().application(object_id, now(fleet)).unwrap().credentials.len()
+}
+
+fn assert_unharmed(fleet: &Fleet, secret: &SecretId) {
+    assert_eq!((fleet.sign_in(secret), fleet.consumers_failed()), (Ok(()), 0));
+}
+
+#[tokio::test]
+async fn a_credential_is_published_to_every_vault_and_each_shows_its_own_state() {
+    let fleet = settled_fleet().await;
+    let secret = fleet.secret(0);
+    let first = fleet.text(&secret);
+    rotate(&fleet, &secret).await;
+    fleet.until(Duration::hours(1), |fleet| is_in_step(fleet, &secret)).await;
+    fleet.live(Duration::hours(1)).await;
+    assert_eq!(shown(&fleet, &secret), ("in_step", None));
+    let primary = fleet.model().get_secret("vault-1", secret.name.as_str(), None, now(&fleet)).unwrap();
+    let replica = copy(&fleet).unwrap();
+    assert_eq!((replica.credential(), replica.expires), (primary.credential(), primary.expires));
+    let (_, api) = fleet.get(&format!("/api/v1/secrets/{secret}")).await;
+    assert_eq!(api["replicas"][0]["state"], "in_step");
+    let metric = format!("rekeyd_replica_state{{replica=\"{VAULT}/{NAME}\",state=\"in_step\"}} 1");
+    assert!(fleet.metrics_text().contains(&metric));
+    fleet.live(Duration::days(2)).await;
+    assert!(fleet.sign_in_with(&secret, &first).is_err(), "retired after the overlap");
+    let enabled: Vec<_> = copies(&fleet).iter().map(|version| version.enabled).collect();
+    assert_eq!(enabled, [false, true], "the replica's old version is disabled in the end");
+    assert_unharmed(&fleet, &secret);
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_replica_that_fails_is_repaired_later_and_the_overlap_counts_from_the_last_vault() {
+    // Not even read, and read but not written.
+    for instead in [None, Some(Role::SecretsUser)] {
+        let fleet = settled_fleet().await;
+        let secret = fleet.secret(0);
+        let first = fleet.text(&secret);
+        lock_vault(&fleet, instead);
+        rotate(&fleet, &secret).await;
+        fleet.live(Duration::hours(30)).await;
+        let (state, why) = shown(&fleet, &secret);
+        assert_eq!((state, why.is_some()), ("unreadable", true), "{instead:?}");
+        assert_eq!(fleet.status(&secret).reason, "replica_behind", "{instead:?}");
+        assert_eq!(fleet.sign_in_with(&secret, &first), Ok(()), "the replica's consumers still use it");
+        unlock_vault(&fleet);
+        fleet.until(Duration::hours(3), |fleet| is_in_step(fleet, &secret)).await;
+        fleet.live(Duration::days(1) - Duration::hours(1)).await;
+        assert_eq!(fleet.sign_in_with(&secret, &first), Ok(()), "an overlap from the last vault on");
+        fleet.live(Duration::hours(10)).await;
+        assert!(fleet.sign_in_with(&secret, &first).is_err(), "retired after it");
+        assert_eq!(fleet.summary().issued, 1);
+        assert_unharmed(&fleet, &secret);
+        fleet.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_replica_that_somebody_disabled_is_not_fought() {
+    let fleet = settled_fleet().await;
+    let secret = fleet.secret(0);
+    let first = fleet.text(&secret);
+    let enable = |enabled| VersionChange { enabled: Some(enabled), ..VersionChange::default() };
+    fleet.model().patch(VAULT, NAME, "", enable(false), now(&fleet)).unwrap();
+    rotate(&fleet, &secret).await;
+    fleet.live(Duration::hours(30)).await;
+    assert_eq!((shown(&fleet, &secret), copies(&fleet).len()), (("disabled", None), 1));
+    assert_eq!(fleet.sign_in_with(&secret, &first), Ok(()), "nothing is retired meanwhile");
+    fleet.model().patch(VAULT, NAME, "", enable(true), now(&fleet)).unwrap();
+    fleet.until(Duration::hours(3), |fleet| is_in_step(fleet, &secret)).await;
+    assert_unharmed(&fleet, &secret);
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_replica_that_somebody_deleted_is_not_fought() {
+    let fleet = settled_fleet().await;
+    let secret = fleet.secret(0);
+    let first = fleet.text(&secret);
+    fleet.model().delete_secret(VAULT, NAME, now(&fleet)).unwrap();
+    rotate(&fleet, &secret).await;
+    fleet.live(Duration::hours(30)).await;
+    let (state, why) = shown(&fleet, &secret);
+    assert_eq!(state, "unreadable");
+    assert!(why.as_ref().is_some_and(|why| why.contains("ObjectIsDeletedButRecoverable")), "{why:?}");
+    assert_eq!(fleet.sign_in_with(&secret, &first), Ok(()), "nothing is retired meanwhile");
+    fleet.model().recover_secret(VAULT, NAME, now(&fleet)).unwrap();
+    fleet.until(Duration::hours(3), |fleet| is_in_step(fleet, &secret)).await;
+    assert_unharmed(&fleet, &secret);
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_replica_that_only_claims_to_hold_the_credential_is_not_in_step() {
+    let fleet = settled_fleet().await;
+    let secret = fleet.secret(0);
+    let Version { tags, expires, .. } = copy(&fleet).unwrap();
+    put_copy(&fleet, NewVersion { tags, expires, ..NewVersion::of("something else".into()) });
+    fleet.until(Duration::hours(9), |fleet| is_in_step(fleet, &secret)).await;
+    assert_eq!(copies(&fleet).len(), 3);
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_replica_keeps_its_own_tags_and_content_type() {
+    let fleet = settled_fleet().await;
+    let secret = fleet.secret(0);
+    let mut tags = copy(&fleet).unwrap().tags;
+    tags.insert("Team".to_owned(), "theirs".to_owned());
+    let content_type = Some("theirs".to_owned());
+    let change = VersionChange { tags: Some(tags), content_type, ..VersionChange::default() };
+    fleet.model().patch(VAULT, NAME, "", change, now(&fleet)).unwrap();
+    rotate(&fleet, &secret).await;
+    fleet.until(Duration::hours(2), |fleet| is_in_step(fleet, &secret)).await;
+    let copied = copy(&fleet).unwrap();
+    assert_eq!(copied.tags.get("Team").map(String::as_str), Some("theirs"));
+    assert_eq!(copied.content_type.as_deref(), Some("theirs"));
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn an_orphan_that_a_replica_holds_is_not_revoked_and_one_that_nobody_holds_is() {
+    let fleet = settled_fleet().await;
+    let secret = fleet.secret(0);
+    let object_id = fleet.managed(&secret).object_id;
+    let name = Marker::of(&secret).display_name(&"0123456789abcdef".parse().unwrap());
+    let end = Some(now(&fleet) + Duration::days(100));
+    let orphan = || fleet.model().add_password(object_id, Some(&name), None, end, now(&fleet)).unwrap();
+    let (held, lost) = (orphan(), orphan());
+    let tags = [("CredentialId".to_owned(), held.key_id.to_string())].into();
+    put_copy(&fleet, NewVersion { tags, expires: end, ..NewVersion::of(held.text.clone()) });
+    fleet.live(Duration::days(2)).await;
+    assert!(is_in_step(&fleet, &secret), "the replica is repaired");
+    let left = fleet.model().application(object_id, now(&fleet)).unwrap().credentials;
+    let is_left = |key_id| left.iter().any(|credential| credential.key_id == key_id);
+    assert_eq!((is_left(held.key_id), is_left(lost.key_id)), (true, false));
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_killed_between_two_vaults_is_followed_by_one_that_copies() {
+    let mut fleet = settled_fleet().await;
+    let secret = fleet.secret(0);
+    let before = fleet.summary().published;
+    ask(&fleet, &secret, "rotate").await;
+    // The copy follows the publication by some seconds.
+    for _ in 0..600 {
+        fleet.live(Duration::SECOND).await;
+        if !is_in_step(&fleet, &secret) {
+            break;
+        }
+    }
+    assert!(!is_in_step(&fleet, &secret), "published to the first vault only");
+    fleet.restart().await;
+    fleet.until(Duration::hours(1), |fleet| is_in_step(fleet, &secret)).await;
+    assert!(fleet.summary().published > before);
+    assert_eq!((fleet.summary().issued, live_credentials(&fleet, &secret)), (1, 2));
+    assert_unharmed(&fleet, &secret);
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_replica_whose_old_version_can_t_be_read_does_not_hold_the_primary_up() {
+    let fleet = settled_fleet().await;
+    let secret = fleet.secret(0);
+    let old = copy(&fleet).unwrap().version;
+    rotate(&fleet, &secret).await;
+    fleet.until(Duration::hours(1), |fleet| is_in_step(fleet, &secret)).await;
+    let path_contains = Some(format!("/secrets/{NAME}/{old}"));
+    let (service, method) = (Some(Service::KeyVault), Some("GET".to_owned()));
+    let kind = FaultKind::Unavailable;
+    fleet.sandbox.script_faults(vec![ScriptedFault { service, method, path_contains, kind, count: 100_000 }]);
+    fleet.live(Duration::days(2)).await;
+    assert_eq!(fleet.status(&secret).state, "waiting", "{:#?}", fleet.status(&secret));
+    rotate(&fleet, &secret).await;
+    fleet.sandbox.stop_faults();
+    fleet.live(Duration::days(2)).await;
+    assert!(!copies(&fleet).iter().any(|version| version.version == old && version.enabled));
+    assert_unharmed(&fleet, &secret);
+    fleet.end().await;
+}
+
+/// What is in wrong hands goes, whatever a replica does; its consumers re-read, or are told by its state.
+#[tokio::test]
+async fn a_replica_that_can_t_be_written_does_not_keep_a_compromised_credential_alive() {
+    let fleet = settled_fleet().await;
+    let secret = fleet.secret(0);
+    let first = fleet.text(&secret);
+    lock_vault(&fleet, Some(Role::SecretsUser));
+    fleet.post(&format!("/api/v1/secrets/{secret}/compromised"), &Value::Null).await;
+    fleet.live(Duration::hours(2)).await;
+    assert!(fleet.sign_in_with(&secret, &first).is_err(), "{:#?}", fleet.status(&secret));
+    assert_eq!(fleet.sign_in(&secret), Ok(()));
+    unlock_vault(&fleet);
+    fleet.until(Duration::hours(3), |fleet| is_in_step(fleet, &secret)).await;
+    fleet.end().await;
+}
+
+/// A successor that can't be made must not keep a replica from the text that consumers need.
+#[tokio::test]
+async fn a_replica_is_repaired_although_the_next_rotation_is_blocked() {
+    let fleet = settled_fleet().await;
+    let secret = fleet.secret(0);
+    let principal = fleet.model().service_principal(fleet.managed(&secret).client_id).unwrap();
+    assert!(fleet.model().remove_role(principal, &Scope::Fhir, Role::FhirDataReader));
+    ask(&fleet, &secret, "rotate").await;
+    fleet.live(Duration::hours(2)).await;
+    assert_eq!(fleet.status(&secret).reason, "role_missing");
+    put_copy(&fleet, NewVersion::of("nobody's".into()));
+    fleet.until(Duration::hours(5), |fleet| is_in_step(fleet, &secret)).await;
+    let message = fleet.status(&secret).message;
+    assert!(message.contains("FHIR Data Reader"), "the reason is told all the while: {message}");
+    fleet.end().await;
+}

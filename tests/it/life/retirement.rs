@@ -1,0 +1,219 @@
+//! Retirement: after the overlap, once the report on sign-ins shows that an old credential is out of use, or at the
+//! latest moment; and what becomes of expired credentials, ours and others'.
+
+use rekeyd::domain::SecretId;
+use rekeyd::ports::Clock;
+use rekeyd::sandbox::Options;
+use rekeyd::sandbox::model::NewVersion;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::fleet::Fleet;
+use crate::small_azure::small_azure;
+
+fn options() -> Options {
+    Options { secrets: 1, vaults: 1, ..small_azure("127.0.0.1:9".parse().unwrap()) }
+}
+
+/// Looked at every six hours: each look is a chance for a mistake.
+async fn fleet(policy: &str) -> Fleet {
+    Fleet::start(options(), |text| {
+        text.replace("[policy]", &format!("[policy]\n{policy}")).replace("0 3 * * *", "0 */6 * * *")
+    })
+    .await
+}
+
+/// One whose first secret was just rotated, and the text that it had before.
+async fn rotated(policy: &str) -> (Fleet, SecretId, SecretString) {
+    let fleet = fleet(policy).await;
+    let secret = fleet.secret(0);
+    let before = rotate(&fleet, &secret).await;
+    (fleet, secret, before)
+}
+
+async fn rotate(fleet: &Fleet, secret: &SecretId) -> SecretString {
+    let before = fleet.text(secret);
+    fleet.post(&format!("/api/v1/secrets/{secret}/rotate"), &Value::Null).await;
+    let is_new = |fleet: &Fleet| fleet.text(secret).expose_secret() != before.expose_secret();
+    fleet.until(Duration::hours(2), is_new).await;
+    before
+}
+
+fn now(fleet: &Fleet) -> OffsetDateTime {
+    fleet.sandbox.clock().now()
+}
+
+/// A straggler uses the old text every six hours for so many days, and must not be refused.
+async fn straggle(fleet: &Fleet, secret: &SecretId, old: &SecretString, days: i64) {
+    for quarter in 0..days * 4 {
+        assert_eq!(fleet.sign_in_with(secret, old), Ok(()), "refused after {} days", quarter / 4);
+        fleet.live(Duration::hours(6)).await;
+    }
+}
+
+/// How many days until the old text is refused, without anybody using it meanwhile.
+async fn retired_after(fleet: &Fleet, secret: &SecretId, key_id: Uuid, limit: i64) -> i64 {
+    for day in 0..limit {
+        let object_id = fleet.managed(secret).object_id;
+        let left = fleet.model().application(object_id, now(fleet)).unwrap().credentials;
+        if left.iter().all(|credential| credential.key_id != key_id) {
+            return day;
+        }
+        fleet.live(Duration::DAY).await;
+    }
+    panic!("{key_id} is not retired within {limit} days: {:#?}", fleet.status(secret));
+}
+
+/// The credential that an older version of the secret names.
+fn superseded(fleet: &Fleet, secret: &SecretId) -> Uuid {
+    let (vault, name) = (secret.vault.as_str(), secret.name.as_str());
+    let versions = fleet.model().list_versions(vault, name, now(fleet)).unwrap();
+    let [.., before, _] = versions.as_slice() else { panic!("one version only") };
+    before.credential().unwrap().parse().unwrap()
+}
+
+fn audit_has(fleet: &Fleet, secret: &SecretId, action: &str, detail: &str) -> bool {
+    let is_it = |line: &Value| {
+        line["secret"] == secret.to_string()
+            && line["action"] == action
+            && line["detail"].as_str().is_some_and(|told| told.contains(detail))
+    };
+    fleet.audit_lines().iter().any(is_it)
+}
+
+#[tokio::test]
+async fn an_old_credential_is_retired_after_the_overlap_and_its_trial_does_not_keep_it() {
+    // By hand made, and adopted: its own text has to prove whose it is.
+    let (fleet, secret, _) = rotated("").await;
+    let adopted = superseded(&fleet, &secret);
+    fleet.live(Duration::days(6)).await;
+    let days = retired_after(&fleet, &secret, adopted, 9).await;
+    assert!((1..=2).contains(&days), "an adopted one after {} days", 6 + days);
+    rotate(&fleet, &secret).await;
+    let ours = superseded(&fleet, &secret);
+    fleet.live(Duration::days(6)).await;
+    let days = retired_after(&fleet, &secret, ours, 9).await;
+    assert!((1..=2).contains(&days), "one of ours after {} days", 6 + days);
+    fleet.live(Duration::DAY).await;
+    assert_eq!((fleet.status(&secret).reason, fleet.consumers_failed()), ("not_due", 0));
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn an_old_credential_in_use_outlives_its_overlap_and_goes_once_it_is_quiet() {
+    let fleet = fleet("").await;
+    let secret = fleet.secret(0);
+    rotate(&fleet, &secret).await;
+    fleet.live(Duration::days(12)).await;
+    // This one is ours; the one before was made by hand.
+    let old = rotate(&fleet, &secret).await;
+    let key_id = superseded(&fleet, &secret);
+    straggle(&fleet, &secret, &old, 12).await;
+    assert_eq!(fleet.status(&secret).reason, "in_use");
+    let days = retired_after(&fleet, &secret, key_id, 9).await;
+    assert!((3..=4).contains(&days), "after {days} quiet days");
+    assert_eq!(fleet.consumers_failed(), 0);
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn an_adopted_credential_in_use_outlives_its_overlap_and_goes_once_it_is_quiet() {
+    let (fleet, secret, old) = rotated("").await;
+    let key_id = superseded(&fleet, &secret);
+    straggle(&fleet, &secret, &old, 12).await;
+    let days = retired_after(&fleet, &secret, key_id, 9).await;
+    assert!((3..=4).contains(&days), "after {days} quiet days");
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn a_use_that_the_report_does_not_know_yet_keeps_a_credential() {
+    let fleet = fleet("").await;
+    let secret = fleet.secret(0);
+    fleet.model().set_sign_in_report(Some(Duration::days(2)), None);
+    let old = rotate(&fleet, &secret).await;
+    straggle(&fleet, &secret, &old, 15).await;
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn an_old_credential_still_in_use_at_max_overlap_is_retired_with_a_warning() {
+    let (fleet, secret, old) = rotated("max_overlap = \"20d\"").await;
+    straggle(&fleet, &secret, &old, 19).await;
+    fleet.live(Duration::days(2)).await;
+    assert!(fleet.sign_in_with(&secret, &old).is_err(), "{:#?}", fleet.status(&secret));
+    assert!(
+        audit_has(&fleet, &secret, "revoke", "although it is still in use"),
+        "{:#?}",
+        fleet.audit_lines()
+    );
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn without_a_report_time_alone_retires_and_that_is_told() {
+    let fleet = fleet("").await;
+    let secret = fleet.secret(0);
+    fleet.model().set_sign_in_report(None, Some(false));
+    let old = rotate(&fleet, &secret).await;
+    straggle(&fleet, &secret, &old, 6).await;
+    fleet.live(Duration::days(2)).await;
+    assert!(fleet.sign_in_with(&secret, &old).is_err(), "retired by time, although in use");
+    assert!(!audit_has(&fleet, &secret, "revoke", "although it is still in use"), "nobody can know that");
+    assert_eq!(fleet.consumers_failed(), 0);
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn without_the_gate_time_alone_retires() {
+    let fleet = Fleet::start(options(), |text| {
+        text.replace("usage_gate = \"report\"", "usage_gate = \"off\"").replace("0 3 * * *", "0 */6 * * *")
+    })
+    .await;
+    let secret = fleet.secret(0);
+    let old = rotate(&fleet, &secret).await;
+    straggle(&fleet, &secret, &old, 6).await;
+    fleet.live(Duration::days(2)).await;
+    assert!(fleet.sign_in_with(&secret, &old).is_err());
+    fleet.end().await;
+}
+
+#[tokio::test]
+async fn an_expired_credential_of_others_is_reported_and_goes_only_if_the_policy_says_so() {
+    for (policy, left_then) in [("", true), ("foreign_expired = \"remove\"", false)] {
+        let fleet = fleet(policy).await;
+        let secret = fleet.secret(0);
+        let object_id = fleet.managed(&secret).object_id;
+        let add = |days| {
+            let end = Some(now(&fleet) + Duration::days(days));
+            fleet
+                .model()
+                .add_password(object_id, Some("a colleague's"), None, end, now(&fleet))
+                .unwrap()
+                .key_id
+        };
+        let (expiring, living) = (add(5), add(300));
+        fleet.live(Duration::days(7)).await;
+        let left = fleet.model().application(object_id, now(&fleet)).unwrap().credentials;
+        let is_left = |key_id| left.iter().any(|credential| credential.key_id == key_id);
+        assert_eq!((is_left(expiring), is_left(living)), (left_then, true), "{policy}");
+        assert_eq!(fleet.status(&secret).foreign_expired, usize::from(left_then), "{policy}");
+        fleet.end().await;
+    }
+}
+
+#[tokio::test]
+async fn somebody_who_goes_back_to_the_old_text_by_hand_keeps_it() {
+    let (fleet, secret, old) = rotated("").await;
+    fleet.live(Duration::days(3)).await;
+    let (vault, name) = (secret.vault.as_str(), secret.name.as_str());
+    let versions = fleet.model().list_versions(vault, name, now(&fleet)).unwrap();
+    let first = versions[0].clone();
+    let again = NewVersion { expires: first.expires, tags: first.tags, ..NewVersion::of(old.clone()) };
+    fleet.model().put_secret(vault, name, again, now(&fleet)).unwrap();
+    fleet.live(Duration::days(20)).await;
+    assert_eq!((fleet.sign_in(&secret), fleet.consumers_failed()), (Ok(()), 0));
+    fleet.end().await;
+}
