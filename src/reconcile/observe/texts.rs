@@ -45,10 +45,16 @@ impl Observer<'_> {
         let asked = seen.is_compromised() || seen.wish.is_some_and(|wish| wish.kind == WishKind::Retire);
         let urgent =
             |version: &VersionFacts| asked || in_wrong_hands.is_some_and(|latest| version.created <= latest);
-        let untold = seen.older_versions().filter(|version| version.enabled && !told(version));
-        let untold = untold.map(|version| (version.version.clone(), urgent(version), over(version)));
-        let untold: Vec<_> = untold.filter(|(_, urgent, over)| *urgent || *over).collect();
-        for (version, urgent, _) in untold {
+        let ends = |version: &VersionFacts| {
+            let superseded = seen.followed_at(version.created);
+            urgent(version) || superseded.is_some_and(|at| at.saturating_add(policy.max_overlap()) <= now)
+        };
+        let untold = seen
+            .older_versions()
+            .filter(|version| version.enabled && (over(version) || urgent(version)) && !told(version));
+        let untold: Vec<_> =
+            untold.map(|version| (version.version.clone(), urgent(version), ends(version))).collect();
+        for (version, urgent, ends) in untold {
             let Some(read) =
                 self.subject.ports.store.read_version(&self.subject.managed.id, &version).await?
             else {
@@ -57,10 +63,12 @@ impl Observer<'_> {
             let matching = self.matching(&read);
             let named = read.properties.tags.credential_id().ok().flatten();
             // A text that is of no listed credential, in a version that names none, has nothing to retire.
-            if matching.is_none() && named.is_none_or(|key_id| seen.credential(key_id).is_some()) {
+            let nothing_to_retire =
+                matching.is_none() && named.is_none_or(|key_id| seen.credential(key_id).is_some());
+            if nothing_to_retire && !urgent {
                 continue;
             }
-            if !urgent && matching.is_some_and(|key_id| is_in_use(key_id, seen, policy, now)) {
+            if !ends && matching.is_some_and(|key_id| is_in_use(key_id, seen, policy, now)) {
                 continue;
             }
             let answer = self.sign_in(&read.text).await;
@@ -135,9 +143,7 @@ impl Observer<'_> {
 /// Whether the report shows a sign-in so late that trying the text would decide nothing, and would show up itself.
 fn is_in_use(key_id: KeyId, seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> bool {
     let UsageFacts::Seen(last) = &seen.usage else { return false };
-    let published = seen.current_version().map(|version| version.created);
-    let overdue = published.is_some_and(|at| at.saturating_add(policy.max_overlap()) <= now);
-    !overdue && last.get(&key_id).is_some_and(|last| last.saturating_add(policy.usage_quiet()) > now)
+    last.get(&key_id).is_some_and(|last| last.saturating_add(policy.usage_quiet()) > now)
 }
 
 /// Whether the current credential is lost, or a person does not want it any more.

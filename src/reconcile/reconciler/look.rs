@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use time::OffsetDateTime;
-use tracing::warn;
 
 use super::{Reconciler, Trouble};
 use crate::config::ManagedSecret;
 use crate::domain::{
-    BlockReason, ClientId, Decision, KeyId, Observed, ReplicaState, SecretId, UsageFacts, Wish, WishKind, decide,
+    BlockReason, ClientId, Decision, KeyId, Observed, ReplicaState, SecretId, UsageFacts, Wish, WishKind,
+    decide,
 };
 use crate::ports::Application;
 use crate::reconcile::observe::{Look, Subject, observe};
@@ -54,11 +54,6 @@ impl Reconciler {
         let is_told = |wish: &Wish| matches!(wish.kind, WishKind::Compromised { .. });
         if let Some(wish) = wish.filter(|wish| look.seen.objection.is_none() && is_told(wish)) {
             self.pass_on(wish, &self.concerned(&look.seen, siblings));
-        }
-        if let UsageFacts::Unavailable(why) = &look.seen.usage
-            && self.said.is_news(&managed.id, "no report on sign-ins")
-        {
-            warn!(secret = %managed.id, why, "no report on sign-ins: superseded credentials of {} are retired by time alone", managed.id);
         }
         for replica in &mut look.seen.replicas {
             if replica.state == ReplicaState::Behind

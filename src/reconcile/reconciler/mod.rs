@@ -27,8 +27,8 @@ use super::status::StatusBoard;
 use crate::clock::ClockSkew;
 use crate::config::ManagedSecret;
 use crate::domain::{
-    Action, AppObjectId, ApplicationRules, BlockReason, ClientId, CurrentSignIn, Decision, RevokeReason,
-    SecretId, SignInTrouble, WaitReason, Wish, decide,
+    Action, AppObjectId, ApplicationRules, BlockReason, ClientId, CurrentSignIn, Decision, SecretId,
+    SignInTrouble, WaitReason, Wish, decide,
 };
 use crate::metrics::Metrics;
 use crate::ports::{chain, unheld};
@@ -274,9 +274,6 @@ impl Reconciler {
             && !self.rollout.begins(*reason, &look.seen.brakes, &self.board, now)
         {
             return Next { at: Some(now + RECHECK), wish: look.seen.wish };
-        }
-        if let Action::Revoke { key_id, reason: RevokeReason::MaxOverlap } = action {
-            warn!(%secret, %key_id, "a superseded credential of {secret} still signs in, and max_overlap is over: it is revoked");
         }
         let rotation = self.lock().rotation_id();
         let result = match rotation {

@@ -152,6 +152,18 @@ async fn an_old_credential_still_in_use_at_max_overlap_is_retired_with_a_warning
     fleet.end().await;
 }
 
+/// The longest overlap of one counts from its own successor, whatever is published later.
+#[tokio::test]
+async fn later_rotations_do_not_put_max_overlap_off() {
+    let (fleet, secret, old) = rotated("max_overlap = \"20d\"").await;
+    straggle(&fleet, &secret, &old, 15).await;
+    rotate(&fleet, &secret).await;
+    straggle(&fleet, &secret, &old, 4).await;
+    fleet.live(Duration::days(2)).await;
+    assert!(fleet.sign_in_with(&secret, &old).is_err(), "{:#?}", fleet.status(&secret));
+    fleet.end().await;
+}
+
 #[tokio::test]
 async fn without_a_report_time_alone_retires_and_that_is_told() {
     let fleet = fleet("").await;
