@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 
 use super::HttpState;
 use super::problem::Problem;
+use crate::domain::SecretId;
 use crate::triggers::event_grid::{Delivery, Event, read_delivery};
 
 /// Takes a delivery, or answers the handshake of the Event Grid schema.
@@ -47,18 +48,7 @@ pub(super) async fn consent(headers: HeaderMap) -> Response {
 
 fn take(state: &HttpState, event: &Event) -> &'static str {
     let outcome = match event {
-        Event::Secret(secret) => match state.catalogue.managing(secret) {
-            Some(managed) => {
-                debug!(%secret, "an event wakes {}", managed.id);
-                state.metrics.triggers.with_label_values(&["event"]).inc();
-                state.queue.enqueue(&managed.id, None);
-                "enqueued"
-            }
-            None => {
-                debug!(%secret, "an event about {secret}, which is not managed");
-                "not_managed"
-            }
-        },
+        Event::Secret(secret) => wake(state, secret),
         Event::Ignored => "ignored",
         Event::Malformed(reason) => {
             warn!(reason, "an event can't be understood");
@@ -67,4 +57,16 @@ fn take(state: &HttpState, event: &Event) -> &'static str {
     };
     state.metrics.events.with_label_values(&[outcome]).inc();
     outcome
+}
+
+/// An event about a replica is about its primary.
+fn wake(state: &HttpState, secret: &SecretId) -> &'static str {
+    let Some(managed) = state.catalogue.managing(secret) else {
+        debug!(%secret, "an event about {secret}, which is not managed");
+        return "not_managed";
+    };
+    debug!(%secret, "an event wakes {}", managed.id);
+    state.metrics.triggers.with_label_values(&["event"]).inc();
+    state.queue.enqueue(&managed.id, None);
+    "enqueued"
 }

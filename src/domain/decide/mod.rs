@@ -60,6 +60,8 @@ const CHECKS: [Check; 21] = [
 #[cfg(test)]
 mod managed_tests;
 #[cfg(test)]
+mod proof_tests;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod rollout_tests;
