@@ -123,7 +123,7 @@ async fn a_role_that_is_lost_during_a_rotation_ends_it_with_nothing_published_an
     fleet.live(Duration::seconds(30)).await;
     assert_eq!(made(&fleet), (1, 0), "it is still proving the new credential");
     take_fhir_role(&fleet, &secret);
-    fleet.live(Duration::days(3)).await;
+    fleet.live(Duration::hours(30)).await;
     assert_names_role(&fleet, &secret);
     assert_eq!((made(&fleet), credentials(&fleet, &secret)), ((1, 0), 1), "the unproven one is revoked");
     give_fhir_role(&fleet, &secret);
@@ -227,7 +227,7 @@ async fn a_resource_that_is_down_holds_the_minting_and_is_no_matter_for_a_person
     let secret = fleet.secret(0);
     fleet.sandbox.script_faults(vec![fail_fhir(10_000)]);
     ask_to_rotate(&fleet, &secret).await;
-    fleet.live(Duration::hours(12)).await;
+    fleet.live(Duration::hours(6)).await;
     assert_eq!((state(&fleet, &secret), made(&fleet)), (("blocked", "not_proven", false), (0, 0)));
     fleet.sandbox.stop_faults();
     published(&fleet, Duration::hours(1)).await;
@@ -307,7 +307,7 @@ async fn a_scope_that_gives_nobody_a_token_mints_nothing_and_is_told() {
     let secret = fleet.secret(1);
     retag(&fleet, &secret, "VerifyScope", "https://nobody.example/.default");
     ask_to_rotate(&fleet, &secret).await;
-    fleet.live(Duration::days(3)).await;
+    fleet.live(Duration::hours(6)).await;
     assert_eq!((made(&fleet), state(&fleet, &secret).0), ((0, 0), "blocked"));
     let message = fleet.status(&secret).message;
     assert!(message.contains("https://nobody.example/.default"), "{message}");
