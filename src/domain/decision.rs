@@ -130,6 +130,12 @@ impl Action {
         }
     }
 
+    /// Why it makes a credential, if it makes one.
+    #[must_use]
+    pub const fn issue_reason(&self) -> Option<IssueReason> {
+        if let Self::Issue { reason, .. } = self { Some(*reason) } else { None }
+    }
+
     /// All names, for metrics that show a zero as a zero.
     pub const LABELS: [&'static str; 10] = [
         "issue",

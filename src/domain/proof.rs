@@ -184,18 +184,13 @@ pub enum ClaimProblem {
 
 impl VerifyPolicy {
     /// This policy with the scope that the tags of a version ask for. Not where a resource is asked with the token: a
-    /// token for somebody else would be handed to it.
-    ///
-    /// # Errors
-    /// The tag is not followed.
-    pub fn with_tags(&self, tags: &Tags) -> Result<Self, ()> {
-        let Some(scope) = tags.value(VERIFY_SCOPE).map(str::trim) else { return Ok(self.clone()) };
+    /// token for somebody else would be handed to it. `None`: the tag is not followed.
+    #[must_use]
+    pub fn with_tags(&self, tags: &Tags) -> Option<Self> {
+        let Some(scope) = tags.value(VERIFY_SCOPE).map(str::trim) else { return Some(self.clone()) };
         let is_scope = scope.strip_suffix("/.default").is_some_and(|resource| resource.contains("://"));
-        if is_scope && (self.probe.is_none() || scope == self.scope) {
-            Ok(Self { scope: scope.to_owned(), ..self.clone() })
-        } else {
-            Err(())
-        }
+        let is_wanted = is_scope && (self.probe.is_none() || scope == self.scope);
+        is_wanted.then(|| Self { scope: scope.to_owned(), ..self.clone() })
     }
 
     /// Everything that is wrong with a token for this scope. `tenant` is compared only if it is a GUID.

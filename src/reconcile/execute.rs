@@ -18,12 +18,13 @@ use crate::domain::{Action, BlockReason, Current, KeyId, RescueReason, RotationI
 use crate::ports::{CurrentVersion, NewVersion, ReadVersion};
 
 /// What an action is executed with.
-#[derive(Debug)]
 pub(super) struct Execution<'a> {
     pub(super) ports: &'a Ports,
     pub(super) skew: &'a ClockSkew,
     /// The tenant that tokens are to be of.
     pub(super) tenant: &'a str,
+    /// Whether one more rotation may begin now; it is counted then.
+    pub(super) may_begin: &'a (dyn Fn() -> bool + Send + Sync),
     /// Whether consumers are, or soon will be, locked out: then signing in is proof enough.
     pub(super) emergency: bool,
     /// What people know already.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::domain::BlockReason;
 use crate::domain::tags::TagLimit;
+use crate::domain::{BlockReason, WaitReason};
 use crate::ports::{PortError, SignIn, chain};
 
 /// An action that did not succeed.
@@ -28,6 +28,8 @@ enum Cause {
     Tags(TagLimit),
     /// The daemon is being stopped.
     Stopped,
+    /// As many rotations have begun as may.
+    Held,
     /// Somebody else wrote a version meanwhile.
     Overtaken,
     /// It took longer than the deadline.
@@ -47,6 +49,15 @@ impl Failure {
     /// A read that failed: whatever came of it, nothing has changed.
     pub(super) const fn of_read(error: PortError) -> Self {
         Self { cause: Cause::Port(error), unknown: false }
+    }
+
+    pub(super) const fn held() -> Self {
+        Self { cause: Cause::Held, unknown: false }
+    }
+
+    /// Whether it was not tried at all, since enough rotations have begun.
+    pub(super) const fn is_held(&self) -> bool {
+        matches!(self.cause, Cause::Held)
     }
 
     pub(super) const fn stopped() -> Self {
@@ -89,6 +100,7 @@ impl Failure {
             | Cause::NeverVerified(_)
             | Cause::Tags(_)
             | Cause::Stopped
+            | Cause::Held
             | Cause::TooLate => false,
         }
     }
@@ -102,7 +114,7 @@ impl Failure {
             Cause::Tags(_) => BlockReason::TagLimit,
             Cause::Overtaken => BlockReason::Overtaken,
             Cause::TooLate => BlockReason::TooLate,
-            Cause::Stopped => BlockReason::ServiceTrouble,
+            Cause::Stopped | Cause::Held => BlockReason::ServiceTrouble,
         }
     }
 
@@ -138,6 +150,7 @@ impl fmt::Display for Failure {
             Cause::NeverVerified(last) => write!(f, "not accepted in time; the last answer was {last:?}"),
             Cause::Tags(limit) => limit.fmt(f),
             Cause::Stopped => f.write_str("stopped at a safe point, since the daemon is being stopped"),
+            Cause::Held => f.write_str(WaitReason::RolloutLimit.text()),
             Cause::Overtaken => f.write_str("somebody else wrote a version meanwhile"),
             Cause::TooLate => f.write_str("the rotation took longer than its deadline"),
         }

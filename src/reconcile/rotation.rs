@@ -17,7 +17,6 @@ use crate::domain::{BlockReason, KeyId, Marker, RotationId};
 use crate::ports::{CurrentVersion, IssuedCredential, NewVersion, PortError, Revocation, chain, sleep};
 
 /// One rotation, and what it is executed with.
-#[derive(Debug)]
 pub(super) struct Rotation<'a> {
     pub(super) with: &'a Execution<'a>,
     /// Our note of it, as it is written before the first effect.
@@ -44,6 +43,10 @@ impl<'a> Rotation<'a> {
             return Err(Failure::stopped());
         }
         let end = self.with.preflight().await?;
+        // What has nothing in its way is counted, so that what has can't use up the limit of an hour.
+        if !(self.with.may_begin)() {
+            return Err(Failure::held());
+        }
         self.write_intent().await?;
         // CRASH: the tag says that a rotation began; no credential exists. Seen as in flight, then as due again.
         let issued = match self.issue_usable(end).await {

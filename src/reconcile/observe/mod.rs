@@ -123,6 +123,8 @@ impl Observer<'_> {
             CurrentVersion::Readable(read) if origin == Origin::Discovered && !is_named(read) => {
                 Some(BlockReason::NoProvider)
             }
+            // A person deleted it, and its tags with it.
+            CurrentVersion::Missing if origin == Origin::Discovered => Some(BlockReason::NoProvider),
             CurrentVersion::Readable(_) | CurrentVersion::Missing | CurrentVersion::Disabled => {
                 objection(origin, &self.facts(), self.subject.rules)
             }
@@ -199,7 +201,7 @@ fn asked(managed: &ManagedSecret, current: &CurrentVersion) -> Asked {
     let tags = &read.properties.tags;
     let (policy, unfollowed) = managed.policy.with_tags(tags);
     let mut warnings: Vec<_> = unfollowed.iter().map(ToString::to_string).collect();
-    let verify = managed.verify.with_tags(tags).unwrap_or_else(|()| {
+    let verify = managed.verify.with_tags(tags).unwrap_or_else(|| {
         let name = tags::VERIFY_SCOPE;
         warnings.push(format!(
             "tag {name} is not followed: it is no scope that ends in /.default, or a probe needs its own"

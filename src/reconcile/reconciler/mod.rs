@@ -4,6 +4,7 @@ mod look;
 mod tell;
 
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
@@ -247,22 +248,21 @@ impl Reconciler {
             return Next::default();
         }
         info!(%secret, action = action.label(), detail = ?action, "executing {} for {secret}", action.label());
-        let emergency = match action {
-            Action::Issue { reason, .. } => look.seen.is_emergency(*reason, &look.policy, now),
-            Action::Rescue { .. }
-            | Action::Revoke { .. }
-            | Action::Disable { .. }
-            | Action::ClearIndex
-            | Action::Adopt { .. }
-            | Action::Copy { .. }
-            | Action::Quarantine { .. }
-            | Action::Pause
-            | Action::Resume => false,
+        let reason = action.issue_reason();
+        let emergency = reason.is_some_and(|reason| look.seen.is_emergency(reason, &look.policy, now));
+        let begun = AtomicBool::new(false);
+        let may_begin = || {
+            let may = reason.is_none_or(|reason| {
+                self.rollout.begins(reason, &look.seen.brakes, &self.board, self.ports.clock.now())
+            });
+            begun.store(may, Ordering::Relaxed);
+            may
         };
         let execution = Execution {
             ports: &self.ports,
             skew: &self.skew,
             tenant: &self.tenant,
+            may_begin: &may_begin,
             emergency,
             said: &self.said,
             permits: &self.permits,
@@ -270,18 +270,16 @@ impl Reconciler {
             look,
             stop: self.stop.clone(),
         };
-        if let Action::Issue { reason, .. } = action
-            && !self.rollout.begins(*reason, &look.seen.brakes, &self.board, now)
-        {
-            return Next { at: Some(now + RECHECK), wish: look.seen.wish };
-        }
         let rotation = self.lock().rotation_id();
         let result = match rotation {
             Some(rotation) => execution.run(action, rotation, now).await,
             None => Err(Failure::blocked(BlockReason::ServiceTrouble)),
         };
+        if result.as_ref().is_err_and(Failure::is_held) {
+            return Next { at: Some(now + RECHECK), wish: look.seen.wish };
+        }
         self.record(secret, look, action, result.as_ref().err());
-        if matches!(action, Action::Issue { .. }) && result.as_ref().is_err_and(Failure::had_no_effect) {
+        if begun.into_inner() && result.as_ref().is_err_and(Failure::had_no_effect) {
             self.rollout.came_to_nothing(now);
         }
         match result {
