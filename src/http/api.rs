@@ -24,7 +24,7 @@ pub(super) async fn show_secret(
     Path((vault, name)): Path<(String, String)>,
 ) -> Result<Json<Standing>, Problem> {
     let secret = parse(&vault, &name)?;
-    state.wishes.show(&secret).map(Json).ok_or_else(|| Problem::UnknownSecret(secret.to_string()))
+    Ok(Json(state.wishes.show(&secret)?))
 }
 
 pub(super) fn parse(vault: &str, name: &str) -> Result<SecretId, Problem> {

@@ -4,6 +4,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::triggers::wishes::NotManaged;
+
 /// Why a request is not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Problem {
@@ -11,6 +13,8 @@ pub(super) enum Problem {
     Unauthorized(&'static str),
     /// No such secret is managed.
     UnknownSecret(String),
+    /// It is a replica; it says of which secret.
+    Replica(String),
     /// There is no such route.
     UnknownRoute,
     /// The body is no JSON.
@@ -27,6 +31,15 @@ pub(super) enum Problem {
     Internal,
 }
 
+impl From<NotManaged> for Problem {
+    fn from(reason: NotManaged) -> Self {
+        match reason {
+            NotManaged::Unknown(secret) => Self::UnknownSecret(secret.to_string()),
+            NotManaged::Replica { .. } => Self::Replica(reason.to_string()),
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, detail) = match self {
@@ -35,6 +48,7 @@ impl IntoResponse for Problem {
                 StatusCode::NOT_FOUND,
                 format!("{name} is not managed: GET /api/v1/secrets lists those that are"),
             ),
+            Self::Replica(detail) => (StatusCode::NOT_FOUND, detail),
             Self::UnknownRoute => (StatusCode::NOT_FOUND, "there is no such route".to_owned()),
             Self::NoJson(why) => (StatusCode::BAD_REQUEST, format!("the body is not JSON: {why}")),
             Self::WrongBody(why) => {

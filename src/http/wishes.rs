@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
 
 use super::HttpState;
 use super::api::parse;
@@ -13,6 +14,7 @@ use super::idempotency::key_of;
 use super::problem::Problem;
 use crate::domain::{SecretId, WishKind};
 use crate::telemetry::audit::{self, Asker};
+use crate::triggers::wishes::Taken;
 
 /// The body of a wish that needs to say nothing more.
 #[derive(Deserialize, Default)]
@@ -51,13 +53,13 @@ pub(super) fn ask(
 }
 
 fn grant(state: &HttpState, secret: &SecretId, kind: WishKind, asker: Asker<'_>) -> Result<Value, Problem> {
-    let unknown = |_| Problem::UnknownSecret(secret.to_string());
-    let others = state.wishes.ask(secret, kind, asker).map_err(unknown)?;
+    let Taken { at, also } = state.wishes.ask(secret, kind, asker)?;
     let mut answer = json!({
-        "secret": secret, "wish": kind.label(), "accepted": true, "status": format!("/api/v1/secrets/{secret}"),
+        "secret": secret, "wish": kind.label(), "accepted": true, "at": at.format(&Rfc3339).unwrap_or_default(),
+        "status": format!("/api/v1/secrets/{secret}"),
     });
-    if let (Some(answer), false) = (answer.as_object_mut(), others.is_empty()) {
-        answer.insert("also".to_owned(), json!(others));
+    if let (Some(answer), false) = (answer.as_object_mut(), also.is_empty()) {
+        answer.insert("also".to_owned(), json!(also));
     }
     Ok(answer)
 }

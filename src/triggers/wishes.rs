@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use crate::config::ManagedSecret;
 use crate::domain::{SecretId, Wish, WishKind};
 use crate::metrics::Metrics;
 use crate::ports::Clock;
@@ -48,28 +49,57 @@ pub struct StandingWish {
     pub tried: bool,
 }
 
-/// Nobody manages this secret.
+/// A wish that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// When it was made, as [`StandingWish::at`] and the wish that ended at last say it.
+    pub at: OffsetDateTime,
+    /// The other secrets that the same is asked of.
+    pub also: Vec<SecretId>,
+}
+
+/// Why nothing can be asked of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is not managed")]
-pub struct NotManaged(pub SecretId);
+pub enum NotManaged {
+    /// Nobody manages it.
+    #[error("{0} is not managed")]
+    Unknown(SecretId),
+    /// It follows another one.
+    #[error("{replica} is a replica of {primary}: ask for that")]
+    Replica {
+        /// The one that was named.
+        replica: SecretId,
+        /// The one that it follows.
+        primary: SecretId,
+    },
+}
+
+impl NotManaged {
+    /// Its name in the audit log.
+    const fn label(&self) -> &'static str {
+        match self {
+            Self::Unknown(_) => "not_managed",
+            Self::Replica { .. } => "replica",
+        }
+    }
+}
 
 impl Wishes {
     /// Asks for `kind`, now. Where every credential of the application is meant, the same is asked of every other secret
-    /// that holds one of them: those are returned.
+    /// that holds one of them.
     ///
     /// # Errors
-    /// Nobody manages the secret.
+    /// Nobody manages the secret, or it is a replica.
     pub fn ask<'a>(
         &self,
         secret: &SecretId,
         kind: WishKind,
         asker: impl Into<Asker<'a>>,
-    ) -> Result<Vec<SecretId>, NotManaged> {
+    ) -> Result<Taken, NotManaged> {
         let asker = asker.into();
-        let Some(managed) = self.catalogue.find(secret) else {
-            audit::wish_refused(secret, kind, asker, "not_managed");
-            return Err(NotManaged(secret.clone()));
-        };
+        let managed = self.find(secret).inspect_err(|refused| {
+            audit::wish_refused(secret, kind, asker, refused.label());
+        })?;
         let mut others = Vec::new();
         if kind == (WishKind::Compromised { all_credentials: true }) {
             let holders = self.catalogue.of_application(managed.application);
@@ -82,29 +112,41 @@ impl Wishes {
             self.metrics.triggers.with_label_values(&[asker.by]).inc();
             self.queue.enqueue(wanted, Some(wish));
         }
-        Ok(others)
+        Ok(Taken { at: wish.at, also: others })
     }
 
-    /// What is known of one secret, if it is managed.
-    #[must_use]
-    pub fn show(&self, secret: &SecretId) -> Option<Standing> {
-        self.board.show(secret).map(|status| self.standing(status))
+    fn find(&self, secret: &SecretId) -> Result<Arc<ManagedSecret>, NotManaged> {
+        self.catalogue.find(secret).ok_or_else(|| match self.catalogue.managing(secret) {
+            Some(primary) => NotManaged::Replica { replica: secret.clone(), primary: primary.id.clone() },
+            None => NotManaged::Unknown(secret.clone()),
+        })
+    }
+
+    /// What is known of one secret.
+    ///
+    /// # Errors
+    /// Nobody manages the secret, or it is a replica.
+    pub fn show(&self, secret: &SecretId) -> Result<Standing, NotManaged> {
+        self.find(secret)?;
+        self.standing(secret).ok_or_else(|| NotManaged::Unknown(secret.clone()))
     }
 
     /// What is known of every managed secret, by name.
     #[must_use]
     pub fn list(&self) -> Vec<Standing> {
-        self.board.list().into_iter().map(|status| self.standing(status)).collect()
+        let known = self.board.list();
+        known.iter().filter_map(|status| self.standing(&status.secret)).collect()
     }
 
-    fn standing(&self, status: SecretStatus) -> Standing {
-        let pending = self.queue.pending_wish(&status.secret);
+    /// A wish that ends is told on the board first and leaves the queue then: read the other way round, it is always seen.
+    fn standing(&self, secret: &SecretId) -> Option<Standing> {
+        let pending = self.queue.pending_wish(secret);
         let wish = pending.map(|pending| StandingWish {
             kind: pending.wish.kind.label(),
             at: pending.wish.at,
             tried: pending.tried,
         });
-        Standing { status, wish }
+        Some(Standing { status: self.board.show(secret)?, wish })
     }
 }
 

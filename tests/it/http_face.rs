@@ -36,8 +36,10 @@ impl Face {
         let secret: SecretId = "kv-1/app-foo".parse().unwrap();
         let queue = Arc::new(WorkQueue::new(Arc::clone(&clock), Arc::clone(&metrics)));
         let board = Arc::new(StatusBoard::new(Arc::clone(&metrics), [&secret]));
+        let with_replica =
+            ManagedSecret { replicas: vec!["kv-2/app-bar".parse().unwrap()], ..managed("kv-1/app-bar", 2) };
         let siblings = ["kv-1/app-foo", "kv-2/app-foo"].map(|secret| managed(secret, 1));
-        let catalogue = Arc::new(Catalogue::new(siblings.into_iter().chain([managed("kv-1/app-bar", 2)])));
+        let catalogue = Arc::new(Catalogue::new(siblings.into_iter().chain([with_replica])));
         let readiness = Arc::new(Readiness::new(["graph".to_owned()]));
         let wishes = Arc::new(Wishes {
             queue: Arc::clone(&queue),
@@ -234,10 +236,24 @@ async fn every_wish_has_a_route_is_counted_and_stands_until_it_is_met() {
         let shown = face.request(Method::GET, answer["status"].as_str().unwrap());
         let shown: Value = shown.bearer_auth("the-right-token").send().await.unwrap().json().await.unwrap();
         assert_eq!((&shown["wish"]["kind"], &shown["wish"]["tried"]), (&json!(kind.label()), &json!(false)));
+        assert_eq!((answer["at"].is_string(), &shown["wish"]["at"]), (true, &answer["at"]));
         assert_eq!(face.queued(), [("kv-1/app-foo".to_owned(), Some(kind))]);
         face.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None);
         assert_eq!(face.metrics.wishes.with_label_values(&[kind.label()]).get(), 1);
     }
+}
+
+#[tokio::test]
+async fn whoever_asks_for_a_replica_is_told_of_its_primary() {
+    let face = Face::new().await;
+    for (method, path) in [(Method::POST, "/rotate"), (Method::GET, "")] {
+        let request = face.request(method, &format!("/api/v1/secrets/kv-2/app-bar{path}"));
+        let answer = request.bearer_auth("the-right-token").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+        let detail = problem(answer).await["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("kv-2/app-bar is a replica of kv-1/app-bar"), "{detail}");
+    }
+    assert_eq!(face.queued(), []);
 }
 
 #[tokio::test]
