@@ -7,13 +7,15 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use super::Way;
 use super::following::Standing;
+use super::{Taken, Unseen, Way};
 use crate::domain::{SecretId, WishKind};
+use crate::ports::chain;
 
 /// Where it is, and what opens it.
 pub(super) struct Daemon {
@@ -41,6 +43,21 @@ struct SecretList {
     secrets: Vec<Standing>,
 }
 
+impl From<DaemonError> for Unseen {
+    /// A daemon that is being replaced does not answer for a while, and whatever is in front of it says so.
+    fn from(error: DaemonError) -> Self {
+        let passes = match &error {
+            DaemonError::NoAnswer(..) => true,
+            DaemonError::Refused(status, _) => {
+                status.is_server_error()
+                    || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(status)
+            }
+            DaemonError::File(..) | DaemonError::Client(_) => false,
+        };
+        if passes { Self::Passing(chain(&error)) } else { Self::Lasting(chain(&error)) }
+    }
+}
+
 impl Daemon {
     /// The daemon at `server`, with the token and the authorities that `way` names.
     pub(super) fn new(server: &Url, way: &Way) -> Result<Self, DaemonError> {
@@ -65,8 +82,8 @@ impl Daemon {
     }
 
     /// Asks for `kind`, under a key of this secret and invocation.
-    pub(super) async fn ask(&self, secret: &SecretId, kind: WishKind) -> Result<(), DaemonError> {
-        let url = format!("{}/api/v1/secrets/{secret}/{}", self.base, kind.label());
+    pub(super) async fn ask(&self, secret: &SecretId, kind: WishKind) -> Result<Taken, DaemonError> {
+        let url = format!("{}/{}", self.url(secret), kind.label());
         let request = self.http.post(url).header("Idempotency-Key", self.key_of(secret));
         let request = match kind {
             WishKind::Compromised { all_credentials } => {
@@ -76,14 +93,28 @@ impl Daemon {
                 request
             }
         };
-        self.answer(request).await.map(|_| ())
+        let answer = self.answer(request).await?;
+        answer.json().await.map_err(|error| self.no_answer(error))
+    }
+
+    /// What it says of a secret.
+    pub(super) async fn standing(&self, secret: &SecretId) -> Result<Standing, DaemonError> {
+        self.read(self.url(secret)).await
     }
 
     /// What it says of every secret.
     pub(super) async fn standings(&self) -> Result<Vec<Standing>, DaemonError> {
-        let answer = self.answer(self.http.get(format!("{}/api/v1/secrets", self.base))).await?;
-        let list: SecretList = answer.json().await.map_err(|error| self.no_answer(error))?;
+        let list: SecretList = self.read(format!("{}/api/v1/secrets", self.base)).await?;
         Ok(list.secrets)
+    }
+
+    fn url(&self, secret: &SecretId) -> String {
+        format!("{}/api/v1/secrets/{secret}", self.base)
+    }
+
+    async fn read<T: DeserializeOwned>(&self, url: String) -> Result<T, DaemonError> {
+        let answer = self.answer(self.http.get(url)).await?;
+        answer.json().await.map_err(|error| self.no_answer(error))
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<Response, DaemonError> {

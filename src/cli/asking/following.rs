@@ -1,14 +1,13 @@
 //! Following a wish until it is met, or something is in its way.
 
 use serde::Deserialize;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
-use super::Party;
 use super::outcome::{Answer, Outcome};
+use super::{Party, Unseen};
 use crate::cli::complain;
-use crate::cli::run::AnyError;
 use crate::clock::SystemClock;
-use crate::domain::{BlockReason, SecretId, WaitReason};
+use crate::domain::{BlockReason, SecretId, WaitReason, WishKind};
 use crate::ports::sleep;
 
 /// What the API says of a secret, as far as a wish needs it.
@@ -19,53 +18,136 @@ pub(super) struct Standing {
     pub(super) reason: String,
     pub(super) message: String,
     wish: Option<Pending>,
+    last_wish: Option<Ended>,
 }
 
+/// A wish that is seen to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct Pending {
+    kind: String,
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
     tried: bool,
 }
 
+/// The wish that ended at last.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Ended {
+    kind: String,
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+    outcome: String,
+    reason: String,
+}
+
 impl Standing {
-    /// What has become of the wish; `None`: it is being seen to.
-    fn outcome(&self) -> Option<Outcome> {
-        let ended = self.wish.as_ref().is_none_or(|wish| wish.tried);
+    /// What has become of the wish `kind` that was taken at `asked`, and why, where the state does not say it; `None`:
+    /// it is being seen to. That it is gone is no proof that it was met.
+    fn outcome(&self, kind: WishKind, asked: OffsetDateTime) -> Option<(Outcome, Option<String>)> {
+        let is_it = |ended: &&Ended| ended.kind == kind.label() && ended.at >= asked;
+        if let Some(ended) = self.last_wish.as_ref().filter(is_it) {
+            let is_met = ended.outcome == "met";
+            let failed = || (Outcome::Failed, Some(ended.reason.clone()));
+            return Some(if is_met { (Outcome::Done, None) } else { failed() });
+        }
+        let Some(pending) = &self.wish else {
+            let why = "the daemon knows nothing of this wish any more: ask again";
+            return Some((Outcome::Failed, Some(why.to_owned())));
+        };
+        if pending.kind != kind.label() {
+            let why = format!("another wish took its place ({}): ask again", pending.kind);
+            return Some((Outcome::Failed, Some(why)));
+        }
         match self.state.as_str() {
-            "blocked" if ended && !self.passes() => Some(Outcome::Blocked),
-            "waiting" if self.wish.is_none() => Some(Outcome::Done),
-            "waiting" if ended && !self.passes() => Some(Outcome::Waiting),
+            "blocked" if pending.tried && !self.passes() => Some((Outcome::Blocked, None)),
+            "waiting" if pending.tried && !self.passes() => Some((Outcome::Waiting, None)),
             _ => None,
         }
     }
 
-    /// Whether that is a matter of minutes.
+    /// Whether the secret is in a state that is a matter of minutes.
     fn passes(&self) -> bool {
-        SOON_OVER.contains(&self.reason.as_str())
+        is_soon_over(&self.reason)
+    }
+
+    /// Whether a wish for `kind` of that very moment stands here, or stood.
+    fn shares(&self, kind: WishKind, asked: OffsetDateTime) -> bool {
+        let pending = self.wish.as_ref().map(|wish| (&wish.kind, wish.at));
+        let ended = self.last_wish.as_ref().map(|wish| (&wish.kind, wish.at));
+        pending.into_iter().chain(ended).any(|(label, at)| label == kind.label() && at == asked)
     }
 }
 
-/// Follows every wish that was taken until each has an outcome, and tells what changes meanwhile.
-pub(super) async fn follow(party: &Party, answers: &mut [Answer]) -> Result<(), AnyError> {
-    for answer in &mut *answers {
-        if answer.outcome == Outcome::Accepted {
-            answer.outcome = Outcome::Unfinished;
-        }
+/// Whether a state with this reason is a matter of minutes: a wish, or a sweep, is followed through it.
+pub(in crate::cli) fn is_soon_over(reason: &str) -> bool {
+    SOON_OVER.contains(&reason)
+}
+
+/// Follows every wish that was taken until each has an outcome, and tells what changes meanwhile. What can't be seen
+/// for a while is looked for again.
+pub(super) async fn follow(party: &Party, kind: WishKind, answers: &mut Vec<Answer>) {
+    for answer in answers.iter_mut().filter(|answer| answer.outcome == Outcome::Accepted) {
+        answer.outcome = Outcome::Unfinished;
     }
-    while answers.iter().any(|answer| answer.outcome == Outcome::Unfinished) {
-        for standing in party.standings().await? {
-            let of_it = |answer: &&mut Answer| {
-                answer.secret == standing.secret && answer.outcome == Outcome::Unfinished
-            };
-            let Some(answer) = answers.iter_mut().find(of_it) else { continue };
-            if answer.standing.as_ref() != Some(&standing) {
-                complain(format_args!("{}: {}: {}", standing.secret, standing.state, standing.message));
-            }
-            answer.outcome = standing.outcome().unwrap_or(Outcome::Unfinished);
-            answer.standing = Some(standing);
+    let mut told = String::new();
+    loop {
+        for answer in answers.iter_mut().filter(|answer| answer.outcome == Outcome::Unfinished) {
+            look(party, kind, answer, &mut told).await;
+        }
+        let is_over = answers.iter().all(|answer| answer.outcome != Outcome::Unfinished);
+        if is_over && !add_others(party, kind, answers, &mut told).await {
+            return;
         }
         sleep(&SystemClock, BETWEEN_LOOKS).await;
     }
-    Ok(())
+}
+
+async fn look(party: &Party, kind: WishKind, answer: &mut Answer, told: &mut String) {
+    let standing = match party.standing(&answer.secret).await {
+        Ok(standing) => standing,
+        Err(Unseen::Lasting(why)) => return answer.end(Outcome::Failed, Some(why)),
+        Err(Unseen::Passing(why)) => return tell_once(why, told),
+    };
+    if !answer.standing.as_ref().is_some_and(|before| before.message == standing.message) {
+        complain(format_args!("{}: {}: {}", standing.secret, standing.state, standing.message));
+    }
+    let outcome = answer.at.and_then(|at| standing.outcome(kind, at));
+    answer.standing = Some(standing);
+    if let Some((outcome, why)) = outcome {
+        answer.end(outcome, why);
+    }
+}
+
+/// The loop passes a wish on to every other secret whose application has the same credentials, and only the loop knows
+/// them all. Whether there is more to look at.
+async fn add_others(party: &Party, kind: WishKind, answers: &mut Vec<Answer>, told: &mut String) -> bool {
+    let asked: Vec<_> = answers.iter().filter_map(|answer| answer.at).collect();
+    if kind != (WishKind::Compromised { all_credentials: true }) || asked.is_empty() {
+        return false;
+    }
+    let standings = match party.standings().await {
+        Ok(standings) => standings,
+        Err(Unseen::Lasting(why) | Unseen::Passing(why)) => {
+            tell_once(why, told);
+            return true;
+        }
+    };
+    let before = answers.len();
+    for standing in standings {
+        let shared = asked.iter().find(|at| standing.shares(kind, **at));
+        let is_known = answers.iter().any(|answer| answer.secret == standing.secret);
+        if let (Some(at), false) = (shared, is_known) {
+            answers.push(Answer::followed(standing.secret, *at));
+        }
+    }
+    answers.len() > before
+}
+
+fn tell_once(why: String, told: &mut String) {
+    if *told != why {
+        complain(format_args!("looking again: {why}"));
+        *told = why;
+    }
 }
 
 const BETWEEN_LOOKS: Duration = Duration::milliseconds(500);
@@ -85,33 +167,88 @@ const SOON_OVER: [&str; 7] = [
 #[expect(clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
     use serde_json::{Value, json};
+    use time::macros::datetime;
 
     use super::*;
 
-    fn outcome(state: &str, reason: &str, tried: Option<bool>) -> Option<Outcome> {
-        let wish = tried.map_or(Value::Null, |tried| json!({"kind": "rotate", "tried": tried}));
+    const ASKED: OffsetDateTime = datetime!(2026-01-01 12:00 UTC);
+
+    fn standing(state: &str, reason: &str, wish: &Value, last_wish: &Value) -> Standing {
         let standing = json!({
-            "secret": "kv-1/app", "state": state, "reason": reason, "message": "", "wish": wish, "more": 1,
+            "secret": "kv-1/app", "state": state, "reason": reason, "message": "", "wish": wish,
+            "last_wish": last_wish, "more": 1,
         });
-        serde_json::from_value::<Standing>(standing).unwrap().outcome()
+        serde_json::from_value(standing).unwrap()
+    }
+
+    fn outcome(standing: &Standing) -> Option<Outcome> {
+        standing.outcome(WishKind::Rotate, ASKED).map(|(outcome, _)| outcome)
+    }
+
+    fn ended(kind: &str, at: &str, outcome: &str) -> Value {
+        json!({"kind": kind, "at": format!("2026-01-01T{at}Z"), "outcome": outcome, "reason": "why"})
     }
 
     #[test]
-    fn a_wish_is_followed_until_it_is_met_or_something_lasting_is_in_its_way() {
+    fn a_wish_is_followed_until_something_lasting_is_in_its_way() {
         for (state, reason, tried, expected) in [
-            ("waiting", "not_due", Some(false), None),
-            ("blocked", "forbidden", Some(false), None),
-            ("unknown", "not_looked_at", None, None),
-            ("rotating", "issue", Some(true), None),
-            ("waiting", "in_flight", Some(true), None),
-            ("waiting", "proving_revocation", Some(true), None),
-            ("blocked", "service_trouble", Some(true), None),
-            ("blocked", "forbidden", Some(true), Some(Outcome::Blocked)),
-            ("blocked", "nothing_to_roll_back_to", None, Some(Outcome::Blocked)),
-            ("waiting", "frozen", Some(true), Some(Outcome::Waiting)),
-            ("waiting", "overlap", None, Some(Outcome::Done)),
+            ("waiting", "not_due", false, None),
+            ("blocked", "forbidden", false, None),
+            ("rotating", "issue", true, None),
+            ("waiting", "in_flight", true, None),
+            ("waiting", "proving_revocation", true, None),
+            ("blocked", "service_trouble", true, None),
+            ("blocked", "forbidden", true, Some(Outcome::Blocked)),
+            ("waiting", "frozen", true, Some(Outcome::Waiting)),
         ] {
-            assert_eq!(outcome(state, reason, tried), expected, "{state} {reason} {tried:?}");
+            let wish = json!({"kind": "rotate", "at": "2026-01-01T12:00:00Z", "tried": tried});
+            let seen = standing(state, reason, &wish, &Value::Null);
+            assert_eq!(outcome(&seen), expected, "{state} {reason} {tried:?}");
+        }
+    }
+
+    #[test]
+    fn a_wish_that_is_gone_is_met_only_if_the_daemon_says_so() {
+        for (last, expected) in [
+            (Value::Null, Outcome::Failed),
+            (ended("rotate", "12:00:00", "met"), Outcome::Done),
+            (ended("rotate", "12:00:01", "met"), Outcome::Done),
+            (ended("rotate", "11:59:59", "met"), Outcome::Failed),
+            (ended("pause", "12:00:01", "met"), Outcome::Failed),
+            (ended("rotate", "12:00:00", "dropped"), Outcome::Failed),
+        ] {
+            // Whatever state the secret is in.
+            for (state, reason) in [("waiting", "not_due"), ("blocked", "forbidden"), ("rotating", "issue")] {
+                let seen = standing(state, reason, &Value::Null, &last);
+                assert_eq!(outcome(&seen), Some(expected), "{state} {last}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wish_that_failed_says_why() {
+        let why = |wish: &Value, last: &Value| {
+            let seen = standing("waiting", "not_due", wish, last);
+            seen.outcome(WishKind::Rotate, ASKED).unwrap().1.unwrap()
+        };
+        assert_eq!(why(&Value::Null, &ended("rotate", "12:00:00", "dropped")), "why");
+        assert!(why(&Value::Null, &Value::Null).contains("ask again"));
+        let other = json!({"kind": "pause", "at": "2026-01-01T12:00:01Z", "tried": false});
+        let told = why(&other, &Value::Null);
+        assert!(told.contains("pause") && told.contains("ask again"), "{told}");
+    }
+
+    #[test]
+    fn a_compromise_that_was_passed_on_is_known_by_its_moment() {
+        let kind = WishKind::Compromised { all_credentials: true };
+        let pending = json!({"kind": "compromised", "at": "2026-01-01T12:00:00Z", "tried": false});
+        let other = json!({"kind": "compromised", "at": "2026-01-01T12:00:01Z", "tried": false});
+        for (wish, last, expected) in [
+            (&pending, Value::Null, true),
+            (&Value::Null, ended("compromised", "12:00:00", "met"), true),
+            (&other, ended("rotate", "12:00:00", "met"), false),
+        ] {
+            assert_eq!(standing("waiting", "not_due", wish, &last).shares(kind, ASKED), expected, "{last}");
         }
     }
 }

@@ -2,19 +2,25 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::app::Works;
 use crate::cli::run::{AnyError, clock};
+use crate::cli::sweep::HORIZON;
 use crate::config::{Config, InvalidConfig};
-use crate::domain::{SecretId, WishKind};
+use crate::domain::{SecretId, VaultName, WishKind};
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 
 use super::following::Standing;
+use super::{Taken, Unseen};
 
 /// Works that run, without a listener.
 pub(super) struct Here {
     works: Works,
     polling: Shutdown,
+    gaps: Vec<VaultName>,
 }
 
 impl Here {
@@ -28,21 +34,43 @@ impl Here {
         let polling = Shutdown::default();
         let clock = clock(&config, &polling).await?;
         let works = Works::start(&config, &clock, fastrand::u64(..))?;
-        works.sweeper(&config).discover().await;
-        Ok(Ok(Self { works, polling }))
+        let gaps = works.sweeper(&config).discover().await;
+        Ok(Ok(Self { works, polling, gaps }))
     }
 
-    pub(super) fn ask(&self, secret: &SecretId, kind: WishKind) -> Result<(), String> {
-        self.works.wishes.ask(secret, kind, "cli").map(|_| ()).map_err(|error| error.to_string())
+    pub(super) fn ask(&self, secret: &SecretId, kind: WishKind) -> Result<Taken, String> {
+        let taken = self.works.wishes.ask(secret, kind, "cli").map_err(|error| error.to_string())?;
+        Ok(Taken { at: taken.at, also: taken.also })
+    }
+
+    /// What is known of a secret, in the form that the API has.
+    pub(super) fn standing(&self, secret: &SecretId) -> Result<Standing, Unseen> {
+        let standing = self.works.wishes.show(secret).map_err(|error| Unseen::Lasting(error.to_string()))?;
+        as_shown(&standing)
     }
 
     /// What is known of every secret, in the form that the API has.
-    pub(super) fn standings(&self) -> Result<Vec<Standing>, AnyError> {
-        Ok(serde_json::from_value(serde_json::to_value(self.works.wishes.list())?)?)
+    pub(super) fn standings(&self) -> Result<Vec<Standing>, Unseen> {
+        as_shown(&self.works.wishes.list())
+    }
+
+    /// The vaults that could not be searched for tagged secrets.
+    pub(super) fn gaps(&self) -> &[VaultName] {
+        &self.gaps
+    }
+
+    /// Waits until what was begun is brought to its end: a wish may be met before every replica has followed.
+    pub(super) async fn rest(&self) {
+        self.works.queue.settled(HORIZON).await;
     }
 
     pub(super) async fn end(self) {
         self.works.drain().await;
         self.polling.stop().cancel();
     }
+}
+
+fn as_shown<T: DeserializeOwned>(known: &impl Serialize) -> Result<T, Unseen> {
+    let shown = serde_json::to_value(known).and_then(serde_json::from_value);
+    shown.map_err(|error| Unseen::Lasting(error.to_string()))
 }

@@ -11,15 +11,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use serde::Deserialize;
+use time::OffsetDateTime;
 use url::Url;
 
 use self::daemon::Daemon;
+pub(super) use self::following::is_soon_over;
 use self::following::{Standing, follow};
 use self::here::Here;
 use self::outcome::{Answer, conclude};
 use super::run::AnyError;
 use super::{Output, USAGE, complain};
-use crate::domain::{SecretId, WishKind};
+use crate::domain::{SecretId, VaultName, WishKind};
 use crate::ports::chain;
 use crate::shutdown::requested;
 
@@ -49,8 +52,7 @@ pub(super) struct SecretsOrAll {
 #[derive(Debug, Args)]
 pub(super) struct Way {
     /// Ask the daemon that answers here, directly: no proxy is used.
-    #[arg(long, value_name = "URL", value_parser = address, required_unless_present = "config",
-          conflicts_with = "config", requires = "token_file")]
+    #[arg(long, value_name = "URL", value_parser = address, conflicts_with = "config", requires = "token_file")]
     server: Option<Url>,
     /// The file that holds the token of the daemon's API.
     #[arg(long, value_name = "FILE", requires = "server")]
@@ -59,6 +61,7 @@ pub(super) struct Way {
     #[arg(long, value_name = "FILE", requires = "server")]
     ca_file: Option<PathBuf>,
     /// Do it here, with this configuration and the identity that it names. A daemon that runs meanwhile is no harm.
+    /// If neither this nor --server is given, REKEYD_CONFIG names it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Wait until the daemon has met the wish, or something is in its way.
@@ -96,6 +99,27 @@ impl From<SecretsOrAll> for Wanted {
     }
 }
 
+/// A wish that was taken.
+#[derive(Debug, Deserialize)]
+struct Taken {
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+    /// The other secrets that the same is asked of.
+    #[serde(default)]
+    also: Vec<SecretId>,
+}
+
+/// Why the standing of a secret is not known.
+#[derive(Debug, thiserror::Error)]
+enum Unseen {
+    /// For a while.
+    #[error("{0}")]
+    Passing(String),
+    /// Looking again would not help.
+    #[error("{0}")]
+    Lasting(String),
+}
+
 /// Who is asked.
 enum Party {
     Daemon(Daemon),
@@ -103,17 +127,32 @@ enum Party {
 }
 
 impl Party {
-    async fn ask(&self, secret: &SecretId, kind: WishKind) -> Result<(), String> {
+    async fn ask(&self, secret: &SecretId, kind: WishKind) -> Result<Taken, String> {
         match self {
             Self::Daemon(daemon) => daemon.ask(secret, kind).await.map_err(|error| chain(&error)),
             Self::Here(here) => here.ask(secret, kind),
         }
     }
 
-    async fn standings(&self) -> Result<Vec<Standing>, AnyError> {
+    async fn standing(&self, secret: &SecretId) -> Result<Standing, Unseen> {
+        match self {
+            Self::Daemon(daemon) => Ok(daemon.standing(secret).await?),
+            Self::Here(here) => here.standing(secret),
+        }
+    }
+
+    async fn standings(&self) -> Result<Vec<Standing>, Unseen> {
         match self {
             Self::Daemon(daemon) => Ok(daemon.standings().await?),
             Self::Here(here) => here.standings(),
+        }
+    }
+
+    /// The vaults that may hold more secrets than are known here.
+    fn gaps(&self) -> &[VaultName] {
+        match self {
+            Self::Daemon(_) => &[],
+            Self::Here(here) => here.gaps(),
         }
     }
 }
@@ -125,7 +164,10 @@ pub(super) fn execute(kind: WishKind, wanted: Wanted, way: &Way) -> ExitCode {
         return ExitCode::from(USAGE);
     }
     match run(kind, wanted, way) {
-        Ok(Some(answers)) => conclude(kind, &answers, way.output),
+        Ok(Some(Come { answers, has_gaps })) => {
+            let code = conclude(kind, &answers, way.output);
+            if has_gaps { ExitCode::FAILURE } else { code }
+        }
         Ok(None) => ExitCode::from(USAGE),
         Err(error) => {
             complain(format_args!("{} failed: {}", kind.label(), chain(&*error)));
@@ -134,20 +176,23 @@ pub(super) fn execute(kind: WishKind, wanted: Wanted, way: &Way) -> ExitCode {
     }
 }
 
+/// What it has come to.
+struct Come {
+    answers: Vec<Answer>,
+    /// Whether all secrets were meant, and some may not have been found.
+    has_gaps: bool,
+}
+
 /// `None` if somebody has to say it in another way.
 #[tokio::main]
-async fn run(kind: WishKind, wanted: Wanted, way: &Way) -> Result<Option<Vec<Answer>>, AnyError> {
-    let party = match (&way.server, &way.config) {
-        (Some(server), _) => Party::Daemon(Daemon::new(server, way)?),
-        (None, Some(file)) => match Here::start(file).await? {
-            Ok(here) => Party::Here(Box::new(here)),
-            Err(invalid) => {
-                complain(invalid);
-                return Ok(None);
-            }
-        },
-        (None, None) => return Err("either --server or --config is needed".into()),
-    };
+async fn run(kind: WishKind, wanted: Wanted, way: &Way) -> Result<Option<Come>, AnyError> {
+    let Some(party) = party(way).await? else { return Ok(None) };
+    for vault in party.gaps() {
+        complain(format_args!(
+            "{vault} can't be searched for tagged secrets: those that it holds are left out"
+        ));
+    }
+    let has_gaps = matches!(wanted, Wanted::All { .. }) && !party.gaps().is_empty();
     let secrets = match wanted {
         Wanted::These(secrets) => secrets,
         Wanted::All { confirmed } => {
@@ -158,24 +203,65 @@ async fn run(kind: WishKind, wanted: Wanted, way: &Way) -> Result<Option<Vec<Ans
             all
         }
     };
-    let mut answers = Vec::new();
-    for secret in secrets {
-        let refused = party.ask(&secret, kind).await.err();
-        answers.push(Answer::new(secret, refused));
-    }
+    let mut answers = ask_each(&party, kind, secrets).await;
     let followed = match &party {
         Party::Daemon(_) if !way.wait => Ok(()),
-        Party::Daemon(_) | Party::Here(_) => {
-            tokio::select! {
-                done = tokio::time::timeout(way.limit, follow(&party, &mut answers)) => done.unwrap_or(Ok(())),
-                asked = requested() => Ok(asked?),
-            }
-        }
+        Party::Daemon(_) | Party::Here(_) => tokio::select! {
+            _ = tokio::time::timeout(way.limit, see_through(&party, kind, &mut answers)) => Ok(()),
+            asked = requested() => Ok(asked?),
+        },
     };
     if let Party::Here(here) = party {
         here.end().await;
+        answers.iter_mut().for_each(Answer::abandon);
     }
-    followed.map(|()| Some(answers))
+    followed.map(|()| Some(Come { answers, has_gaps }))
+}
+
+async fn see_through(party: &Party, kind: WishKind, answers: &mut Vec<Answer>) {
+    follow(party, kind, answers).await;
+    if let Party::Here(here) = party {
+        here.rest().await;
+    }
+}
+
+/// `None` if somebody has to say it in another way.
+async fn party(way: &Way) -> Result<Option<Party>, AnyError> {
+    if let Some(server) = &way.server {
+        return Ok(Some(Party::Daemon(Daemon::new(server, way)?)));
+    }
+    let default = || std::env::var_os("REKEYD_CONFIG").map(PathBuf::from);
+    let Some(file) = way.config.clone().or_else(default) else {
+        complain(
+            "say --server and --token-file to ask a daemon, or --config (or REKEYD_CONFIG) to do it here",
+        );
+        return Ok(None);
+    };
+    match Here::start(&file).await? {
+        Ok(here) => Ok(Some(Party::Here(Box::new(here)))),
+        Err(invalid) => {
+            complain(invalid);
+            Ok(None)
+        }
+    }
+}
+
+/// Asks, and notes the other secrets that the same is asked of with one.
+async fn ask_each(party: &Party, kind: WishKind, secrets: Vec<SecretId>) -> Vec<Answer> {
+    let mut answers: Vec<Answer> = Vec::new();
+    for secret in secrets {
+        let (taken, also) = match party.ask(&secret, kind).await {
+            Ok(Taken { at, also }) => (Ok(at), also.into_iter().map(|other| (other, at)).collect()),
+            Err(why) => (Err(why), Vec::new()),
+        };
+        answers.retain(|answer| answer.secret != secret);
+        answers.push(Answer::new(secret, taken));
+        for (other, at) in also {
+            answers.retain(|answer| answer.secret != other);
+            answers.push(Answer::new(other, Ok(at)));
+        }
+    }
+    answers
 }
 
 /// Whether somebody at the terminal types yes.

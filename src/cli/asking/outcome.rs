@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::json;
+use time::OffsetDateTime;
 
 use super::following::Standing;
 use crate::cli::{Output, print_line};
@@ -12,9 +13,11 @@ use crate::domain::{SecretId, WishKind};
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) secret: SecretId,
+    /// When it was taken, by the clock of the one who has taken it.
+    pub(super) at: Option<OffsetDateTime>,
     pub(super) outcome: Outcome,
-    /// Why it was refused.
-    refusal: Option<String>,
+    /// Why, where the state of the secret does not say it.
+    why: Option<String>,
     /// What was seen of the secret at last.
     pub(super) standing: Option<Standing>,
 }
@@ -32,6 +35,8 @@ pub(super) enum Outcome {
     Blocked,
     /// It was not taken.
     Refused,
+    /// Nobody sees to it any more, and it is not met.
+    Failed,
     /// It was not over when the time was.
     Unfinished,
 }
@@ -44,6 +49,7 @@ impl Outcome {
             Self::Waiting => "waiting",
             Self::Blocked => "blocked",
             Self::Refused => "refused",
+            Self::Failed => "failed",
             Self::Unfinished => "unfinished",
         }
     }
@@ -53,21 +59,40 @@ impl Outcome {
         match self {
             Self::Accepted | Self::Done => 0,
             Self::Waiting => 2,
-            Self::Blocked | Self::Refused | Self::Unfinished => 1,
+            Self::Blocked | Self::Refused | Self::Failed | Self::Unfinished => 1,
         }
     }
 }
 
 impl Answer {
-    /// The answer to a wish that was taken, or was refused for this reason.
-    pub(super) fn new(secret: SecretId, refusal: Option<String>) -> Self {
-        let outcome = if refusal.is_some() { Outcome::Refused } else { Outcome::Accepted };
-        Self { secret, outcome, refusal, standing: None }
+    /// The answer to a wish that was taken then, or was refused for this reason.
+    pub(super) fn new(secret: SecretId, taken: Result<OffsetDateTime, String>) -> Self {
+        let outcome = if taken.is_ok() { Outcome::Accepted } else { Outcome::Refused };
+        let (at, why) = taken.map_or_else(|why| (None, Some(why)), |at| (Some(at), None));
+        Self { secret, at, outcome, why, standing: None }
+    }
+
+    /// The answer to a wish that was passed on from another secret, and is followed.
+    pub(super) const fn followed(secret: SecretId, at: OffsetDateTime) -> Self {
+        Self { secret, at: Some(at), outcome: Outcome::Unfinished, why: None, standing: None }
+    }
+
+    /// What has become of the wish, and why, where the state of the secret does not say it.
+    pub(super) fn end(&mut self, outcome: Outcome, why: Option<String>) {
+        (self.outcome, self.why) = (outcome, why);
+    }
+
+    /// The loop ends here: what is not done by now, nobody sees to.
+    pub(super) fn abandon(&mut self) {
+        if matches!(self.outcome, Outcome::Waiting | Outcome::Blocked | Outcome::Unfinished) {
+            let seen = self.message().unwrap_or("it was not looked at").to_owned();
+            self.end(Outcome::Failed, Some(format!("not done: {seen}; ask again")));
+        }
     }
 
     fn message(&self) -> Option<&str> {
         let seen = self.standing.as_ref().map(|standing| standing.message.as_str());
-        self.refusal.as_deref().or(seen)
+        self.why.as_deref().or(seen)
     }
 }
 
