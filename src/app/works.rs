@@ -9,6 +9,7 @@ use super::AppError;
 use crate::azure::{self, Azure};
 use crate::clock::ClockSkew;
 use crate::config::Config;
+use crate::domain::SecretId;
 use crate::metrics::Metrics;
 use crate::ports::Clock;
 use crate::reconcile::{Catalogue, Parts, Ports, Reconciler, Rollout, StatusBoard, Sweeper, WorkQueue};
@@ -111,6 +112,12 @@ impl Works {
             metrics: Arc::clone(&self.metrics),
             clock: Arc::clone(&self.clock),
         }
+    }
+
+    /// Whether this secret goes ahead of the others.
+    #[must_use]
+    pub fn is_canary(&self, secret: &SecretId) -> bool {
+        self.rollout.is_canary(secret)
     }
 
     /// Takes no more work and waits for what is in hand, at most the configured grace period. Whether all ended.

@@ -7,12 +7,14 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
+use super::asking::is_soon_over;
 use super::run::{AnyError, clock};
 use super::{ConfigFile, Output, USAGE, complain, print_line};
 use crate::app::Works;
+use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::domain::Action;
-use crate::ports::chain;
+use crate::domain::{Action, VaultName, WaitReason};
+use crate::ports::{chain, sleep};
 use crate::reconcile::SecretStatus;
 use crate::shutdown::{Shutdown, requested};
 use crate::telemetry;
@@ -21,9 +23,11 @@ use crate::telemetry;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  rekeyd sweep --config /etc/rekeyd/rekeyd.toml\n  \
     rekeyd sweep --config rekeyd.toml --limit 30m --output json\n\n\
-    Does what is due and follows it until nothing more is to be done within half a minute. What waits for longer\n\
-    (an overlap, a window) is left to the next sweep: run it at least once a day.\n\n\
-    Exits with 1 if anything failed, is blocked, or was not over at the limit.")]
+    Does what is due, the canaries first, and follows it until nothing more is to be done within half a minute and\n\
+    nothing is in a state that is a matter of minutes. What waits for longer (an overlap, a window) is left to the\n\
+    next sweep: run it at least once a day.\n\n\
+    Exits with 1 if anything failed, is blocked, or was not over at the limit, or a vault can't be searched for\n\
+    tagged secrets; with 2 if something is due and held back by a freeze, a window, the canaries or a limit.")]
 pub(super) struct Sweep {
     #[command(flatten)]
     config: ConfigFile,
@@ -40,6 +44,8 @@ struct Summary {
     secrets: Vec<SecretStatus>,
     /// How often each action succeeded; those that did not are left out.
     actions: BTreeMap<&'static str, u64>,
+    /// The vaults that may hold more secrets than were swept over.
+    unsearched: Vec<VaultName>,
     /// Whether everything came to rest in time.
     finished: bool,
 }
@@ -56,7 +62,7 @@ impl Sweep {
         match sweep(&config, self.limit) {
             Ok(summary) => {
                 summary.print(self.output);
-                if summary.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+                summary.exit_code()
             }
             Err(error) => {
                 complain(format_args!("rekeyd can't sweep: {}", chain(&*error)));
@@ -72,10 +78,10 @@ async fn sweep(config: &Config, limit: Duration) -> Result<Summary, AnyError> {
     let polling = Shutdown::default();
     let clock = clock(config, &polling).await?;
     let works = Works::start(config, &clock, fastrand::u64(..))?;
-    works.sweeper(config).sweep().await;
+    let unsearched = works.sweeper(config).discover().await;
     complain(format_args!("sweeping over {} secrets", works.catalogue.list().len()));
     let finished = tokio::select! {
-        settled = tokio::time::timeout(limit, works.queue.settled(HORIZON)) => settled.is_ok(),
+        swept = tokio::time::timeout(limit, sweep_over(&works, config)) => swept.is_ok(),
         asked = requested() => {
             asked?;
             false
@@ -88,12 +94,34 @@ async fn sweep(config: &Config, limit: Duration) -> Result<Summary, AnyError> {
         (count > 0).then_some((action, count))
     };
     let actions = Action::LABELS.into_iter().filter_map(counted).collect();
-    Ok(Summary { secrets: works.board.list(), actions, finished: finished && drained })
+    Ok(Summary { secrets: works.board.list(), actions, unsearched, finished: finished && drained })
+}
+
+/// The canaries first: what the others may do depends on them.
+async fn sweep_over(works: &Works, config: &Config) {
+    let sweeper = works.sweeper(config);
+    for canaries in [true, false] {
+        sweeper.sweep_over(|secret| works.is_canary(secret) == canaries);
+        come_to_rest(works).await;
+    }
+}
+
+/// Until nothing more is to be done within the horizon, and every secret is in a state that lasts.
+async fn come_to_rest(works: &Works) {
+    loop {
+        works.queue.settled(HORIZON).await;
+        if !works.board.list().iter().any(|status| is_soon_over(status.reason)) {
+            return;
+        }
+        sleep(&SystemClock, BETWEEN_LOOKS).await;
+    }
 }
 
 impl Summary {
-    fn is_well(&self) -> bool {
-        self.finished && self.troubled().next().is_none()
+    fn exit_code(&self) -> ExitCode {
+        let failed = !self.finished || !self.unsearched.is_empty() || self.troubled().next().is_some();
+        let is_held_back = self.held_back().next().is_some();
+        if failed { ExitCode::FAILURE } else { ExitCode::from(if is_held_back { 2 } else { 0 }) }
     }
 
     /// The secrets that are blocked, were not looked at, or whose last action failed.
@@ -104,29 +132,58 @@ impl Summary {
         })
     }
 
+    /// The secrets that are due, and wait for what the configuration says.
+    fn held_back(&self) -> impl Iterator<Item = &SecretStatus> {
+        self.secrets.iter().filter(|status| HELD_BACK.contains(&status.reason))
+    }
+
     fn print(&self, output: Output) {
-        let (count, troubled) = (self.secrets.len(), self.troubled().count());
-        if output == Output::Json {
-            let shown = |status: &SecretStatus| {
-                json!({"secret": status.secret, "state": status.state, "reason": status.reason,
-                       "message": status.message})
-            };
-            let troubled: Vec<_> = self.troubled().map(shown).collect();
-            print_line(json!({
-                "secrets": count, "actions": self.actions, "troubled": troubled, "finished": self.finished,
-            }));
-            return;
+        match output {
+            Output::Text => self.print_text(),
+            Output::Json => self.print_json(),
         }
-        for status in self.troubled() {
+    }
+
+    fn print_text(&self) {
+        for status in self.troubled().chain(self.held_back()) {
             print_line(format_args!("{}: {}: {}", status.secret, status.state, status.message));
         }
+        for vault in &self.unsearched {
+            print_line(format_args!("{vault} can't be searched for tagged secrets"));
+        }
+        let (count, troubled, held) = (self.secrets.len(), self.troubled().count(), self.held_back().count());
         let actions: Vec<_> =
             self.actions.iter().map(|(action, count)| format!("{action} {count}")).collect();
-        let done = if actions.is_empty() { "nothing to do".to_owned() } else { actions.join(", ") };
+        let done = if actions.is_empty() { "nothing done".to_owned() } else { actions.join(", ") };
         let end = if self.finished { "" } else { "; it was not over in time" };
-        print_line(format_args!("{count} secrets, {troubled} in trouble: {done}{end}"));
+        print_line(format_args!("{count} secrets, {troubled} in trouble, {held} held back: {done}{end}"));
+    }
+
+    fn print_json(&self) {
+        let shown = |status: &SecretStatus| {
+            json!({"secret": status.secret, "state": status.state, "reason": status.reason,
+                   "message": status.message})
+        };
+        print_line(json!({
+            "secrets": self.secrets.len(),
+            "actions": self.actions,
+            "troubled": self.troubled().map(shown).collect::<Vec<_>>(),
+            "held_back": self.held_back().map(shown).collect::<Vec<_>>(),
+            "unsearched": self.unsearched.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "finished": self.finished,
+        }));
     }
 }
 
 /// What is due within this time belongs to the sweep.
-const HORIZON: time::Duration = time::Duration::seconds(30);
+pub(super) const HORIZON: time::Duration = time::Duration::seconds(30);
+
+const BETWEEN_LOOKS: time::Duration = time::Duration::milliseconds(500);
+
+/// Why a secret that is due may have to wait.
+const HELD_BACK: [&str; 4] = [
+    WaitReason::Frozen.label(),
+    WaitReason::OutsideWindow.label(),
+    WaitReason::Canary.label(),
+    WaitReason::RolloutLimit.label(),
+];
