@@ -1,11 +1,13 @@
 //! No text of a secret leaves the daemon, except to Azure.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Azure, Daemon, PATIENCE, eventually};
+use crate::support::{Azure, Daemon, PATIENCE, eventually, pause, rekeyd};
 
 #[tokio::test]
 async fn nothing_that_can_be_read_shows_a_secret_even_when_everything_is_logged() {
@@ -51,8 +53,79 @@ async fn nothing_that_can_be_read_shows_a_secret_even_when_everything_is_logged(
     for text in [daemon.token.as_str(), azure.endpoint("/daemon/client_secret")] {
         texts.insert(text.to_owned());
     }
+    told.push(log_of_azure);
+    assert_tight(&told, &texts);
+}
+
+#[tokio::test]
+async fn neither_a_probe_nor_a_wish_nor_an_audit_nor_a_command_that_looks_shows_a_secret() {
+    let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "2", "--log", "trace"]).await;
+    let (config, audit) = probing(&azure);
+    let mut texts: BTreeSet<String> = azure.texts().await.into_iter().collect();
+    let log = [("REKEYD_LOG__FILTER", "trace"), ("REKEYD_LOG__FORMAT", "json")];
+    let daemon = Daemon::start(&config, &log).await;
+    azure.settle(&daemon).await;
+    texts.extend(azure.texts().await);
+    let secret = "/api/v1/secrets/vault-1/app-01";
+    for wish in ["rotate", "rollback", "compromised"] {
+        let answer = daemon.send(Method::POST, &format!("{secret}/{wish}"), Some(&daemon.token)).await;
+        assert_eq!(answer.status(), StatusCode::ACCEPTED, "{wish}");
+        eventually("the wish is met", PATIENCE, async || {
+            azure.advance("10s").await;
+            pause(Duration::from_millis(150)).await;
+            texts.extend(azure.texts().await);
+            let seen: Value = serde_json::from_str(&daemon.get(secret).await.1).unwrap();
+            let last = |key| seen.pointer(&format!("/last_wish/{key}")).and_then(Value::as_str);
+            (last("kind") == Some(wish) && last("outcome") == Some("met")).then_some(())
+        })
+        .await;
+    }
+    texts.extend([daemon.token.clone(), azure.endpoint("/daemon/client_secret").to_owned()]);
+
+    let mut told = answers(&daemon).await;
+    told.push(("the log".to_owned(), daemon.printed()));
+    told.push(("the sandbox's log".to_owned(), azure.printed()));
+    told.push(("the audit file".to_owned(), std::fs::read_to_string(audit).unwrap()));
+    for command in [["doctor", "--all"].as_slice(), &["plan"], &["inventory"]] {
+        for output in ["table", "json"] {
+            let mut process = rekeyd();
+            process.args(command).args(["--output", output, "--config"]).arg(&config).envs(log);
+            let ended = tokio::task::spawn_blocking(move || process.output().unwrap()).await.unwrap();
+            let printed = [ended.stdout, ended.stderr].concat();
+            told.push((command.join(" "), String::from_utf8(printed).unwrap()));
+        }
+    }
+    let of = |place: &str| told.iter().find(|(name, _)| name == place).map(|(_, content)| content).unwrap();
+    assert!(of("/metrics").contains("service=\"resource\""), "the probe was asked");
+    assert!(of("the audit file").contains("compromised"), "wishes are audited");
+    for command in ["doctor --all", "plan", "inventory"] {
+        assert!(of(command).contains("vault-1/app-01"), "{command} shows something");
+    }
+    assert_tight(&told, &texts);
+}
+
+/// The configuration of the sandbox, with a probe and an audit file.
+fn probing(azure: &Azure) -> (PathBuf, PathBuf) {
+    let (config, audit) = (azure.file("probing.toml"), azure.file("audit.jsonl"));
+    let text = std::fs::read_to_string(azure.file("rekeyd.toml")).unwrap();
+    let mut table: toml::Table = toml::from_str(&text).unwrap();
+    let mut set = |table_name: &str, key: &str, value: toml::Value| {
+        let entry = table.entry(table_name).or_insert_with(|| toml::Table::new().into());
+        entry.as_table_mut().unwrap().insert(key.to_owned(), value);
+    };
+    set("log", "audit_file", audit.to_str().unwrap().into());
+    set("verify", "probe", "https".into());
+    set("verify", "probe_url", format!("{}/v1.0/applications?$top=1", azure.endpoint("/graph")).into());
+    // A rotated application has no right there, and is let in far enough to be told so.
+    set("verify", "probe_status", vec![200, 403].into());
+    std::fs::write(&config, table.to_string()).unwrap();
+    (config, audit)
+}
+
+/// No place shows any of the texts, or a token.
+fn assert_tight(told: &[(String, String)], texts: &BTreeSet<String>) {
     let mut leaks = Vec::new();
-    for (place, content) in told.iter().chain([&log_of_azure]) {
+    for (place, content) in told {
         let forms = texts.iter().flat_map(|text| forms(text));
         leaks.extend(forms.filter(|form| content.contains(form)).map(|form| excerpt(place, content, &form)));
         // Every access token is a JWT, and its header begins with `{"`; the second is the same as bytes.
