@@ -1,5 +1,6 @@
 //! `rekeyd doctor`: what is missing for rotations to work, and what to do about it.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -8,7 +9,7 @@ use serde_json::json;
 
 use super::looking::{Looking, look};
 use super::table::{Listing, table};
-use super::{ConfigFile, print_line};
+use super::{ConfigFile, USAGE, complain, print_line};
 use crate::app::doctor::{Doctor, Finding, Verdict};
 
 /// What `rekeyd doctor` takes.
@@ -26,6 +27,9 @@ pub(super) struct DoctorCommand {
     /// Where Event Grid reaches the daemon. Without it: where the configuration says that it listens.
     #[arg(long, value_name = "URL")]
     server: Option<Url>,
+    /// PEM file of the certificate authorities that the daemon is trusted by there, in the place of the system's.
+    #[arg(long, value_name = "FILE", requires = "server")]
+    ca_file: Option<PathBuf>,
     /// Show what is fine, too. JSON always does.
     #[arg(long)]
     all: bool,
@@ -36,8 +40,15 @@ pub(super) struct DoctorCommand {
 
 impl DoctorCommand {
     pub(super) fn execute(self) -> ExitCode {
+        let server_ca = match self.ca_file.as_ref().map(std::fs::read).transpose() {
+            Ok(server_ca) => server_ca,
+            Err(error) => {
+                complain(format_args!("--ca-file can't be read: {error}"));
+                return ExitCode::from(USAGE);
+            }
+        };
         look(&self.config, async |looking| {
-            let findings = self.examine(looking).await;
+            let findings = self.examine(looking, server_ca.clone()).await;
             match self.output {
                 Listing::Table => print_line(self.shown(&findings)),
                 Listing::Json => print_line(json!({
@@ -50,13 +61,14 @@ impl DoctorCommand {
         })
     }
 
-    async fn examine(&self, looking: &Looking) -> Vec<Finding> {
+    async fn examine(&self, looking: &Looking, server_ca: Option<Vec<u8>>) -> Vec<Finding> {
         let doctor = Doctor {
             config: &looking.config,
             azure: &looking.azure,
             skew: &looking.skew,
             clock: &looking.clock,
             server: self.server.clone(),
+            server_ca,
         };
         doctor.examine().await
     }

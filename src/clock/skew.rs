@@ -33,6 +33,12 @@ impl ClockSkew {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(service, distance);
     }
 
+    /// Whether any service has told its time.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// The largest distance among the services' latest answers; positive if Azure is ahead of us.
     #[must_use]
     pub fn largest(&self) -> Duration {

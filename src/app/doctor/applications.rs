@@ -10,8 +10,8 @@ use super::finding::{Check, Finding};
 use super::{AT_A_TIME, Doctor, remedies};
 use crate::config::ManagedSecret;
 use crate::domain::{
-    AppObjectId, ApplicationFacts, ApplicationRef, BlockReason, Marker, Origin, consent_tag, consents,
-    objection,
+    AppObjectId, ApplicationFacts, ApplicationRef, BlockReason, Marker, Origin, SecretId, consent_tag,
+    consents, objection,
 };
 use crate::ports::{Application, Caller, CredentialIssuer as _, Directory as _, chain};
 
@@ -19,6 +19,8 @@ use crate::ports::{Application, Caller, CredentialIssuer as _, Directory as _, c
 pub(super) struct Patient<'a> {
     pub(super) application: Application,
     pub(super) secrets: Vec<&'a ManagedSecret>,
+    /// The longest lifetime that any of its secrets asks for, by its policy and its tags.
+    pub(super) validity: Duration,
 }
 
 impl Patient<'_> {
@@ -26,16 +28,27 @@ impl Patient<'_> {
         format!("application {} ({})", self.application.display_name, self.application.client_id)
     }
 
-    /// The longest lifetime that any of its secrets asks for.
-    pub(super) fn validity(&self) -> Duration {
-        self.secrets.iter().map(|managed| managed.policy.validity()).max().unwrap_or_default()
+    /// Whether tags alone bind it, so that nothing of the configuration names it.
+    fn is_discovered(&self) -> bool {
+        self.secrets.iter().all(|managed| managed.origin == Origin::Discovered)
     }
 }
 
 impl Doctor<'_> {
     /// Everything about every application of the fleet.
-    pub(super) async fn applications(&self, fleet: &Fleet, caller: Option<&Caller>) -> Vec<Finding> {
-        let (patients, mut findings) = self.patients(fleet, caller).await;
+    pub(super) async fn applications(
+        &self,
+        fleet: &Fleet,
+        validities: &BTreeMap<SecretId, Duration>,
+        caller: Option<&Caller>,
+    ) -> Vec<Finding> {
+        let (mut patients, mut findings) = self.patients(fleet, caller).await;
+        for patient in &mut patients {
+            let validity = |managed: &&ManagedSecret| {
+                validities.get(&managed.id).copied().unwrap_or_else(|| managed.policy.validity())
+            };
+            patient.validity = patient.secrets.iter().map(validity).max().unwrap_or_default();
+        }
         let each = futures::stream::iter(&patients).map(|patient| self.application(patient, caller));
         findings.extend(each.buffered(AT_A_TIME).collect::<Vec<_>>().await.concat());
         findings.extend(self.tenant(&patients).await);
@@ -59,7 +72,7 @@ impl Doctor<'_> {
             match answer {
                 Ok(Some(application)) => {
                     let id = application.object_id;
-                    let new = || Patient { application, secrets: Vec::new() };
+                    let new = || Patient { application, secrets: Vec::new(), validity: Duration::ZERO };
                     patients.entry(id).or_insert_with(new).secrets.extend(secrets);
                 }
                 Ok(None) => findings.push(absent(name, &secrets)),
@@ -83,7 +96,7 @@ impl Doctor<'_> {
         findings.extend(pairing(self, patient, caller));
         findings.extend(self.write_right(patient, caller).await);
         findings.push(self.service_principal(patient).await);
-        findings.push(room(patient, self.clock.now()));
+        findings.push(room(patient));
         findings.extend(self.federation(patient).await);
         findings
     }
@@ -119,11 +132,19 @@ impl Doctor<'_> {
     }
 }
 
-fn absent(name: ApplicationRef, secrets: &[&ManagedSecret]) -> Finding {
-    let secrets: Vec<_> = secrets.iter().map(|managed| managed.id.to_string()).collect();
+fn absent(name: ApplicationRef, names: &[&ManagedSecret]) -> Finding {
+    let secrets: Vec<_> = names.iter().map(|managed| managed.id.to_string()).collect();
     let detail = format!("it is not in the tenant; bound to it: {}", secrets.join(", "));
-    let remedy = "correct application_object_id or client_id of these secrets: az ad app list --filter \"displayName eq \
-                  'NAME'\" --query \"[].{object: id, client: appId}\"";
+    let is_discovered = |managed: &&&ManagedSecret| managed.origin == Origin::Discovered;
+    let named_by = match names.iter().filter(is_discovered).count() {
+        0 => "application_object_id or client_id",
+        count if count == names.len() => "the tag ProviderAddress",
+        _ => "application_object_id, client_id or the tag ProviderAddress",
+    };
+    let remedy = format!(
+        "correct {named_by} of these secrets: az ad app list --filter \"displayName eq 'NAME'\" --query \"[].{{object: id, \
+         client: appId}}\""
+    );
     Finding::error(Check::Application, name.to_string(), detail, remedy)
 }
 
@@ -152,20 +173,31 @@ fn pairing(doctor: &Doctor<'_>, patient: &Patient<'_>, caller: Option<&Caller>) 
     ];
     let told = parts.into_iter().map(|(check, reason)| match reason {
         None => Finding::ok(check, patient.subject(), "nothing speaks against it"),
-        Some(reason) => objected(check, patient.subject(), reason),
+        Some(reason) => objected(check, patient, reason),
     });
     told.chain(patient.secrets.iter().filter_map(|managed| consent(patient, managed))).collect()
 }
 
-fn objected(check: Check, subject: String, reason: BlockReason) -> Finding {
-    let remedy = if reason == BlockReason::OwnApplication {
-        "take it out of [[secrets]], and let rekeyd sign in without a secret: as a managed identity"
-    } else if reason == BlockReason::PublicClient {
-        "take its secret out of rekeyd's hands, or make it a confidential client"
-    } else {
-        "look at applications.allow and applications.deny in the configuration"
+fn objected(check: Check, patient: &Patient<'_>, reason: BlockReason) -> Finding {
+    let remedy = match (check, patient.is_discovered()) {
+        (Check::OwnApplication, true) => {
+            "remove the tag ProviderAddress from its secret, and let rekeyd sign in without one: as a managed identity"
+        }
+        (Check::OwnApplication, false) => {
+            "take it out of [[secrets]], and let rekeyd sign in without a secret: as a managed identity"
+        }
+        (Check::PublicClient, true) => {
+            "remove the tag ProviderAddress from its secret, or make it a confidential client"
+        }
+        (Check::PublicClient, false) => {
+            "take its secret out of [[secrets]], or make it a confidential client"
+        }
+        (_, true) => {
+            "ask whoever runs rekeyd to let it through, or remove the tag ProviderAddress from its secret"
+        }
+        (_, false) => "look at applications.allow and applications.deny in the configuration",
     };
-    Finding::error(check, subject, reason.text(), remedy)
+    Finding::error(check, patient.subject(), reason.text(), remedy)
 }
 
 /// What a secret's own tags say needs the application's consent.
@@ -188,35 +220,35 @@ fn consent(patient: &Patient<'_>, managed: &ManagedSecret) -> Option<Finding> {
     Some(Finding::error(Check::Consent, managed.id.to_string(), detail, remedy))
 }
 
-/// Whether one more credential fits beside those that are alive.
-fn room(patient: &Patient<'_>, now: time::OffsetDateTime) -> Finding {
+/// Whether one more credential fits. Entra counts those that are past their end as well.
+fn room(patient: &Patient<'_>) -> Finding {
     let (check, subject, application) = (Check::PasswordRoom, patient.subject(), &patient.application);
-    let live: Vec<_> = application.credentials.iter().filter(|credential| credential.end > now).collect();
+    let all = &application.credentials;
     let is_ours = |name: &Option<String>| name.as_deref().is_some_and(Marker::is_of_any);
-    let ours = live.iter().filter(|credential| is_ours(&credential.display_name)).count();
+    let ours = all.iter().filter(|credential| is_ours(&credential.display_name)).count();
     let remedy = format!(
         "remove those that nobody uses: az ad app credential list --id {id}, az ad app credential delete --id {id} \
          --key-id KEY_ID",
         id = application.client_id
     );
-    if application.admits_personal_accounts && live.len() >= MOST_WITH_PERSONAL_ACCOUNTS {
+    if application.admits_personal_accounts && all.len() >= MOST_WITH_PERSONAL_ACCOUNTS {
         let detail =
-            format!("it admits personal accounts, so that two credentials fit, and has {}", live.len());
-        // Ours make room by themselves when their overlap is over.
+            format!("it admits personal accounts, so that two credentials fit, and has {}", all.len());
+        // Ours make room by themselves, when their overlap is over or they are past their end.
         return if ours == 0 {
             Finding::error(check, subject, detail, remedy)
         } else {
             Finding::warning(check, subject, detail, remedy)
         };
     }
-    if live.len() > USUAL {
-        let detail = format!("it has {} live credentials; at some number Entra takes no more", live.len());
+    if all.len() > USUAL {
+        let detail = format!("it has {} credentials; at some number Entra takes no more", all.len());
         return Finding::warning(check, subject, detail, remedy);
     }
-    Finding::ok(check, subject, format!("live credentials: {}", live.len()))
+    Finding::ok(check, subject, format!("credentials: {}", all.len()))
 }
 
 const MOST_WITH_PERSONAL_ACCOUNTS: usize = 2;
 
-/// More live credentials than that are a sign that nobody looks after them.
+/// More credentials than that are a sign that nobody looks after them.
 const USUAL: usize = 5;

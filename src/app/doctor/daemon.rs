@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Url};
+use reqwest::{Certificate, Client, Url};
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::finding::{Check, Finding};
 use super::{Doctor, remedies};
+use crate::config::IdentityConfig;
 use crate::ports::{Caller, CredentialIssuer as _, chain};
 
 impl Doctor<'_> {
@@ -17,19 +18,24 @@ impl Doctor<'_> {
         let caller = match self.azure.graph.read_caller().await {
             Ok(caller) => caller,
             Err(error) => {
-                let remedy = "look at [identity], and at the identity itself: it has to exist, and this machine may \
-                              have to be allowed to use it (az identity show, az ad sp show --id CLIENT_ID)";
-                return (None, vec![Finding::error(Check::GraphToken, REKEYD, chain(&error), remedy)]);
+                let detail = format!("{}; no application was looked at", chain(&error));
+                let found = Finding::error(Check::GraphToken, REKEYD, detail, remedies::IDENTITY);
+                return (None, vec![found]);
             }
         };
         let name = caller.client_id.map_or_else(|| "an unnamed application".to_owned(), |id| id.to_string());
         let token = Finding::ok(Check::GraphToken, REKEYD, format!("signs in as {name}"));
-        let permission = permission(&caller);
+        let is_person = matches!(self.config.identity, IdentityConfig::AzureCli);
+        let permission = permission(&caller, is_person);
         (Some(caller), vec![token, permission])
     }
 
     /// The `Date` of all answers so far against this machine's clock.
     pub(super) fn time(&self) -> Finding {
+        if !self.skew.is_known() {
+            let remedy = "see to what keeps Key Vault and Graph from answering first";
+            return Finding::warning(Check::Clock, REKEYD, "not known: no service told its time", remedy);
+        }
         let ahead = self.skew.largest().whole_seconds();
         let detail = format!("Azure's clock and this machine's differ by {} s", ahead.abs());
         if self.skew.is_tolerable() {
@@ -45,7 +51,8 @@ impl Doctor<'_> {
             Some(server) => (server.clone(), false),
             None => (self.own_address()?, true),
         };
-        let url = base.join("/events/key-vault").ok()?;
+        // What is in front of the daemon may have it below a path.
+        let url = Url::parse(&format!("{}/events/key-vault", base.as_str().trim_end_matches('/'))).ok()?;
         let subject = url.to_string();
         let found = match self.shake_hands(url).await {
             Ok(()) => Finding::ok(Check::EventGrid, subject, "the daemon answers Event Grid's handshake"),
@@ -95,6 +102,12 @@ impl Doctor<'_> {
         }]);
         let builder = Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
         let is_local = url.scheme() == "http";
+        let builder = match &self.server_ca {
+            Some(pem) => {
+                builder.tls_certs_only(Certificate::from_pem_bundle(pem).map_err(Silence::unreached)?)
+            }
+            None => builder,
+        };
         let client = if is_local { builder.no_proxy() } else { builder }.build();
         let request = client.map_err(Silence::unreached)?.post(url);
         let request = request.header("aeg-event-type", "SubscriptionValidation").json(&handshake);
@@ -122,12 +135,19 @@ impl Silence {
     }
 }
 
-fn permission(caller: &Caller) -> Finding {
+/// A person's token tells no roles, and what the person may do is not known before it is tried.
+fn permission(caller: &Caller, is_person: bool) -> Finding {
     if may_write_all(caller) {
         return Finding::ok(Check::GraphPermission, REKEYD, "may write every application");
     }
     if caller.roles.contains(OWNED_BY) {
         return Finding::ok(Check::GraphPermission, REKEYD, "may write the applications that it owns");
+    }
+    if is_person && caller.roles.is_empty() {
+        let detail = "the token is one of a person (az login), which tells nothing of what it may do";
+        let remedy =
+            "look at application_write_right of each application; a daemon needs an identity of its own";
+        return Finding::warning(Check::GraphPermission, REKEYD, detail, remedy);
     }
     let detail = format!("the token has none of {OWNED_BY} and {}", WRITE_ALL.join(", "));
     Finding::error(Check::GraphPermission, REKEYD, detail, remedies::graph_permission(Some(caller)))

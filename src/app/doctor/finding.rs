@@ -64,6 +64,8 @@ checks! {
     GraphToken = "graph_token";
     /// Whether that token may write applications.
     GraphPermission = "graph_permission";
+    /// Whether rekeyd gets a token for Key Vault.
+    KeyVaultToken = "key_vault_token";
     /// Whether a vault answers at all.
     VaultReachable = "vault_reachable";
     /// Whether a vault's network lets this machine in.

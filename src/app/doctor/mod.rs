@@ -37,6 +37,8 @@ pub struct Doctor<'a> {
     pub clock: &'a Arc<dyn Clock>,
     /// Where the daemon takes events; `None`: where the configuration says that it listens.
     pub server: Option<Url>,
+    /// The certificate authorities that the daemon is trusted by there, as PEM, in the place of the system's.
+    pub server_ca: Option<Vec<u8>>,
 }
 
 impl Doctor<'_> {
@@ -49,10 +51,19 @@ impl Doctor<'_> {
         findings.extend(of_vaults);
 
         let open = fleet.secrets().iter().filter(|managed| !closed.contains(&managed.id.vault));
-        let of_secrets = futures::stream::iter(open.map(|managed| self.secret(managed, &closed, caller)));
-        findings.extend(of_secrets.buffered(AT_A_TIME).collect::<Vec<_>>().await.concat());
+        let of_secrets = futures::stream::iter(open.map(async |managed| {
+            let (found, validity) = self.secret(managed, &closed, caller).await;
+            (found, validity.map(|validity| (managed.id.clone(), validity)))
+        }));
+        let of_secrets: Vec<_> = of_secrets.buffered(AT_A_TIME).collect().await;
+        let (of_secrets, validities): (Vec<_>, Vec<_>) = of_secrets.into_iter().unzip();
+        findings.extend(of_secrets.concat());
 
-        findings.extend(self.applications(&fleet, caller).await);
+        // Without a token each application would be told of, and none be the cause.
+        if caller.is_some() {
+            let validities = validities.into_iter().flatten().collect();
+            findings.extend(self.applications(&fleet, &validities, caller).await);
+        }
         findings.extend(self.event_grid().await);
         findings.push(self.time());
         findings

@@ -9,6 +9,10 @@ pub(super) fn object_id(caller: Option<&Caller>) -> &str {
     caller.and_then(|caller| caller.object_id.as_deref()).unwrap_or("OBJECT_ID_OF_REKEYD")
 }
 
+/// What to look at where there is no token.
+pub(super) const IDENTITY: &str = "look at [identity], and at the identity itself: it has to exist, and this machine may have \
+    to be allowed to use it (az identity show, az ad sp show --id CLIENT_ID)";
+
 /// What a vault's refusal or silence means. `right` is what was tried.
 pub(super) fn vault_trouble(
     right: Check,

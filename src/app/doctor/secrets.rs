@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use time::Duration;
+
 use super::finding::{Check, Finding};
 use super::{Doctor, remedies};
 use crate::azure::Right;
@@ -13,33 +15,36 @@ use crate::domain::{SecretId, VaultName};
 use crate::ports::{Caller, CurrentVersion, PortError, SecretStore as _};
 
 impl Doctor<'_> {
-    /// Everything about one managed secret. Replicas in `closed` vaults are left out.
+    /// Everything about one managed secret, and the validity that its tags ask for within the policy's bounds, if they
+    /// can be read. Replicas in `closed` vaults are left out.
     pub(super) async fn secret(
         &self,
         managed: &ManagedSecret,
         closed: &BTreeSet<VaultName>,
         caller: Option<&Caller>,
-    ) -> Vec<Finding> {
-        let mut findings = self.place(&managed.id, Some(managed), caller).await;
+    ) -> (Vec<Finding>, Option<Duration>) {
+        let (mut findings, validity) = self.place(&managed.id, Some(managed), caller).await;
         for replica in managed.replicas.iter().filter(|replica| !closed.contains(&replica.vault)) {
-            findings.extend(self.place(replica, None, caller).await);
+            findings.extend(self.place(replica, None, caller).await.0);
         }
-        findings
+        (findings, validity)
     }
 
-    /// One vault secret; `policy_of`: the managed secret whose policy its tags may change.
+    /// One vault secret; `policy_of`: the managed secret whose policy its tags may change, to the validity returned.
     async fn place(
         &self,
         id: &SecretId,
         policy_of: Option<&ManagedSecret>,
         caller: Option<&Caller>,
-    ) -> Vec<Finding> {
-        let mut findings = Vec::new();
+    ) -> (Vec<Finding>, Option<Duration>) {
+        let (mut findings, mut validity) = (Vec::new(), None);
         match self.azure.key_vault.read_current(id).await {
             Ok(CurrentVersion::Readable(read)) => {
                 findings.push(Finding::ok(Check::GetRight, id.to_string(), "may be read"));
                 findings.push(Finding::ok(Check::SecretState, id.to_string(), "is there and enabled"));
-                findings.extend(tags(id, policy_of, &read.properties.tags));
+                let found = &read.properties.tags;
+                findings.extend(tags(id, policy_of, found));
+                validity = policy_of.map(|managed| managed.policy.with_tags(found).0.validity());
             }
             Ok(CurrentVersion::Missing) => findings.push(missing(id)),
             Ok(CurrentVersion::Disabled) => findings.push(disabled(id)),
@@ -52,7 +57,7 @@ impl Doctor<'_> {
             }
             Err(error) => refused(Check::SetRight, id, &error, caller),
         });
-        findings
+        (findings, validity)
     }
 }
 

@@ -4,24 +4,22 @@ use super::Doctor;
 use super::applications::Patient;
 use super::finding::{Check, Finding};
 use crate::domain::UsageGate;
+use crate::domain::tags::VALIDITY_PERIOD_DAYS;
 use crate::ports::{CredentialIssuer as _, CredentialRules, Usage, UsageReport as _, chain};
 
 impl Doctor<'_> {
     /// One finding for each application that a policy binds; what holds for all is said once.
     pub(super) async fn tenant(&self, patients: &[Patient<'_>]) -> Vec<Finding> {
-        let mut findings = Vec::new();
+        let mut findings: Vec<Finding> = Vec::new();
         for patient in patients {
             let rules = self.azure.graph.read_credential_rules(patient.application.object_id).await;
-            match rules {
-                Ok(rules) if rules.is_known => findings.push(allowed(patient, &rules)),
-                Ok(_) => {
-                    findings.push(unreadable("rekeyd may not read the policies"));
-                    break;
-                }
-                Err(error) => {
-                    findings.push(unreadable(&chain(&error)));
-                    break;
-                }
+            let found = match rules {
+                Ok(rules) if rules.is_known => allowed(patient, &rules),
+                Ok(_) => unreadable(TENANT.to_owned(), "rekeyd may not read the policies"),
+                Err(error) => unreadable(patient.subject(), &chain(&error)),
+            };
+            if !findings.contains(&found) {
+                findings.push(found);
             }
         }
         findings.extend(self.report(patients).await);
@@ -49,7 +47,7 @@ impl Doctor<'_> {
 }
 
 fn allowed(patient: &Patient<'_>, rules: &CredentialRules) -> Finding {
-    let (check, subject, wanted) = (Check::TenantPolicy, patient.subject(), patient.validity());
+    let (check, subject, wanted) = (Check::TenantPolicy, patient.subject(), patient.validity);
     if rules.passwords_forbidden {
         let remedy = "ask for an exception (an app management policy that is assigned to this application), or use \
                       federation or a certificate";
@@ -61,18 +59,19 @@ fn allowed(patient: &Patient<'_>, rules: &CredentialRules) -> Finding {
             let detail = format!(
                 "the tenant's policy allows {longest} days, and validity is {wanted} days: new credentials get {longest} days"
             );
-            let remedy =
-                format!("set validity to at most {longest}d, so that the configuration says what happens");
+            let remedy = format!(
+                "set validity to at most {longest}d (or the tag {VALIDITY_PERIOD_DAYS}), so that it is said what happens"
+            );
             Finding::warning(check, subject, detail, remedy)
         }
         None => Finding::ok(check, subject, format!("allows credentials of {} days", wanted.whole_days())),
     }
 }
 
-fn unreadable(why: &str) -> Finding {
+fn unreadable(subject: String, why: &str) -> Finding {
     let remedy = "grant rekeyd Policy.Read.All on Microsoft Graph: without it a policy is known only once it refuses a \
                   rotation";
-    Finding::warning(Check::TenantPolicy, TENANT, format!("not known: {why}"), remedy)
+    Finding::warning(Check::TenantPolicy, subject, format!("not known: {why}"), remedy)
 }
 
 const TENANT: &str = "tenant";

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use azure_core::error::ErrorKind;
+
 use super::super::fleet::Fleet;
 use super::finding::{Check, Finding};
 use super::{Doctor, remedies};
 use crate::domain::VaultName;
-use crate::ports::{Caller, PortError, SecretStore as _};
+use crate::ports::{Caller, PortError, SecretStore as _, chain};
 
 impl Doctor<'_> {
     /// The vaults that can't be reached at all, and a finding for each vault. Where secrets are discovered, they are
@@ -16,13 +18,17 @@ impl Doctor<'_> {
         fleet: &mut Fleet,
         caller: Option<&Caller>,
     ) -> (BTreeSet<VaultName>, Vec<Finding>) {
-        let (mut closed, mut findings) = (BTreeSet::new(), Vec::new());
+        let (mut closed, mut findings, mut tokenless) = (BTreeSet::new(), Vec::new(), None);
         for vault in self.config.vaults.iter().map(|vault| &vault.name) {
             let subject = format!("vault {vault}");
             match self.list(vault, fleet).await {
                 Ok(()) => {
                     findings.push(Finding::ok(Check::VaultReachable, &subject, "answers"));
                     findings.push(Finding::ok(Check::ListRight, subject, "its secrets may be listed"));
+                }
+                Err(error) if lacks_token(&error) => {
+                    closed.insert(vault.clone());
+                    tokenless.get_or_insert(error);
                 }
                 Err(error) => {
                     let mut found =
@@ -35,6 +41,10 @@ impl Doctor<'_> {
                 }
             }
         }
+        findings.extend(tokenless.map(|error| {
+            let detail = format!("{}; no vault was looked at", chain(&error));
+            Finding::error(Check::KeyVaultToken, "rekeyd", detail, remedies::IDENTITY)
+        }));
         (closed, findings)
     }
 
@@ -46,5 +56,15 @@ impl Doctor<'_> {
         let listed = self.azure.key_vault.list_secrets(vault).await?;
         fleet.discover(self.config, vault, &listed);
         Ok(())
+    }
+}
+
+/// Whether the identity got no token: that is no vault's fault.
+fn lacks_token(error: &PortError) -> bool {
+    match error {
+        PortError::NotSent { source, .. } => source
+            .downcast_ref::<azure_core::Error>()
+            .is_some_and(|error| matches!(error.kind(), ErrorKind::Credential)),
+        PortError::Refused { .. } | PortError::OutcomeUnknown { .. } => false,
     }
 }
