@@ -135,6 +135,77 @@ async fn eight_planted_faults_and_more_are_all_named_each_with_a_remedy() {
 }
 
 #[tokio::test]
+async fn what_the_configuration_and_the_tenant_rule_out_is_named_with_its_own_remedy() {
+    let azure = Azure::start(&["--secrets", "3"]).await;
+    let id = |pointer: &str| azure.endpoint(pointer).to_owned();
+    let denied = id("/secrets/1/object_id");
+    let file = edited(&azure, |table| {
+        table.insert("applications".to_owned(), toml::toml! { deny = [] }.into());
+        table["applications"]["deny"] = vec![denied.clone()].into();
+        table.insert("policy".to_owned(), toml::toml! { usage_gate = "report" }.into());
+        let own = table["secrets"][0].as_table_mut().unwrap();
+        own.remove("application_object_id");
+        own.insert("client_id".to_owned(), id("/daemon/client_id").into());
+    });
+    let control = async |method, what: &str, body| azure.call(method, &azure.control(what), None, body).await;
+    control(Method::PUT, "vaults/vault-2", json!({"network": "private"})).await;
+    control(Method::PUT, "reports", json!({"available": false})).await;
+    let personal = json!({"signInAudience": "AzureADandPersonalMicrosoftAccount"});
+    control(Method::PATCH, &format!("applications/{denied}"), personal).await;
+    let graph = azure.token("https://graph.microsoft.com/.default").await;
+    let url = format!("{}/v1.0/applications/{denied}/addPassword", azure.endpoint("/graph"));
+    let short =
+        json!({"passwordCredential": {"displayName": "by hand", "endDateTime": in_days(&azure, 1).await}});
+    azure.call(Method::POST, &url, Some(&graph), short).await;
+    // Entra counts it after its end, too.
+    azure.advance("2d").await;
+
+    let (code, report) = look("doctor", &file, &[]).await;
+    assert_eq!(code, 1, "{report:#}");
+    for (check, subject, verdict, remedy) in [
+        ("own_application", "", "error", "managed identity"),
+        ("application_rules", "Application of app-02", "error", "applications.deny"),
+        ("password_room", "Application of app-02", "error", "az ad app credential delete"),
+        ("vault_network", "vault vault-2", "error", "--public-network-access Enabled"),
+        ("sign_in_report", "tenant", "warning", "AuditLog.Read.All"),
+    ] {
+        let is_it = |finding: &&Value| {
+            text(finding, "check") == check
+                && text(finding, "subject").contains(subject)
+                && text(finding, "verdict") == verdict
+        };
+        let found = findings(&report).iter().find(is_it);
+        let found = found.unwrap_or_else(|| panic!("{check} of {subject} is not told: {report:#}"));
+        assert!(text(found, "remedy").contains(remedy), "{found:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_token_is_told_once_a_service_and_blames_nothing_else() {
+    let azure = Azure::start(&["--secrets", "3", "--no-clock-url"]).await;
+    let file = edited(&azure, |table| {
+        table["identity"]["client_id"] = "11111111-2222-3333-4444-555555555555".into();
+    });
+    let (code, report) = look("doctor", &file, &[]).await;
+    assert_eq!(code, 1, "{report:#}");
+    let checks = |verdict: &str| -> Vec<_> {
+        let of = |finding: &&Value| text(finding, "verdict") == verdict;
+        findings(&report).iter().filter(of).map(|finding| text(finding, "check")).collect()
+    };
+    assert_eq!(checks("error"), ["graph_token", "key_vault_token"], "{report:#}");
+    assert!(checks("warning").contains(&"clock"), "nobody told the time: {report:#}");
+}
+
+/// The configuration of the sandbox, changed.
+fn edited(azure: &Azure, edit: impl FnOnce(&mut toml::Table)) -> std::path::PathBuf {
+    let mut table = toml::from_str(&std::fs::read_to_string(azure.file("rekeyd.toml")).unwrap()).unwrap();
+    edit(&mut table);
+    let file = azure.file("edited.toml");
+    std::fs::write(&file, table.to_string()).unwrap();
+    file
+}
+
+#[tokio::test]
 async fn an_inventory_shows_whose_each_credential_is_and_what_is_odd_about_it() {
     let azure = Azure::start(&["--secrets", "3"]).await;
     let graph = azure.token("https://graph.microsoft.com/.default").await;
