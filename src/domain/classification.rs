@@ -211,7 +211,7 @@ impl Observed {
     #[must_use]
     pub fn left_in_wrong_hands(&self) -> Option<&CredentialFacts> {
         let protected = self.protected();
-        let ours: Vec<_> = self.compromised().into_iter().map(|credential| credential.key_id).collect();
+        let ours: Vec<_> = self.in_wrong_hands().into_iter().map(|credential| credential.key_id).collect();
         let suspects = self.compromised_versions().filter(|(version, _)| version.enabled && !version.refused);
         let mut named = suspects.filter_map(|(version, _)| self.credential(version.named()?));
         named.find(|credential| !protected.contains(&credential.key_id) && !ours.contains(&credential.key_id))

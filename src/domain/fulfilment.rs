@@ -36,7 +36,7 @@ impl Observed {
         self.sign_in == CurrentSignIn::Accepted
             && !self.is_compromise_news()
             && !self.is_compromised()
-            && self.compromised().is_empty()
+            && self.in_wrong_hands().is_empty()
             && self.unproven_revocations().next().is_none()
             && self.left_in_wrong_hands().is_none()
             && known
