@@ -1,7 +1,8 @@
 //! `rekeyd inventory`: every credential and every secret that can be seen, and what is odd about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -18,18 +19,21 @@ use crate::domain::Class;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  rekeyd inventory --config rekeyd.toml\n  \
     rekeyd inventory --config rekeyd.toml --class near_expiry --class expired\n  \
+    rekeyd inventory --config rekeyd.toml --class unmanaged+near_expiry      what runs out unseen\n  \
     rekeyd inventory --config rekeyd.toml --output csv > inventory.csv\n  \
     rekeyd inventory --config rekeyd.toml --no-usage --output json\n\n\
     It shows every credential of every application that rekeyd may read, and every secret of [[vaults]]. No text of\n\
-    a secret is read.\n\n\
+    a secret is read. Certificates are not listed: neither those of applications nor those of vaults.\n\n\
+    Classes: managed, orphaned, foreign, unmanaged, near_expiry, expired, never_used, could_be_secretless. What a tag\n\
+    or the configuration binds and rekeyd refuses to rotate (its lists, a missing consent) is not managed.\n\n\
     Exit codes: 0 everything was read; 1 something could not be read, and is told on standard error; 64 wrong\n\
     arguments or a wrong configuration")]
 pub(super) struct InventoryCommand {
     #[command(flatten)]
     config: ConfigFile,
-    /// Only what is of this class; may be given several times.
-    #[arg(long, value_name = "CLASS", value_parser = clap::builder::PossibleValuesParser::new(labels()))]
-    class: Vec<String>,
+    /// Only what is of this class, or, as in unmanaged+near_expiry, of all these; given several times: of any.
+    #[arg(long, value_name = "CLASS[+CLASS]")]
+    class: Vec<Classes>,
     /// Don't ask for last sign-ins: the report on them allows five applications in ten seconds.
     #[arg(long)]
     no_usage: bool,
@@ -54,8 +58,8 @@ impl InventoryCommand {
         look(&self.config, async |looking| {
             let now = looking.clock.now();
             let mut taken = Inventory::take(&looking.config, &looking.azure, now, !self.no_usage).await;
-            let is_wanted = |class: &Class| self.class.iter().any(|wanted| wanted == class.label());
-            taken.items.retain(|item| self.class.is_empty() || item.classes.iter().any(is_wanted));
+            let is_wanted = |item: &Item| self.class.iter().any(|Classes(all)| all.is_subset(&item.classes));
+            taken.items.retain(|item| self.class.is_empty() || is_wanted(item));
             for told in taken.gaps.iter().chain(&taken.remarks) {
                 complain(told);
             }
@@ -82,8 +86,19 @@ impl InventoryCommand {
     }
 }
 
-fn labels() -> [&'static str; Class::ALL.len()] {
-    Class::ALL.map(Class::label)
+/// Classes that have to hold at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Classes(BTreeSet<Class>);
+
+impl FromStr for Classes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let labels = || Class::ALL.map(Class::label).join(", ");
+        let class = |label: &str| Class::ALL.into_iter().find(|class| class.label() == label);
+        let all: Option<_> = text.split('+').map(class).collect();
+        all.map(Self).ok_or_else(|| format!("expected one of {}, or several with + between them", labels()))
+    }
 }
 
 const HEAD: [&str; 10] = [
@@ -194,6 +209,17 @@ mod tests {
                 "credential,0,'=cmd|' /C calc'!A0,,foreign;expired,\"a, \"\"b\"\"\",2026-11-20T00:00:00Z,-2,,'@SUM(A1)",
             ]
         );
+    }
+
+    #[test]
+    fn classes_are_named_with_a_plus_between_those_that_have_to_hold_at_a_time() {
+        let classes = |text: &str| text.parse::<Classes>().map(|Classes(all)| all);
+        assert_eq!(classes("expired"), Ok([Class::Expired].into()));
+        let both = [Class::Unmanaged, Class::NearExpiry].into();
+        assert_eq!(classes("unmanaged+near_expiry"), Ok(both));
+        for wrong in ["", "unmanaged+", "Expired", "unmanaged,expired"] {
+            assert!(classes(wrong).is_err_and(|told| told.contains("could_be_secretless")), "{wrong}");
+        }
     }
 
     #[test]

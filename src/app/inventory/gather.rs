@@ -10,9 +10,13 @@ use super::{OWNER, named};
 use crate::azure::Azure;
 use crate::config::{Config, ManagedSecret};
 use crate::domain::tags::{SupersededIndex, Tags};
-use crate::domain::{AppObjectId, ApplicationRef, ClientId, Holdings, KeyId, LastUse, Marker, SecretId};
+use crate::domain::{
+    AppObjectId, ApplicationFacts, ApplicationRef, ClientId, Holdings, KeyId, LastUse, Marker, SecretId,
+    consents, objection,
+};
 use crate::ports::{
-    Application, Directory as _, ListedSecret, SecretStore as _, Usage, UsageReport as _, chain,
+    Application, CredentialIssuer as _, Directory as _, ListedSecret, SecretStore as _, Usage,
+    UsageReport as _, chain,
 };
 
 /// What was read.
@@ -23,6 +27,8 @@ pub(super) struct Gathered {
     pub(super) gaps: Vec<String>,
     pub(super) remarks: Vec<String>,
     fleet: Fleet,
+    /// The secrets that the configuration or a tag binds, and the loop refuses to rotate.
+    refused: BTreeSet<SecretId>,
     /// What versions of managed secrets name, whatever application that is of.
     held: BTreeMap<SecretId, BTreeSet<KeyId>>,
     usage: BTreeMap<AppObjectId, BTreeMap<KeyId, OffsetDateTime>>,
@@ -37,6 +43,7 @@ pub(super) async fn gather(config: &Config, azure: &Azure, with_usage: bool) -> 
         gaps: Vec::new(),
         remarks: Vec::new(),
         fleet: Fleet::configured(config),
+        refused: BTreeSet::new(),
         held: BTreeMap::new(),
         usage: BTreeMap::new(),
     };
@@ -46,6 +53,7 @@ pub(super) async fn gather(config: &Config, azure: &Azure, with_usage: bool) -> 
         Ok(applications) => gathered.applications = applications,
         Err(error) => gathered.gaps.push(format!("applications: {}", chain(&error))),
     }
+    gathered.judge(config, azure).await;
     gathered.read_federation(azure).await;
     if with_usage {
         gathered.read_usage(azure).await;
@@ -80,6 +88,23 @@ impl Gathered {
                 Err(error) => self.gaps.push(format!("versions of {id}: {}", chain(&error))),
             }
         }
+    }
+
+    /// Applies the rule that the loop follows: a tag alone makes nothing managed.
+    async fn judge(&mut self, config: &Config, azure: &Azure) {
+        let caller = azure.graph.read_caller().await.ok().and_then(|caller| caller.client_id);
+        let own = caller.or_else(|| config.identity.client_id());
+        let refused = self.bound().filter(|(managed, application)| {
+            let facts = ApplicationFacts {
+                object_id: application.object_id,
+                client_id: application.client_id,
+                consents: consents(&managed.id, application.tags.iter().map(String::as_str)),
+                is_public_only: application.is_public_only,
+                is_own: own == Some(application.client_id),
+            };
+            objection(managed.origin, &facts, &config.applications).is_some()
+        });
+        self.refused = refused.map(|(managed, _)| managed.id.clone()).collect();
     }
 
     async fn read_federation(&mut self, azure: &Azure) {
@@ -130,7 +155,7 @@ impl Gathered {
 
     /// Whether rekeyd writes this secret, as a primary or as a replica.
     pub(super) fn is_managed(&self, id: &SecretId) -> bool {
-        self.fleet.secrets().iter().any(|managed| managed.id == *id || managed.replicas.contains(id))
+        self.managed().any(|managed| managed.id == *id || managed.replicas.contains(id))
     }
 
     /// Whether these tags name a credential that is nowhere, although applications could be listed.
@@ -180,7 +205,11 @@ impl Gathered {
         let found = |managed: &ManagedSecret| {
             self.applications.iter().find(|application| is_meant(managed.application, application))
         };
-        self.fleet.secrets().iter().filter_map(move |managed| Some((managed, found(managed)?)))
+        self.managed().filter_map(move |managed| Some((managed, found(managed)?)))
+    }
+
+    fn managed(&self) -> impl Iterator<Item = &ManagedSecret> {
+        self.fleet.secrets().iter().filter(|managed| !self.refused.contains(&managed.id))
     }
 }
 
