@@ -1,5 +1,6 @@
 //! The plan: what the loop would do about each managed secret now. It looks as the loop does, and never runs it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -8,8 +9,8 @@ use super::fleet::Fleet;
 use super::works::ports;
 use crate::azure::Azure;
 use crate::clock::ClockSkew;
-use crate::config::Config;
-use crate::domain::SecretId;
+use crate::config::{Config, ManagedSecret};
+use crate::domain::{Action, Decision, SecretId, WaitReason};
 use crate::metrics::Metrics;
 use crate::ports::{Clock, SecretStore as _, chain};
 use crate::reconcile::{Catalogue, Parts, Preview, Reconciler, Rollout, StatusBoard, WorkQueue};
@@ -42,22 +43,28 @@ pub struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// Looks at every managed secret.
-    pub async fn plan(&self) -> Plan {
+    /// Looks at every managed secret; `tell` hears how many were looked at, of how many.
+    pub async fn plan(&self, tell: impl Fn(usize, usize)) -> Plan {
         let (fleet, gaps) = self.fleet().await;
         let catalogue = Arc::new(Catalogue::new(fleet.secrets().iter().cloned()));
         let reconciler = Reconciler::new(self.parts(&catalogue));
-        let secrets: Vec<SecretId> = catalogue.list().iter().map(|managed| managed.id.clone()).collect();
-        // Some decisions rest on what is known of the other secrets: an application's others, the canaries.
-        for secret in &secrets {
-            let _ = reconciler.preview(secret).await;
+        let secrets = catalogue.list();
+        let mut previews = BTreeMap::new();
+        for (index, managed) in secrets.iter().enumerate() {
+            tell(index, secrets.len());
+            previews.insert(managed.id.clone(), reconciler.preview(&managed.id).await);
         }
-        let mut previews = Vec::new();
-        for secret in secrets {
+        for managed in secrets.iter().filter(|managed| has_siblings(managed, &secrets)) {
+            previews.insert(managed.id.clone(), reconciler.preview(&managed.id).await);
+        }
+        // What is due depends on what became known of the others since: the canaries, the rotations of the last hour.
+        let due: Vec<_> =
+            previews.iter().filter(|(_, looked)| is_of_many(looked)).map(|(id, _)| id.clone()).collect();
+        for secret in due {
             let preview = reconciler.preview(&secret).await;
-            previews.push((secret, preview));
+            previews.insert(secret, preview);
         }
-        Plan { previews, gaps }
+        Plan { previews: previews.into_iter().collect(), gaps }
     }
 
     async fn fleet(&self) -> (Fleet, Vec<String>) {
@@ -90,5 +97,24 @@ impl Planner<'_> {
             seed: 0,
             stop: CancellationToken::new(),
         }
+    }
+}
+
+/// Whether another secret may be of the same application: whose a GUID of another kind is, is not known here.
+fn has_siblings(managed: &ManagedSecret, all: &[Arc<ManagedSecret>]) -> bool {
+    let kind = std::mem::discriminant(&managed.application);
+    all.iter().any(|other| {
+        let is_of_kind = std::mem::discriminant(&other.application) == kind;
+        other.id != managed.id && (!is_of_kind || other.application == managed.application)
+    })
+}
+
+/// Whether a decision rests on what is known of the whole fleet.
+fn is_of_many(looked: &Looked) -> bool {
+    let Ok(preview) = looked else { return false };
+    match &preview.decision {
+        Decision::Act(action) => matches!(action, Action::Issue { .. }),
+        Decision::Wait { reason, .. } => matches!(reason, WaitReason::Canary | WaitReason::RolloutLimit),
+        Decision::Blocked { .. } => false,
     }
 }

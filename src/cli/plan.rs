@@ -19,7 +19,8 @@ use crate::reconcile::Preview;
 #[command(after_help = "Examples:\n  rekeyd plan --config rekeyd.toml\n  \
     rekeyd plan --config rekeyd.toml --output json\n  \
     rekeyd plan --config rekeyd.toml || [ $? -eq 2 ]        fail only if something is wrong\n\n\
-    It looks at every managed secret as the daemon would, and changes nothing.\n\n\
+    It looks at every managed secret as the daemon would, and changes nothing. Each is seen by itself: that those in\n\
+    front of it use up rollout.max_per_sweep or rollout.max_per_hour is not foreseen.\n\n\
     Exit codes: 0 nothing is due; 2 something is due; 1 something is in the way, or could not be looked at;\n\
     64 wrong arguments or a wrong configuration")]
 pub(super) struct PlanCommand {
@@ -63,7 +64,7 @@ impl PlanCommand {
                 clock: &looking.clock,
                 metrics: &looking.metrics,
             };
-            let plan = planner.plan().await;
+            let plan = planner.plan(tell).await;
             let lines: Vec<_> =
                 plan.previews.into_iter().map(|(secret, preview)| Line::of(secret, preview)).collect();
             plan.gaps.iter().for_each(complain);
@@ -75,6 +76,15 @@ impl PlanCommand {
         })
     }
 }
+
+/// Tells of a long fleet how far it is.
+fn tell(looked: usize, all: usize) {
+    if looked > 0 && looked.is_multiple_of(TOLD_EVERY) {
+        complain(format_args!("looked at {looked} of {all} secrets"));
+    }
+}
+
+const TOLD_EVERY: usize = 50;
 
 impl Line {
     fn of(secret: SecretId, looked: Looked) -> Self {
