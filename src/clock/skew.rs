@@ -61,6 +61,7 @@ mod tests {
     #[test]
     fn only_the_distance_from_the_interval_of_the_call_counts() {
         let skew = ClockSkew::default();
+        assert!(!skew.is_known(), "nobody has answered");
         let (sent, received) = (datetime!(2026-01-01 10:00 UTC), datetime!(2026-01-01 10:01 UTC));
         for (date, expected, tolerable) in [
             (datetime!(2026-01-01 10:00:30 UTC), Duration::ZERO, true),
@@ -70,6 +71,7 @@ mod tests {
         ] {
             skew.note("graph", sent, received, date);
             assert_eq!((skew.largest(), skew.is_tolerable()), (expected, tolerable));
+            assert!(skew.is_known());
         }
     }
 }
