@@ -15,7 +15,7 @@ use crate::domain::WishKind;
     A successor is made and published, every older credential is revoked at once, and each old text is tried until\n\
     Entra refuses it. Consumers that don't read the secret again when they are refused stay refused.\n\n\
     Exits with 0 when done (or, without --wait, when the daemon has taken the wish), 1 if it failed or is blocked,\n\
-    2 if it is still waited for, 64 for wrong arguments."
+    2 if the daemon still waits for the moment to do it (only with --wait), 64 for wrong arguments."
 )]
 pub(super) struct Compromised {
     #[command(flatten)]

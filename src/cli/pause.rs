@@ -14,7 +14,7 @@ use crate::domain::WishKind;
     \x20 rekeyd pause --all --config rekeyd.toml\n\n\
     Sets the tag RotationDisabled on the current version. A paused secret can run out.\n\n\
     Exits with 0 when done (or, without --wait, when the daemon has taken the wish), 1 if it failed or is blocked,\n\
-    2 if it is still waited for, 64 for wrong arguments."
+    2 if the daemon still waits for the moment to do it (only with --wait), 64 for wrong arguments."
 )]
 pub(super) struct Pause {
     #[command(flatten)]

@@ -14,7 +14,7 @@ use crate::domain::WishKind;
     \x20 rekeyd retire vault-1/app-01 --config rekeyd.toml\n\n\
     Consumers that still use a superseded credential are refused from then on.\n\n\
     Exits with 0 when done (or, without --wait, when the daemon has taken the wish), 1 if it failed or is blocked,\n\
-    2 if it is still waited for, 64 for wrong arguments."
+    2 if the daemon still waits for the moment to do it (only with --wait), 64 for wrong arguments."
 )]
 pub(super) struct Retire {
     #[command(flatten)]

@@ -12,9 +12,10 @@ use crate::domain::WishKind;
 #[command(after_help = "Examples:\n\x20 rekeyd rotate vault-1/app-01 --config rekeyd.toml\n\
     \x20 rekeyd rotate vault-1/app-01 --server http://localhost:8080 --token-file token --wait\n\
     \x20 rekeyd rotate --all --yes --server http://localhost:8080 --token-file token\n\n\
-    Asking twice within ten minutes rotates once.\n\n\
+    Asking twice within ten minutes rotates once. What is asked for waits for no limit, window or canary of [rollout],\n\
+    also with --all: only a hard freeze holds it back.\n\n\
     Exits with 0 when done (or, without --wait, when the daemon has taken the wish), 1 if it failed or is blocked,\n\
-    2 if it is still waited for, 64 for wrong arguments.")]
+    2 if the daemon still waits for the moment to do it (only with --wait), 64 for wrong arguments.")]
 pub(super) struct Rotate {
     #[command(flatten)]
     secrets: SecretsOrAll,

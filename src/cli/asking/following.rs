@@ -108,7 +108,7 @@ async fn look(party: &Party, kind: WishKind, answer: &mut Answer, told: &mut Str
         Err(Unseen::Lasting(why)) => return answer.end(Outcome::Failed, Some(why)),
         Err(Unseen::Passing(why)) => return tell_once(why, told),
     };
-    if !answer.standing.as_ref().is_some_and(|before| before.message == standing.message) {
+    if answer.standing.as_ref().is_none_or(|before| before.message != standing.message) {
         complain(format_args!("{}: {}: {}", standing.secret, standing.state, standing.message));
     }
     let outcome = answer.at.and_then(|at| standing.outcome(kind, at));

@@ -267,6 +267,12 @@ async fn ask_each(party: &Party, kind: WishKind, secrets: Vec<SecretId>) -> Vec<
 /// Whether somebody at the terminal types yes.
 fn confirm(kind: WishKind, count: usize) -> std::io::Result<bool> {
     let mut prompt = anstream::stderr();
+    if kind == WishKind::Rotate {
+        writeln!(
+            prompt,
+            "The limits, windows and canaries of [rollout] hold none of them back: only a hard freeze does."
+        )?;
+    }
     write!(prompt, "{} all {count} managed secrets? Type yes: ", kind.label())?;
     prompt.flush()?;
     let mut typed = String::new();
