@@ -127,6 +127,13 @@ async fn eight_planted_faults_and_more_are_all_named_each_with_a_remedy() {
     }
     let has_remedy = |finding: &Value| (text(finding, "verdict") == "ok") == finding["remedy"].is_null();
     assert!(findings(&report).iter().all(has_remedy), "{report:#}");
+    let (_, taken) = look("inventory", &azure.file("rekeyd.toml"), &["--no-usage"]).await;
+    let item = |name: &str| {
+        let items = taken["items"].as_array().unwrap();
+        items.iter().find(|item| text(item, "name") == name).unwrap()["classes"].to_string()
+    };
+    assert!(item("vault-1/app-01").contains("\"managed\""), "{taken:#}");
+    assert!(!item("vault-1/app-07").contains("\"managed\""), "its application does not consent: {taken:#}");
     let changed = |state: &str| {
         let mut state: Value = serde_json::from_str(state).unwrap();
         (state["applications"].take(), state["vaults"].take())

@@ -24,6 +24,51 @@ async fn a_sweep_rotates_what_is_due_and_ends() {
 }
 
 #[tokio::test]
+async fn a_sweep_shows_what_is_due_and_held_back_and_which_vault_it_could_not_search() {
+    let azure = Azure::start(&["--propagation", "0s..1s", "--seed", "3"]).await;
+    let due = azure.state().await.due_at_first();
+    let config = azure.file("frozen.toml");
+    let text = std::fs::read_to_string(azure.file("rekeyd.toml")).unwrap();
+    let mut table: toml::Table = toml::from_str(&text).unwrap();
+    let rollout = table.entry("rollout").or_insert_with(|| toml::Table::new().into());
+    let freeze = toml::toml! { from = "2020-01-01T00:00"
+    until = "2100-01-01T00:00"
+    hard = true };
+    rollout.as_table_mut().unwrap().insert("freezes".to_owned(), vec![toml::Value::from(freeze)].into());
+    std::fs::write(&config, table.to_string()).unwrap();
+    let sweep = ["sweep", "--output", "json", "--config", config.to_str().unwrap()];
+    let (code, summary) = live_through(&azure, "frozen", &sweep).await;
+    assert_eq!(code, Some(2), "{summary}");
+    let held = summary.pointer("/held_back").and_then(Value::as_array).unwrap();
+    let names: Vec<_> = held.iter().filter_map(|one| one.pointer("/secret")?.as_str()).collect();
+    assert!(!due.is_empty() && due.iter().all(|due| names.contains(&due.as_str())), "{summary}");
+
+    let closed = azure.control("vaults/vault-1");
+    azure.call(reqwest::Method::PUT, &closed, None, serde_json::json!({"network": "private"})).await;
+    let (code, summary) = live_through(&azure, "closed", &sweep).await;
+    assert_eq!(code, Some(1), "{summary}");
+    assert_eq!(summary.pointer("/unsearched/0"), Some(&"vault-1".into()), "{summary}");
+}
+
+#[tokio::test]
+async fn what_can_t_be_done_directly_has_failed_with_the_reason_and_waits_for_nobody() {
+    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let secret = not_due(&azure).await;
+    let config = azure.file("rekeyd.toml");
+    let rollback = ["rollback", &secret, "--output", "json", "--config", config.to_str().unwrap()];
+    let (code, answer) = live_through(&azure, "rollback", &rollback).await;
+    assert_eq!(code, Some(1), "{answer}");
+    assert_eq!(
+        answer.pointer("/secrets/0/outcome"),
+        Some(&"failed".into()),
+        "there is no older one: {answer}"
+    );
+    let told = answer.pointer("/secrets/0/message").and_then(Value::as_str).unwrap();
+    assert!(told.contains("no older version"), "{answer}");
+    assert_eq!(azure.state().await.versions_of(&secret), 1);
+}
+
+#[tokio::test]
 async fn a_sweep_fails_if_a_secret_is_in_trouble() {
     let azure = Azure::start(&["--secrets", "1"]).await;
     let config = azure.file("rekeyd.toml");
