@@ -7,13 +7,12 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use super::asking::is_soon_over;
 use super::run::{AnyError, clock};
 use super::{ConfigFile, Output, USAGE, complain, print_line};
 use crate::app::Works;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::domain::{Action, VaultName, WaitReason};
+use crate::domain::{Action, BlockReason, VaultName, WaitReason};
 use crate::ports::{chain, sleep};
 use crate::reconcile::SecretStatus;
 use crate::shutdown::{Shutdown, requested};
@@ -106,11 +105,12 @@ async fn sweep_over(works: &Works, config: &Config) {
     }
 }
 
-/// Until nothing more is to be done within the horizon, and every secret is in a state that lasts.
+/// Until nothing more is to be done within the horizon, and no secret is in a state that the next sweep would find
+/// again: a loss has to be confirmed by looks of one process. What a service's trouble holds up is for the next one.
 async fn come_to_rest(works: &Works) {
     loop {
         works.queue.settled(HORIZON).await;
-        if !works.board.list().iter().any(|status| is_soon_over(status.reason)) {
+        if !works.board.list().iter().any(|status| NOT_TO_BE_LEFT.contains(&status.reason)) {
             return;
         }
         sleep(&SystemClock, BETWEEN_LOOKS).await;
@@ -174,6 +174,13 @@ impl Summary {
         }));
     }
 }
+
+/// States that a sweep stays for.
+const NOT_TO_BE_LEFT: [&str; 3] = [
+    WaitReason::ConfirmingLoss.label(),
+    WaitReason::ProvingRevocation.label(),
+    BlockReason::Overtaken.label(),
+];
 
 /// What is due within this time belongs to the sweep.
 pub(super) const HORIZON: time::Duration = time::Duration::seconds(30);

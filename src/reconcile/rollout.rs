@@ -146,6 +146,9 @@ impl Rollout {
 
 /// What the others wait for, if this canary has not passed.
 fn waits_for(canary: &SecretStatus, now: OffsetDateTime) -> Option<Brake> {
+    if canary.last_look.is_none() && canary.state == "unknown" {
+        return Some(Brake { until: Some(now + FIRST_LOOK) });
+    }
     let is_well = canary.state == "waiting" && !canary.is_due(now);
     let passed = canary.published.map(|at| at + CANARY_HOUR);
     match passed {
@@ -155,6 +158,9 @@ fn waits_for(canary: &SecretStatus, now: OffsetDateTime) -> Option<Brake> {
         Some(_) | None => (!is_well).then_some(Brake { until: None }),
     }
 }
+
+/// When a daemon starts, its canaries are looked at in about this time, like all others.
+const FIRST_LOOK: Duration = Duration::seconds(20);
 
 /// The part of its overlap that a canary has to pass.
 const CANARY_HOUR: Duration = Duration::HOUR;

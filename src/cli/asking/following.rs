@@ -79,7 +79,7 @@ impl Standing {
 }
 
 /// Whether a state with this reason is a matter of minutes: a wish, or a sweep, is followed through it.
-pub(in crate::cli) fn is_soon_over(reason: &str) -> bool {
+fn is_soon_over(reason: &str) -> bool {
     SOON_OVER.contains(&reason)
 }
 

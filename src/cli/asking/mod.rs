@@ -16,7 +16,6 @@ use time::OffsetDateTime;
 use url::Url;
 
 use self::daemon::Daemon;
-pub(super) use self::following::is_soon_over;
 use self::following::{Standing, follow};
 use self::here::Here;
 use self::outcome::{Answer, conclude};
