@@ -262,7 +262,7 @@ reasons! {
         /// Enough rotations for now.
         RolloutLimit = "rollout_limit", "due, and waits since enough rotations were begun for now";
         /// A compromised credential was revoked, and its text is not refused everywhere yet.
-        ProvingRevocation = "proving_revocation", "a compromised credential is not proven to be refused everywhere yet: looking again";
+        ProvingRevocation = "proving_revocation", "a revoked credential is not proven to be refused everywhere yet: looking again";
     }
 }
 

@@ -42,9 +42,17 @@ impl Observed {
             && known
     }
 
-    /// What was superseded when that was asked for is gone. What is superseded later has its overlap.
+    /// What was superseded when that was asked for is gone, and so are its versions. What is superseded later has its
+    /// overlap.
     fn is_retired_up_to(&self, wish: Wish) -> bool {
-        self.sign_in == CurrentSignIn::Accepted && !self.superseded().iter().any(|(_, at)| *at <= wish.at)
+        let left = |version: &VersionFacts| {
+            let gone = version.named().is_some_and(|key_id| self.credential(key_id).is_none());
+            let followed = self.followed_at(version.created).is_some_and(|at| at <= wish.at);
+            version.enabled && version.refused && gone && followed
+        };
+        self.sign_in == CurrentSignIn::Accepted
+            && !self.superseded().iter().any(|(_, at)| *at <= wish.at)
+            && !self.older_versions().any(left)
     }
 
     /// Whether rotation is disabled; `None` where there is no version to say so.

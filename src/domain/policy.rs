@@ -80,12 +80,16 @@ impl RotationPolicy {
         self.values.orphan_grace
     }
 
-    /// From when on consumers of a credential with these dates would be locked out soon: `critical` before its end, and
-    /// in no more than the last sixth of its life, so that a short one is not critical as soon as it is due.
+    /// From when on consumers of a credential with these dates would be locked out soon: `critical` before its end.
+    ///
+    /// Where that would be no later than the successor is due, half of that time counts, so that a short-lived
+    /// credential is not critical as soon as it is due.
     #[must_use]
     pub fn critical_from(&self, start: OffsetDateTime, end: OffsetDateTime) -> OffsetDateTime {
         let lifetime = (end - start).max(Duration::ZERO);
-        end.saturating_sub(self.values.critical.min(lifetime / 6))
+        let due_before = self.values.rotate_before.min(lifetime / 3);
+        let critical = self.values.critical;
+        end.saturating_sub(if critical < due_before { critical } else { due_before / 2 })
     }
 
     /// How long one rotation may take.
@@ -306,6 +310,17 @@ mod tests {
         let told =
             "tag OverlapDays asks for 20d, the configuration allows 2d to 10d; the configured value stands";
         assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>(), [told]);
+    }
+
+    #[test]
+    fn a_short_lived_credential_is_not_critical_as_soon_as_it_is_due() {
+        let start = datetime!(2026-01-01 0:00 UTC);
+        let before = |days| {
+            let end = start + Duration::days(days);
+            (end - policy().due(start, end), end - policy().critical_from(start, end))
+        };
+        assert_eq!(before(90), (Duration::days(30), Duration::days(7)));
+        assert_eq!(before(18), (Duration::days(6), Duration::days(3)));
     }
 
     #[test]

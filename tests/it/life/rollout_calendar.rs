@@ -22,7 +22,7 @@ fn in_tokyo(text: &str, calendar: &str) -> String {
 
 /// Every secret below critical.
 fn critical(text: &str) -> String {
-    text.replace("[policy]", "[policy]\ncritical = \"60d\"")
+    text.replace("[policy]", "[policy]\ncritical = \"59d\"")
 }
 
 #[tokio::test]
