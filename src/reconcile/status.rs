@@ -143,12 +143,6 @@ impl StatusBoard {
         *statuses = kept;
     }
 
-    /// Whether `secret` is managed.
-    #[must_use]
-    pub fn knows(&self, secret: &SecretId) -> bool {
-        self.lock().contains_key(secret)
-    }
-
     /// The status of one secret, if it is managed.
     #[must_use]
     pub fn show(&self, secret: &SecretId) -> Option<SecretStatus> {

@@ -115,13 +115,7 @@ async fn eight_planted_faults_and_more_are_all_named_each_with_a_remedy() {
         ("tags", "vault-1/app-01", "warning", "correct or remove these tags"),
         ("password_room", "Application of app-06", "warning", "az ad app credential delete"),
     ] {
-        let is_it = |finding: &&Value| {
-            text(finding, "check") == check
-                && text(finding, "subject").contains(subject)
-                && text(finding, "verdict") == verdict
-        };
-        let found = findings(&report).iter().find(is_it);
-        let found = found.unwrap_or_else(|| panic!("{check} of {subject} is not told: {report:#}"));
+        let found = told(&report, check, subject, verdict);
         assert!(text(found, "remedy").contains(remedy), "{found:#}");
         assert!(!text(found, "detail").is_empty());
     }
@@ -176,13 +170,7 @@ async fn what_the_configuration_and_the_tenant_rule_out_is_named_with_its_own_re
         ("vault_network", "vault vault-2", "error", "--public-network-access Enabled"),
         ("sign_in_report", "tenant", "warning", "AuditLog.Read.All"),
     ] {
-        let is_it = |finding: &&Value| {
-            text(finding, "check") == check
-                && text(finding, "subject").contains(subject)
-                && text(finding, "verdict") == verdict
-        };
-        let found = findings(&report).iter().find(is_it);
-        let found = found.unwrap_or_else(|| panic!("{check} of {subject} is not told: {report:#}"));
+        let found = told(&report, check, subject, verdict);
         assert!(text(found, "remedy").contains(remedy), "{found:#}");
     }
 }
@@ -414,4 +402,15 @@ impl Stranger {
         });
         Self { url }
     }
+}
+
+/// What a check-up found of this, and how bad it is.
+fn told<'a>(report: &'a Value, check: &str, subject: &str, verdict: &str) -> &'a Value {
+    let is_it = |finding: &&Value| {
+        text(finding, "check") == check
+            && text(finding, "subject").contains(subject)
+            && text(finding, "verdict") == verdict
+    };
+    let found = findings(report).iter().find(is_it);
+    found.unwrap_or_else(|| panic!("{check} of {subject} is not told: {report:#}"))
 }

@@ -1,10 +1,8 @@
 //! What Graph permits the daemon, found out by requests that change nothing.
 
-use serde::de::IgnoredAny;
 use uuid::Uuid;
 
 use super::super::rights::Right;
-use super::report::REPORT;
 use super::wire::RemovePassword;
 use super::{Graph, NO_SUCH_CREDENTIAL};
 use crate::domain::AppObjectId;
@@ -22,15 +20,5 @@ impl Graph {
         let nobodys = RemovePassword { key_id: Uuid::new_v4() };
         let answer = self.post("removePassword", &path, &nobodys).await;
         Right::of(answer, |error| error.code() == Some(NO_SUCH_CREDENTIAL), &[403])
-    }
-
-    /// Whether the report on credentials' sign-ins may be read: the right, the licence and the cloud.
-    ///
-    /// # Errors
-    /// Neither yes nor no.
-    pub async fn may_read_report(&self) -> Result<Right, PortError> {
-        const OPERATION: &str = "read the sign-in report";
-        let url = self.url(OPERATION, &format!("{REPORT}?$top=1"))?;
-        Right::of(self.read::<IgnoredAny>(OPERATION, &url).await, |_| false, &[400, 403, 404])
     }
 }

@@ -52,19 +52,6 @@ async fn the_right_to_an_application_s_passwords_is_found_out_without_taking_one
 }
 
 #[tokio::test]
-async fn the_report_may_be_read_or_lacks_a_right_or_a_licence() {
-    let bench = Bench::new().await;
-    assert_eq!(bench.azure.graph.may_read_report().await.unwrap(), Right::Granted);
-    bench.sandbox.model().set_sign_in_report(None, Some(false));
-    let unlicensed = refused("Authentication_RequestFromNonPremiumTenantOrB2CTenant");
-    assert_eq!(bench.azure.graph.may_read_report().await.unwrap(), unlicensed);
-    let bench = Bench::new().await;
-    bench.permit(&["Application.ReadWrite.OwnedBy"]);
-    let right = bench.azure.graph.may_read_report().await.unwrap();
-    assert_eq!(right, refused("Authorization_RequestDenied"));
-}
-
-#[tokio::test]
 async fn a_service_that_is_down_says_neither_yes_nor_no() {
     let bench = Bench::new().await;
     bench.fail(Service::KeyVault, "PATCH", "/secrets/", FaultKind::Unavailable, 1);

@@ -4,16 +4,16 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use rekeyd::domain::{ForeignExpired, KeyId, Marker, PolicyValues, WishKind};
-use rekeyd::ports::{CredentialIssuer, SignIn, SignInVerifier};
+use rekeyd::ports::{CredentialIssuer, SignIn};
 use rekeyd::sandbox::model::{
     ApplicationChange, Audience, PasswordRestriction, RestrictionKind, RestrictionState,
 };
-use secrecy::SecretString;
 use time::Duration;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use uuid::Uuid;
 
+use super::seen::{answer_to, credentials, versions};
 use crate::situations::{block_on, object_id};
 use crate::world::{START, World, policy_values};
 
@@ -31,19 +31,6 @@ fn admit_personal_accounts(world: &Arc<World>) {
 fn made(world: &Arc<World>, name: &str, lasts: Duration) -> KeyId {
     let end = world.now() + lasts;
     block_on(world.direct.issue(object_id(world), name, end)).unwrap().key_id
-}
-
-fn credentials(world: &Arc<World>) -> Vec<KeyId> {
-    block_on(world.application()).credentials.iter().map(|credential| credential.key_id).collect()
-}
-
-fn answer_to(world: &Arc<World>, text: &SecretString) -> SignIn {
-    let client_id = block_on(world.application()).client_id;
-    block_on(world.direct.sign_in(client_id, text))
-}
-
-fn versions(world: &Arc<World>) -> usize {
-    block_on(world.versions()).len()
 }
 
 /// How many attempts are noted on the current version.

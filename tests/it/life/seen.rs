@@ -50,6 +50,22 @@ pub(super) fn is_listed(world: &World, key_id: KeyId) -> bool {
     block_on(world.application()).credentials.iter().any(|credential| credential.key_id == key_id)
 }
 
+/// The credentials of the application, as it lists them.
+pub(super) fn credentials(world: &World) -> Vec<KeyId> {
+    block_on(world.application()).credentials.iter().map(|credential| credential.key_id).collect()
+}
+
+/// What Entra says to this text.
+pub(super) fn answer_to(world: &World, text: &SecretString) -> SignIn {
+    let client_id = block_on(world.application()).client_id;
+    block_on(world.direct.sign_in(client_id, text))
+}
+
+/// How many versions the secret has.
+pub(super) fn versions(world: &World) -> usize {
+    block_on(world.versions()).len()
+}
+
 /// Whether a text signs in.
 pub(super) fn signs_in(world: &World, text: &SecretString) -> bool {
     block_on(async {

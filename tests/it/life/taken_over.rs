@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use rekeyd::domain::tags::{CREDENTIAL_ID, Tags};
 use rekeyd::domain::{Adopt, KeyId, PolicyValues, UsageGate, WishKind};
-use rekeyd::ports::{CredentialIssuer, NewVersion, SecretStore, SignIn, SignInVerifier};
+use rekeyd::ports::{CredentialIssuer, NewVersion, SecretStore, SignIn};
 use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
 
+use super::seen::{answer_to, credentials, versions};
 use crate::situations::{block_on, object_id, retag};
 use crate::world::{World, policy_values};
 
@@ -28,19 +29,6 @@ fn add_twin(world: &Arc<World>, text: &SecretString) -> KeyId {
 
 fn named(world: &Arc<World>) -> Option<KeyId> {
     block_on(world.current()).properties.tags.credential_id().unwrap()
-}
-
-fn credentials(world: &Arc<World>) -> Vec<KeyId> {
-    block_on(world.application()).credentials.iter().map(|credential| credential.key_id).collect()
-}
-
-fn answer_to(world: &Arc<World>, text: &SecretString) -> SignIn {
-    let client_id = block_on(world.application()).client_id;
-    block_on(world.direct.sign_in(client_id, text))
-}
-
-fn versions(world: &Arc<World>) -> usize {
-    block_on(world.versions()).len()
 }
 
 #[test]
