@@ -78,7 +78,6 @@ pub(super) async fn clock(config: &Config, polling: &Shutdown) -> Result<Arc<dyn
 }
 
 #[cfg(not(feature = "sandbox"))]
-#[expect(clippy::unused_async, reason = "the sandbox's clock has to be asked")]
 pub(super) async fn clock(_: &Config, _: &Shutdown) -> Result<Arc<dyn Clock>, AnyError> {
     Ok(Arc::new(SystemClock))
 }

@@ -11,6 +11,10 @@ async fn asked_to_stop_during_a_rotation_the_daemon_leaves_at_a_safe_point() {
     let azure = Azure::start(&["--propagation", "4s..18s", "--secrets", "4"]).await;
     let mut daemon = azure.daemon(&[]).await;
     let secrets: Vec<String> = azure.state().await.secrets().into_keys().collect();
+    eventually("the secret that only its tags name is found", PATIENCE, async || {
+        (daemon.secrets().await.len() == secrets.len()).then_some(())
+    })
+    .await;
     for secret in &secrets {
         daemon.rotate(secret).await;
     }
