@@ -153,6 +153,71 @@ fn a_credential_that_a_rotation_is_just_publishing_is_not_revoked_as_compromised
     assert!(!matches!(decided(&seen), Decision::Act(Action::Revoke { .. })), "{:?}", decided(&seen));
 }
 
+/// The version of the credential `number` was published by a rollback, `ago`.
+fn gone_back_to(number: u128, ago: Duration, mut seen: Observed) -> Observed {
+    let at = (NOW - ago).format(&time::format_description::well_known::Rfc3339).unwrap();
+    for version in seen.versions.iter_mut().filter(|version| version.named() == Some(key(number))) {
+        version.tags.set(tags::ROLLED_BACK, &at);
+    }
+    seen
+}
+
+#[test]
+fn a_rollback_whose_successor_had_to_follow_at_once_is_not_repeated() {
+    let asked = wished(WishKind::Rollback, with_fallback(rotated()));
+    assert!(!asked.is_wish_met());
+    let followed = gone_back_to(1, Duration::minutes(3), asked);
+    assert!(followed.is_wish_met());
+    assert!(!matches!(decided(&followed), Decision::Act(Action::Quarantine { .. })));
+}
+
+#[test]
+fn a_version_that_a_person_went_back_from_meets_no_wish_to_rotate() {
+    let mut fresh = wished(WishKind::Rotate, rotated());
+    fresh.versions.last_mut().unwrap().created = NOW - Duration::minutes(5);
+    assert!(fresh.is_wish_met());
+    fresh.current = Current::Readable(Box::new(fresh.versions.first().unwrap().clone()));
+    let back = marked(2, QuarantineReason::Rollback, Duration::minutes(3), fresh);
+    assert!(!back.is_wish_met());
+}
+
+#[test]
+fn what_is_superseded_after_the_word_to_retire_has_its_overlap() {
+    let mut asked = wished(WishKind::Retire, rotated());
+    assert_eq!(decided(&asked), revoke(1, RevokeReason::Retired));
+    asked.wish = Some(Wish { kind: WishKind::Retire, at: NOW - Duration::days(2) });
+    assert!(asked.is_wish_met());
+    assert!(!matches!(decided(&asked), Decision::Act(_)), "{:?}", decided(&asked));
+}
+
+#[test]
+fn a_compromise_is_not_over_while_a_credential_that_it_names_is_not_provably_ours() {
+    let mut leaked = marked(1, QuarantineReason::Compromised, Duration::days(2), rotated());
+    leaked.credentials.first_mut().unwrap().rotation = None;
+    leaked.wish = Some(Wish { kind: COMPROMISED, at: NOW - Duration::days(2) });
+    let reason = BlockReason::LeftInWrongHands;
+    let blocked = decided(&leaked);
+    assert!(matches!(blocked, Decision::Blocked { reason: told, .. } if told == reason), "{blocked:?}");
+    assert!(!leaked.is_wish_met());
+    leaked.versions.first_mut().unwrap().refused = true;
+    assert!(
+        !matches!(decided(&leaked), Decision::Blocked { .. }),
+        "its own text is refused: the tag belies it"
+    );
+}
+
+#[test]
+fn a_credential_without_a_hint_hides_a_loss_only_if_it_was_there_when_the_version_was_written() {
+    let mut lost = seen(vec![version(1, Duration::days(2))], vec![]);
+    lost.sign_in = CurrentSignIn::Refused;
+    lost.lost_since = Some(NOW - Duration::HOUR);
+    let hintless = |age| CredentialFacts { may_be_current_text: true, rotation: None, ..credential(7, age) };
+    let with = |age| decided(&Observed { credentials: vec![hintless(age)], ..lost.clone() });
+    let issue = act(Action::Issue { reason: IssueReason::CurrentLost, attempt: 1 });
+    assert_eq!(with(Duration::DAY), issue);
+    assert_ne!(with(Duration::days(3)), issue);
+}
+
 #[test]
 fn a_mark_from_the_future_hides_no_later_news() {
     let forged = marked(1, QuarantineReason::Compromised, Duration::days(-9_000), rotated());

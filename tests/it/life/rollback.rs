@@ -1,14 +1,14 @@
 //! Rollback, pause, resume, rotate and retire: what a person asks for is done once, and nobody is locked out by it.
 
-use rekeyd::domain::WishKind;
 use rekeyd::domain::tags::{self, QuarantineReason};
+use rekeyd::domain::{PolicyValues, WishKind};
 use time::Duration;
 
 use super::seen::{
     ask, block_on, current, enabled, is_listed, is_same, issue, publish_again, quarantined, remove, signs_in,
     tags_now,
 };
-use crate::world::World;
+use crate::world::{World, policy_values};
 
 #[test]
 fn after_a_rollback_the_previous_text_is_current_and_the_bad_one_is_quarantined() {
@@ -41,6 +41,17 @@ fn a_rollback_holds_the_schedule_until_it_is_critical() {
     world.live_until(end - Duration::days(1));
     assert_eq!(world.issued(), 2, "consumers would be locked out soon");
     assert!(!tags_now(&world).is_rolled_back());
+}
+
+#[test]
+fn a_rollback_to_a_text_that_ends_soon_is_followed_by_one_successor_and_no_more() {
+    let values = PolicyValues { critical: Duration::days(59), ..policy_values() };
+    let world = World::with_policy(values);
+    world.live(Duration::days(2));
+    assert_eq!(world.issued(), 1);
+    ask(&world, WishKind::Rollback, Duration::hours(12));
+    assert_eq!(world.issued(), 2, "nothing mints in a loop");
+    assert_eq!(block_on(world.versions()).len(), 4, "the first, the bad one, the first again, its successor");
 }
 
 #[test]
