@@ -112,6 +112,14 @@ struct ConfigFile {
 }
 
 impl ConfigFile {
+    /// The configuration, or the exit code after everything that is wrong with it was told.
+    fn load_or_complain(&self) -> Result<Config, ExitCode> {
+        self.load().map_err(|invalid| {
+            complain(invalid);
+            ExitCode::from(USAGE)
+        })
+    }
+
     fn load(&self) -> Result<Config, InvalidConfig> {
         Config::load(&self.config)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{ConfigFile, USAGE, complain};
+use super::{ConfigFile, complain};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -26,12 +26,9 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn execute(self) -> ExitCode {
-        let config = match self.config.load() {
+        let config = match self.config.load_or_complain() {
             Ok(config) => config,
-            Err(invalid) => {
-                complain(invalid);
-                return ExitCode::from(USAGE);
-            }
+            Err(code) => return code,
         };
         match serve(&config) {
             Ok(true) => ExitCode::SUCCESS,

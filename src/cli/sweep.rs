@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::run::{AnyError, clock};
-use super::{ConfigFile, Output, USAGE, complain, print_line};
+use super::{ConfigFile, Output, complain, print_line};
 use crate::app::Works;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -51,12 +51,9 @@ struct Summary {
 
 impl Sweep {
     pub(super) fn execute(self) -> ExitCode {
-        let config = match self.config.load() {
+        let config = match self.config.load_or_complain() {
             Ok(config) => config,
-            Err(invalid) => {
-                complain(invalid);
-                return ExitCode::from(USAGE);
-            }
+            Err(code) => return code,
         };
         match sweep(&config, self.limit) {
             Ok(summary) => {

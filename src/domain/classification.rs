@@ -139,7 +139,7 @@ impl Observed {
         let Some((version, credential)) = self.current_version().zip(self.current_credential()) else {
             return false;
         };
-        !is_of_rotation(version)
+        !version.is_of_rotation()
             && self.compromised_versions().any(|(_, at)| credential.start < at && version.created > at)
     }
 
@@ -233,11 +233,6 @@ impl Observed {
             suspect && (version.refused || gone(version))
         })
     }
-}
-
-/// Whether a rotation of ours made this version.
-pub(super) fn is_of_rotation(version: &VersionFacts) -> bool {
-    version.tags.rotation_id().is_ok_and(|rotation| rotation.is_some())
 }
 
 /// Key Vault counts whole seconds, and its clock is not Entra's.

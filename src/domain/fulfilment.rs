@@ -1,6 +1,5 @@
 //! Whether what a person asked for has come about: by what is seen, so that nobody has to remember what was done.
 
-use super::classification::is_of_rotation;
 use super::observed::{CurrentSignIn, Observed, VersionFacts};
 use super::wish::{Wish, WishKind};
 
@@ -25,7 +24,7 @@ impl Observed {
     /// By any rotation since shortly before, but for one whose version turned out to be bad.
     fn is_rotated_since(&self, wish: Wish) -> bool {
         let good = |version: &&VersionFacts| {
-            is_of_rotation(version) && version.named().is_some() && !version.tags.is_quarantined()
+            version.is_of_rotation() && version.named().is_some() && !version.tags.is_quarantined()
         };
         self.all_versions().filter(good).any(|version| wish.is_met_by(version.created))
     }

@@ -244,6 +244,12 @@ impl Observed {
 }
 
 impl VersionFacts {
+    /// Whether a rotation of ours made it.
+    #[must_use]
+    pub fn is_of_rotation(&self) -> bool {
+        self.tags.rotation_id().is_ok_and(|rotation| rotation.is_some())
+    }
+
     /// The credential that its tag names. A tag that can't be read names none.
     #[must_use]
     pub fn named(&self) -> Option<KeyId> {

@@ -50,10 +50,9 @@ impl Rollout {
         board: &StatusBoard,
         now: OffsetDateTime,
     ) -> bool {
-        let statuses = board.list();
         let mut counted = self.lock();
         let sweep = self.sweep(&counted).filter(|_| known.sweep.is_none());
-        let limits = Brakes { hour: self.hour(&counted, &statuses, now), sweep, ..Brakes::default() };
+        let limits = Brakes { hour: self.hour(&counted, board, now), sweep, ..Brakes::default() };
         if limits.on(reason, false).is_some() {
             return false;
         }
@@ -80,12 +79,12 @@ impl Rollout {
             WindowState::Open => None,
             WindowState::Closed { next } => Some(Brake { until: next }),
         };
-        let (statuses, counted) = (board.list(), self.lock());
+        let counted = self.lock();
         Brakes {
             freeze: self.config.freeze(now),
             closed,
-            canary: self.canary(secret, &statuses, now),
-            hour: self.hour(&counted, &statuses, now),
+            canary: self.canary(secret, board, now),
+            hour: self.hour(&counted, board, now),
             sweep: self.sweep(&counted),
         }
     }
@@ -106,14 +105,13 @@ impl Rollout {
     }
 
     /// The rest wait until every canary is well, and has been for the first hour of its overlap.
-    fn canary(&self, secret: &SecretId, statuses: &[SecretStatus], now: OffsetDateTime) -> Option<Brake> {
+    fn canary(&self, secret: &SecretId, board: &StatusBoard, now: OffsetDateTime) -> Option<Brake> {
         if self.is_canary(secret) {
             return None;
         }
-        let known = |canary: &SecretId| statuses.iter().find(|status| status.secret == *canary);
         // One that discovery has not found, or not again, has not passed either.
-        let waiting = self.config.canaries.iter().filter_map(|canary| match known(canary) {
-            Some(canary) => waits_for(canary, now),
+        let waiting = self.config.canaries.iter().filter_map(|canary| match board.show(canary) {
+            Some(canary) => waits_for(&canary, now),
             None => Some(Brake { until: None }),
         });
         // The one that nobody knows the end of decides.
@@ -125,18 +123,15 @@ impl Rollout {
         full.then_some(Brake { until: None })
     }
 
-    fn hour(&self, counted: &Counted, statuses: &[SecretStatus], now: OffsetDateTime) -> Option<Brake> {
+    fn hour(&self, counted: &Counted, board: &StatusBoard, now: OffsetDateTime) -> Option<Brake> {
+        let most = self.config.max_per_hour?;
         let recent = |at: &OffsetDateTime| *at + Duration::HOUR > now;
         let begun: Vec<_> = counted.begun.iter().copied().filter(recent).collect();
-        let published: Vec<_> = statuses
-            .iter()
-            .filter(|status| status.is_rotated)
-            .filter_map(|status| status.published)
-            .filter(recent)
-            .collect();
+        let mut published = board.rotations_published();
+        published.retain(recent);
         let counted = if begun.len() >= published.len() { begun } else { published };
-        let full = self.config.max_per_hour.is_some_and(|most| counted.len() >= most);
-        full.then(|| Brake { until: counted.into_iter().min().map(|first| first + Duration::HOUR) })
+        let first = counted.iter().min().map(|first| *first + Duration::HOUR);
+        (counted.len() >= most).then_some(Brake { until: first })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Counted> {

@@ -149,6 +149,13 @@ impl StatusBoard {
         self.lock().get(secret).cloned()
     }
 
+    /// When the versions that consumers read were published, as far as rotations made them.
+    pub(super) fn rotations_published(&self) -> Vec<OffsetDateTime> {
+        let statuses = self.lock();
+        let rotated = statuses.values().filter(|status| status.is_rotated);
+        rotated.filter_map(|status| status.published).collect()
+    }
+
     /// The status of every secret, by name.
     #[must_use]
     pub fn list(&self) -> Vec<SecretStatus> {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::properties::any_observed;
-use super::tests::{NOW, decided, key, rotation, seen, version};
+use super::tests::{NOW, credential, decided, key, seen, version};
 use super::*;
 use crate::domain::decision::{Action, BlockReason, IssueReason, RescueReason, RevokeReason, WaitReason};
 use crate::domain::observed::{CredentialFacts, Current, CurrentSignIn};
@@ -16,18 +16,6 @@ use crate::domain::wish::{Wish, WishKind};
 use crate::domain::{ReplicaFacts, ReplicaState};
 
 const COMPROMISED: WishKind = WishKind::Compromised { all_credentials: false };
-
-fn credential(number: u128, age: Duration) -> CredentialFacts {
-    let start = NOW - age;
-    CredentialFacts {
-        key_id: key(number),
-        rotation: Some(rotation()),
-        is_of_other_secret: false,
-        start,
-        end: start + Duration::days(90),
-        may_be_current_text: false,
-    }
-}
 
 /// The credential 2 was published a day ago in the place of 1, which still signs in. No other secret is of interest.
 fn rotated() -> Observed {

@@ -6,7 +6,8 @@ use tracing::{error, info, warn};
 use super::{Next, Reconciler, Trouble};
 use crate::config::ManagedSecret;
 use crate::domain::{
-    Action, BlockReason, Decision, KeyId, Observed, RevokeReason, SecretId, UsageFacts, Wish, WishKind,
+    Action, BlockReason, Decision, KeyId, Observed, RevokeReason, SecretId, UsageFacts, VersionFacts, Wish,
+    WishKind,
 };
 use crate::reconcile::failure::Failure;
 use crate::reconcile::observe::Look;
@@ -127,8 +128,7 @@ impl Reconciler {
             status.owner.clone_from(&look.owner);
             let version = seen.current_version();
             status.published = version.map(|version| version.created);
-            status.is_rotated =
-                version.is_some_and(|version| version.tags.rotation_id().is_ok_and(|id| id.is_some()));
+            status.is_rotated = version.is_some_and(VersionFacts::is_of_rotation);
             status.held = held(seen);
             status.is_objected = seen.objection.is_some();
             status.superseded = seen.superseded().len();

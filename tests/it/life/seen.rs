@@ -11,14 +11,11 @@ use rekeyd::ports::{
 use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
 
+pub(super) use crate::situations::block_on;
 use crate::world::World;
 
 pub(super) const COMPROMISED: WishKind = WishKind::Compromised { all_credentials: false };
 pub(super) const ALL_COMPROMISED: WishKind = WishKind::Compromised { all_credentials: true };
-
-pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
-}
 
 /// A credential that somebody holds: its text, and Entra's name for it.
 #[derive(Debug)]
