@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use croner::Cron;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousTimestamp, TimeZone};
 use time::{Duration, OffsetDateTime};
 
 use super::azure::Vaults;
+use super::cron::Cron;
 use super::problems::Problems;
 use super::reader::{Found, Section};
 use super::secrets::{SECRET_ID, Secrets};
@@ -99,7 +99,7 @@ impl Window {
     /// The first opening whose window is not over at `now`: before it, if the window is open.
     fn opening(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
         let since = Timestamp::from_second(now.saturating_sub(self.duration).unix_timestamp()).ok()?;
-        let opening = self.cron.find_next_occurrence(&since.to_zoned(self.time_zone.clone()), false).ok()?;
+        let opening = self.cron.next_after(&since.to_zoned(self.time_zone.clone())).ok()?;
         OffsetDateTime::from_unix_timestamp(opening.timestamp().as_second()).ok()
     }
 }

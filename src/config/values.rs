@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use croner::Cron;
-use croner::parser::{CronParser, Year};
 use jiff::tz::TimeZone;
 use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
 use uuid::Uuid;
+
+use super::cron::Cron;
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "not an IP address with a port (for example \"127.0.0.1:8080\")".to_owned())
@@ -142,8 +142,7 @@ pub(super) fn cron(text: &str) -> Result<(Cron, String), String> {
     if !matches!(text.split_whitespace().count(), 5 | 6) {
         return Err("not a cron expression of five or six fields (for example \"0 3 * * *\")".to_owned());
     }
-    let parsed = CronParser::builder().year(Year::Disallowed).build().parse(text);
-    let cron = parsed.map_err(|cause| format!("not a cron expression: {cause}"))?;
+    let cron = text.parse::<Cron>().map_err(|cause| format!("not a cron expression: {cause}"))?;
     Ok((cron, text.to_owned()))
 }
 

@@ -34,7 +34,8 @@ impl Schedule {
             return;
         }
         loop {
-            let next = next_run(&self.config, self.clock.now());
+            let next =
+                next_run(&self.config, self.clock.now()).map(|next| next + put_off(&self.config, next));
             self.metrics.next_sweep.set(next.map_or(0.0, unix_seconds));
             let run = async {
                 self.clock.sleep_until(next.unwrap_or(NEVER)).await;
@@ -47,11 +48,18 @@ impl Schedule {
     }
 }
 
+/// How far a run is put off: never so far that the one after it would be missed.
+fn put_off(config: &ScheduleConfig, run: OffsetDateTime) -> time::Duration {
+    let following = next_run(config, run).unwrap_or(NEVER);
+    let most = time::Duration::try_from(config.jitter).unwrap_or_default().min((following - run) / 2);
+    time::Duration::milliseconds(fastrand::i64(0..=i64::try_from(most.whole_milliseconds()).unwrap_or(0)))
+}
+
 /// The first run after `now`, by the clock on the wall of the configured time zone.
 #[must_use]
 pub fn next_run(config: &ScheduleConfig, now: OffsetDateTime) -> Option<OffsetDateTime> {
     let zoned = to_zoned(now, &config.time_zone)?;
-    match config.cron.find_next_occurrence(&zoned, false) {
+    match config.cron.next_after(&zoned) {
         Ok(next) => OffsetDateTime::from_unix_timestamp(next.timestamp().as_second()).ok(),
         Err(error) => {
             warn!(%error, cron = config.expression, "the schedule has no next run");
@@ -76,6 +84,7 @@ mod tests {
             expression: cron.to_owned(),
             time_zone: TimeZone::get(zone).unwrap(),
             at_start: false,
+            jitter: std::time::Duration::ZERO,
         }
     }
 
@@ -85,6 +94,19 @@ mod tests {
         let next = |now| next_run(&berlin, now);
         assert_eq!(next(datetime!(2026-01-10 12:00 UTC)), Some(datetime!(2026-01-11 2:00 UTC)));
         assert_eq!(next(datetime!(2026-07-10 12:00 UTC)), Some(datetime!(2026-07-11 1:00 UTC)));
+    }
+
+    #[test]
+    fn jitter_never_misses_a_run() {
+        let config = ScheduleConfig {
+            jitter: std::time::Duration::from_secs(12 * 3_600),
+            ..schedule("0 * * * *", "UTC")
+        };
+        let run = datetime!(2026-01-01 1:00 UTC);
+        for _ in 0..200 {
+            let put_off = super::put_off(&config, run);
+            assert!((time::Duration::ZERO..=time::Duration::minutes(30)).contains(&put_off), "{put_off}");
+        }
     }
 
     #[test]

@@ -1,0 +1,98 @@
+//! A schedule's expression, with each time of day in it kept apart, so that no change of the clocks loses or doubles one.
+
+use croner::errors::CronError;
+use croner::parser::{CronParser, Year};
+use jiff::Zoned;
+
+/// A cron expression of five or six fields (the sixth, in front, are seconds).
+///
+/// A time of day that the clocks skip runs once, when they change; one that comes twice runs the first time. An interval
+/// (`*`, a step or a range in the time of day) follows absolute time instead.
+#[derive(Debug, Clone)]
+pub struct Cron {
+    /// The cron library does so for a single time of day only, so that a list of times is taken apart into these.
+    single: Vec<croner::Cron>,
+}
+
+impl Cron {
+    /// The first time after `now`, by the clock on the wall of its zone.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn next_after(&self, now: &Zoned) -> Result<Zoned, CronError> {
+        let mut times = self.single.iter().map(|cron| cron.find_next_occurrence(now, false));
+        let first = times.next().unwrap_or(Err(CronError::EmptyPattern))?;
+        times
+            .filter_map(Result::ok)
+            .fold(Ok(first), |earliest, time| earliest.map(|earliest| earliest.min(time)))
+    }
+}
+
+impl std::str::FromStr for Cron {
+    type Err = CronError;
+
+    fn from_str(text: &str) -> Result<Self, CronError> {
+        let parser = || CronParser::builder().year(Year::Disallowed).build();
+        let whole = parser().parse(text)?;
+        let single = match single_times(text) {
+            Some(times) => times.iter().map(|time| parser().parse(time)).collect::<Result<_, _>>()?,
+            None => vec![whole],
+        };
+        Ok(Self { single })
+    }
+}
+
+/// An expression for each time of day, if `text` lists times of day and not too many.
+fn single_times(text: &str) -> Option<Vec<String>> {
+    let fields: Vec<_> = text.split_whitespace().collect();
+    let (time, day) = fields.split_at_checked(fields.len().checked_sub(3)?)?;
+    let mut times = vec![String::new()];
+    for field in time {
+        let values: Vec<_> = field.split(',').collect();
+        if !values.iter().all(|value| value.bytes().all(|byte| byte.is_ascii_digit())) {
+            return None;
+        }
+        times =
+            times.iter().flat_map(|time| values.iter().map(move |value| format!("{time}{value} "))).collect();
+    }
+    let day = day.join(" ");
+    (times.len() <= MOST_TIMES).then(|| times.iter().map(|time| format!("{time}{day}")).collect())
+}
+
+/// More in a day are an interval by any measure.
+const MOST_TIMES: usize = 48;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+
+    /// The runs from `from` on, in hours and minutes of UTC.
+    fn runs(cron: &str, from: &str, count: usize) -> Vec<String> {
+        let cron: Cron = cron.parse().unwrap();
+        let mut now: Zoned = from.parse().unwrap();
+        let next = || {
+            now = cron.next_after(&now).unwrap();
+            now.timestamp().strftime("%d %H:%M").to_string()
+        };
+        std::iter::repeat_with(next).take(count).collect()
+    }
+
+    #[test]
+    fn each_of_several_times_of_day_runs_once_when_the_clocks_change() {
+        let spring = "2027-03-28T00:00[Europe/Berlin]";
+        assert_eq!(runs("30 2,14 * * *", spring, 3), ["28 01:00", "28 12:30", "29 00:30"]);
+        let autumn = "2027-10-31T00:00[Europe/Berlin]";
+        assert_eq!(runs("30 2,14 * * *", autumn, 3), ["31 00:30", "31 13:30", "01 01:30"]);
+        assert_eq!(runs("0,30 2 * * *", autumn, 3), ["31 00:00", "31 00:30", "01 01:00"]);
+    }
+
+    #[test]
+    fn only_lists_of_numbers_are_taken_apart() {
+        assert_eq!(single_times("0 1,2 * * MON").unwrap(), ["0 1 * * MON", "0 2 * * MON"]);
+        assert_eq!(single_times("0 0,30 1,2 * * *").unwrap().len(), 4);
+        for interval in ["* * * * *", "*/5 2 * * *", "0 1-3 * * *", "0 2/4 * * *"] {
+            assert_eq!(single_times(interval), None, "{interval}");
+        }
+    }
+}
