@@ -10,9 +10,11 @@ mod graph;
 mod identity;
 mod key_vault;
 mod observation;
+mod openid;
 mod probe;
 mod reads;
 mod rights;
+mod storage_queue;
 mod token;
 mod transport;
 
@@ -22,8 +24,10 @@ pub use entra::Entra;
 pub use graph::Graph;
 pub use identity::IdentityError;
 pub use key_vault::KeyVault;
+pub use openid::OpenId;
 pub use probe::HttpsProbe;
 pub use rights::Right;
+pub use storage_queue::StorageQueue;
 pub use transport::TransportError;
 
 use crate::clock::ClockSkew;
@@ -44,6 +48,10 @@ pub struct Azure {
     pub entra: Arc<Entra>,
     /// Protected resources.
     pub probe: Arc<HttpsProbe>,
+    /// The keys of those whose tokens are taken.
+    pub token_keys: Arc<OpenId>,
+    /// The queue of events, if one is configured.
+    pub storage_queue: Option<Arc<StorageQueue>>,
 }
 
 /// Why the adapters can't be made.
@@ -61,6 +69,9 @@ pub enum AzureError {
     /// The SDK refuses a vault.
     #[error("the Key Vault client can't be made")]
     KeyVault(#[source] azure_core::Error),
+    /// The SDK refuses the queue.
+    #[error("the Storage Queue client can't be made")]
+    StorageQueue(#[source] azure_core::Error),
 }
 
 /// Makes the adapters. Nothing is sent yet.
@@ -93,6 +104,14 @@ pub fn connect(
     let token = TokenSource::new(credential()?, azure.graph_scope.clone());
     let graph = Graph::new(https.clone(), &azure.graph_url, token, watching("graph"), Arc::clone(clock))?;
     let probe = HttpsProbe::new(https.clone(), watching("resource"));
+    let token_keys = OpenId::new(https.clone(), azure.openid_url.clone(), watching("openid"));
+    let storage_queue = match &config.queue {
+        Some(queue) => {
+            let made = StorageQueue::new(&queue.url, &credential()?, &options(&https, "storage_queue"));
+            Some(Arc::new(made.map_err(AzureError::StorageQueue)?))
+        }
+        None => None,
+    };
     let scope = config.verify.scope.clone();
     let entra = Entra::new(
         https,
@@ -107,5 +126,7 @@ pub fn connect(
         graph: Arc::new(graph),
         entra: Arc::new(entra),
         probe: Arc::new(probe),
+        token_keys: Arc::new(token_keys),
+        storage_queue,
     })
 }

@@ -6,9 +6,11 @@ mod clock;
 mod credential_issuer;
 mod directory;
 mod error;
+mod event_queue;
 mod resource_probe;
 mod secret_store;
 mod sign_in;
+mod token_keys;
 mod usage_report;
 
 pub use clock::{Clock, Hold, NEVER, sleep, unheld};
@@ -18,7 +20,9 @@ pub use credential_issuer::{
 };
 pub use directory::{Caller, Directory};
 pub use error::{PortError, chain};
+pub use event_queue::{EventQueue, QueueMessage};
 pub use resource_probe::ResourceProbe;
 pub use secret_store::{CurrentVersion, ListedSecret, NewVersion, ReadVersion, SecretStore, Version};
 pub use sign_in::{SignIn, SignInVerifier, Token};
+pub use token_keys::{IssuerKeys, TokenKeys};
 pub use usage_report::{Usage, UsageReport};

@@ -1,0 +1,61 @@
+//! The `TokenKeys` of Entra: its OpenID metadata, and the keys that these name.
+
+use async_trait::async_trait;
+use jsonwebtoken::jwk::JwkSet;
+use reqwest::Url;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::errors::{from_http, refusal};
+use super::observation::Observation;
+use crate::ports::{IssuerKeys, PortError, TokenKeys};
+
+/// Reads one issuer's metadata.
+#[derive(Debug)]
+pub struct OpenId {
+    http: reqwest::Client,
+    url: Url,
+    observation: Observation,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    issuer: String,
+    jwks_uri: Url,
+}
+
+impl OpenId {
+    pub(super) const fn new(http: reqwest::Client, url: Url, observation: Observation) -> Self {
+        Self { http, url, observation }
+    }
+
+    async fn read<T: DeserializeOwned>(&self, url: Url) -> Result<T, PortError> {
+        let started = self.observation.start();
+        let result = self.http.get(url).send().await;
+        let status = result.as_ref().ok().map(|answer| answer.status().as_u16());
+        self.observation.finish(&started, status, None);
+        let answer = result.map_err(|error| from_http(OPERATION, error))?;
+        let status = answer.status();
+        let body = answer.bytes().await.map_err(|error| from_http(OPERATION, error))?;
+        if !status.is_success() {
+            return Err(refusal(OPERATION, status.as_u16(), &body, None));
+        }
+        let unreadable = |error| PortError::OutcomeUnknown { operation: OPERATION, source: Box::new(error) };
+        serde_json::from_slice(&body).map_err(unreadable)
+    }
+}
+
+#[async_trait]
+impl TokenKeys for OpenId {
+    async fn fetch(&self) -> Result<IssuerKeys, PortError> {
+        let metadata: Metadata = self.read(self.url.clone()).await?;
+        if metadata.jwks_uri.scheme() != "https" {
+            let source = "the metadata name keys that are not behind HTTPS".into();
+            return Err(PortError::OutcomeUnknown { operation: OPERATION, source });
+        }
+        let keys: JwkSet = self.read(metadata.jwks_uri).await?;
+        Ok(IssuerKeys { issuer: metadata.issuer, keys })
+    }
+}
+
+const OPERATION: &str = "read the keys that tokens are signed with";

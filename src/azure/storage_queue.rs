@@ -1,0 +1,116 @@
+//! The `EventQueue` on Microsoft's Storage Queue client: by token, never by a key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azure_core::credentials::TokenCredential;
+use azure_core::http::{ClientOptions, RequestContent, XmlFormat};
+use azure_storage_queue::models::{
+    QueueClientReceiveMessagesOptions, QueueClientSendMessageOptions, QueueMessage as NewMessage,
+    ReceivedMessage,
+};
+use azure_storage_queue::{QueueClient, QueueClientOptions};
+use url::Url;
+
+use super::errors::from_sdk;
+use crate::ports::{EventQueue, PortError, QueueMessage};
+
+/// One queue, and the one beside it for what nobody can use.
+pub struct StorageQueue {
+    events: QueueClient,
+    poison: QueueClient,
+}
+
+impl StorageQueue {
+    /// The queue at `url`; its poison queue has the same name with `-poison` behind it.
+    pub(super) fn new(
+        url: &Url,
+        credential: &Arc<dyn TokenCredential>,
+        options: &ClientOptions,
+    ) -> azure_core::Result<Self> {
+        let client = |url: Url| {
+            let options = QueueClientOptions {
+                client_options: options.clone(),
+                // What Azurite knows too; nothing later is used here.
+                version: API_VERSION.to_owned(),
+            };
+            QueueClient::new(url, Some(Arc::clone(credential)), Some(options))
+        };
+        Ok(Self { events: client(url.clone())?, poison: client(poison_url(url))? })
+    }
+}
+
+#[async_trait]
+impl EventQueue for StorageQueue {
+    async fn receive(&self, hidden: Duration) -> Result<Vec<QueueMessage>, PortError> {
+        let options = QueueClientReceiveMessagesOptions {
+            number_of_messages: Some(MOST_MESSAGES),
+            visibility_timeout: Some(seconds(hidden)),
+            ..Default::default()
+        };
+        let failed = |error| from_sdk("receive messages", error);
+        let answer = self.events.receive_messages(Some(options)).await.map_err(failed)?;
+        let received = answer.into_model().map_err(failed)?;
+        Ok(received.items.unwrap_or_default().into_iter().filter_map(message).collect())
+    }
+
+    async fn hide(&self, message: &mut QueueMessage, hidden: Duration) -> Result<(), PortError> {
+        let changed = self.events.update_message(&message.id, &message.receipt, seconds(hidden), None).await;
+        let answer = changed.map_err(|error| from_sdk("hide a message", error))?;
+        if let Some(receipt) = answer.headers().get_optional_string(&POP_RECEIPT) {
+            message.receipt = receipt;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, message: &QueueMessage) -> Result<(), PortError> {
+        let deleted = self.events.delete_message(&message.id, &message.receipt, None).await;
+        deleted.map(drop).map_err(|error| from_sdk("delete a message", error))
+    }
+
+    async fn put_aside(&self, message: &QueueMessage) -> Result<(), PortError> {
+        let failed = |error| from_sdk("put a message aside", error);
+        // Answered well also if the queue is there already; without the right to make it, it may be there.
+        let _ = self.poison.create(None).await;
+        let text = NewMessage { message_text: Some(message.text.clone()) };
+        let content: RequestContent<NewMessage, XmlFormat> = text.try_into().map_err(failed)?;
+        let for_ever = QueueClientSendMessageOptions { message_time_to_live: Some(-1), ..Default::default() };
+        self.poison.send_message(content, Some(for_ever)).await.map(drop).map_err(failed)
+    }
+}
+
+impl std::fmt::Debug for StorageQueue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StorageQueue").field("url", &self.events.url().as_str()).finish_non_exhaustive()
+    }
+}
+
+/// A message without an id or a receipt can't be handled; it comes again.
+fn message(received: ReceivedMessage) -> Option<QueueMessage> {
+    Some(QueueMessage {
+        id: received.message_id?,
+        receipt: received.pop_receipt?,
+        text: received.message_text.unwrap_or_default(),
+        attempts: received.dequeue_count.and_then(|count| count.try_into().ok()).unwrap_or(1),
+    })
+}
+
+fn poison_url(url: &Url) -> Url {
+    let mut poison = url.clone();
+    poison.set_path(&format!("{}-poison", url.path().trim_end_matches('/')));
+    poison
+}
+
+/// As the service counts; not less than one.
+fn seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX).max(1)
+}
+
+/// The most that one call gives.
+const MOST_MESSAGES: i32 = 32;
+
+const API_VERSION: &str = "2025-11-05";
+
+const POP_RECEIPT: azure_core::http::headers::HeaderName =
+    azure_core::http::headers::HeaderName::from_static("x-ms-popreceipt");
