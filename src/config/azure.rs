@@ -23,6 +23,8 @@ pub struct AzureConfig {
     pub graph_url: Url,
     /// The scope of tokens for Graph.
     pub graph_scope: String,
+    /// The OpenID metadata of the issuer whose tokens callers bring.
+    pub openid_url: Url,
     /// Further certificate authorities to trust, PEM. `None`: the system's only.
     pub ca_file: Option<PathBuf>,
     /// Whether a vault's challenge must name the vault's domain. `false` on loopback only.
@@ -95,6 +97,7 @@ pub(super) struct AzureParts {
     graph_url: Option<Url>,
     /// `None` only if a problem was told.
     pub(super) graph_scope: Option<String>,
+    openid_url: Option<Url>,
     ca_file: Option<PathBuf>,
     verify_challenge_resource: Option<Found<bool>>,
     connect_timeout: Option<Found<Duration>>,
@@ -104,10 +107,13 @@ pub(super) struct AzureParts {
 impl AzureParts {
     /// `None` only if a problem was told.
     pub(super) fn checked(self) -> Option<AzureConfig> {
+        let (tenant_id, authority_url) = (self.tenant_id?.value, self.authority_url?);
+        let metadata = format!("/{tenant_id}/v2.0/.well-known/openid-configuration");
         Some(AzureConfig {
             cloud: self.cloud?,
-            tenant_id: self.tenant_id?.value,
-            authority_url: self.authority_url?,
+            openid_url: self.openid_url.or_else(|| authority_url.join(&metadata).ok())?,
+            tenant_id,
+            authority_url,
             graph_url: self.graph_url?,
             graph_scope: self.graph_scope?,
             ca_file: self.ca_file,
@@ -122,7 +128,7 @@ pub(super) fn azure(mut section: Section<'_>, problems: &Problems) -> AzureParts
     let cloud = section.text("cloud", Cloud::parse).map(|found| found.value);
     let addresses = cloud.and_then(Cloud::addresses);
     if addresses.is_some() {
-        for key in ["authority_url", "graph_url", "graph_scope"] {
+        for key in ["authority_url", "graph_url", "graph_scope", "openid_url"] {
             only_for_custom(&section, key, problems);
         }
     }
@@ -133,6 +139,7 @@ pub(super) fn azure(mut section: Section<'_>, problems: &Problems) -> AzureParts
         authority_url: address(&mut section, "authority_url", cloud, addresses.map(|(login, _, _)| login)),
         graph_url: address(&mut section, "graph_url", cloud, addresses.map(|(_, graph, _)| graph)),
         graph_scope: graph_scope(&mut section, addresses.map(|(_, graph, _)| graph)),
+        openid_url: section.text("openid_url", values::https_url).map(|found| found.value),
         ca_file: section.text("ca_file", values::path).map(|found| found.value),
         verify_challenge_resource: section.boolean("verify_challenge_resource"),
         connect_timeout: section.text("connect_timeout", timeout()),

@@ -1,17 +1,13 @@
-//! How the daemon itself runs: schedule, API, loop, log, and the sandbox's clock.
+//! How the daemon itself runs: schedule, loop, log, and the sandbox's clock.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use croner::Cron;
 use jiff::tz::TimeZone;
-use secrecy::SecretString;
 use url::Url;
 
-use super::identity::secret_file;
-use super::problems::Problems;
-use super::reader::{Found, Section};
+use super::cron::Cron;
+use super::reader::Section;
 use super::values;
 
 /// When all secrets are looked at.
@@ -25,13 +21,8 @@ pub struct ScheduleConfig {
     pub time_zone: TimeZone,
     /// Whether all secrets are also looked at when the daemon starts; default true.
     pub at_start: bool,
-}
-
-/// Who may use the API.
-#[derive(Debug, Clone)]
-pub struct ApiConfig {
-    /// The bearer token: the content of `token_file`. `None`: the daemon listens on loopback only.
-    pub token: Option<SecretString>,
+    /// How far each run is put off, at random: 0 s to 12 h, default 0 s. Spreads daemons that share a quota.
+    pub jitter: Duration,
 }
 
 /// How the loop runs and ends.
@@ -74,32 +65,17 @@ pub(super) fn schedule(mut section: Section<'_>) -> Option<ScheduleConfig> {
     let cron = section.text("cron", values::cron);
     let time_zone = section.text("time_zone", values::time_zone);
     let at_start = section.boolean("at_start");
+    let jitter = values::duration_within(Duration::ZERO..=Duration::from_secs(12 * 3_600));
+    let jitter = section.text("jitter", jitter);
     section.finish();
     let (cron, expression) = cron?.value;
-    Some(ScheduleConfig { cron, expression, time_zone: time_zone?.value, at_start: at_start?.value })
-}
-
-/// `None` only if a problem was told.
-pub(super) fn api(
-    mut section: Section<'_>,
-    listen: Option<&Found<SocketAddr>>,
-    problems: &Problems,
-) -> Option<ApiConfig> {
-    let has_token = section.has("token_file");
-    let file = section.text("token_file", values::path);
-    section.finish();
-    if has_token {
-        let token = secret_file(&file?, "api.token_file", SHORTEST_TOKEN, problems)?;
-        return Some(ApiConfig { token: Some(token) });
-    }
-    if let Some(listen) = listen.filter(|listen| !listen.value.ip().is_loopback()) {
-        let told = format!(
-            "listen is {}, which is not loopback, and there is no api.token_file: the API would be open to the network",
-            listen.shown
-        );
-        problems.add(&listen.place, told);
-    }
-    Some(ApiConfig { token: None })
+    Some(ScheduleConfig {
+        cron,
+        expression,
+        time_zone: time_zone?.value,
+        at_start: at_start?.value,
+        jitter: jitter?.value,
+    })
 }
 
 pub(super) fn reconcile(mut section: Section<'_>) -> Option<ReconcileConfig> {
@@ -137,5 +113,3 @@ pub(super) fn sandbox(root: &mut Section<'_>) -> Option<SandboxConfig> {
     section.finish();
     Some(SandboxConfig { clock_url: clock_url?.value })
 }
-
-const SHORTEST_TOKEN: usize = 16;

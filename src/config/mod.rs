@@ -4,9 +4,12 @@
 
 mod applications;
 mod azure;
+mod callers;
+mod cron;
 mod daemon;
 mod identity;
 mod keys;
+mod listeners;
 mod policy;
 mod problems;
 mod reader;
@@ -25,9 +28,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 pub use azure::{AzureConfig, Cloud, VaultConfig};
-pub use daemon::{ApiConfig, LogConfig, LogFormat, ReconcileConfig, SandboxConfig, ScheduleConfig};
+pub use callers::{ApiConfig, StaticToken, WebhookConfig};
+pub use cron::Cron;
+pub use daemon::{LogConfig, LogFormat, ReconcileConfig, SandboxConfig, ScheduleConfig};
 pub use identity::IdentityConfig;
 pub use keys::{KEYS, Key};
+pub use listeners::{FunctionsConfig, QueueConfig, TlsConfig};
 pub use problems::{InvalidConfig, Problem};
 pub use rollout::{FreezePeriod, RolloutConfig, Window, WindowState};
 pub use secrets::{DiscoveryConfig, ManagedSecret};
@@ -64,6 +70,16 @@ pub struct Config {
     pub schedule: ScheduleConfig,
     /// Who may use the API.
     pub api: ApiConfig,
+    /// Whom the webhook hears.
+    pub webhook: WebhookConfig,
+    /// The certificate of the HTTP server. `None`: it speaks plain HTTP.
+    pub tls: Option<TlsConfig>,
+    /// Where health and metrics are served. `None`: with everything else.
+    pub health: Option<SocketAddr>,
+    /// The Storage Queue that events come from. `None`: none does.
+    pub queue: Option<QueueConfig>,
+    /// How invocations are answered. `None`: no Functions host started this process.
+    pub functions: Option<FunctionsConfig>,
     /// How the loop runs and ends.
     pub reconcile: ReconcileConfig,
     /// What is logged.
@@ -110,7 +126,10 @@ impl Config {
         let mut entries = tree::parse(text, problems)?;
         tree::overlay(&mut entries, environment, problems);
         let mut root = Section::root(entries, problems);
-        let listen = root.text("listen", values::address);
+        let of_host = listeners::functions_listen(environment, problems);
+        let is_handler = of_host.is_some();
+        let configured = root.text("listen", values::address);
+        let listen = of_host.or(configured);
         let azure = azure::azure(root.table("azure"), problems);
         let identity = identity::identity(root.table("identity"), problems);
         let vaults = azure::vaults(root.tables("vaults"), azure.cloud, problems);
@@ -129,7 +148,19 @@ impl Config {
         let secrets = secrets::secrets(root.tables("secrets"), &rules);
         let rollout = rollout::rollout(root.table("rollout"), &secrets, &vaults, problems);
         let schedule = daemon::schedule(root.table("schedule"));
-        let api = daemon::api(root.table("api"), listen.as_ref(), problems);
+        let api = callers::api(root.table("api"), listen.as_ref(), problems);
+        let webhook = callers::webhook(root.table("webhook"), azure.cloud, problems);
+        let tls = listeners::tls(root.table("tls"), problems);
+        let health = listeners::health(root.table("health"));
+        let queue = listeners::queue(root.table("queue"));
+        let functions = listeners::functions(root.table("functions"));
+        if let (true, Some(tls)) = (is_handler, &tls) {
+            let file = tls.certificate_file.display();
+            problems.add(
+                &problems::Place::File,
+                format!("tls.certificate_file is {file}, but the Functions host speaks plain HTTP"),
+            );
+        }
         let reconcile = daemon::reconcile(root.table("reconcile"));
         let log = daemon::log(root.table("log"));
         let sandbox = daemon::sandbox(&mut root);
@@ -154,6 +185,11 @@ impl Config {
             rollout: rollout?,
             schedule: schedule?,
             api: api?,
+            webhook: webhook?,
+            tls,
+            health,
+            queue,
+            functions: Some(functions?).filter(|_| is_handler),
             reconcile: reconcile?,
             log: log?,
             sandbox,

@@ -190,7 +190,8 @@ impl<'p> Section<'p> {
             }
             None => {
                 let default = keys::default_of(&joined(&self.pattern, key))?;
-                Entry::separated(default.trim_matches(['[', ']']), &self.place)
+                // A default has at most one element in quotes.
+                Entry::separated(default.trim_matches(['[', ']', '"']), &self.place)
             }
         };
         let one = |(index, entry): (usize, Entry)| {

@@ -92,7 +92,7 @@ fn the_reference_parses_and_names_every_key() {
                 |array| name.replacen(array, &format!("{array}[]"), 1) + ".",
             );
         } else if let Some((key, value)) = line.split_once(" = ")
-            && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
         {
             named.push((format!("{table}{key}"), value.trim_matches('"').to_owned()));
         }

@@ -36,6 +36,7 @@ mod policy_values;
 mod proof;
 mod quarantine;
 mod replica;
+mod role;
 mod rollout;
 pub mod tags;
 mod wish;
@@ -61,5 +62,6 @@ pub use proof::{
     ClaimProblem, Claims, Probe, ProbeAnswer, ProbeKind, Requirement, TextPattern, VerifyPolicy,
 };
 pub use replica::{ReplicaFacts, ReplicaState};
+pub use role::Role;
 pub use rollout::{Brake, Brakes, Freeze};
 pub use wish::{Wish, WishKind};

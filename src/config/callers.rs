@@ -1,0 +1,194 @@
+//! Who may call: the API's tokens and roles, and how Event Grid's webhook knows whom it hears.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::azure::Cloud;
+use super::identity::secret_file;
+use super::problems::Problems;
+use super::reader::{Found, Section};
+use super::values;
+use crate::domain::Role;
+
+/// Who may use the API, and how much.
+#[derive(Debug, Clone)]
+pub struct ApiConfig {
+    /// The tokens that are known by their hashes; that of `token_file` is the operator's.
+    pub tokens: Vec<StaticToken>,
+    /// For whom Entra's tokens have to be: `aud`. `None`: Entra's tokens are not taken.
+    pub audience: Option<String>,
+    /// How often one caller may ask in a minute: 1 to 100,000, default 600.
+    pub requests_per_minute: NonZeroU32,
+    /// Requests at a time, of all callers: 1 to 10,000, default 64.
+    pub max_concurrent: usize,
+}
+
+/// A token that does not come from Entra. Only its hash is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaticToken {
+    /// What logs and the audit trail call its holder.
+    pub name: String,
+    /// SHA-256 of its text.
+    pub hash: [u8; 32],
+    /// What its holder may do.
+    pub role: Role,
+}
+
+/// Whom the webhook hears, and to which subscriptions it agrees.
+#[derive(Debug, Clone)]
+pub struct WebhookConfig {
+    /// Shared keys, two at most, so that one can be replaced while the other is in use.
+    pub keys: Vec<SecretString>,
+    /// For whom Event Grid's tokens have to be: `aud`. `None`: tokens are not taken.
+    pub audience: Option<String>,
+    /// The client id of Event Grid's own application, by cloud.
+    pub client_id: Uuid,
+    /// The app role that its tokens have to carry. `None`: any or none.
+    pub role: Option<String>,
+    /// The names of the event subscriptions that may be agreed to.
+    pub subscriptions: Vec<String>,
+    /// The topics (Azure resource ids) whose subscriptions may be agreed to; empty: those of any topic.
+    pub topics: Vec<String>,
+    /// The origins that may be agreed to in the CloudEvents handshake; `*`: any.
+    pub origins: Vec<String>,
+}
+
+impl ApiConfig {
+    /// Whether anybody at all may use the API.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        !self.tokens.is_empty() || self.audience.is_some()
+    }
+}
+
+impl WebhookConfig {
+    /// Whether anybody at all is heard.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        !self.keys.is_empty() || self.audience.is_some()
+    }
+}
+
+/// `None` only if a problem was told.
+pub(super) fn api(
+    mut section: Section<'_>,
+    listen: Option<&Found<SocketAddr>>,
+    problems: &Problems,
+) -> Option<ApiConfig> {
+    let is_given = ["token_file", "tokens", "audience"].iter().any(|key| section.has(key));
+    if let Some(listen) = listen.filter(|listen| !is_given && !listen.value.ip().is_loopback()) {
+        let told = format!(
+            "listen is {}, which is not loopback, and there is no api.token_file: the API would be open to the network",
+            listen.shown
+        );
+        problems.add(&listen.place, told);
+    }
+    let file = section.text("token_file", values::path);
+    let audience = section.text("audience", values::some_text).map(|found| found.value);
+    let per_minute = section.number("requests_per_minute", values::number_within(1..=100_000_u32));
+    let concurrent = section.number("max_concurrent", values::number_within(1..=10_000_usize));
+    let others: Vec<_> =
+        section.tables("tokens").into_iter().map(|token| static_token(token, problems)).collect();
+    section.finish();
+    let of_file = match file {
+        Some(file) => vec![token_of(&secret_file(&file, "api.token_file", SHORTEST_TOKEN, problems)?)],
+        None => Vec::new(),
+    };
+    let others = others.into_iter().collect::<Option<Vec<_>>>()?;
+    Some(ApiConfig {
+        tokens: of_file.into_iter().chain(others).collect(),
+        audience,
+        requests_per_minute: NonZeroU32::new(per_minute?.value)?,
+        max_concurrent: concurrent?.value,
+    })
+}
+
+fn token_of(text: &SecretString) -> StaticToken {
+    let hash = Sha256::digest(text.expose_secret().as_bytes()).into();
+    StaticToken { name: "api.token_file".to_owned(), hash, role: Role::Operator }
+}
+
+fn static_token(mut section: Section<'_>, problems: &Problems) -> Option<StaticToken> {
+    let name = section.required("name", values::some_text);
+    let hash = section.required("sha256", sha256);
+    let role = section.required("role", values::one_of(&ROLES));
+    section.finish();
+    if let Some(hash) = hash.as_ref().filter(|hash| hash.value == EMPTY_TEXT) {
+        problems.add(&hash.place, "a token's sha256 is that of the empty text");
+    }
+    Some(StaticToken { name: name?.value, hash: hash?.value, role: role?.value })
+}
+
+fn sha256(text: &str) -> Result<[u8; 32], String> {
+    let refusal = || "not a SHA-256 hash of 64 hexadecimal digits".to_owned();
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(refusal());
+    }
+    let mut hash = [0; 32];
+    for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
+        let digits = std::str::from_utf8(digits).map_err(|_| refusal())?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| refusal())?;
+    }
+    Ok(hash)
+}
+
+/// `None` only if a problem was told.
+pub(super) fn webhook(
+    mut section: Section<'_>,
+    cloud: Option<Cloud>,
+    problems: &Problems,
+) -> Option<WebhookConfig> {
+    let place = section.place().clone();
+    let files = section.texts("key_files", values::path)?;
+    let audience = section.text("audience", values::some_text).map(|found| found.value);
+    let client_id = section.text("client_id", values::guid).map(|found| found.value);
+    let role = section.text("role", values::some_text).map(|found| found.value);
+    let mut list = |key| section.texts(key, values::some_text);
+    let (subscriptions, topics, origins) = (list("subscriptions"), list("topics"), list("origins"));
+    section.finish();
+    if files.len() > MOST_KEYS {
+        problems.add(&place, format!("webhook.key_files names more than {MOST_KEYS} files"));
+    }
+    let keys = files.iter().map(|file| secret_file(file, "webhook.key_files", SHORTEST_TOKEN, problems));
+    let keys: Vec<_> = keys.collect();
+    let client_id = client_id.or_else(|| event_grid(cloud));
+    if audience.is_some() && client_id.is_none() {
+        problems
+            .add(&place, "webhook.client_id is missing: Event Grid's application in this cloud is not known");
+    }
+    let plain = |list: Vec<Found<String>>| list.into_iter().map(|found| found.value).collect();
+    Some(WebhookConfig {
+        keys: keys.into_iter().collect::<Option<_>>()?,
+        audience,
+        client_id: client_id.unwrap_or_default(),
+        role,
+        subscriptions: plain(subscriptions?),
+        topics: plain(topics?),
+        origins: plain(origins?),
+    })
+}
+
+/// The client id of Event Grid's own application (contract C.4). Not published for China.
+const fn event_grid(cloud: Option<Cloud>) -> Option<Uuid> {
+    match cloud {
+        Some(Cloud::Public | Cloud::Custom) => Some(uuid::uuid!("4962773b-9cdb-44cf-a8bf-237846a00ab7")),
+        Some(Cloud::UsGovernment) => Some(uuid::uuid!("54316b56-3481-47f9-8f30-0300f5542a7b")),
+        Some(Cloud::China) | None => None,
+    }
+}
+
+const ROLES: [(&str, Role); 2] = [("reader", Role::Reader), ("operator", Role::Operator)];
+
+const SHORTEST_TOKEN: usize = 16;
+
+const MOST_KEYS: usize = 2;
+
+/// SHA-256 of nothing: a hash that somebody made of a variable that was not set.
+const EMPTY_TEXT: [u8; 32] = [
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27,
+    0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+];
