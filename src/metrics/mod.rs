@@ -5,8 +5,8 @@ use std::time::Duration;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 use time::OffsetDateTime;
 
@@ -36,8 +36,14 @@ pub struct Metrics {
     pub remote_requests: IntCounterVec,
     /// By `service`.
     pub remote_duration: HistogramVec,
-    /// By `outcome`: events that came by HTTP.
+    /// By `path` and `outcome`: events that came in.
     pub events: IntCounterVec,
+    /// By `face` and `reason`: requests of those who may not.
+    pub refusals: IntCounterVec,
+    /// Messages of the queue that were received and are not deleted yet.
+    pub queue_messages_held: IntGauge,
+    /// Messages of the queue that were put aside, since nobody can use them.
+    pub queue_messages_put_aside: IntCounter,
     /// By `trigger`: what woke the loop.
     pub triggers: IntCounterVec,
     /// By `wish`: what people asked for.
@@ -71,6 +77,7 @@ impl Metrics {
     ///
     /// # Errors
     /// Two metrics of one name: a mistake in this file.
+    #[expect(clippy::too_many_lines, reason = "a list, in one place")]
     pub fn new() -> Result<Self, prometheus::Error> {
         let own = Registry::new_custom(Some(PREFIX.to_owned()), None)?;
         let metrics = Self {
@@ -116,7 +123,24 @@ impl Metrics {
                 HistogramOpts::new("remote_request_duration_seconds", "How long requests to Azure took."),
                 &["service"],
             )?)?,
-            events: own.counters("events_total", "Event Grid events received, by outcome.", &["outcome"])?,
+            events: own.counters(
+                "events_total",
+                "Event Grid events received, by the path they took and what became of them.",
+                &["path", "outcome"],
+            )?,
+            refusals: own.counters(
+                "refused_requests_total",
+                "Requests that were refused, by face (api or webhook) and reason.",
+                &["face", "reason"],
+            )?,
+            queue_messages_held: own.add(IntGauge::new(
+                "queue_messages_held",
+                "Messages of the Storage Queue that are worked on and not deleted yet.",
+            )?)?,
+            queue_messages_put_aside: own.add(IntCounter::new(
+                "queue_messages_put_aside_total",
+                "Messages of the Storage Queue that were put into the poison queue.",
+            )?)?,
             triggers: own.counters(
                 "triggers_total",
                 "Secrets put into the queue, by trigger.",
@@ -234,8 +258,10 @@ impl Metrics {
                 self.actions.with_label_values(&[action, outcome]);
             }
         }
-        for outcome in EVENT_OUTCOMES {
-            self.events.with_label_values(&[outcome]);
+        for path in EVENT_PATHS {
+            for outcome in EVENT_OUTCOMES {
+                self.events.with_label_values(&[path, outcome]);
+            }
         }
         for reason in BlockReason::ALL {
             self.blocked.with_label_values(&[reason.label()]);
@@ -258,11 +284,16 @@ pub fn unix_seconds(moment: OffsetDateTime) -> f64 {
     moment.unix_timestamp() as f64
 }
 
-/// What can become of an event: enqueued, about a secret that is not ours, of a kind that wakes nothing, unreadable.
-pub const EVENT_OUTCOMES: [&str; 4] = ["enqueued", "not_managed", "ignored", "malformed"];
+/// What can become of an event: enqueued; about a secret, or a vault, that is not ours; of a kind that wakes nothing; the
+/// end of a subscription; unreadable.
+pub const EVENT_OUTCOMES: [&str; 6] =
+    ["enqueued", "not_managed", "foreign_vault", "ignored", "subscription_deleted", "malformed"];
+
+/// The paths that events take.
+pub const EVENT_PATHS: [&str; 3] = ["webhook", "queue", "functions"];
 
 /// What can put a secret into the queue.
-pub const TRIGGERS: [&str; 4] = ["schedule", "event", "api", "cli"];
+pub const TRIGGERS: [&str; 6] = ["schedule", "webhook", "queue", "functions", "api", "cli"];
 
 const PREFIX: &str = "rekeyd";
 

@@ -25,7 +25,7 @@ mod verification;
 use std::sync::Arc;
 
 pub use catalogue::Catalogue;
-pub use queue::{PendingWish, WorkItem, WorkQueue};
+pub use queue::{PendingWish, Ticket, WorkItem, WorkQueue};
 pub use reconciler::{Parts, Preview, Reconciler};
 pub use rollout::Rollout;
 pub use status::{LastOutcome, LastWish, ReplicaStatus, SecretStatus, StatusBoard};

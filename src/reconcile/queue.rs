@@ -26,6 +26,11 @@ struct Inner {
     in_work: BTreeMap<SecretId, Option<Wish>>,
     /// When the last pass over each secret ended.
     finished: BTreeMap<SecretId, OffsetDateTime>,
+    /// Counts what is asked for; a pass meets what was asked for before it began.
+    asked: u64,
+    /// How much had been asked for when the pass in work, and the last one that ended, began.
+    begun_at: BTreeMap<SecretId, u64>,
+    met: BTreeMap<SecretId, u64>,
     /// Keeps a simulated clock still from a change until the one who waits for work has seen it.
     unseen: Option<Hold>,
 }
@@ -47,6 +52,10 @@ pub struct PendingWish {
     pub tried: bool,
 }
 
+/// The right to be told when a pass over a secret has ended that began after it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(u64);
+
 /// One secret to pass over. [`WorkQueue::finish`] must be called for it.
 #[derive(Debug)]
 pub struct WorkItem {
@@ -66,10 +75,33 @@ impl WorkQueue {
     }
 
     /// Asks for a pass over `secret` now; without a wish, not sooner than a moment after the last one.
-    pub fn enqueue(&self, secret: &SecretId, wish: Option<Wish>) {
+    pub fn enqueue(&self, secret: &SecretId, wish: Option<Wish>) -> Ticket {
         let now = self.clock.now();
         let last = self.lock().finished.get(secret).copied().filter(|_| wish.is_none());
-        self.add(secret, last.map_or(now, |last| now.max(last + SHORTEST_GAP)), wish);
+        self.add(secret, last.map_or(now, |last| now.max(last + SHORTEST_GAP)), wish)
+    }
+
+    /// Whether a pass over `secret` that began after the ticket was given has ended. One that a shutdown cut short counts
+    /// too: whoever relies on it asks whether that has begun, afterwards.
+    #[must_use]
+    pub fn is_met(&self, secret: &SecretId, ticket: Ticket) -> bool {
+        self.lock().met.get(secret).is_some_and(|met| *met >= ticket.0)
+    }
+
+    /// Returns once [`Self::is_met`]. The caller's hold, if it has one, is given up meanwhile.
+    pub async fn until_met(&self, secret: &SecretId, ticket: Ticket) {
+        loop {
+            let changed = self.changed.notified();
+            if self.is_met(secret, ticket) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Returns when anything changes after this call.
+    pub async fn until_changed(&self) {
+        self.changed.notified().await;
     }
 
     /// Asks for a pass over `secret` at `moment`; an earlier one that is already asked for stands.
@@ -97,6 +129,9 @@ impl WorkQueue {
     pub fn finish(&self, secret: &SecretId, next: Option<OffsetDateTime>, wish: Option<Wish>) {
         self.change(|inner| {
             inner.in_work.remove(secret);
+            if let Some(begun_at) = inner.begun_at.remove(secret) {
+                inner.met.insert(secret.clone(), begun_at);
+            }
             inner.finished.insert(secret.clone(), self.clock.now());
             if let Some(at) = next {
                 inner.add(secret, at, wish);
@@ -133,17 +168,22 @@ impl WorkQueue {
         inner.in_work.is_empty() && inner.waiting.values().all(|waiting| waiting.at > until)
     }
 
-    fn add(&self, secret: &SecretId, at: OffsetDateTime, wish: Option<Wish>) {
-        self.change(|inner| inner.add(secret, at, wish));
+    fn add(&self, secret: &SecretId, at: OffsetDateTime, wish: Option<Wish>) -> Ticket {
+        self.change(|inner| {
+            inner.add(secret, at, wish);
+            inner.asked += 1;
+            Ticket(inner.asked)
+        })
     }
 
-    fn change(&self, change: impl FnOnce(&mut Inner)) {
+    fn change<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
         let mut inner = self.lock();
-        change(&mut inner);
+        let result = change(&mut inner);
         inner.unseen.get_or_insert_with(|| self.clock.hold());
         self.metrics.queue_depth.set(inner.depth(self.clock.now()));
         drop(inner);
         self.changed.notify_waiters();
+        result
     }
 
     /// The earliest secret that is due, or when that will be.
@@ -157,6 +197,8 @@ impl WorkQueue {
         }
         let wish = inner.waiting.remove(&secret).and_then(|waiting| waiting.wish);
         inner.in_work.insert(secret.clone(), wish);
+        let asked = inner.asked;
+        inner.begun_at.insert(secret.clone(), asked);
         self.metrics.queue_depth.set(inner.depth(now));
         Ok(WorkItem { secret, wish, hold: self.clock.hold() })
     }

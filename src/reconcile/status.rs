@@ -5,14 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use time::OffsetDateTime;
+use tokio::sync::watch;
+use utoipa::ToSchema;
 
 use crate::domain::{KeyId, Origin, ReplicaFacts, ReplicaState, SecretId};
 use crate::metrics::{Metrics, unix_seconds};
 
 /// What is known of one managed secret. Made anew by each look; nothing is decided from it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SecretStatus {
     /// `vault/name`.
+    #[schema(value_type = String)]
     pub secret: SecretId,
     /// `unknown` (not looked at yet), `waiting`, `rotating` or `blocked`.
     pub state: &'static str,
@@ -23,6 +26,7 @@ pub struct SecretStatus {
     /// Whether only a person can end this state.
     pub needs_person: bool,
     /// The published credential.
+    #[schema(value_type = Option<uuid::Uuid>)]
     pub credential_id: Option<KeyId>,
     /// When the published credential ends.
     #[serde(with = "time::serde::rfc3339::option")]
@@ -71,7 +75,7 @@ pub struct SecretStatus {
 }
 
 /// A wish that ended.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LastWish {
     /// What was asked for.
     pub kind: &'static str,
@@ -85,9 +89,10 @@ pub struct LastWish {
 }
 
 /// What is known of one replica.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ReplicaStatus {
     /// `vault/name`.
+    #[schema(value_type = String)]
     pub secret: SecretId,
     /// `in_step`, `behind`, `disabled` or `unreadable`.
     pub state: &'static str,
@@ -96,7 +101,7 @@ pub struct ReplicaStatus {
 }
 
 /// An action and how it ended.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LastOutcome {
     /// Its label.
     pub action: &'static str,
@@ -114,6 +119,8 @@ pub struct LastOutcome {
 pub struct StatusBoard {
     metrics: Arc<Metrics>,
     statuses: Mutex<BTreeMap<SecretId, SecretStatus>>,
+    /// Counts changes, for those who follow them.
+    changes: watch::Sender<u64>,
 }
 
 impl StatusBoard {
@@ -123,7 +130,7 @@ impl StatusBoard {
         let statuses: BTreeMap<_, _> =
             secrets.into_iter().map(|secret| (secret.clone(), SecretStatus::unknown(secret))).collect();
         metrics.declare_secrets(statuses.keys());
-        Self { metrics, statuses: Mutex::new(statuses) }
+        Self { metrics, statuses: Mutex::new(statuses), changes: watch::Sender::new(0) }
     }
 
     /// Keeps what is known of `secrets`, begins with those that are new, and forgets all others.
@@ -147,6 +154,12 @@ impl StatusBoard {
     #[must_use]
     pub fn show(&self, secret: &SecretId) -> Option<SecretStatus> {
         self.lock().get(secret).cloned()
+    }
+
+    /// Tells when anything has changed.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// When the versions that consumers read were published, as far as rotations made them.
@@ -180,6 +193,8 @@ impl StatusBoard {
         for replica in &status.replicas {
             self.metrics.set_replica(&replica.secret, replica.state);
         }
+        drop(statuses);
+        self.changes.send_modify(|count| *count += 1);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<SecretId, SecretStatus>> {

@@ -12,15 +12,17 @@ pub const TARGET: &str = "audit";
 /// Who asked for something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asker<'a> {
-    /// By which way: `api` or `cli`.
+    /// By which way: `api`, `functions` or `cli`.
     pub by: &'a str,
+    /// Who it was, as far as they have proven it.
+    pub caller: Option<&'a str>,
     /// The `Idempotency-Key` that came with it.
     pub key: Option<&'a str>,
 }
 
 impl<'a> From<&'a str> for Asker<'a> {
     fn from(by: &'a str) -> Self {
-        Self { by, key: None }
+        Self { by, caller: None, key: None }
     }
 }
 
@@ -28,14 +30,14 @@ impl<'a> From<&'a str> for Asker<'a> {
 pub fn wish<'a>(secret: &SecretId, kind: WishKind, asker: impl Into<Asker<'a>>) {
     let (asker, wish) = (asker.into(), kind.label());
     info!(target: TARGET, event = "wish", %secret, wish, all_credentials = all_credentials(kind), by = asker.by,
-        idempotency_key = asker.key, "{wish} was asked for {secret}");
+        caller = asker.caller, idempotency_key = asker.key, "{wish} was asked for {secret}");
 }
 
 /// Somebody asked for something and was refused, for the reason `why`.
 pub fn wish_refused<'a>(secret: &SecretId, kind: WishKind, asker: impl Into<Asker<'a>>, why: &str) {
     let (asker, wish) = (asker.into(), kind.label());
     info!(target: TARGET, event = "wish_refused", %secret, wish, all_credentials = all_credentials(kind),
-        by = asker.by, idempotency_key = asker.key, reason = why, "{wish} was refused for {secret}: {why}");
+        by = asker.by, caller = asker.caller, idempotency_key = asker.key, reason = why, "{wish} was refused for {secret}: {why}");
 }
 
 /// An action was executed. `label` and `outcome` are those of the metric `rekeyd_actions_total`; `detail` says on what,

@@ -100,7 +100,7 @@ mod tests {
             let logging = subscriber("off,audit[{secret}]=off", LogFormat::Json, Some(&file)).unwrap();
             tracing::subscriber::with_default(logging, || {
                 tracing::error!("not of the trail");
-                let key = audit::Asker { by: "api", key: Some("key-1") };
+                let key = audit::Asker { by: "api", caller: Some("entra:1"), key: Some("key-1") };
                 audit::wish(&secret, WishKind::Rotate, key);
                 audit::wish_refused(&secret, WishKind::Pause, "cli", "stopping");
                 audit::action(&secret, "revoke", "success", "1 credential");
@@ -114,9 +114,13 @@ mod tests {
         let once = ["wish", "wish_refused", "action", "blocked", "compromised_proven"];
         assert_eq!(events, [once, once].concat(), "{text}");
         let first = told.first().unwrap();
-        for (pointer, said) in
-            [("/secret", "kv-1/app-foo"), ("/wish", "rotate"), ("/by", "api"), ("/idempotency_key", "key-1")]
-        {
+        for (pointer, said) in [
+            ("/secret", "kv-1/app-foo"),
+            ("/wish", "rotate"),
+            ("/by", "api"),
+            ("/caller", "entra:1"),
+            ("/idempotency_key", "key-1"),
+        ] {
             assert_eq!(first.pointer(pointer), Some(&said.into()), "{first}");
         }
     }
