@@ -3,6 +3,8 @@
 //! Both schemas are read, one event or many, with the quirks that were seen in the wild: keys in any letter
 //! case, blanks around keys and values (contract B).
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value};
 
 use crate::domain::SecretId;
@@ -10,8 +12,13 @@ use crate::domain::SecretId;
 /// What a delivery asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// Event Grid wants to know whether this endpoint wants its events: answer with this code.
-    Validation(String),
+    /// Event Grid wants to know whether this endpoint wants its events.
+    Validation {
+        /// To be given back.
+        code: String,
+        /// Whose events these would be: an Azure resource id.
+        topic: String,
+    },
     /// Events.
     Events(Vec<Event>),
 }
@@ -21,6 +28,8 @@ pub enum Delivery {
 pub enum Event {
     /// Something happened to this secret.
     Secret(SecretId),
+    /// The subscription of this resource id is no more: no events come from it now.
+    SubscriptionDeleted(String),
     /// It is about something else.
     Ignored,
     /// It can't be understood, for this reason.
@@ -37,17 +46,31 @@ pub fn read_delivery(body: &[u8]) -> Delivery {
         Ok(_) => return Delivery::Events(vec![malformed("neither an object nor an array")]),
         Err(error) => return Delivery::Events(vec![malformed(&format!("not JSON: {error}"))]),
     };
-    match events.iter().find_map(validation_code) {
-        Some(code) => Delivery::Validation(code),
-        None => Delivery::Events(events.iter().map(read_event).collect()),
+    events
+        .iter()
+        .find_map(validation)
+        .unwrap_or_else(|| Delivery::Events(events.iter().map(read_event).collect()))
+}
+
+/// Reads a message of a Storage Queue: JSON as it is, or in base64 (contract C.5).
+#[must_use]
+pub fn read_message(text: &str) -> Vec<Event> {
+    let decoded =
+        BASE64_STANDARD.decode(text.trim()).ok().filter(|_| !text.trim_start().starts_with(['{', '[']));
+    match read_delivery(decoded.as_deref().unwrap_or(text.as_bytes())) {
+        Delivery::Events(events) => events,
+        // A queue is not asked whether it wants events.
+        Delivery::Validation { .. } => vec![malformed("a handshake in a queue")],
     }
 }
 
-fn validation_code(event: &Value) -> Option<String> {
+fn validation(event: &Value) -> Option<Delivery> {
     let event = event.as_object()?;
     let kind = text(event, "eventType")?;
-    let data = field(event, "data")?.as_object()?;
-    (kind == "Microsoft.EventGrid.SubscriptionValidationEvent").then(|| text(data, "validationCode"))?
+    let code = text(field(event, "data")?.as_object()?, "validationCode")?;
+    let topic = text(event, "topic").unwrap_or_default();
+    (kind == "Microsoft.EventGrid.SubscriptionValidationEvent")
+        .then_some(Delivery::Validation { code, topic })
 }
 
 fn read_event(event: &Value) -> Event {
@@ -55,11 +78,14 @@ fn read_event(event: &Value) -> Event {
     let Some(kind) = text(event, "eventType").or_else(|| text(event, "type")) else {
         return malformed("an event without a type");
     };
+    let empty = Map::new();
+    let data = field(event, "data").and_then(Value::as_object).unwrap_or(&empty);
+    if kind == "Microsoft.EventGrid.SubscriptionDeletedEvent" {
+        return Event::SubscriptionDeleted(text(data, "eventSubscriptionId").unwrap_or_default());
+    }
     if !WAKING.contains(&kind.as_str()) {
         return Event::Ignored;
     }
-    let empty = Map::new();
-    let data = field(event, "data").and_then(Value::as_object).unwrap_or(&empty);
     match secret_of(event, data) {
         Some(named) => named.map_or_else(|error| malformed(&error.to_string()), Event::Secret),
         None => malformed("an event that names no secret"),
@@ -141,8 +167,28 @@ mod tests {
 
     #[test]
     fn the_handshake_s_code_is_found() {
-        let body = json!([{"eventType": "Microsoft.EventGrid.SubscriptionValidationEvent", "data": {"validationCode": "512d"}}]);
-        assert_eq!(read_delivery(body.to_string().as_bytes()), Delivery::Validation("512d".into()));
+        let body = json!([{"eventType": "Microsoft.EventGrid.SubscriptionValidationEvent", "topic": "/t",
+            "data": {"validationCode": "512d", "validationUrl": "https://elsewhere"}}]);
+        let read = read_delivery(body.to_string().as_bytes());
+        assert_eq!(read, Delivery::Validation { code: "512d".into(), topic: "/t".into() });
+    }
+
+    #[test]
+    fn a_message_is_read_plain_and_in_base64() {
+        let event = json!({"eventType": "Microsoft.KeyVault.SecretExpired", "data": {"VaultName": "v", "ObjectName": "x"}});
+        for text in [event.to_string(), BASE64_STANDARD.encode(event.to_string()), format!(" {event}\n")] {
+            assert_eq!(read_message(&text), [secret("v/x")], "{text}");
+        }
+        for text in ["", "nonsense", "bm9uc2Vuc2U=", "[]3"] {
+            assert!(matches!(read_message(text).as_slice(), [Event::Malformed(_)]), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_subscription_is_told() {
+        let body = json!([{"eventType": "Microsoft.EventGrid.SubscriptionDeletedEvent", "data": {"eventSubscriptionId": "/s"}}]);
+        let read = read_delivery(body.to_string().as_bytes());
+        assert_eq!(read, Delivery::Events(vec![Event::SubscriptionDeleted("/s".into())]));
     }
 
     #[test]

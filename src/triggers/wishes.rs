@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 use crate::config::ManagedSecret;
 use crate::domain::{SecretId, Wish, WishKind};
@@ -28,7 +29,7 @@ pub struct Wishes {
 }
 
 /// What is known of a secret, with the wish that is not met yet.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Standing {
     /// What the last looks found.
     #[serde(flatten)]
@@ -38,7 +39,7 @@ pub struct Standing {
 }
 
 /// A wish that is not met yet.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct StandingWish {
     /// Its label.
     pub kind: &'static str,

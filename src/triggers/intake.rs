@@ -1,0 +1,124 @@
+//! The intake: what becomes of an event, whichever way it came. At most, a name is put into the queue.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use tracing::{debug, warn};
+
+use super::event_grid::Event;
+use crate::domain::{SecretId, VaultName};
+use crate::metrics::Metrics;
+use crate::reconcile::{Catalogue, Ticket, WorkQueue};
+
+/// Where events go.
+#[derive(Debug)]
+pub struct Intake {
+    /// Where names go.
+    pub queue: Arc<WorkQueue>,
+    /// What events may be about.
+    pub catalogue: Arc<Catalogue>,
+    /// The vaults that are ours; events of others are not looked at.
+    pub vaults: BTreeSet<VaultName>,
+    /// Where events are counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The path that an event took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Path {
+    /// Event Grid's webhook.
+    Webhook,
+    /// A Storage Queue.
+    Queue,
+    /// A Functions host.
+    Functions,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// A pass over this secret was asked for.
+    Enqueued(SecretId, Ticket),
+    /// Nothing follows from it; the label of its metric.
+    Nothing(&'static str),
+    /// It can't be understood, for this reason.
+    Malformed(String),
+}
+
+impl Path {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Queue => "queue",
+            Self::Functions => "functions",
+        }
+    }
+}
+
+impl Taken {
+    /// The pass that it asked for, and the right to be told of its end.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<(SecretId, Ticket)> {
+        match self {
+            Self::Enqueued(secret, ticket) => Some((secret.clone(), *ticket)),
+            Self::Nothing(_) | Self::Malformed(_) => None,
+        }
+    }
+
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Enqueued(..) => "enqueued",
+            Self::Nothing(label) => label,
+            Self::Malformed(_) => "malformed",
+        }
+    }
+}
+
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Enqueued(secret, _) => write!(f, "{secret} is looked at"),
+            Self::Nothing(label) => f.write_str(label),
+            Self::Malformed(reason) => write!(f, "malformed: {reason}"),
+        }
+    }
+}
+
+impl Intake {
+    /// Takes an event, counts it, and says what became of it.
+    pub fn take(&self, event: &Event, path: Path) -> Taken {
+        let taken = match event {
+            Event::Secret(secret) => self.wake(secret, path),
+            Event::SubscriptionDeleted(subscription) => {
+                warn!(
+                    subscription,
+                    "an event subscription was deleted: only the schedule is left of what it told"
+                );
+                Taken::Nothing("subscription_deleted")
+            }
+            Event::Ignored => Taken::Nothing("ignored"),
+            Event::Malformed(reason) => {
+                warn!(reason, path = path.label(), "an event can't be understood: {reason}");
+                Taken::Malformed(reason.clone())
+            }
+        };
+        self.metrics.events.with_label_values(&[path.label(), taken.label()]).inc();
+        taken
+    }
+
+    /// An event about a replica is about its primary.
+    fn wake(&self, secret: &SecretId, path: Path) -> Taken {
+        if !self.vaults.contains(&secret.vault) {
+            debug!(%secret, "an event about {secret}, whose vault is not ours");
+            return Taken::Nothing("foreign_vault");
+        }
+        let Some(managed) = self.catalogue.managing(secret) else {
+            debug!(%secret, "an event about {secret}, which is not managed");
+            return Taken::Nothing("not_managed");
+        };
+        debug!(%secret, "an event wakes {}", managed.id);
+        self.metrics.triggers.with_label_values(&[path.label()]).inc();
+        Taken::Enqueued(managed.id.clone(), self.queue.enqueue(&managed.id, None))
+    }
+}

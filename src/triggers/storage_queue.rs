@@ -1,0 +1,194 @@
+//! Events from a Storage Queue: received, looked into, and only then deleted.
+//!
+//! A message is deleted once a pass over its secret has ended that began after the message was received: what the event
+//! tells of was seen by then, and what follows from it can be seen in Key Vault and Entra by any later start. Until then the
+//! message is hidden and that is renewed; a process that dies lets it come again. What nobody can use is put aside in the
+//! poison queue after some tries.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use super::event_grid::read_message;
+use super::intake::{Intake, Path, Taken};
+use crate::config::QueueConfig;
+use crate::domain::SecretId;
+use crate::ports::{EventQueue, PortError, QueueMessage, chain};
+use crate::reconcile::Ticket;
+
+/// What empties a queue. It lives in the service's time, which is real time even where the daemon lives in a sandbox's.
+#[derive(Debug)]
+pub struct QueueTrigger {
+    /// The queue.
+    pub messages: Arc<dyn EventQueue>,
+    /// Where events go.
+    pub intake: Arc<Intake>,
+    /// How patient it is.
+    pub config: QueueConfig,
+}
+
+/// A message that is hidden until what it asks for is done.
+#[derive(Debug)]
+struct Held {
+    message: QueueMessage,
+    waits_for: Vec<(SecretId, Ticket)>,
+    hidden_since: Instant,
+}
+
+impl QueueTrigger {
+    /// Empties the queue until it is told to stop. What is held then comes again after its time-out.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut held = Vec::new();
+        let mut was_reachable = true;
+        loop {
+            let received = self.receive(&mut held).await;
+            match &received {
+                Ok(_) if !was_reachable => info!("the queue of events answers again"),
+                Err(error) if was_reachable => {
+                    warn!(
+                        error = chain(error),
+                        "the queue of events can't be read: only the schedule is left of what it tells"
+                    );
+                }
+                Ok(_) | Err(_) => {}
+            }
+            was_reachable = received.is_ok();
+            self.settle(&mut held, &stop).await;
+            self.renew(&mut held).await;
+            self.intake.metrics.queue_messages_held.set(i64::try_from(held.len()).unwrap_or(i64::MAX));
+            if stop.is_cancelled() {
+                return;
+            }
+            if !received.is_ok_and(|count| count > 0) {
+                self.rest(&held, &stop).await;
+            }
+        }
+    }
+
+    /// Until there may be something to do: a pass has ended, or the queue may have filled.
+    async fn rest(&self, held: &[Held], stop: &CancellationToken) {
+        let half = self.config.visibility_timeout / 2;
+        let pause =
+            if held.is_empty() { self.config.poll_interval } else { self.config.poll_interval.min(half) };
+        let ended = async {
+            self.intake.queue.until_changed().await;
+            // Many passes end at a time.
+            pause_for(LEAST_PAUSE).await;
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = ended, if !held.is_empty() => {}
+            () = pause_for(pause) => {}
+        }
+    }
+
+    /// How many messages came. None is asked for while many are held.
+    async fn receive(&self, held: &mut Vec<Held>) -> Result<usize, PortError> {
+        if held.len() >= MOST_HELD {
+            return Ok(0);
+        }
+        let hidden_since = Instant::now();
+        let messages = self.messages.receive(self.config.visibility_timeout).await?;
+        let count = messages.len();
+        for message in messages {
+            held.extend(self.take(message, hidden_since).await);
+        }
+        Ok(count)
+    }
+
+    /// `None`: it was put aside, or is left to come again.
+    async fn take(&self, message: QueueMessage, hidden_since: Instant) -> Option<Held> {
+        if message.attempts > self.config.max_attempts {
+            self.put_aside(&message).await;
+            return None;
+        }
+        let mut waits_for = Vec::new();
+        for event in read_message(&message.text) {
+            match self.intake.take(&event, Path::Queue) {
+                Taken::Enqueued(secret, ticket) => waits_for.push((secret, ticket)),
+                Taken::Nothing(_) => {}
+                // Another version of the daemon may understand it.
+                Taken::Malformed(_) => return None,
+            }
+        }
+        Some(Held { message, waits_for, hidden_since })
+    }
+
+    async fn put_aside(&self, message: &QueueMessage) {
+        error!(
+            message = message.id,
+            attempts = message.attempts - 1,
+            "a message of the event queue can't be used: it goes to the poison queue, for a person to look at"
+        );
+        match self.messages.put_aside(message).await {
+            Ok(()) => {
+                self.intake.metrics.queue_messages_put_aside.inc();
+                self.delete(message).await;
+            }
+            Err(error) => {
+                warn!(error = chain(&error), "the poison queue can't be written: the message comes again");
+            }
+        }
+    }
+
+    /// Deletes what is done. A shutdown cuts passes short, so that nothing is known to be done any more then.
+    async fn settle(&self, held: &mut Vec<Held>, stop: &CancellationToken) {
+        let is_done = |held: &mut Held| {
+            let is_met = |(secret, ticket): &(SecretId, Ticket)| self.intake.queue.is_met(secret, *ticket);
+            held.waits_for.iter().all(is_met)
+        };
+        let done: Vec<_> = held.extract_if(.., is_done).collect();
+        if stop.is_cancelled() {
+            return;
+        }
+        for some in done.chunks(AT_A_TIME) {
+            let deletions: Vec<_> = some.iter().map(|done| self.delete(&done.message)).collect();
+            join_all(deletions).await;
+        }
+    }
+
+    async fn delete(&self, message: &QueueMessage) {
+        if let Err(error) = self.messages.delete(message).await {
+            debug!(error = chain(&error), "a message can't be deleted: it comes again, if it is still there");
+        }
+    }
+
+    /// Keeps what is in work hidden from others, so that only a crash counts as a try.
+    async fn renew(&self, held: &mut Vec<Held>) {
+        let hidden = self.config.visibility_timeout;
+        let (mut kept, mut lost) = (Vec::new(), 0_usize);
+        for mut held in held.drain(..) {
+            if held.hidden_since.elapsed() < hidden / 2 {
+                kept.push(held);
+                continue;
+            }
+            let now = Instant::now();
+            match self.messages.hide(&mut held.message, hidden).await {
+                Ok(()) => kept.push(Held { hidden_since: now, ..held }),
+                // Somebody else has it now.
+                Err(error) if matches!(error.status(), Some(400 | 404)) => lost += 1,
+                Err(_) => kept.push(held),
+            }
+        }
+        if lost > 0 {
+            debug!(lost, "messages came to somebody else before their work was done");
+        }
+        *held = kept;
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the queue's service lives in real time")]
+async fn pause_for(length: Duration) {
+    tokio::time::sleep(length).await;
+}
+
+/// Messages at a time: each costs a little memory, and a renewal now and then.
+const MOST_HELD: usize = 4_000;
+
+/// Deletions at a time.
+const AT_A_TIME: usize = 16;
+
+const LEAST_PAUSE: Duration = Duration::from_millis(50);
