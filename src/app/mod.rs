@@ -1,26 +1,24 @@
 //! The composition root: makes all parts of a daemon, starts them, and stops them.
 
 pub mod doctor;
+mod faces;
 mod fleet;
 pub mod inventory;
 pub mod plan;
 mod works;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use faces::Faces;
 pub use works::Works;
 
 use crate::azure::{Azure, AzureError};
 use crate::config::Config;
 use crate::domain::VaultName;
-use crate::http::{ApiToken, HttpState, Readiness, router};
+use crate::http::{Readiness, ServerError};
 use crate::metrics::Metrics;
 use crate::ports::{Clock, PortError, chain, sleep};
 use crate::reconcile::StatusBoard;
@@ -32,14 +30,7 @@ pub struct App {
     address: SocketAddr,
     works: Works,
     readiness: Arc<Readiness>,
-    server: Server,
-}
-
-/// Answers until the last moment, so that `/readyz` can say that the daemon is being stopped.
-#[derive(Debug)]
-struct Server {
-    stop: CancellationToken,
-    task: JoinHandle<()>,
+    faces: Faces,
 }
 
 /// Why a daemon can't start.
@@ -54,6 +45,12 @@ pub enum AppError {
         #[source]
         source: std::io::Error,
     },
+    /// It can't be served.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The API can't be described.
+    #[error("the description of the API can't be written")]
+    Description(#[from] serde_json::Error),
     /// Azure can't be set up.
     #[error(transparent)]
     Azure(#[from] AzureError),
@@ -68,16 +65,14 @@ impl App {
     /// # Errors
     /// Why it can't.
     pub async fn start(config: &Config, clock: &Arc<dyn Clock>, seed: u64) -> Result<Self, AppError> {
-        let listen = |source| AppError::Listen { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
-        Self::start_on(listener, config, clock, seed)
+        Self::start_on(faces::bind(config.listen)?, config, clock, seed).await
     }
 
     /// Starts a daemon on a port that is already open. `seed` is for jitter and rotation ids.
     ///
     /// # Errors
     /// Why it can't.
-    pub fn start_on(
+    pub async fn start_on(
         listener: TcpListener,
         config: &Config,
         clock: &Arc<dyn Clock>,
@@ -87,21 +82,17 @@ impl App {
             listener.local_addr().map_err(|source| AppError::Listen { address: config.listen, source })?;
         let works = Works::start(config, clock, seed)?;
         let readiness = Arc::new(Readiness::new(awaited(config)));
-        let state = HttpState {
-            queue: Arc::clone(&works.queue),
-            catalogue: Arc::clone(&works.catalogue),
-            wishes: Arc::clone(&works.wishes),
-            keys: Arc::default(),
-            metrics: Arc::clone(&works.metrics),
-            readiness: Arc::clone(&readiness),
-            clock: Arc::clone(clock),
-            token: config.api.token.as_ref().map(ApiToken::new),
-        };
-        works.shutdown.spawn(works.schedule(config).run(works.shutdown.stop()));
+        // A Functions host has a timer of its own, and may stop the process between two invocations.
+        if config.functions.is_none() {
+            works.shutdown.spawn(works.schedule(config).run(works.shutdown.stop()));
+        }
+        if let Some(trigger) = works.queue_trigger(config) {
+            works.shutdown.spawn(trigger.run(works.shutdown.stop()));
+        }
         spawn_probes(Arc::clone(&works.azure), config, clock, &readiness, &works.shutdown);
-        let server = Server::start(listener, state);
+        let faces = Faces::open(listener, config, &works, &readiness).await?;
         info!(%address, version = env!("CARGO_PKG_VERSION"), secrets = config.secrets.len(), "listening");
-        Ok(Self { address, works, readiness, server })
+        Ok(Self { address, works, readiness, faces })
     }
 
     /// Where it listens.
@@ -126,30 +117,8 @@ impl App {
     pub async fn drain(self) -> bool {
         self.readiness.drain();
         let drained = self.works.drain().await;
-        self.server.stop().await;
+        self.faces.close().await;
         drained
-    }
-}
-
-impl Server {
-    fn start(listener: TcpListener, state: HttpState) -> Self {
-        let stop = CancellationToken::new();
-        let asked = stop.clone();
-        let serving = axum::serve(listener, router(state))
-            .with_graceful_shutdown(async move { asked.cancelled().await });
-        #[expect(clippy::disallowed_methods, reason = "it outlives the tasks that shutdown waits for")]
-        let task = tokio::spawn(async move {
-            if let Err(error) = serving.await {
-                warn!(%error, "the HTTP server ended");
-            }
-        });
-        Self { stop, task }
-    }
-
-    async fn stop(self) {
-        self.stop.cancel();
-        // A client that keeps its connection open must not keep the process.
-        let _ = tokio::time::timeout(Duration::from_secs(2), self.task).await;
     }
 }
 

@@ -14,7 +14,9 @@ use crate::metrics::Metrics;
 use crate::ports::Clock;
 use crate::reconcile::{Catalogue, Parts, Ports, Reconciler, Rollout, StatusBoard, Sweeper, WorkQueue};
 use crate::shutdown::Shutdown;
+use crate::triggers::intake::Intake;
 use crate::triggers::schedule::Schedule;
+use crate::triggers::storage_queue::QueueTrigger;
 use crate::triggers::wishes::Wishes;
 
 /// Everything that rotates, running.
@@ -26,6 +28,8 @@ pub struct Works {
     pub catalogue: Arc<Catalogue>,
     /// Where names go.
     pub queue: Arc<WorkQueue>,
+    /// Where events go.
+    pub intake: Arc<Intake>,
     /// Where wishes go.
     pub wishes: Arc<Wishes>,
     /// What is known of the secrets.
@@ -34,6 +38,8 @@ pub struct Works {
     pub metrics: Arc<Metrics>,
     /// By whose time.
     pub clock: Arc<dyn Clock>,
+    /// How far that is from Azure's.
+    pub skew: Arc<ClockSkew>,
     /// What runs, and the word that ends it.
     pub shutdown: Shutdown,
     /// What holds the fleet back.
@@ -53,6 +59,12 @@ impl Works {
         let ids = config.secrets.iter().map(|managed| &managed.id);
         let board = Arc::new(StatusBoard::new(Arc::clone(&metrics), ids));
         let queue = Arc::new(WorkQueue::new(Arc::clone(clock), Arc::clone(&metrics)));
+        let intake = Arc::new(Intake {
+            queue: Arc::clone(&queue),
+            catalogue: Arc::clone(&catalogue),
+            vaults: config.vaults.iter().map(|vault| vault.name.clone()).collect(),
+            metrics: Arc::clone(&metrics),
+        });
         let wishes = Arc::new(Wishes {
             queue: Arc::clone(&queue),
             catalogue: Arc::clone(&catalogue),
@@ -63,17 +75,30 @@ impl Works {
         let (clock, shutdown) = (Arc::clone(clock), Shutdown::default());
         let grace = config.reconcile.shutdown_grace;
         let rollout = Arc::new(Rollout::new(config.rollout.clone()));
-        let works = Self { azure, catalogue, queue, wishes, board, metrics, clock, shutdown, rollout, grace };
-        let reconciler = Arc::new(Reconciler::new(works.parts(config, skew, seed)));
+        let works = Self {
+            azure,
+            catalogue,
+            queue,
+            intake,
+            wishes,
+            board,
+            metrics,
+            clock,
+            skew,
+            shutdown,
+            rollout,
+            grace,
+        };
+        let reconciler = Arc::new(Reconciler::new(works.parts(config, seed)));
         works.shutdown.spawn(reconciler.run(works.shutdown.clone()));
         Ok(works)
     }
 
     /// What the loop is made of.
-    fn parts(&self, config: &Config, skew: Arc<ClockSkew>, seed: u64) -> Parts {
+    fn parts(&self, config: &Config, seed: u64) -> Parts {
         Parts {
             ports: ports(&self.azure, &self.clock),
-            skew,
+            skew: Arc::clone(&self.skew),
             catalogue: Arc::clone(&self.catalogue),
             rules: config.applications.clone(),
             rollout: Arc::clone(&self.rollout),
@@ -97,6 +122,13 @@ impl Works {
             clock: Arc::clone(&self.clock),
             metrics: Arc::clone(&self.metrics),
         }
+    }
+
+    /// What empties the queue of events, if one is configured.
+    #[must_use]
+    pub fn queue_trigger(&self, config: &Config) -> Option<QueueTrigger> {
+        let (messages, config) = (self.azure.storage_queue.clone()?, config.queue.clone()?);
+        Some(QueueTrigger { messages, intake: Arc::clone(&self.intake), config })
     }
 
     /// What finds tagged secrets and asks for a pass over everything.

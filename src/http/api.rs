@@ -1,24 +1,175 @@
-//! The API of secrets: what is known of them.
+//! The API of secrets: what is known of them, filtered, sorted and in pages; and when the next sweep is.
+
+use std::cmp::Ordering;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use serde::Serialize;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::{IntoParams, ToSchema};
 
 use super::HttpState;
-use super::problem::Problem;
+use super::problem::{Common, Details, Problem};
 use crate::domain::SecretId;
 use crate::triggers::wishes::Standing;
 
-/// Every managed secret, by name.
-#[derive(Debug, Serialize)]
+/// Which secrets, in which order.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Selection {
+    /// Only those in this state.
+    state: Option<SecretState>,
+    /// Only those of this vault.
+    vault: Option<String>,
+    /// Only those whose `vault/name` contains this text, in any letter case.
+    search: Option<String>,
+    /// By what; a hyphen in front turns it round. What has no such moment comes last. Default: `name`.
+    sort: Option<Sort>,
+    /// How many at most: 1 to 1000, default 100.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+    /// How many of them to leave out in front; default 0.
+    offset: Option<usize>,
+}
+
+/// The states of a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = SecretState)]
+enum SecretState {
+    Unknown,
+    Waiting,
+    Rotating,
+    Blocked,
+}
+
+/// What lists are sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+enum Sort {
+    #[serde(rename = "name")]
+    Name,
+    #[serde(rename = "-name")]
+    NameDown,
+    #[serde(rename = "expires")]
+    Expires,
+    #[serde(rename = "-expires")]
+    ExpiresDown,
+    #[serde(rename = "due")]
+    Due,
+    #[serde(rename = "-due")]
+    DueDown,
+    #[serde(rename = "next_look")]
+    NextLook,
+    #[serde(rename = "-next_look")]
+    NextLookDown,
+}
+
+/// A page of managed secrets.
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SecretList {
+    /// In the order that was asked for.
     secrets: Vec<Standing>,
+    /// How many there are in all, of those that were asked for.
+    total: usize,
+    /// The next page's offset, if there is one.
+    next_offset: Option<usize>,
 }
 
-pub(super) async fn list_secrets(State(state): State<HttpState>) -> Json<SecretList> {
-    Json(SecretList { secrets: state.wishes.list() })
+/// When all secrets are looked at.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ScheduleView {
+    /// As configured.
+    cron: String,
+    /// Its IANA name.
+    time_zone: Option<String>,
+    /// The next sweep, jitter left out.
+    #[serde(with = "time::serde::rfc3339::option")]
+    next_sweep: Option<OffsetDateTime>,
 }
 
+impl SecretState {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Waiting => "waiting",
+            Self::Rotating => "rotating",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+impl Sort {
+    fn compare(self, one: &Standing, other: &Standing) -> Ordering {
+        let by_name = one.status.secret.cmp(&other.status.secret);
+        let moments = |of: fn(&Standing) -> Option<OffsetDateTime>| (of(one), of(other));
+        let (moments, is_down) = match self {
+            Self::Name => return by_name,
+            Self::NameDown => return by_name.reverse(),
+            Self::Expires | Self::ExpiresDown => (moments(|s| s.status.expires), self == Self::ExpiresDown),
+            Self::Due | Self::DueDown => (moments(|s| s.status.due), self == Self::DueDown),
+            Self::NextLook | Self::NextLookDown => {
+                (moments(|s| s.status.next_look), self == Self::NextLookDown)
+            }
+        };
+        let order = match moments {
+            (Some(one), Some(other)) if is_down => other.cmp(&one),
+            (Some(one), Some(other)) => one.cmp(&other),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => Ordering::Equal,
+        };
+        order.then(by_name)
+    }
+}
+
+impl Selection {
+    fn selects(&self, standing: &Standing) -> bool {
+        let status = &standing.status;
+        let same = |wanted: &String, is: &str| wanted.eq_ignore_ascii_case(is);
+        self.state.is_none_or(|state| state.label() == status.state)
+            && self.vault.as_ref().is_none_or(|vault| same(vault, status.secret.vault.as_str()))
+            && self
+                .search
+                .as_ref()
+                .is_none_or(|text| status.secret.to_string().contains(&text.to_ascii_lowercase()))
+    }
+
+    fn limit(&self) -> Result<usize, Problem> {
+        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
+        let refusal = || Problem::WrongQuery(format!("limit has to be from 1 to {LARGEST_LIMIT}"));
+        (1..=LARGEST_LIMIT).contains(&limit).then_some(limit).ok_or_else(refusal)
+    }
+}
+
+/// Every managed secret: its state, why, and when it is looked at next.
+#[utoipa::path(get, path = "/api/v1/secrets", tag = "secrets", params(Selection), responses(
+    (status = 200, description = "A page of them.", body = SecretList),
+    (status = 400, description = "The query can't be used.", body = Details,
+        content_type = "application/problem+json"), Common))]
+pub(super) async fn list_secrets(
+    State(state): State<HttpState>,
+    query: Result<Query<Selection>, QueryRejection>,
+) -> Result<Json<SecretList>, Problem> {
+    let Query(selection) = query.map_err(|error| Problem::WrongQuery(error.body_text()))?;
+    let limit = selection.limit()?;
+    let mut secrets = state.wishes.list();
+    secrets.retain(|standing| selection.selects(standing));
+    let sort = selection.sort.unwrap_or(Sort::Name);
+    secrets.sort_by(|one, other| sort.compare(one, other));
+    let (total, offset) = (secrets.len(), selection.offset.unwrap_or(0));
+    let end = offset.saturating_add(limit);
+    let secrets = secrets.into_iter().skip(offset).take(limit).collect();
+    Ok(Json(SecretList { secrets, total, next_offset: (end < total).then_some(end) }))
+}
+
+/// One managed secret.
+#[utoipa::path(get, path = "/api/v1/secrets/{vault}/{name}", tag = "secrets", params(
+    ("vault" = String, Path, description = "The vault's name"),
+    ("name" = String, Path, description = "The secret's name")), responses(
+    (status = 200, description = "What is known of it.", body = Standing),
+    (status = 404, description = "It is not managed.", body = Details,
+        content_type = "application/problem+json"), Common))]
 pub(super) async fn show_secret(
     State(state): State<HttpState>,
     Path((vault, name)): Path<(String, String)>,
@@ -27,7 +178,22 @@ pub(super) async fn show_secret(
     Ok(Json(state.wishes.show(&secret)?))
 }
 
+/// When all secrets are looked at next.
+#[utoipa::path(get, path = "/api/v1/schedule", tag = "secrets", responses(
+    (status = 200, description = "The schedule.", body = ScheduleView), Common))]
+pub(super) async fn show_schedule(State(state): State<HttpState>) -> Json<ScheduleView> {
+    Json(ScheduleView {
+        cron: state.schedule.expression.clone(),
+        time_zone: state.schedule.time_zone.iana_name().map(str::to_owned),
+        next_sweep: crate::triggers::schedule::next_run(&state.schedule, state.clock.now()),
+    })
+}
+
 pub(super) fn parse(vault: &str, name: &str) -> Result<SecretId, Problem> {
     let unknown = |_| Problem::UnknownSecret("a secret of that name".to_owned());
     Ok(SecretId::new(vault.parse().map_err(unknown)?, name.parse().map_err(unknown)?))
 }
+
+const DEFAULT_LIMIT: usize = 100;
+
+const LARGEST_LIMIT: usize = 1_000;

@@ -2,42 +2,80 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde_json::json;
-use tracing::{debug, info, warn};
+use tracing::info;
 
 use super::HttpState;
 use super::problem::Problem;
-use crate::domain::SecretId;
 use crate::triggers::event_grid::{Delivery, Event, read_delivery};
+use crate::triggers::intake::{Path, Taken};
+
+/// A key in the endpoint's URL, where Event Grid keeps it.
+#[derive(Deserialize)]
+pub(super) struct Key {
+    key: Option<String>,
+}
 
 /// Takes a delivery, or answers the handshake of the Event Grid schema.
 ///
 /// What can't be understood is answered with 200 as well: after a 400 Event Grid drops the event for ever.
-pub(super) async fn deliver(State(state): State<HttpState>, body: Bytes) -> Response {
+pub(super) async fn deliver(
+    State(state): State<HttpState>,
+    Query(Key { key }): Query<Key>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     if state.readiness.is_draining() {
         return Problem::Stopping.into_response();
     }
+    if let Err(refusal) = state.webhook.admit(&headers, key.as_deref()).await {
+        return Problem::Refused(refusal).into_response();
+    }
     match read_delivery(&body) {
-        Delivery::Validation(code) => {
-            info!("answering the handshake of an Event Grid subscription");
-            Json(json!({"validationResponse": code})).into_response()
-        }
-        Delivery::Events(events) => {
-            let outcomes: Vec<_> = events.iter().map(|event| take(&state, event)).collect();
-            let enqueued = outcomes.iter().filter(|outcome| **outcome == "enqueued").count();
-            Json(json!({"received": outcomes.len(), "enqueued": enqueued})).into_response()
-        }
+        Delivery::Validation { code, topic } => agree(&state, &headers, &code, &topic).into_response(),
+        Delivery::Events(events) => take(&state, &events),
     }
 }
 
+fn agree(state: &HttpState, headers: &HeaderMap, code: &str, topic: &str) -> Result<Response, Problem> {
+    let name = headers.get("aeg-subscription-name").and_then(|name| name.to_str().ok()).unwrap_or_default();
+    state.webhook.admit_subscription(name, topic).map_err(Problem::Refused)?;
+    info!(subscription = name, topic, "answering the handshake of an Event Grid subscription");
+    Ok(Json(json!({"validationResponse": code})).into_response())
+}
+
+fn take(state: &HttpState, events: &[Event]) -> Response {
+    let taken: Vec<_> = events.iter().map(|event| state.intake.take(event, Path::Webhook)).collect();
+    let enqueued = taken.iter().filter(|taken| matches!(taken, Taken::Enqueued(..))).count();
+    let reasons: Vec<_> = taken
+        .iter()
+        .filter_map(|taken| match taken {
+            Taken::Malformed(reason) => Some(reason),
+            Taken::Enqueued(..) | Taken::Nothing(_) => None,
+        })
+        .take(MOST_REASONS)
+        .collect();
+    Json(json!({"received": taken.len(), "enqueued": enqueued, "malformed": reasons})).into_response()
+}
+
 /// The handshake of the CloudEvents schema.
-pub(super) async fn consent(headers: HeaderMap) -> Response {
+pub(super) async fn consent(
+    State(state): State<HttpState>,
+    Query(Key { key }): Query<Key>,
+    headers: HeaderMap,
+) -> Response {
     let Some(origin) = headers.get("webhook-request-origin") else {
-        return StatusCode::NO_CONTENT.into_response();
+        return (StatusCode::NO_CONTENT, [(header::ALLOW, "POST, OPTIONS")]).into_response();
     };
+    let name = origin.to_str().unwrap_or_default().trim();
+    if let Err(refusal) = state.webhook.admit_origin(&headers, key.as_deref(), name).await {
+        return Problem::Refused(refusal).into_response();
+    }
+    info!(origin = name, "answering the handshake of a CloudEvents subscription");
     let allowed = [
         (HeaderName::from_static("webhook-allowed-origin"), origin.clone()),
         (HeaderName::from_static("webhook-allowed-rate"), HeaderValue::from_static("*")),
@@ -46,27 +84,5 @@ pub(super) async fn consent(headers: HeaderMap) -> Response {
     (StatusCode::OK, allowed).into_response()
 }
 
-fn take(state: &HttpState, event: &Event) -> &'static str {
-    let outcome = match event {
-        Event::Secret(secret) => wake(state, secret),
-        Event::Ignored => "ignored",
-        Event::Malformed(reason) => {
-            warn!(reason, "an event can't be understood");
-            "malformed"
-        }
-    };
-    state.metrics.events.with_label_values(&[outcome]).inc();
-    outcome
-}
-
-/// An event about a replica is about its primary.
-fn wake(state: &HttpState, secret: &SecretId) -> &'static str {
-    let Some(managed) = state.catalogue.managing(secret) else {
-        debug!(%secret, "an event about {secret}, which is not managed");
-        return "not_managed";
-    };
-    debug!(%secret, "an event wakes {}", managed.id);
-    state.metrics.triggers.with_label_values(&["event"]).inc();
-    state.queue.enqueue(&managed.id, None);
-    "enqueued"
-}
+/// A batch of thousands that can't be understood need not be told one by one.
+const MOST_REASONS: usize = 10;

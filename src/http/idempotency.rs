@@ -6,8 +6,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use axum::http::HeaderMap;
-use serde_json::Value;
 use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
 
 use super::problem::Problem;
 use crate::domain::{SecretId, WishKind};
@@ -23,11 +23,11 @@ struct Known {
     order: VecDeque<String>,
 }
 
-/// What was asked for under a key, and what was answered.
+/// What was asked for under a key, and the operation that it was answered with.
 #[derive(Debug)]
 struct Granted {
     request: (SecretId, WishKind),
-    answer: Value,
+    answer: Uuid,
     at: OffsetDateTime,
 }
 
@@ -38,17 +38,17 @@ impl IdempotencyKeys {
         key: &str,
         request: (SecretId, WishKind),
         now: OffsetDateTime,
-        grant: impl FnOnce() -> Result<Value, Problem>,
-    ) -> Result<Value, Problem> {
+        grant: impl FnOnce() -> Result<Uuid, Problem>,
+    ) -> Result<Uuid, Problem> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.forget(now);
         if let Some(before) = known.answers.get(key) {
             let same = before.request == request;
-            return if same { Ok(before.answer.clone()) } else { Err(Problem::KeyReused) };
+            return if same { Ok(before.answer) } else { Err(Problem::KeyReused) };
         }
         let answer = grant()?;
         known.order.push_back(key.to_owned());
-        known.answers.insert(key.to_owned(), Granted { request, answer: answer.clone(), at: now });
+        known.answers.insert(key.to_owned(), Granted { request, answer, at: now });
         Ok(answer)
     }
 }
@@ -101,7 +101,7 @@ mod tests {
         let mut granted = false;
         let grant = || {
             granted = true;
-            Ok(Value::Null)
+            Ok(Uuid::nil())
         };
         keys.once(key, request(), now, grant).unwrap();
         granted

@@ -1,37 +1,47 @@
-//! The HTTP face: routes, authentication, the API of secrets, events, health and metrics.
+//! The HTTP face: routes, who may come in, the API of secrets, events, Functions invocations, health and metrics.
 //!
-//! Handlers call the queue or the board; they decide nothing and never wait for a rotation.
+//! Handlers call the queue or the board; they decide nothing and, but for invocations, never wait for a rotation.
 
+pub mod access;
 mod api;
-mod authentication;
 mod events;
+mod functions;
 mod health;
 mod idempotency;
+mod openapi;
+mod operations;
 mod problem;
 mod router;
+mod server;
 mod wishes;
 
 use std::sync::Arc;
 
-pub use authentication::ApiToken;
+use tokio_util::sync::CancellationToken;
+
+pub use functions::{FunctionsParts, functions_router};
 pub use health::Readiness;
 pub use idempotency::IdempotencyKeys;
-pub use router::{ROUTES, router};
+pub use operations::Operations;
+pub use router::{ROUTES, describe, health_router, router};
+pub use server::{Server, ServerError, Tls};
 
+use crate::config::ScheduleConfig;
 use crate::metrics::Metrics;
 use crate::ports::Clock;
-use crate::reconcile::{Catalogue, WorkQueue};
+use crate::triggers::intake::Intake;
 use crate::triggers::wishes::Wishes;
+use access::{ApiAccess, WebhookAccess};
 
 /// What handlers work with.
 #[derive(Debug, Clone)]
 pub struct HttpState {
-    /// Where names go.
-    pub queue: Arc<WorkQueue>,
-    /// What events may be about.
-    pub catalogue: Arc<Catalogue>,
+    /// Where events go.
+    pub intake: Arc<Intake>,
     /// Where a person's wishes go, and statuses come from.
     pub wishes: Arc<Wishes>,
+    /// What became of the wishes.
+    pub operations: Arc<Operations>,
     /// The keys of wishes that were granted.
     pub keys: Arc<IdempotencyKeys>,
     /// What is scraped.
@@ -40,6 +50,16 @@ pub struct HttpState {
     pub readiness: Arc<Readiness>,
     /// How old a key is.
     pub clock: Arc<dyn Clock>,
-    /// Who may use the API; `None`: nobody.
-    pub token: Option<ApiToken>,
+    /// Who may use the API.
+    pub api: Arc<ApiAccess>,
+    /// Whom the webhook hears.
+    pub webhook: Arc<WebhookAccess>,
+    /// When all secrets are looked at.
+    pub schedule: Arc<ScheduleConfig>,
+    /// The description of the API.
+    pub description: Arc<str>,
+    /// Requests to the API at a time.
+    pub max_concurrent: usize,
+    /// Ends what goes on for longer than a request.
+    pub stop: CancellationToken,
 }

@@ -1,26 +1,44 @@
 //! Errors of the HTTP face, as problem details (RFC 9457).
 
+use std::time::Duration;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::{IntoResponses, ToSchema};
 
+use super::access::Refusal;
 use crate::triggers::wishes::NotManaged;
 
 /// Why a request is not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Problem {
-    /// No bearer token, or not the right one.
-    Unauthorized(&'static str),
+    /// Whoever asks may not, or that can't be known now.
+    Refused(Refusal),
+    /// Too many requests of this caller; when to ask again.
+    RateLimited(Duration),
+    /// Too many requests of all callers.
+    Overloaded,
     /// No such secret is managed.
     UnknownSecret(String),
     /// It is a replica; it says of which secret.
     Replica(String),
+    /// No operation of that id is remembered.
+    UnknownOperation,
     /// There is no such route.
     UnknownRoute,
+    /// The route has other methods.
+    WrongMethod,
+    /// The query says something that can't be asked for.
+    WrongQuery(String),
     /// The body is no JSON.
     NoJson(String),
     /// The body says something that can't be asked for.
     WrongBody(String),
+    /// The body is too large.
+    TooLarge,
+    /// The request did not come to its end in time.
+    TooSlow,
     /// The `Idempotency-Key` is empty, too long, or has characters that can't be seen.
     UnusableKey,
     /// The `Idempotency-Key` came with another request before.
@@ -29,6 +47,42 @@ pub(super) enum Problem {
     Stopping,
     /// Metrics can't be written.
     Internal,
+}
+
+/// Problem details, as RFC 9457 has them.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Details {
+    /// Always `about:blank`: the status says what it is.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong and what to do.
+    detail: String,
+}
+
+/// What any route of the API may answer.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "for the description of the API only")]
+pub(super) enum Common {
+    /// No token, or none that is taken.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthorized(Details),
+    /// A good token whose role is too low.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(Details),
+    /// The body is too large.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Details),
+    /// Too many requests: `Retry-After` says when to ask again.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(Details),
+    /// Tokens can't be checked now, the daemon is being stopped, or too much is asked at a time.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Details),
 }
 
 impl From<NotManaged> for Problem {
@@ -40,40 +94,86 @@ impl From<NotManaged> for Problem {
     }
 }
 
+impl Problem {
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::Refused(refusal) => refusal.status(),
+            Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::UnknownSecret(_) | Self::Replica(_) | Self::UnknownOperation | Self::UnknownRoute => {
+                StatusCode::NOT_FOUND
+            }
+            Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::WrongQuery(_) | Self::NoJson(_) | Self::UnusableKey => StatusCode::BAD_REQUEST,
+            Self::WrongBody(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Overloaded | Self::TooSlow | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::Refused(refusal) => refusal.text().to_owned(),
+            Self::RateLimited(_) => Refusal::RateLimited.text().to_owned(),
+            Self::Overloaded => "too many requests at a time: ask again".to_owned(),
+            Self::UnknownSecret(name) => {
+                format!("{name} is not managed: GET /api/v1/secrets lists those that are")
+            }
+            Self::Replica(detail) => detail.clone(),
+            Self::UnknownOperation => {
+                "no operation of that id is known: they are forgotten when the daemon starts".to_owned()
+            }
+            Self::UnknownRoute => "there is no such route".to_owned(),
+            Self::WrongMethod => "this route has other methods".to_owned(),
+            Self::WrongQuery(why) => format!("the query can't be used: {why}"),
+            Self::NoJson(why) => format!("the body is not JSON: {why}"),
+            Self::WrongBody(why) => format!("the body can't be used: {why}"),
+            Self::TooLarge => "the body is too large".to_owned(),
+            Self::TooSlow => "the request took too long: ask again".to_owned(),
+            Self::UnusableKey => "Idempotency-Key has to be 1 to 128 visible characters".to_owned(),
+            Self::KeyReused => {
+                "this Idempotency-Key came with another request within the last 24 hours".to_owned()
+            }
+            Self::Stopping => "the daemon is being stopped: ask again".to_owned(),
+            Self::Internal => "see the daemon's log".to_owned(),
+        }
+    }
+
+    /// How long to wait, where waiting helps: in seconds.
+    fn retry_after(&self) -> Option<u64> {
+        if let Self::RateLimited(wait) = self {
+            return Some(wait.as_secs() + 1);
+        }
+        (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_SECONDS)
+    }
+
+    /// The same for a tool that reads no headers.
+    pub(super) fn to_value(&self) -> serde_json::Value {
+        serde_json::to_value(self.details()).unwrap_or_default()
+    }
+
+    fn details(&self) -> Details {
+        let status = self.status();
+        let title = status.canonical_reason().unwrap_or("error");
+        Details { kind: "about:blank", title, status: status.as_u16(), detail: self.detail() }
+    }
+
+    /// The status as a number.
+    pub(super) const fn code(&self) -> u16 {
+        self.status().as_u16()
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, detail) = match self {
-            Self::Unauthorized(detail) => (StatusCode::UNAUTHORIZED, detail.to_owned()),
-            Self::UnknownSecret(name) => (
-                StatusCode::NOT_FOUND,
-                format!("{name} is not managed: GET /api/v1/secrets lists those that are"),
-            ),
-            Self::Replica(detail) => (StatusCode::NOT_FOUND, detail),
-            Self::UnknownRoute => (StatusCode::NOT_FOUND, "there is no such route".to_owned()),
-            Self::NoJson(why) => (StatusCode::BAD_REQUEST, format!("the body is not JSON: {why}")),
-            Self::WrongBody(why) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, format!("the body can't be used: {why}"))
-            }
-            Self::UnusableKey => {
-                (StatusCode::BAD_REQUEST, "Idempotency-Key has to be 1 to 128 visible characters".to_owned())
-            }
-            Self::KeyReused => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "this Idempotency-Key came with another request within the last 24 hours".to_owned(),
-            ),
-            Self::Stopping => {
-                (StatusCode::SERVICE_UNAVAILABLE, "the daemon is being stopped: ask again".to_owned())
-            }
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "see the daemon's log".to_owned()),
-        };
-        let title = status.canonical_reason().unwrap_or("error");
-        let body =
-            json!({"type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail});
-        let mut response = (status, axum::Json(body)).into_response();
+        let mut response = (self.status(), axum::Json(self.details())).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+        if self.status() == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -82,3 +182,12 @@ impl IntoResponse for Problem {
 pub(super) async fn no_such_route() -> Problem {
     Problem::UnknownRoute
 }
+
+pub(super) async fn no_such_method() -> Problem {
+    Problem::WrongMethod
+}
+
+/// The type of a body with problem details.
+pub(super) const CONTENT_TYPE: &str = "application/problem+json";
+
+const RETRY_SECONDS: u64 = 30;

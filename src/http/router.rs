@@ -1,23 +1,30 @@
 //! Every route, in one place.
 
-use std::future::ready;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::error_handling::HandleErrorLayer;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::from_fn_with_state;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use tower::ServiceBuilder;
+use tower::limit::GlobalConcurrencyLimitLayer;
+use tower::load_shed::LoadShedLayer;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::{HttpState, api, authentication, events, health, problem, wishes};
-use crate::domain::WishKind;
-use crate::triggers::wishes::WISHES;
+use super::openapi::Description;
+use super::problem::Problem;
+use super::{HttpState, access, api, events, health, openapi, operations, problem, wishes};
 
 /// Every route, for documentation and the test that compares the two.
-pub const ROUTES: [(&str, &str); 12] = [
+pub const ROUTES: [(&str, &str); 17] = [
     ("GET", "/livez"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
@@ -30,38 +37,111 @@ pub const ROUTES: [(&str, &str); 12] = [
     ("POST", "/api/v1/secrets/{vault}/{name}/retire"),
     ("POST", "/api/v1/secrets/{vault}/{name}/pause"),
     ("POST", "/api/v1/secrets/{vault}/{name}/resume"),
+    ("GET", "/api/v1/schedule"),
+    ("GET", "/api/v1/operations"),
+    ("GET", "/api/v1/operations/{id}"),
+    ("GET", "/api/v1/operations/{id}/events"),
+    ("GET", "/api/v1/openapi.json"),
 ];
 
-/// The daemon's routes.
+/// The routes that are described.
+fn reader_routes() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::new()
+        .routes(routes!(api::list_secrets))
+        .routes(routes!(api::show_secret))
+        .routes(routes!(api::show_schedule))
+        .routes(routes!(operations::list_operations))
+        .routes(routes!(operations::show_operation))
+        .routes(routes!(operations::follow_operation))
+}
+
+fn operator_routes() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::new()
+        .routes(routes!(wishes::rotate))
+        .routes(routes!(wishes::rollback))
+        .routes(routes!(wishes::compromised))
+        .routes(routes!(wishes::retire))
+        .routes(routes!(wishes::pause))
+        .routes(routes!(wishes::resume))
+}
+
+/// The description of the API, as JSON.
+///
+/// # Errors
+/// A description that can't be written: a mistake in a handler's own.
+pub fn describe() -> Result<String, serde_json::Error> {
+    let described = OpenApiRouter::with_openapi(Description::openapi());
+    described.merge(reader_routes()).merge(operator_routes()).into_openapi().to_pretty_json()
+}
+
+/// The daemon's routes: the API and the webhook.
 pub fn router(state: HttpState) -> Router {
-    let api = Router::new()
-        .route("/api/v1/secrets", get(api::list_secrets))
-        .route("/api/v1/secrets/{vault}/{name}", get(api::show_secret));
-    let with_wish = |api: Router<HttpState>, kind: WishKind| {
-        let ask = move |state, path, headers: HeaderMap, body: Bytes| {
-            ready(wishes::ask(kind, state, path, &headers, &body))
-        };
-        api.route(&format!("/api/v1/secrets/{{vault}}/{{name}}/{}", kind.label()), post(ask))
-    };
-    let api = WISHES
-        .into_iter()
-        .fold(api, with_wish)
-        .route_layer(from_fn_with_state(state.clone(), authentication::require_token));
-    Router::new()
+    let reader = reader_routes().route_layer(from_fn_with_state(state.clone(), access::require_reader));
+    let operator = operator_routes().route_layer(from_fn_with_state(state.clone(), access::require_operator));
+    let (api, _) = reader.merge(operator).split_for_parts();
+    let crowd = ServiceBuilder::new()
+        .layer(HandleErrorLayer::new(|_| async { Problem::Overloaded }))
+        .layer(LoadShedLayer::new())
+        .layer(GlobalConcurrencyLimitLayer::new(state.max_concurrent));
+    let api = api
+        .layer(DefaultBodyLimit::max(LARGEST_WISH))
+        .layer(crowd)
+        .route("/api/v1/openapi.json", get(openapi::show));
+    let routes =
+        Router::new().route("/events/key-vault", post(events::deliver).options(events::consent)).merge(api);
+    hardened(routes, state)
+}
+
+/// Health and metrics, for a listener of their own or beside everything else.
+pub fn health_router(state: HttpState) -> Router {
+    let routes = Router::new()
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
-        .route("/metrics", get(health::metrics))
-        .route("/events/key-vault", post(events::deliver).options(events::consent))
-        .merge(api)
+        .route("/metrics", get(health::metrics));
+    hardened(routes, state)
+}
+
+/// With what every answer has: limits in size and time, problem details, headers that keep browsers from guessing.
+pub(super) fn hardened(routes: Router<HttpState>, state: HttpState) -> Router {
+    let header = |name: &'static str, value: &'static str| {
+        let (name, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
+        SetResponseHeaderLayer::if_not_present(name, value)
+    };
+    routes
         .fallback(problem::no_such_route)
+        .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))
         .layer(CatchPanicLayer::new())
+        .layer(map_response(in_detail))
+        .layer(header("x-content-type-options", "nosniff"))
+        .layer(header("x-frame-options", "DENY"))
+        .layer(header("referrer-policy", "no-referrer"))
+        .layer(header("content-security-policy", "default-src 'none'; frame-ancestors 'none'"))
+        .layer(header("cache-control", "no-store"))
         .with_state(state)
+}
+
+/// What layers refuse in plain text is told as all problems are.
+async fn in_detail(response: Response) -> Response {
+    let has_details =
+        response.headers().get("content-type").is_some_and(|kind| kind == problem::CONTENT_TYPE);
+    match response.status() {
+        _ if has_details => response,
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::TooLarge.into_response(),
+        StatusCode::SERVICE_UNAVAILABLE if response.headers().get("content-type").is_none() => {
+            Problem::TooSlow.into_response()
+        }
+        StatusCode::INTERNAL_SERVER_ERROR => Problem::Internal.into_response(),
+        _ => response,
+    }
 }
 
 /// Event Grid's largest batch is 1 MB.
 const LARGEST_BODY: usize = 2 * 1024 * 1024;
 
-/// Nothing here waits for Azure; only a slow sender can take this long.
+/// A wish says little.
+const LARGEST_WISH: usize = 64 * 1024;
+
+/// Nothing here waits for Azure for longer; only a slow sender can take this long.
 const LONGEST_REQUEST: Duration = Duration::from_secs(20);

@@ -1,67 +1,152 @@
 //! A person's wishes: taken with 202, and seen to by the loop.
 
+use axum::Extension;
 use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use time::format_description::well_known::Rfc3339;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::HttpState;
+use super::access::Caller;
 use super::api::parse;
 use super::idempotency::key_of;
-use super::problem::Problem;
+use super::operations::Operation;
+use super::problem::{Common, Details, Problem};
 use crate::domain::{SecretId, WishKind};
 use crate::telemetry::audit::{self, Asker};
-use crate::triggers::wishes::Taken;
 
-/// The body of a wish that needs to say nothing more.
-#[derive(Deserialize, Default)]
+/// The body of a wish that needs to say nothing more: none, or an empty object.
+#[derive(Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+pub(super) struct Nothing {}
 
-/// The body of `compromised`.
-#[derive(Deserialize, Default)]
+/// How far a compromise reaches.
+#[derive(Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Extent {
+pub(super) struct Extent {
+    /// Whether every credential of the application is to end, those of others too.
     #[serde(default)]
     all_credentials: bool,
 }
 
-/// Takes the wish `kind`. Asking twice within ten minutes does it once, and so does asking twice under one key.
-pub(super) fn ask(
-    kind: WishKind,
-    State(state): State<HttpState>,
-    Path((vault, name)): Path<(String, String)>,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<(StatusCode, Json<Value>), Problem> {
-    let secret = parse(&vault, &name)?;
-    let (key, kind) = (key_of(headers)?, in_full(kind, body)?);
-    let asker = Asker { by: "api", key };
-    if state.readiness.is_draining() {
-        audit::wish_refused(&secret, kind, asker, "stopping");
-        return Err(Problem::Stopping);
-    }
-    let grant = || grant(&state, &secret, kind, asker);
-    let answer = match key {
-        Some(key) => state.keys.once(key, (secret.clone(), kind), state.clock.now(), grant)?,
-        None => grant()?,
-    };
-    Ok((StatusCode::ACCEPTED, Json(answer)))
+/// What any wish may be answered with.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "for the description of the API only")]
+pub(super) enum Answers {
+    /// It will be done; `Location` is the operation.
+    #[response(status = 202)]
+    Accepted(Operation),
+    /// The body is not JSON, or the key can't be used.
+    #[response(status = 400, content_type = "application/problem+json")]
+    NoJson(Details),
+    /// The secret is not managed, or it is a replica.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotManaged(Details),
+    /// The body says what can't be asked for, or the key came with another request.
+    #[response(status = 422, content_type = "application/problem+json")]
+    WrongBody(Details),
 }
 
-fn grant(state: &HttpState, secret: &SecretId, kind: WishKind, asker: Asker<'_>) -> Result<Value, Problem> {
-    let Taken { at, also } = state.wishes.ask(secret, kind, asker)?;
-    let mut answer = json!({
-        "secret": secret, "wish": kind.label(), "accepted": true, "at": at.format(&Rfc3339).unwrap_or_default(),
-        "status": format!("/api/v1/secrets/{secret}"),
-    });
-    if let (Some(answer), false) = (answer.as_object_mut(), also.is_empty()) {
-        answer.insert("also".to_owned(), json!(also));
+/// A request for a wish, before anything of it is looked at.
+pub(super) type Request =
+    (State<HttpState>, Extension<Caller>, Path<(String, String)>, HeaderMap, Result<Bytes, BytesRejection>);
+
+/// A successor now, whatever the schedule says. Asking twice within ten minutes rotates once.
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/rotate", tag = "wishes", params(
+    ("vault" = String, Path, description = "The vault's name"), ("name" = String, Path, description = "The secret's name"),
+    ("Idempotency-Key" = Option<String>, Header, description = "The same key asks for nothing new", min_length = 1, max_length = 128, pattern = "^[!-~]+$")),
+    request_body(content = Option<Nothing>), responses(Answers, Common))]
+pub(super) async fn rotate(request: Request) -> Result<Response, Problem> {
+    ask(WishKind::Rotate, request)
+}
+
+/// The previous version's text again while its credential lives; the bad version is quarantined.
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/rollback", tag = "wishes", params(
+    ("vault" = String, Path, description = "The vault's name"), ("name" = String, Path, description = "The secret's name"),
+    ("Idempotency-Key" = Option<String>, Header, description = "The same key asks for nothing new", min_length = 1, max_length = 128, pattern = "^[!-~]+$")),
+    request_body(content = Option<Nothing>), responses(Answers, Common))]
+pub(super) async fn rollback(request: Request) -> Result<Response, Problem> {
+    ask(WishKind::Rollback, request)
+}
+
+/// A successor, then the end of every older credential at once, proven by trying each old text.
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/compromised", tag = "wishes", params(
+    ("vault" = String, Path, description = "The vault's name"), ("name" = String, Path, description = "The secret's name"),
+    ("Idempotency-Key" = Option<String>, Header, description = "The same key asks for nothing new", min_length = 1, max_length = 128, pattern = "^[!-~]+$")),
+    request_body(content = Option<Extent>), responses(Answers, Common))]
+pub(super) async fn compromised(request: Request) -> Result<Response, Problem> {
+    ask(WishKind::Compromised { all_credentials: false }, request)
+}
+
+/// The end of what is superseded, without waiting.
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/retire", tag = "wishes", params(
+    ("vault" = String, Path, description = "The vault's name"), ("name" = String, Path, description = "The secret's name"),
+    ("Idempotency-Key" = Option<String>, Header, description = "The same key asks for nothing new", min_length = 1, max_length = 128, pattern = "^[!-~]+$")),
+    request_body(content = Option<Nothing>), responses(Answers, Common))]
+pub(super) async fn retire(request: Request) -> Result<Response, Problem> {
+    ask(WishKind::Retire, request)
+}
+
+/// No rotation until `resume`.
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/pause", tag = "wishes", params(
+    ("vault" = String, Path, description = "The vault's name"), ("name" = String, Path, description = "The secret's name"),
+    ("Idempotency-Key" = Option<String>, Header, description = "The same key asks for nothing new", min_length = 1, max_length = 128, pattern = "^[!-~]+$")),
+    request_body(content = Option<Nothing>), responses(Answers, Common))]
+pub(super) async fn pause(request: Request) -> Result<Response, Problem> {
+    ask(WishKind::Pause, request)
+}
+
+/// The end of a pause.
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/resume", tag = "wishes", params(
+    ("vault" = String, Path, description = "The vault's name"), ("name" = String, Path, description = "The secret's name"),
+    ("Idempotency-Key" = Option<String>, Header, description = "The same key asks for nothing new", min_length = 1, max_length = 128, pattern = "^[!-~]+$")),
+    request_body(content = Option<Nothing>), responses(Answers, Common))]
+pub(super) async fn resume(request: Request) -> Result<Response, Problem> {
+    ask(WishKind::Resume, request)
+}
+
+/// Takes the wish `kind`. Asking twice within ten minutes does it once, and so does asking twice under one key.
+fn ask(kind: WishKind, request: Request) -> Result<Response, Problem> {
+    let (State(state), Extension(caller), Path((vault, name)), headers, body) = request;
+    let body = body.map_err(|_| Problem::TooLarge)?;
+    let secret = parse(&vault, &name)?;
+    let (key, kind) = (key_of(&headers)?, in_full(kind, &body)?);
+    let asker = Asker { by: "api", caller: Some(&caller.name), key };
+    let id = take(&state, &secret, kind, asker)?;
+    let operation = state.operations.show(id).ok_or(Problem::UnknownOperation)?;
+    let location = format!("/api/v1/operations/{id}");
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(operation)).into_response())
+}
+
+/// Takes a wish, once a key; the id of its operation.
+pub(super) fn take(
+    state: &HttpState,
+    secret: &SecretId,
+    kind: WishKind,
+    asker: Asker<'_>,
+) -> Result<Uuid, Problem> {
+    if state.readiness.is_draining() {
+        audit::wish_refused(secret, kind, asker, "stopping");
+        return Err(Problem::Stopping);
     }
-    Ok(answer)
+    let grant = || {
+        let taken = state.wishes.ask(secret, kind, asker)?;
+        Ok(state.operations.begin(secret, kind, asker.caller.unwrap_or(asker.by), taken))
+    };
+    match asker.key {
+        // A key is the caller's own: nobody learns of another's requests by it.
+        Some(key) => {
+            let key = format!("{}\n{key}", asker.caller.unwrap_or_default());
+            state.keys.once(&key, (secret.clone(), kind), state.clock.now(), grant)
+        }
+        None => grant(),
+    }
 }
 
 /// The wish with what its body says.
@@ -77,16 +162,17 @@ fn in_full(kind: WishKind, body: &[u8]) -> Result<WishKind, Problem> {
     }
 }
 
-/// An empty body says nothing more.
+/// An empty body, or `null`, says nothing more.
 fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Problem> {
     if body.trim_ascii().is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(body).map_err(|error| {
+    let read = serde_json::from_slice::<Option<T>>(body).map_err(|error| {
         if error.is_data() {
             Problem::WrongBody(error.to_string())
         } else {
             Problem::NoJson(error.to_string())
         }
-    })
+    });
+    Ok(read?.unwrap_or_default())
 }

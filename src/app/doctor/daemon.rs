@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::{Certificate, Client, Url};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
@@ -54,6 +55,10 @@ impl Doctor<'_> {
         // What is in front of the daemon may have it below a path.
         let url = Url::parse(&format!("{}/events/key-vault", base.as_str().trim_end_matches('/'))).ok()?;
         let subject = url.to_string();
+        let webhook = &self.config.webhook;
+        if webhook.keys.is_empty() || webhook.subscriptions.is_empty() {
+            return Some(self.untried(subject));
+        }
         let found = match self.shake_hands(url).await {
             Ok(()) => Finding::ok(Check::EventGrid, subject, "the daemon answers Event Grid's handshake"),
             Err(Silence::Unreached(_)) if is_guess => Finding::warning(
@@ -75,6 +80,25 @@ impl Doctor<'_> {
         Some(found)
     }
 
+    /// Why the handshake can't be tried: nobody but Event Grid has what opens the webhook, or nothing does.
+    fn untried(&self, subject: String) -> Finding {
+        let webhook = &self.config.webhook;
+        let (detail, remedy) = if !webhook.is_open() {
+            (
+                "the webhook is closed: only the schedule and the queue, if there is one, wake the loop",
+                "for events by webhook set webhook.key_files or webhook.audience, and webhook.subscriptions",
+            )
+        } else if webhook.subscriptions.is_empty() {
+            ("no event subscription is agreed to", "name the event subscriptions in webhook.subscriptions")
+        } else {
+            (
+                "not tried: it takes Event Grid's own tokens only",
+                "look at the event subscription's state in Azure",
+            )
+        };
+        Finding::warning(Check::EventGrid, subject, detail, remedy)
+    }
+
     /// Where the daemon listens, as this machine reaches it.
     fn own_address(&self) -> Option<Url> {
         let mut address = self.config.listen;
@@ -93,7 +117,7 @@ impl Doctor<'_> {
         let now = self.clock.now().format(&Rfc3339).unwrap_or_default();
         let handshake = json!([{
             "id": Uuid::new_v4(),
-            "topic": "",
+            "topic": self.config.webhook.topics.first().cloned().unwrap_or_default(),
             "subject": "",
             "eventType": "Microsoft.EventGrid.SubscriptionValidationEvent",
             "eventTime": now,
@@ -110,7 +134,13 @@ impl Doctor<'_> {
         };
         let client = if is_local { builder.no_proxy() } else { builder }.build();
         let request = client.map_err(Silence::unreached)?.post(url);
-        let request = request.header("aeg-event-type", "SubscriptionValidation").json(&handshake);
+        let name = self.config.webhook.subscriptions.first().map_or("", String::as_str);
+        let request = request
+            .header("aeg-event-type", "SubscriptionValidation")
+            .header("aeg-subscription-name", name)
+            .json(&handshake);
+        let key = self.config.webhook.keys.first().map_or("", |key| key.expose_secret());
+        let request = request.header("x-rekeyd-key", key);
         let answer = request.send().await.map_err(Silence::unreached)?;
         let status = answer.status();
         let said: Value = answer.json().await.unwrap_or_default();

@@ -1,0 +1,99 @@
+//! What of a daemon faces others: its listeners, with the API, the webhook, health, and the Functions host's routes.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{AppError, Works};
+use crate::config::{Cloud, Config};
+use crate::http::access::{ApiAccess, KeyCache, TokenRules, WebhookAccess};
+use crate::http::{
+    FunctionsParts, HttpState, Operations, Readiness, Server, Tls, describe, functions_router, health_router,
+    router,
+};
+use crate::ports::Clock;
+
+/// The listeners of a daemon. They answer until the last moment, so that `/readyz` can say that it is being stopped.
+#[derive(Debug)]
+pub(super) struct Faces {
+    servers: Vec<Server>,
+}
+
+impl Faces {
+    /// Opens what `config` names besides `listener`, and serves all of it.
+    pub(super) async fn open(
+        listener: TcpListener,
+        config: &Config,
+        works: &Works,
+        readiness: &Arc<Readiness>,
+    ) -> Result<Self, AppError> {
+        let state = state(config, works, readiness)?;
+        let tls = match &config.tls {
+            Some(files) => Some(Tls::read(files).await?),
+            None => None,
+        };
+        let mut routes = router(state.clone());
+        if let Some(functions) = &config.functions {
+            let parts = FunctionsParts { sweeper: Arc::new(works.sweeper(config)), budget: functions.budget };
+            routes = functions_router(state.clone(), parts).fallback_service(routes);
+        }
+        let mut servers = Vec::new();
+        match config.health {
+            Some(address) => {
+                let listener = bind(address)?;
+                servers.push(Server::start(listener, health_router(state), None)?);
+            }
+            None => routes = health_router(state).fallback_service(routes),
+        }
+        servers.push(Server::start(listener, routes, tls.as_ref())?);
+        if let Some(tls) = tls {
+            works.shutdown.spawn(tls.keep_fresh(works.shutdown.stop()));
+        }
+        Ok(Self { servers })
+    }
+
+    pub(super) async fn close(self) {
+        futures::future::join_all(self.servers.into_iter().map(Server::stop)).await;
+    }
+}
+
+/// Opens a port.
+pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, AppError> {
+    TcpListener::bind(address).map_err(|source| AppError::Listen { address, source })
+}
+
+fn state(config: &Config, works: &Works, readiness: &Arc<Readiness>) -> Result<HttpState, AppError> {
+    let rules = token_rules(config, works);
+    let metrics = &works.metrics;
+    Ok(HttpState {
+        intake: Arc::clone(&works.intake),
+        wishes: Arc::clone(&works.wishes),
+        operations: Arc::new(Operations::new(Arc::clone(&works.wishes))),
+        keys: Arc::default(),
+        metrics: Arc::clone(metrics),
+        readiness: Arc::clone(readiness),
+        clock: Arc::clone(&works.clock),
+        api: Arc::new(ApiAccess::new(&config.api, rules.clone(), Arc::clone(metrics))),
+        webhook: Arc::new(WebhookAccess::new(&config.webhook, rules, Arc::clone(metrics))),
+        schedule: Arc::new(config.schedule.clone()),
+        description: describe()?.into(),
+        max_concurrent: config.api.max_concurrent,
+        stop: works.shutdown.stop(),
+    })
+}
+
+/// Both faces take tokens of the same tenant.
+fn token_rules(config: &Config, works: &Works) -> TokenRules {
+    let clock: Arc<dyn Clock> = Arc::clone(&works.clock);
+    TokenRules {
+        keys: Arc::new(KeyCache::new(works.azure.token_keys.clone())),
+        tenant: Uuid::try_parse(&config.azure.tenant_id).ok(),
+        version_1_issuer: match config.azure.cloud {
+            Cloud::China => "https://sts.chinacloudapi.cn",
+            Cloud::Public | Cloud::UsGovernment | Cloud::Custom => "https://sts.windows.net",
+        },
+        clock,
+        skew: Arc::clone(&works.skew),
+    }
+}

@@ -1,0 +1,165 @@
+//! Who may use the API: holders of a token that is known by its hash, and of Entra's tokens with a role.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::HeaderMap;
+use axum::middleware::Next;
+use axum::response::Response;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use tracing::warn;
+
+use super::{RateLimits, Refusal, TokenRules, bearer};
+use crate::config::{ApiConfig, StaticToken};
+use crate::domain::Role;
+use crate::http::HttpState;
+use crate::http::problem::Problem;
+use crate::metrics::Metrics;
+
+/// The API's door.
+pub struct ApiAccess {
+    tokens: Vec<StaticToken>,
+    audience: Option<String>,
+    rules: TokenRules,
+    callers: RateLimits<String>,
+    strangers: RateLimits<Option<IpAddr>>,
+    metrics: Arc<Metrics>,
+}
+
+/// Who asks, as far as they have proven it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// What logs and the audit trail call them.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+impl ApiAccess {
+    /// The door that `config` describes.
+    #[must_use]
+    pub fn new(config: &ApiConfig, rules: TokenRules, metrics: Arc<Metrics>) -> Self {
+        Self {
+            tokens: config.tokens.clone(),
+            audience: config.audience.clone(),
+            rules,
+            callers: RateLimits::new(config.requests_per_minute),
+            strangers: RateLimits::new(config.requests_per_minute),
+            metrics,
+        }
+    }
+
+    /// Who asks.
+    ///
+    /// # Errors
+    /// They may not.
+    async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        if self.tokens.is_empty() && self.audience.is_none() {
+            return Err(Refusal::Closed);
+        }
+        let given = bearer(headers).ok_or(Refusal::Missing)?;
+        match (self.known(given), &self.audience) {
+            (Some(caller), _) => Ok(caller),
+            (None, Some(audience)) if given.contains('.') => self.entra_s(given, audience).await,
+            (None, _) => Err(Refusal::Unknown),
+        }
+    }
+
+    /// Compares with every token, in a time that tells nothing about any of them.
+    fn known(&self, given: &str) -> Option<Caller> {
+        let given: [u8; 32] = Sha256::digest(given.as_bytes()).into();
+        let is_it = |token: &&StaticToken| bool::from(token.hash.ct_eq(&given));
+        let matching: Vec<_> = self.tokens.iter().filter(is_it).collect();
+        matching.first().map(|token| Caller { name: token.name.clone(), role: token.role })
+    }
+
+    async fn entra_s(&self, token: &str, audience: &str) -> Result<Caller, Refusal> {
+        let claims = self.rules.check(token, audience).await?;
+        let role = Role::highest(&claims.roles).ok_or(Refusal::NoRole)?;
+        Ok(Caller { name: claims.caller(), role })
+    }
+
+    /// Lets a caller in whose role is at least `least`, and counts and tells whoever is not.
+    async fn admit(&self, headers: &HeaderMap, peer: Option<IpAddr>, least: Role) -> Result<Caller, Problem> {
+        let caller = match self.caller(headers).await {
+            Ok(caller) => caller,
+            Err(refusal) => return Err(self.refused(refusal, None, peer)),
+        };
+        if let Err(wait) = self.callers.check(&caller.name) {
+            return Err(self.limited(wait, &caller.name));
+        }
+        if caller.role < least {
+            return Err(self.refused(Refusal::RoleTooLow, Some(&caller.name), peer));
+        }
+        Ok(caller)
+    }
+
+    fn refused(&self, refusal: Refusal, caller: Option<&str>, peer: Option<IpAddr>) -> Problem {
+        if let Err(wait) = self.strangers.check(&peer) {
+            return self.limited(wait, "somebody without a good token");
+        }
+        let peer = peer.map(|peer| peer.to_string());
+        warn!(
+            face = "api",
+            reason = refusal.label(),
+            caller,
+            peer,
+            "a request was refused: {}",
+            refusal.text()
+        );
+        self.metrics.refusals.with_label_values(&["api", refusal.label()]).inc();
+        Problem::Refused(refusal)
+    }
+
+    fn limited(&self, wait: Duration, caller: &str) -> Problem {
+        let reason = Refusal::RateLimited.label();
+        tracing::debug!(
+            face = "api",
+            reason,
+            caller,
+            "a request was refused: {}",
+            Refusal::RateLimited.text()
+        );
+        self.metrics.refusals.with_label_values(&["api", reason]).inc();
+        Problem::RateLimited(wait)
+    }
+}
+
+impl fmt::Debug for ApiAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiAccess").field("audience", &self.audience).finish_non_exhaustive()
+    }
+}
+
+pub(in crate::http) async fn require_reader(
+    State(state): State<HttpState>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let_in(&state, request, next, Role::Reader).await
+}
+
+pub(in crate::http) async fn require_operator(
+    State(state): State<HttpState>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let_in(&state, request, next, Role::Operator).await
+}
+
+async fn let_in(
+    state: &HttpState,
+    mut request: Request,
+    next: Next,
+    least: Role,
+) -> Result<Response, Problem> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let headers = request.headers().clone();
+    let caller = state.api.admit(&headers, peer, least).await?;
+    request.extensions_mut().insert(caller);
+    Ok(next.run(request).await)
+}

@@ -1,0 +1,28 @@
+//! Who may come in: tokens of Entra and tokens known by their hash for the API, keys and Event Grid's tokens for the
+//! webhook. On loopback too, since every local user can reach that.
+
+mod api;
+mod head;
+mod key_cache;
+mod limits;
+mod refusal;
+mod tokens;
+mod webhook;
+
+pub use api::{ApiAccess, Caller};
+pub(super) use api::{require_operator, require_reader};
+pub use key_cache::KeyCache;
+pub use limits::RateLimits;
+pub use refusal::Refusal;
+pub use tokens::TokenRules;
+pub use webhook::WebhookAccess;
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+
+/// The token of `Authorization: Bearer TOKEN`.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}

@@ -1,0 +1,123 @@
+//! Whether a token of Entra is good: signature, issuer, audience, tenant and time. What it allows is asked elsewhere.
+
+use std::sync::Arc;
+
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, Validation, decode};
+use serde::Deserialize;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::Refusal;
+use super::head::key_id;
+use super::key_cache::KeyCache;
+use crate::clock::ClockSkew;
+use crate::ports::Clock;
+
+/// What every token that is taken has to be.
+#[derive(Debug, Clone)]
+pub struct TokenRules {
+    /// The issuer's keys.
+    pub keys: Arc<KeyCache>,
+    /// The tenant, if it is configured by its id; else it is the one that the issuer names.
+    pub tenant: Option<Uuid>,
+    /// Where tokens of version 1 come from, before the tenant's id (contract E.4).
+    pub version_1_issuer: &'static str,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Whether that can be believed.
+    pub skew: Arc<ClockSkew>,
+}
+
+/// What a good token says.
+#[derive(Debug, Deserialize)]
+pub(super) struct Claims {
+    exp: f64,
+    #[serde(default)]
+    nbf: f64,
+    tid: Option<Uuid>,
+    appid: Option<Uuid>,
+    azp: Option<Uuid>,
+    oid: Option<Uuid>,
+    #[serde(default)]
+    pub(super) roles: Vec<String>,
+}
+
+impl Claims {
+    /// The application that asked for it (`appid` in version 1, `azp` in version 2).
+    pub(super) fn client_id(&self) -> Option<Uuid> {
+        self.azp.or(self.appid)
+    }
+
+    /// What logs call the caller.
+    pub(super) fn caller(&self) -> String {
+        let id = self.client_id().or(self.oid);
+        id.map_or_else(|| "entra:unnamed".to_owned(), |id| format!("entra:{id}"))
+    }
+}
+
+impl TokenRules {
+    /// What `token` says, if it is good and for `audience`.
+    ///
+    /// # Errors
+    /// Why it is not, or why that can't be known now.
+    pub(super) async fn check(&self, token: &str, audience: &str) -> Result<Claims, Refusal> {
+        let found = self.keys.find(&key_id(token)?).await?;
+        let tenant = self.tenant.or_else(|| tenant_of(&found.issuer));
+        let rules = self.validation(&found.issuer, tenant, audience);
+        let claims =
+            decode::<Claims>(token, &found.key, &rules).map_err(|error| refusal(error.kind()))?.claims;
+        if tenant.is_none() || claims.tid != tenant {
+            return Err(Refusal::WrongTenant);
+        }
+        self.check_time(&claims, self.clock.now())?;
+        Ok(claims)
+    }
+
+    fn validation(&self, issuer: &str, tenant: Option<Uuid>, audience: &str) -> Validation {
+        let mut rules = Validation::new(Algorithm::RS256);
+        // Times are compared with our own clock, below.
+        (rules.validate_exp, rules.validate_nbf) = (false, false);
+        rules.set_required_spec_claims(&["exp", "iss", "aud"]);
+        let version_1 = tenant.map(|tenant| format!("{}/{tenant}/", self.version_1_issuer));
+        rules.set_issuer(&[Some(issuer.to_owned()), version_1].into_iter().flatten().collect::<Vec<_>>());
+        // Version 2 has the bare id where version 1 has the URI that was asked for.
+        let bare = audience.strip_prefix("api://").unwrap_or(audience);
+        rules.set_audience(&[audience, bare]);
+        rules
+    }
+
+    /// A clock that is off makes good tokens look bad: that is no reason to refuse their holder for ever.
+    fn check_time(&self, claims: &Claims, now: OffsetDateTime) -> Result<(), Refusal> {
+        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit")]
+        let now = now.unix_timestamp() as f64;
+        let tolerated = TOLERATED.as_seconds_f64();
+        let refused = if now > claims.exp + tolerated {
+            Refusal::Expired
+        } else if now + tolerated < claims.nbf {
+            Refusal::NotYetValid
+        } else {
+            return Ok(());
+        };
+        Err(if self.skew.is_tolerable() { refused } else { Refusal::CannotJudge })
+    }
+}
+
+/// The tenant in an issuer's name, where there is one.
+fn tenant_of(issuer: &str) -> Option<Uuid> {
+    issuer.split('/').find_map(|part| Uuid::try_parse(part).ok())
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "a list of another crate, which grows")]
+fn refusal(kind: &ErrorKind) -> Refusal {
+    match kind {
+        ErrorKind::InvalidSignature => Refusal::BadSignature,
+        ErrorKind::InvalidIssuer => Refusal::WrongIssuer,
+        ErrorKind::InvalidAudience => Refusal::WrongAudience,
+        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => Refusal::WrongAlgorithm,
+        _ => Refusal::Malformed,
+    }
+}
+
+/// How far two good clocks may be apart.
+const TOLERATED: Duration = Duration::MINUTE;

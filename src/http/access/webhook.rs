@@ -1,0 +1,118 @@
+//! Whom the webhook hears: Event Grid, by its own token or by a shared key; and which subscriptions it agrees to.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use tracing::warn;
+
+use super::{Refusal, TokenRules, bearer};
+use crate::config::WebhookConfig;
+use crate::metrics::Metrics;
+
+/// The webhook's door.
+pub struct WebhookAccess {
+    /// The hashes of the shared keys: the keys themselves are not kept.
+    keys: Vec<[u8; 32]>,
+    config: WebhookConfig,
+    rules: TokenRules,
+    metrics: Arc<Metrics>,
+}
+
+impl WebhookAccess {
+    /// The door that `config` describes.
+    #[must_use]
+    pub fn new(config: &WebhookConfig, rules: TokenRules, metrics: Arc<Metrics>) -> Self {
+        let hash = |key: &secrecy::SecretString| Sha256::digest(key.expose_secret().as_bytes()).into();
+        let keys = config.keys.iter().map(hash).collect();
+        let config = WebhookConfig { keys: Vec::new(), ..config.clone() };
+        Self { keys, config, rules, metrics }
+    }
+
+    /// Whether a delivery is Event Grid's, by its token or by a key in the header [`KEY_HEADER`] or the query.
+    ///
+    /// # Errors
+    /// It is not, or that can't be known now.
+    pub(in crate::http) async fn admit(&self, headers: &HeaderMap, key: Option<&str>) -> Result<(), Refusal> {
+        self.told(self.check(headers, key).await)
+    }
+
+    /// Whether the handshake of CloudEvents may be answered: it carries no topic, and perhaps no token.
+    ///
+    /// # Errors
+    /// It may not.
+    pub(in crate::http) async fn admit_origin(
+        &self,
+        headers: &HeaderMap,
+        key: Option<&str>,
+        origin: &str,
+    ) -> Result<(), Refusal> {
+        let is_known = |known: &String| known == "*" || known.eq_ignore_ascii_case(origin);
+        let checked = match self.check(headers, key).await {
+            // Consent alone opens nothing: each delivery has to bring its token.
+            Err(Refusal::Missing) if self.config.audience.is_some() => Ok(()),
+            checked => checked,
+        };
+        let agreed = self.config.origins.iter().any(is_known);
+        self.told(checked.and(if agreed { Ok(()) } else { Err(Refusal::UnknownOrigin) }))
+    }
+
+    /// Whether the subscription of this name on this topic may be agreed to.
+    ///
+    /// # Errors
+    /// It may not.
+    pub(in crate::http) fn admit_subscription(&self, name: &str, topic: &str) -> Result<(), Refusal> {
+        let has = |list: &[String], wanted: &str| list.iter().any(|known| known.eq_ignore_ascii_case(wanted));
+        let (subscriptions, topics) = (&self.config.subscriptions, &self.config.topics);
+        let agreed = has(subscriptions, name) && (topics.is_empty() || has(topics, topic));
+        if !agreed {
+            warn!(subscription = name, topic, "a handshake of a subscription that is not agreed to");
+        }
+        self.told(if agreed { Ok(()) } else { Err(Refusal::UnknownSubscription) })
+    }
+
+    async fn check(&self, headers: &HeaderMap, key: Option<&str>) -> Result<(), Refusal> {
+        if self.keys.is_empty() && self.config.audience.is_none() {
+            return Err(Refusal::Closed);
+        }
+        match (bearer(headers), &self.config.audience) {
+            (Some(token), Some(audience)) => self.check_token(token, audience).await,
+            _ => self.check_key(key.or_else(|| headers.get(KEY_HEADER)?.to_str().ok())),
+        }
+    }
+
+    async fn check_token(&self, token: &str, audience: &str) -> Result<(), Refusal> {
+        let claims = self.rules.check(token, audience).await?;
+        if claims.client_id() != Some(self.config.client_id) {
+            return Err(Refusal::WrongClient);
+        }
+        let has_role = self.config.role.as_ref().is_none_or(|role| claims.roles.contains(role));
+        if has_role { Ok(()) } else { Err(Refusal::NoRole) }
+    }
+
+    /// Compares with both keys, in a time that tells nothing about either.
+    fn check_key(&self, given: Option<&str>) -> Result<(), Refusal> {
+        let given: [u8; 32] = Sha256::digest(given.ok_or(Refusal::Missing)?.as_bytes()).into();
+        let matching = self.keys.iter().fold(subtle::Choice::from(0), |found, key| found | key.ct_eq(&given));
+        if bool::from(matching) { Ok(()) } else { Err(Refusal::Unknown) }
+    }
+
+    fn told(&self, checked: Result<(), Refusal>) -> Result<(), Refusal> {
+        checked.inspect_err(|refusal| {
+            warn!(face = "webhook", reason = refusal.label(), "a request was refused: {}", refusal.text());
+            self.metrics.refusals.with_label_values(&["webhook", refusal.label()]).inc();
+        })
+    }
+}
+
+impl fmt::Debug for WebhookAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookAccess").field("audience", &self.config.audience).finish_non_exhaustive()
+    }
+}
+
+/// Not a well-known name: Event Grid drops those from deliveries if their value is unusual (contract C.4).
+pub(in crate::http) const KEY_HEADER: &str = "x-rekeyd-key";

@@ -1,0 +1,205 @@
+//! The face for an Azure Functions host (contract F): its triggers in envelopes, and HTTP requests as they are.
+//!
+//! The host has checked who may come in; it is the only one that knows this port, on loopback. An invocation waits for its
+//! work within its budget, since an instance may be taken away after its answer; what takes longer is finished by the
+//! next timer run, from what is seen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path as RoutePath, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use futures::future::join_all;
+use serde_json::json;
+
+use super::HttpState;
+use super::api::parse;
+use super::problem::{self, Problem};
+use super::router::hardened;
+use super::wishes::take;
+use crate::domain::{SecretId, WishKind};
+use crate::reconcile::{Sweeper, Ticket};
+use crate::telemetry::audit::Asker;
+use crate::triggers::functions::{Answer, HttpRequest, Invocation, read_invocation};
+use crate::triggers::intake::{Path, Taken};
+
+/// What invocations need besides.
+#[derive(Debug, Clone)]
+pub struct FunctionsParts {
+    /// What the timer runs.
+    pub sweeper: Arc<Sweeper>,
+    /// How long an invocation waits for its work.
+    pub budget: Duration,
+}
+
+/// The routes that a Functions host knows.
+pub fn functions_router(state: HttpState, parts: FunctionsParts) -> Router {
+    let routes = Router::new()
+        .route("/", get(async || "rekeyd\n"))
+        .route("/KeyVaultEvents", post(events))
+        .route("/KeyVaultQueue", post(queue))
+        .route("/Sweep", post(sweep))
+        .route("/Rotate", post(rotate))
+        .route("/api/Rotate", get(rotate_forwarded).post(rotate_forwarded))
+        .route("/api/rotate/{vault}/{name}", post(rotate_in_route))
+        .layer(Extension(parts));
+    hardened(routes, state)
+}
+
+/// The Event Grid trigger. What can't be understood is done with, and told: a failure would only bring it again.
+async fn events(
+    State(state): State<HttpState>,
+    Extension(parts): Extension<FunctionsParts>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let taken = match invocation(&state, body) {
+        Ok(invocation) => take_events(&state, &invocation, "event"),
+        Err(failed) => return failed.into_response(),
+    };
+    answered(&state, &parts, taken).await
+}
+
+/// The queue trigger. What can't be understood fails, so that the host puts it aside after some tries.
+async fn queue(
+    State(state): State<HttpState>,
+    Extension(parts): Extension<FunctionsParts>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let taken = match invocation(&state, body) {
+        Ok(invocation) => take_events(&state, &invocation, "message"),
+        Err(failed) => return failed.into_response(),
+    };
+    let broken = taken.iter().find_map(|taken| match taken {
+        Taken::Malformed(reason) => Some(reason.clone()),
+        Taken::Enqueued(..) | Taken::Nothing(_) => None,
+    });
+    match broken {
+        Some(reason) => {
+            Failed(StatusCode::UNPROCESSABLE_ENTITY, format!("malformed: {reason}")).into_response()
+        }
+        None => answered(&state, &parts, taken).await,
+    }
+}
+
+/// The timer: a sweep, and its work as far as the budget goes.
+async fn sweep(
+    State(state): State<HttpState>,
+    Extension(parts): Extension<FunctionsParts>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let is_late = match invocation(&state, body) {
+        Ok(invocation) => invocation.is_past_due("timer"),
+        Err(failed) => return failed.into_response(),
+    };
+    let _hold = state.clock.hold();
+    let gaps = parts.sweeper.sweep().await;
+    let settled = state.wishes.queue.settled(HORIZON);
+    let is_done = tokio::time::timeout(parts.budget, settled).await.is_ok();
+    let (late, rest) = (if is_late { " (late)" } else { "" }, if is_done { "all done" } else { LEFT_OVER });
+    let unread = if gaps.is_empty() {
+        String::new()
+    } else {
+        format!("; {} vaults could not be searched", gaps.len())
+    };
+    Json(Answer::saying(format!("swept{late}: {rest}{unread}"))).into_response()
+}
+
+/// The HTTP trigger in an envelope.
+async fn rotate(State(state): State<HttpState>, body: Result<Bytes, BytesRejection>) -> Response {
+    let request = match invocation(&state, body) {
+        Ok(invocation) => invocation.http_request(),
+        Err(failed) => return failed.into_response(),
+    };
+    let answer = match asked(&state, &request) {
+        Ok((id, location)) => {
+            Answer::http(202, "application/json", &[("location", &location)], &json!({"id": id}))
+        }
+        Err(problem) => Answer::http(problem.code(), problem::CONTENT_TYPE, &[], &problem.to_value()),
+    };
+    Json(answer).into_response()
+}
+
+/// The HTTP trigger as the host passes it on, with the secret in the query or the body.
+async fn rotate_forwarded(
+    State(state): State<HttpState>,
+    Query(query): Query<serde_json::Value>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let body = body.map_err(|_| Problem::TooLarge)?;
+    let text = String::from_utf8_lossy(&body).into_owned();
+    let request = serde_json::from_value(json!({"Query": query, "Body": text})).unwrap_or_default();
+    Ok(accepted(asked(&state, &request)?))
+}
+
+/// The same with the secret in the route.
+async fn rotate_in_route(
+    State(state): State<HttpState>,
+    RoutePath((vault, name)): RoutePath<(String, String)>,
+) -> Result<Response, Problem> {
+    Ok(accepted(wanted(&state, &parse(&vault, &name)?)?))
+}
+
+fn asked(state: &HttpState, request: &HttpRequest) -> Result<(uuid::Uuid, String), Problem> {
+    let missing =
+        || Problem::WrongQuery("name the secret: vault and name (or KeyVaultName and SecretName)".to_owned());
+    let (vault, name) = request.secret().ok_or_else(missing)?;
+    wanted(state, &parse(&vault, &name)?)
+}
+
+fn wanted(state: &HttpState, secret: &SecretId) -> Result<(uuid::Uuid, String), Problem> {
+    let asker = Asker { by: "functions", caller: Some("functions"), key: None };
+    let id = take(state, secret, WishKind::Rotate, asker)?;
+    Ok((id, format!("/api/v1/operations/{id}")))
+}
+
+fn accepted((id, location): (uuid::Uuid, String)) -> Response {
+    (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(json!({"id": id}))).into_response()
+}
+
+/// An invocation that the host has to count as failed.
+struct Failed(StatusCode, String);
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        (self.0, Json(Answer::saying(self.1))).into_response()
+    }
+}
+
+/// The envelope, or the answer that makes the host try again or put the message aside.
+fn invocation(state: &HttpState, body: Result<Bytes, BytesRejection>) -> Result<Invocation, Failed> {
+    let failed = |status: StatusCode, why: String| Failed(status, why);
+    if state.readiness.is_draining() {
+        return Err(failed(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the daemon is being stopped: try again".to_owned(),
+        ));
+    }
+    let body = body.map_err(|error| failed(StatusCode::BAD_REQUEST, error.body_text()))?;
+    read_invocation(&body).map_err(|why| failed(StatusCode::BAD_REQUEST, why))
+}
+
+fn take_events(state: &HttpState, invocation: &Invocation, binding: &str) -> Vec<Taken> {
+    invocation.events(binding).iter().map(|event| state.intake.take(event, Path::Functions)).collect()
+}
+
+/// Waits for what was enqueued, within the budget, and says what came of it.
+async fn answered(state: &HttpState, parts: &FunctionsParts, taken: Vec<Taken>) -> Response {
+    let waits: Vec<(SecretId, Ticket)> = taken.iter().filter_map(Taken::waits_for).collect();
+    let looked = join_all(waits.iter().map(|(secret, ticket)| state.intake.queue.until_met(secret, *ticket)));
+    let is_done = tokio::time::timeout(parts.budget, looked).await.is_ok();
+    let mut logs: Vec<_> = taken.iter().map(Taken::to_string).collect();
+    if !is_done {
+        logs.push(LEFT_OVER.to_owned());
+    }
+    Json(Answer { logs, ..Answer::default() }).into_response()
+}
+
+const LEFT_OVER: &str = "not all is done yet: it goes on, and the next timer run finishes it";
+
+/// What is due within this time is waited for: looks that follow an action.
+const HORIZON: time::Duration = time::Duration::minutes(2);

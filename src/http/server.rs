@@ -1,0 +1,143 @@
+//! One listener: plain, or with TLS whose certificate is read anew when its files change.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::config::TlsConfig;
+
+/// Answers until it is stopped.
+#[derive(Debug)]
+pub struct Server {
+    handle: Handle<SocketAddr>,
+    task: JoinHandle<()>,
+}
+
+/// Why nobody can be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The certificate or its key can't be used.
+    #[error("tls.certificate_file {} or tls.private_key_file {} can't be used", files.certificate_file.display(), files.private_key_file.display())]
+    Certificate {
+        /// As configured.
+        files: TlsConfig,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The port can't be used.
+    #[error("the port can't be served")]
+    Port(#[source] std::io::Error),
+}
+
+/// A certificate that is shown to clients.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    files: TlsConfig,
+    config: RustlsConfig,
+}
+
+impl Tls {
+    /// Reads the certificate and its key.
+    ///
+    /// # Errors
+    /// They can't be used.
+    pub async fn read(files: &TlsConfig) -> Result<Self, ServerError> {
+        let config = RustlsConfig::from_pem_file(&files.certificate_file, &files.private_key_file);
+        let failed = |source| ServerError::Certificate { files: files.clone(), source };
+        Ok(Self { files: files.clone(), config: config.await.map_err(failed)? })
+    }
+
+    /// Reads both files anew when either has changed, until it is told to stop. What can't be used changes nothing.
+    pub async fn keep_fresh(self, stop: CancellationToken) {
+        let paths = [self.files.certificate_file.clone(), self.files.private_key_file.clone()];
+        let mut shown = contents(&paths).await;
+        let mut ticks = tokio::time::interval(BETWEEN_LOOKS);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            let seen = contents(&paths).await;
+            if seen.is_none() || seen == shown {
+                continue;
+            }
+            match self
+                .config
+                .reload_from_pem_file(&self.files.certificate_file, &self.files.private_key_file)
+                .await
+            {
+                Ok(()) => info!("the changed TLS certificate is in use"),
+                Err(error) => {
+                    warn!(%error, "the changed TLS certificate can't be used: the one before stays in use");
+                }
+            }
+            shown = seen;
+        }
+    }
+}
+
+/// `None` while a file is missing, as it may be for a moment when both are replaced.
+async fn contents(paths: &[PathBuf; 2]) -> Option<[u64; 2]> {
+    let mut hashes = [0; 2];
+    for (hash, path) in hashes.iter_mut().zip(paths) {
+        let content = zeroize::Zeroizing::new(tokio::fs::read(path).await.ok()?);
+        let digest = <sha2::Sha256 as sha2::Digest>::digest(&*content);
+        *hash = digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    }
+    Some(hashes)
+}
+
+impl Server {
+    /// Serves `routes` on `listener`.
+    ///
+    /// # Errors
+    /// The port can't be used.
+    pub fn start(
+        listener: std::net::TcpListener,
+        routes: Router,
+        tls: Option<&Tls>,
+    ) -> Result<Self, ServerError> {
+        listener.set_nonblocking(true).map_err(ServerError::Port)?;
+        let handle = Handle::new();
+        let service = routes.into_make_service_with_connect_info::<SocketAddr>();
+        let plain = axum_server::from_tcp(listener).map_err(ServerError::Port)?.handle(handle.clone());
+        let mut plain = plain.first_request_timeout(FIRST_REQUEST);
+        let timer = hyper_util::rt::TokioTimer::new();
+        plain.http_builder().http1().timer(timer).header_read_timeout(FIRST_REQUEST);
+        let serving: futures::future::BoxFuture<'static, std::io::Result<()>> = match tls {
+            Some(tls) => {
+                let acceptor = axum_server::tls_rustls::RustlsAcceptor::new(tls.config.clone());
+                Box::pin(plain.acceptor(acceptor).serve(service))
+            }
+            None => Box::pin(plain.serve(service)),
+        };
+        #[expect(clippy::disallowed_methods, reason = "it outlives the tasks that shutdown waits for")]
+        let task = tokio::spawn(async move {
+            if let Err(error) = serving.await {
+                warn!(%error, "the HTTP server ended");
+            }
+        });
+        Ok(Self { handle, task })
+    }
+
+    /// Takes no more requests, and waits a little for those in hand: a client that keeps its connection open must not
+    /// keep the process.
+    pub async fn stop(self) {
+        let begun = Instant::now();
+        self.handle.graceful_shutdown(Some(GRACE));
+        let _ = tokio::time::timeout(GRACE + Duration::from_secs(1), self.task).await;
+        tracing::debug!(took = ?begun.elapsed(), "the listener is closed");
+    }
+}
+
+const GRACE: Duration = Duration::from_secs(2);
+
+/// For a client to say what it wants.
+const FIRST_REQUEST: Duration = Duration::from_secs(20);
+
+/// Between two looks at the certificate's files.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
