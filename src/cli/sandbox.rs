@@ -120,7 +120,7 @@ impl SandboxCommand {
         let told = self.tell(&sandbox);
         let start = sandbox.clock().now();
         let directory = Scratch::new()?;
-        let app = start_daemon(&sandbox, listener, directory.path(), self.seed)?;
+        let app = start_daemon(&sandbox, listener, directory.path(), self.seed).await?;
         self.live(&sandbox, &app, start).await?;
         let summary = sandbox.summary();
         let days = (sandbox.clock().now() - start).whole_days();
@@ -240,7 +240,7 @@ fn invite(sandbox: &Sandbox, app: &App) {
 }
 
 /// Starts the daemon as it runs in production, from a configuration file's text.
-fn start_daemon(
+async fn start_daemon(
     sandbox: &Sandbox,
     listener: TcpListener,
     directory: &Path,
@@ -253,7 +253,7 @@ fn start_daemon(
     // At the end of a run the clock stands still, so that there is nothing to wait for.
     config.reconcile.shutdown_grace = std::time::Duration::from_secs(2);
     let clock: Arc<dyn Clock> = Arc::new(sandbox.clock());
-    Ok(App::start_on(listener, &config, &clock, seed)?)
+    Ok(App::start_on(listener.into_std()?, &config, &clock, seed).await?)
 }
 
 /// A directory of this process, removed at the end.

@@ -11,7 +11,7 @@ use super::model::ManagedSecret;
 use super::{Endpoints, Sandbox, SandboxError};
 
 impl Sandbox {
-    /// Writes `ca.pem`, `rekeyd.toml`, `daemon-secret`, `api-token`, with production names `hosts`, and, last and by
+    /// Writes `ca.pem`, `rekeyd.toml`, `daemon-secret`, `api-token`, `webhook-key`, with production names `hosts`, and, last and by
     /// renaming, `endpoints.json`.
     ///
     /// # Errors
@@ -29,6 +29,7 @@ impl Sandbox {
         let json = serde_json::to_string_pretty(&endpoints).map_err(io::Error::from).map_err(failed)?;
         write_private(&dir.join("ca.pem"), self.ca_pem())?;
         write_private(&dir.join("daemon-secret"), endpoints.daemon.client_secret.expose_secret())?;
+        write_private(&dir.join("webhook-key"), self.webhook_key().expose_secret())?;
         write_private(&dir.join("api-token"), self.api_token().expose_secret())?;
         write_private(&dir.join("rekeyd.toml"), &self.daemon_configuration(&dir, clock_url))?;
         if let Some(hosts) = self.hosts() {
@@ -81,6 +82,10 @@ client_secret_file = {secret}
 [api]
 token_file = {token}
 
+[webhook]
+key_files = [{key}]
+subscriptions = ["rekeyd-sandbox"]
+
 [schedule]
 cron = "0 3 * * *"
 time_zone = "UTC"
@@ -111,6 +116,7 @@ audit_file = {audit}
             ca = file("ca.pem"),
             secret = file("daemon-secret"),
             token = file("api-token"),
+            key = file("webhook-key"),
             audit = file("audit.jsonl"),
             canary = self.canary(),
             spacing = verify_spacing(self.longest_propagation),

@@ -135,6 +135,7 @@ pub struct Sandbox {
     azure: Arc<Azure>,
     ca_pem: String,
     api_token: SecretString,
+    webhook_key: SecretString,
     daemon_address: SocketAddr,
     longest_propagation: Duration,
     /// Consumers and Event Grid, which need the servers.
@@ -172,6 +173,12 @@ impl Sandbox {
     #[must_use]
     pub fn api_token(&self) -> &SecretString {
         &self.api_token
+    }
+
+    /// The key that the built-in subscription delivers with, as `webhook-key` has it.
+    #[must_use]
+    pub fn webhook_key(&self) -> &SecretString {
+        &self.webhook_key
     }
 
     /// What happens from now on. Each caller gets everything.

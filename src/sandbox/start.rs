@@ -39,7 +39,8 @@ impl Sandbox {
         let https =
             Https::new(&certificates.ca_pem, production.as_ref()).map_err(SandboxError::HttpClient)?;
         let daemon = options.daemon_address;
-        let event_grid = EventGrid::new(Arc::clone(&azure), daemon, notices, options.seed)
+        let webhook_key = SecretString::from(Uuid::new_v4().simple().to_string());
+        let event_grid = EventGrid::new(Arc::clone(&azure), daemon, &webhook_key, notices, options.seed)
             .map_err(SandboxError::HttpClient)?;
         start_servers(&servers, &azure, &certificates.server, listeners);
         start_consumers(&people, &azure, https, options.seed);
@@ -48,6 +49,7 @@ impl Sandbox {
             azure,
             ca_pem: certificates.ca_pem,
             api_token: SecretString::from(Uuid::new_v4().simple().to_string()),
+            webhook_key,
             daemon_address: daemon,
             longest_propagation: *options.propagation.end(),
             people,

@@ -245,9 +245,8 @@ impl Daemon {
             .unwrap();
         let (listener, config) = (listener.into_std().unwrap(), config.clone());
         let started = runtime.spawn(async move {
-            let (listener, clock): (_, Arc<dyn Clock>) =
-                (TcpListener::from_std(listener).unwrap(), Arc::new(clock));
-            App::start_on(listener, &config, &clock, seed).unwrap()
+            let clock: Arc<dyn Clock> = Arc::new(clock);
+            App::start_on(listener, &config, &clock, seed).await.unwrap()
         });
         let app = started.await.unwrap();
         Self { app: Some(app), runtime: Some(runtime) }

@@ -5,16 +5,20 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use rekeyd::clock::SystemClock;
 use rekeyd::config::ManagedSecret;
+use rekeyd::config::{ApiConfig, ScheduleConfig, StaticToken, WebhookConfig};
 use rekeyd::domain::{
-    AppObjectId, ApplicationRef, Origin, PolicyValues, RotationPolicy, SecretId, VerifyPolicy, WishKind,
+    AppObjectId, ApplicationRef, Origin, PolicyValues, Role, RotationPolicy, SecretId, VerifyPolicy, WishKind,
 };
-use rekeyd::http::{ApiToken, HttpState, Readiness, router};
+use rekeyd::http::access::{ApiAccess, KeyCache, TokenRules, WebhookAccess};
+use rekeyd::http::{HttpState, Operations, Readiness, describe, health_router, router};
 use rekeyd::metrics::Metrics;
-use rekeyd::ports::Clock;
+use rekeyd::ports::{Clock, IssuerKeys, PortError, TokenKeys};
 use rekeyd::reconcile::{Catalogue, StatusBoard, WorkQueue};
+use rekeyd::triggers::intake::Intake;
 use rekeyd::triggers::wishes::{WISHES, Wishes};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// A server that knows `kv-1/app-foo`, another secret of the same application, and one of another.
@@ -27,10 +31,14 @@ struct Face {
 
 impl Face {
     async fn new() -> Self {
-        Self::with_token(Some(ApiToken::new(&"the-right-token".into()))).await
+        Self::with_tokens(vec![
+            token("the-right-token", Role::Operator),
+            token("a-reader-s-token", Role::Reader),
+        ])
+        .await
     }
 
-    async fn with_token(token: Option<ApiToken>) -> Self {
+    async fn with_tokens(tokens: Vec<StaticToken>) -> Self {
         let (clock, metrics): (Arc<dyn Clock>, _) =
             (Arc::new(SystemClock), Arc::new(Metrics::new().unwrap()));
         let secret: SecretId = "kv-1/app-foo".parse().unwrap();
@@ -49,19 +57,30 @@ impl Face {
             clock: Arc::clone(&clock),
         });
         let state = HttpState {
-            queue: Arc::clone(&queue),
-            catalogue,
+            intake: Arc::new(Intake {
+                queue: Arc::clone(&queue),
+                catalogue,
+                vaults: ["kv-1", "kv-2"].map(|vault| vault.parse().unwrap()).into(),
+                metrics: Arc::clone(&metrics),
+            }),
+            operations: Arc::new(Operations::new(Arc::clone(&wishes))),
             wishes,
             keys: Arc::default(),
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
+            api: Arc::new(ApiAccess::new(&api(tokens), rules(&clock), Arc::clone(&metrics))),
+            webhook: Arc::new(WebhookAccess::new(&webhook(), rules(&clock), Arc::clone(&metrics))),
+            schedule: Arc::new(schedule()),
+            description: describe().unwrap().into(),
+            max_concurrent: 8,
+            stop: CancellationToken::new(),
             clock,
-            token,
         };
+        let routes = health_router(state.clone()).fallback_service(router(state));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
-        tokio::spawn(async move { axum::serve(listener, router(state)).await });
+        tokio::spawn(async move { axum::serve(listener, routes).await });
         Self { base, queue, readiness, metrics }
     }
 
@@ -70,7 +89,14 @@ impl Face {
     }
 
     async fn deliver(&self, body: impl Into<reqwest::Body>) -> (StatusCode, Value) {
-        let answer = self.request(Method::POST, "/events/key-vault").body(body).send().await.unwrap();
+        let answer = self
+            .request(Method::POST, "/events/key-vault")
+            .header("x-rekeyd-key", KEY)
+            .header("aeg-subscription-name", "rotation")
+            .body(body)
+            .send()
+            .await
+            .unwrap();
         (answer.status(), answer.json().await.unwrap())
     }
 
@@ -93,7 +119,62 @@ impl Face {
     }
 
     fn events(&self, outcome: &str) -> u64 {
-        self.metrics.events.with_label_values(&[outcome]).get()
+        self.metrics.events.with_label_values(&["webhook", outcome]).get()
+    }
+}
+
+const KEY: &str = "the-webhook-s-key";
+
+fn token(text: &str, role: Role) -> StaticToken {
+    let hash = <sha2::Sha256 as sha2::Digest>::digest(text.as_bytes()).into();
+    StaticToken { name: text.replace("token", "holder"), hash, role }
+}
+
+fn api(tokens: Vec<StaticToken>) -> ApiConfig {
+    let requests_per_minute = std::num::NonZeroU32::new(300).unwrap();
+    ApiConfig { tokens, audience: None, requests_per_minute, max_concurrent: 8 }
+}
+
+fn webhook() -> WebhookConfig {
+    WebhookConfig {
+        keys: vec![KEY.into(), "the-webhook-s-other-key".into()],
+        audience: None,
+        client_id: Uuid::nil(),
+        role: None,
+        subscriptions: vec!["rotation".to_owned()],
+        topics: Vec::new(),
+        origins: vec!["eventgrid.azure.net".to_owned()],
+    }
+}
+
+fn schedule() -> ScheduleConfig {
+    ScheduleConfig {
+        cron: "0 3 * * *".parse().unwrap(),
+        expression: "0 3 * * *".to_owned(),
+        time_zone: jiff::tz::TimeZone::UTC,
+        at_start: false,
+        jitter: std::time::Duration::ZERO,
+    }
+}
+
+/// Nobody's tokens: they are tried with an identity provider of their own.
+fn rules(clock: &Arc<dyn Clock>) -> TokenRules {
+    TokenRules {
+        keys: Arc::new(KeyCache::new(Arc::new(NoKeys))),
+        tenant: None,
+        version_1_issuer: "https://sts.windows.net",
+        clock: Arc::clone(clock),
+        skew: Arc::default(),
+    }
+}
+
+#[derive(Debug)]
+struct NoKeys;
+
+#[async_trait::async_trait]
+impl TokenKeys for NoKeys {
+    async fn fetch(&self) -> Result<IssuerKeys, PortError> {
+        Err(PortError::NotSent { operation: "read keys", source: "there is nobody to ask".into() })
     }
 }
 
@@ -130,7 +211,8 @@ async fn both_handshakes_are_answered() {
 
     let asked = face
         .request(Method::OPTIONS, "/events/key-vault")
-        .header("WebHook-Request-Origin", "eventgrid.azure.net");
+        .header("WebHook-Request-Origin", "eventgrid.azure.net")
+        .header("x-rekeyd-key", KEY);
     let answer = asked.send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(answer.headers()["webhook-allowed-origin"], "eventgrid.azure.net");
@@ -141,7 +223,10 @@ async fn both_handshakes_are_answered() {
 async fn an_event_about_a_managed_secret_puts_its_name_into_the_queue() {
     let face = Face::new().await;
     let many = json!([event("app-foo"), event("app-foo"), event("other")]);
-    assert_eq!(face.deliver(many.to_string()).await, (StatusCode::OK, json!({"received": 3, "enqueued": 2})));
+    assert_eq!(
+        face.deliver(many.to_string()).await,
+        (StatusCode::OK, json!({"received": 3, "enqueued": 2, "malformed": []}))
+    );
     assert_eq!((face.events("enqueued"), face.events("not_managed")), (2, 1));
     let item = face.queue.next().await;
     assert_eq!((item.secret.to_string().as_str(), item.wish), ("kv-1/app-foo", None));
@@ -156,7 +241,13 @@ async fn what_can_t_be_understood_is_taken_with_a_200_and_counted() {
     }
     assert_eq!(face.events("malformed"), 4);
     let huge = vec![b' '; 3 * 1024 * 1024];
-    let answer = face.request(Method::POST, "/events/key-vault").body(huge).send().await.unwrap();
+    let answer = face
+        .request(Method::POST, "/events/key-vault")
+        .header("x-rekeyd-key", KEY)
+        .body(huge)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
 }
 
@@ -179,7 +270,7 @@ async fn only_the_right_token_opens_the_api() {
     assert_eq!(list["secrets"][0]["secret"], "kv-1/app-foo");
     assert_eq!(list["secrets"][0]["state"], "unknown");
 
-    let closed = Face::with_token(None).await;
+    let closed = Face::with_tokens(Vec::new()).await;
     let answer = closed.request(Method::GET, "/api/v1/secrets").bearer_auth("").send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
 }
@@ -233,7 +324,7 @@ async fn every_wish_has_a_route_is_counted_and_stands_until_it_is_met() {
         assert_eq!(answer.status(), StatusCode::ACCEPTED, "{kind:?}");
         let answer: Value = answer.json().await.unwrap();
         assert_eq!((&answer["secret"], &answer["wish"]), (&json!("kv-1/app-foo"), &json!(kind.label())));
-        let shown = face.request(Method::GET, answer["status"].as_str().unwrap());
+        let shown = face.request(Method::GET, answer["secret_url"].as_str().unwrap());
         let shown: Value = shown.bearer_auth("the-right-token").send().await.unwrap().json().await.unwrap();
         assert_eq!((&shown["wish"]["kind"], &shown["wish"]["tried"]), (&json!(kind.label()), &json!(false)));
         assert_eq!((answer["at"].is_string(), &shown["wish"]["at"]), (true, &answer["at"]));
@@ -262,7 +353,7 @@ async fn compromised_means_the_secret_alone_unless_all_credentials_are_meant() {
     let (alone, all) =
         (WishKind::Compromised { all_credentials: false }, WishKind::Compromised { all_credentials: true });
     let answer: Value = face.ask("compromised", None, "{}").await.json().await.unwrap();
-    assert_eq!(answer.get("also"), None);
+    assert_eq!(answer["also"], json!([]));
     assert_eq!(face.queued(), [("kv-1/app-foo".to_owned(), Some(alone))]);
     face.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None);
 
@@ -299,7 +390,8 @@ async fn a_repeated_key_gets_the_same_answer_and_no_new_wish() {
     assert_eq!(face.queued().len(), 1);
     face.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None);
     let again = face.ask("rotate", Some("key-1"), "").await;
-    assert_eq!((again.status(), again.json::<Value>().await.unwrap()), (StatusCode::ACCEPTED, first));
+    assert_eq!(again.status(), StatusCode::ACCEPTED);
+    assert_eq!(again.json::<Value>().await.unwrap()["id"], first["id"]);
     assert_eq!(face.queued(), []);
 
     let other = face.ask("rollback", Some("key-1"), "").await;

@@ -26,6 +26,7 @@ use std::time::Duration as RealDuration;
 
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
+use secrecy::SecretString;
 use time::OffsetDateTime;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
@@ -65,10 +66,11 @@ impl EventGrid {
     pub(crate) fn new(
         azure: Arc<Azure>,
         daemon: SocketAddr,
+        key: &SecretString,
         notices: UnboundedReceiver<Notice>,
         seed: u64,
     ) -> Result<Self, reqwest::Error> {
-        let (now, built_in) = (azure.clock.now(), Subscription::built_in(daemon));
+        let (now, built_in) = (azure.clock.now(), Subscription::built_in(daemon, key));
         let principal = azure.model.principal_by_client_id(EVENT_GRID).unwrap_or_default();
         let endpoint = Endpoint::new(&built_in, ANSWER_LIMIT)?;
         let name = built_in.name.clone();

@@ -76,15 +76,16 @@ pub(super) struct RetryPolicy {
 }
 
 impl Subscription {
-    /// To the daemon that listens there: over plain HTTP on loopback, in batches, without dead letters.
-    pub(super) fn built_in(daemon: SocketAddr) -> Self {
+    /// To the daemon that listens there and knows `key`: over plain HTTP on loopback, in batches, without dead letters.
+    pub(super) fn built_in(daemon: SocketAddr, key: &SecretString) -> Self {
         let url = format!("http://{daemon}/events/key-vault");
         let url = Address { shown: url.clone(), full: url.into() };
+        let headers = vec![(HeaderName::from_static("x-rekeyd-key"), key.clone())];
         let batching = Batching { most_events: 50, preferred_bytes: 1024 * 1024, wait: Duration::MINUTE };
         Self {
             name: BUILT_IN.to_owned(),
             schema: Schema::EventGrid,
-            destination: Destination::Webhook { url, headers: Vec::new(), audience: None, batching },
+            destination: Destination::Webhook { url, headers, audience: None, batching },
             filter: Filter::default(),
             retry: RetryPolicy::default(),
             dead_letter: false,
