@@ -1,0 +1,178 @@
+//! A handler's life: an invocation's budget, and what a process leaves that is stopped or taken away.
+
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::host::{Answer, Handler};
+use super::{ALONE, configured, due, message, near_expiry, parts, timer};
+use crate::support::{Azure, PATIENCE, eventually, within};
+
+#[tokio::test]
+async fn work_that_outlives_its_invocation_goes_on_and_a_later_timer_run_finds_it_done() {
+    let azure = Azure::start(&["--propagation", "4s..18s", "--seed", "3"]).await;
+    let handler = Handler::start(&azure, &[&ALONE[..], &[BUDGET]].concat()).await;
+    let due = due(&azure).await.remove(0);
+    let began = Instant::now();
+    let answer = handler.host.invoke("KeyVaultEvents", json!({"event": near_expiry(&due)})).await;
+    let took = began.elapsed();
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(answer.log().contains("not all is done yet"), "{answer:?}");
+    // The sign-ins alone are further apart than that.
+    assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(15), "{took:?}");
+    assert_eq!(azure.state().await.versions_of(&due), 1);
+
+    eventually("a timer run finds everything done", PATIENCE, async || {
+        azure.advance("30s").await;
+        let answer = swept(&handler).await;
+        answer.log().contains("all done").then_some(())
+    })
+    .await;
+    let state = azure.state().await;
+    assert_eq!((state.versions_of(&due), state.unpublished().count()), (2, 0));
+    assert_eq!(state.consumers.failures, 0, "{}", azure.printed());
+}
+
+/// A rotation takes longer than any other request may: the sign-ins that prove it are apart.
+#[tokio::test]
+async fn an_invocation_may_take_as_long_as_its_budget() {
+    let azure = Azure::start(&["--propagation", "0s..1s", "--seed", "3"]).await;
+    let handler = Handler::start(&azure, &[&ALONE[..], &[("REKEYD_VERIFY__SPACING", "12s")]].concat()).await;
+    let due = due(&azure).await.remove(0);
+    let began = Instant::now();
+    let answer = handler.host.invoke("KeyVaultEvents", json!({"event": near_expiry(&due)})).await;
+    let took = began.elapsed();
+    assert_eq!(answer.status, StatusCode::OK, "after {took:?}: {answer:?}");
+    assert!(took > Duration::from_secs(20), "{took:?}: {answer:?}");
+    assert!(!answer.log().contains("not all is done"), "{answer:?}");
+    assert_eq!(azure.state().await.versions_of(&due), 2);
+}
+
+#[tokio::test]
+async fn a_second_start_takes_over_while_the_first_drains_and_nothing_is_lost() {
+    let azure = Azure::start(&["--propagation", "4s..18s", "--seed", "3"]).await;
+    let mut first = Handler::start(&azure, &[&ALONE[..], &[BUDGET]].concat()).await;
+    let all_due = due(&azure).await;
+    let (due, other) =
+        (all_due.first().unwrap(), configured(&azure).into_iter().find(|secret| !all_due.contains(secret)));
+    assert_eq!(first.host.invoke("KeyVaultQueue", message(due)).await.status, StatusCode::OK);
+    is_under_way(&azure).await;
+
+    let second = Handler::start(&azure, &[&ALONE[..], &[BUDGET]].concat()).await;
+    assert_ne!(first.port, second.port);
+    let quiet = json!({"event": near_expiry(&other.unwrap())});
+    for handler in [&first, &second] {
+        let answer = handler.host.invoke("KeyVaultEvents", quiet.clone()).await;
+        assert_eq!(answer.status, StatusCode::OK, "both answer: {answer:?}");
+    }
+    hold_up_revocation(&azure).await;
+    first.process.terminate();
+    let refused = eventually("the first one drains", PATIENCE, async || {
+        assert_eq!(first.process.ended(), None, "{}", first.process.printed());
+        let answer = first.host.invoke("KeyVaultQueue", message(due)).await;
+        (answer.status == StatusCode::SERVICE_UNAVAILABLE).then_some(answer)
+    })
+    .await;
+    assert!(refused.log().contains("try again"), "{refused:?}");
+    for (function, data) in [("KeyVaultEvents", json!({})), ("Sweep", json!({})), ("Rotate", json!({}))] {
+        let answer = first.host.invoke(function, data).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{function}: {answer:?}");
+    }
+    let (status, _) = first.host.forward("/api/Rotate?vault=vault-1&name=app-01", "").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    let status = eventually("the first one ends", PATIENCE, async || first.process.ended()).await;
+    assert_eq!(status.code(), Some(0), "{}", first.process.printed());
+
+    assert_eq!(azure.state().await.unpublished().count(), 0, "{}", first.process.printed());
+    is_finished_by(&second, &azure, due).await;
+}
+
+/// The host takes an answer of 200 for the end of the matter: it deletes the message.
+#[tokio::test]
+async fn an_invocation_that_a_stop_cuts_short_fails_so_that_the_host_brings_it_again() {
+    let azure = Azure::start(&["--propagation", "4s..18s", "--seed", "3"]).await;
+    let handler = Handler::start(&azure, &ALONE).await;
+    let due = due(&azure).await.remove(0);
+    let stopped = async {
+        is_under_way(&azure).await;
+        handler.process.terminate();
+    };
+    let (answer, ()) = tokio::join!(handler.host.invoke("KeyVaultQueue", message(&due)), stopped);
+    assert_eq!(azure.state().await.versions_of(&due), 1);
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
+}
+
+#[tokio::test]
+async fn what_an_instance_leaves_that_is_taken_away_is_finished_by_another_one_s_timer() {
+    let azure = Azure::start(&["--propagation", "4s..18s", "--seed", "3"]).await;
+    let mut first = Handler::start(&azure, &[&ALONE[..], &[BUDGET]].concat()).await;
+    let due = due(&azure).await.remove(0);
+    assert_eq!(first.host.invoke("KeyVaultQueue", message(&due)).await.status, StatusCode::OK);
+    is_under_way(&azure).await;
+    first.process.kill();
+    assert_eq!(azure.state().await.unpublished().count(), 1, "a credential is left behind");
+
+    let second = Handler::start(&azure, &[&ALONE[..], &[BUDGET]].concat()).await;
+    is_finished_by(&second, &azure, &due).await;
+    azure.advance("25h").await;
+    let cleared = eventually("what was left behind is revoked", PATIENCE, async || {
+        swept(&second).await;
+        azure.advance("30s").await;
+        let state = azure.state().await;
+        (state.unpublished().count() == 0).then_some(state)
+    })
+    .await;
+    assert_eq!(cleared.consumers.failures, 0, "{}", azure.printed());
+}
+
+/// A host starts an instance for a single request, and its timer may be an hour away.
+#[tokio::test]
+async fn a_fresh_instance_comes_to_know_the_secrets_that_only_their_tags_name() {
+    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let handler = Handler::start(&azure, &[&ALONE[..], &[BUDGET]].concat()).await;
+    let configured = configured(&azure);
+    let tagged =
+        azure.state().await.secrets().into_keys().find(|secret| !configured.contains(secret)).unwrap();
+    let [vault, name] = parts(&tagged);
+    let wanted = json!({"req": {"Method": "POST", "Query": {"vault": vault, "name": name}}});
+    let known = within(Duration::from_secs(20), async || {
+        let answer = handler.host.invoke("Rotate", wanted.clone()).await;
+        (answer.http_status() == "202").then_some(())
+    });
+    assert!(known.await.is_some(), "{tagged} is not known before the first timer run");
+}
+
+async fn swept(handler: &Handler) -> Answer {
+    let answer = handler.host.invoke("Sweep", timer(&Value::Null, false)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    answer
+}
+
+async fn is_under_way(azure: &Azure) {
+    eventually("a rotation is under way", PATIENCE, async || {
+        (azure.state().await.unpublished().count() == 1).then_some(())
+    })
+    .await;
+}
+
+/// Whoever stops has to clear up first, and Graph is not to be had for a while.
+async fn hold_up_revocation(azure: &Azure) {
+    let fault =
+        json!({"service": "graph", "path_contains": "removePassword", "kind": "unavailable", "count": 3});
+    azure.fail(json!([fault])).await;
+}
+
+/// Timer runs are all that it gets.
+async fn is_finished_by(handler: &Handler, azure: &Azure, secret: &str) {
+    eventually("the timer finishes it", PATIENCE, async || {
+        swept(handler).await;
+        azure.advance("5m").await;
+        (azure.state().await.versions_of(secret) == 2).then_some(())
+    })
+    .await;
+    let state = azure.state().await;
+    assert_eq!(state.consumers.failures, 0, "{}", azure.printed());
+}
+
+const BUDGET: (&str, &str) = ("REKEYD_FUNCTIONS__BUDGET", "1s");

@@ -1,0 +1,165 @@
+//! The package in `deploy/functions`: what it declares is what the handler serves.
+
+use std::path::{Path, PathBuf};
+
+use reqwest::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::host::{Answer, Handler};
+use super::{BRIEF, configured, message, near_expiry, parts, timer};
+use crate::support::Azure;
+
+#[tokio::test]
+async fn every_function_of_the_package_is_served_by_its_name_and_that_of_its_binding() {
+    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let handler = Handler::start(&azure, &BRIEF).await;
+    let secret = configured(&azure).remove(0);
+    let functions = functions();
+    let names: Vec<_> = functions.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["KeyVaultEvents", "KeyVaultQueue", "Rotate", "Sweep"]);
+    for (name, bindings) in &functions {
+        let trigger = binding(bindings, "in");
+        let (kind, data) = (text(trigger, "type"), data_of(text(trigger, "type"), &secret));
+        // With two data the handler has to go by the binding's name.
+        let data = json!({text(trigger, "name"): data, "another": "text"});
+        let answer = handler.host.invoke(name, data).await;
+        assert_eq!(answer.status, StatusCode::OK, "{name}: {answer:?}");
+        assert!(is_done(&answer, kind, bindings, &secret), "{name}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_route_of_the_package_is_served_where_the_host_forwards() {
+    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let handler = Handler::start(&azure, &BRIEF).await;
+    let [vault, name] = parts(&configured(&azure).remove(0));
+    let (_, bindings) = functions().into_iter().find(|(name, _)| name == "Rotate").unwrap();
+    let trigger = binding(&bindings, "in");
+    assert_eq!(trigger.pointer("/methods"), Some(&json!(["post"])));
+    assert_eq!(text(trigger, "authLevel"), "function", "a host lets nobody in without a key");
+    let prefix = text(host_json().pointer("/extensions/http").unwrap(), "routePrefix").to_owned();
+    let route = text(trigger, "route").replace("{vault?}", &vault).replace("{name?}", &name);
+    let (status, answer) = handler.host.forward(&format!("/{prefix}/{route}"), "").await;
+    assert_eq!(status, StatusCode::ACCEPTED, "/{prefix}/{route}: {answer}");
+}
+
+#[tokio::test]
+async fn the_package_s_own_command_and_settings_start_the_handler() {
+    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let settings = settings();
+    let own: Vec<(&str, &str)> =
+        settings.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
+    assert!(own.iter().any(|(name, _)| *name == "REKEYD_CONFIG"), "{own:?}");
+    let config = azure.file("rekeyd.toml");
+    let here = [("REKEYD_CONFIG", config.to_str().unwrap())];
+
+    let host = host_json();
+    let command = host.pointer("/customHandler/description").unwrap();
+    assert_eq!(text(command, "defaultExecutablePath"), "rekeyd");
+    let arguments = command.pointer("/arguments").and_then(Value::as_array).unwrap();
+    let arguments: Vec<_> = arguments.iter().map(|argument| argument.as_str().unwrap()).collect();
+    let handler = Handler::start_as(&azure, &arguments, &[&own[..], &here, &BRIEF].concat()).await;
+    let answer = handler.host.invoke("Sweep", timer(&Value::Null, false)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+}
+
+#[test]
+fn every_setting_that_a_binding_names_is_in_the_example() {
+    let settings = settings();
+    let (_, bindings) = functions().into_iter().find(|(name, _)| name == "KeyVaultQueue").unwrap();
+    let trigger = binding(&bindings, "in");
+    let queue = text(trigger, "queueName").trim_matches('%');
+    assert!(settings.contains_key(queue), "{queue}");
+    let service = format!("{}__queueServiceUri", text(trigger, "connection"));
+    assert!(settings.contains_key(&service), "{service}");
+}
+
+#[test]
+fn the_host_is_more_patient_than_the_handler() {
+    let timeout = text(&host_json(), "functionTimeout").to_owned();
+    let [hours, minutes, seconds] = numbers(&timeout, ':')[..] else { panic!("{timeout}") };
+    let reference = read("config/rekeyd.toml");
+    let budget = reference.lines().find_map(|line| line.strip_prefix("# budget = \"")).unwrap();
+    let [budget] = numbers(budget.trim_end_matches("m\""), ' ')[..] else { panic!("{budget}") };
+    assert!(hours * 3_600 + minutes * 60 + seconds > budget * 60, "{timeout}");
+    let (_, bindings) = functions().into_iter().find(|(name, _)| name == "Sweep").unwrap();
+    let schedule = text(binding(&bindings, "in"), "schedule").to_owned();
+    assert_eq!(schedule.split(' ').count(), 6, "seconds come first: {schedule}");
+}
+
+/// What the trigger of this type is given.
+fn data_of(kind: &str, secret: &str) -> Value {
+    let [vault, name] = parts(secret);
+    match kind {
+        "eventGridTrigger" => near_expiry(secret),
+        "queueTrigger" => message(secret).pointer("/message").unwrap().clone(),
+        "timerTrigger" => timer(&Value::Null, true).pointer("/timer").unwrap().clone(),
+        "httpTrigger" => json!({"Method": "POST", "Query": {}, "Params": {"vault": vault, "name": name}}),
+        _ => panic!("{kind} is not a trigger of ours"),
+    }
+}
+
+/// Whether the answer shows that the trigger's data was read.
+fn is_done(answer: &Answer, kind: &str, bindings: &[Value], secret: &str) -> bool {
+    match kind {
+        "timerTrigger" => answer.log().starts_with("swept (late)"),
+        "httpTrigger" => {
+            let output = text(binding(bindings, "out"), "name");
+            answer.output(output).pointer("/statusCode") == Some(&"202".into())
+        }
+        _ => answer.log().contains(&format!("{secret} is looked at")),
+    }
+}
+
+/// Each folder with a `function.json`, by name, and its bindings.
+fn functions() -> Vec<(String, Vec<Value>)> {
+    let folders = std::fs::read_dir(package().join(FOLDER)).unwrap().map(|entry| entry.unwrap().path());
+    let mut functions: Vec<_> = folders
+        .filter(|folder| folder.is_dir())
+        .map(|folder| {
+            let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+            let file = json_of(&format!("{name}/function.json"));
+            (name, file.pointer("/bindings").and_then(Value::as_array).unwrap().clone())
+        })
+        .collect();
+    functions.sort_by(|(one, _), (other, _)| one.cmp(other));
+    functions
+}
+
+fn binding<'a>(bindings: &'a [Value], direction: &str) -> &'a Value {
+    let mut found = bindings.iter().filter(|binding| text(binding, "direction") == direction);
+    let only = found.next().unwrap();
+    assert_eq!(found.next(), None, "one of a direction");
+    only
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_else(|| panic!("{key} in {value}"))
+}
+
+fn numbers(text: &str, separator: char) -> Vec<u32> {
+    text.split(separator).map(|number| number.parse().unwrap()).collect()
+}
+
+fn host_json() -> Value {
+    json_of("host.json")
+}
+
+fn settings() -> Map<String, Value> {
+    let file = json_of("local.settings.json.example");
+    file.pointer("/Values").and_then(Value::as_object).unwrap().clone()
+}
+
+fn json_of(file: &str) -> Value {
+    serde_json::from_str(&read(&format!("{FOLDER}/{file}"))).unwrap()
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(package().join(file)).unwrap()
+}
+
+fn package() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+const FOLDER: &str = "deploy/functions";
