@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -48,7 +49,7 @@ impl Faces {
         }
         servers.push(Server::start(listener, routes, tls.as_ref())?);
         if let Some(tls) = tls {
-            works.shutdown.spawn(tls.keep_fresh(works.shutdown.stop()));
+            works.shutdown.spawn(tls.keep_fresh(BETWEEN_LOOKS, works.shutdown.stop()));
         }
         Ok(Self { servers })
     }
@@ -97,3 +98,6 @@ fn token_rules(config: &Config, works: &Works) -> TokenRules {
         skew: Arc::clone(&works.skew),
     }
 }
+
+/// At the files of the certificate: whoever replaces them keeps the old one valid for longer.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(10);

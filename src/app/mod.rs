@@ -82,9 +82,16 @@ impl App {
             listener.local_addr().map_err(|source| AppError::Listen { address: config.listen, source })?;
         let works = Works::start(config, clock, seed)?;
         let readiness = Arc::new(Readiness::new(awaited(config)));
-        // A Functions host has a timer of its own, and may stop the process between two invocations.
+        // A Functions host has a timer of its own, and may stop the process between two invocations; but what tags bind
+        // has to be known before the first of them.
         if config.functions.is_none() {
             works.shutdown.spawn(works.schedule(config).run(works.shutdown.stop()));
+        } else {
+            let (sweeper, hold) = (works.sweeper(config), works.clock.hold());
+            works.shutdown.spawn(async move {
+                let _hold = hold;
+                sweeper.discover().await;
+            });
         }
         if let Some(trigger) = works.queue_trigger(config) {
             works.shutdown.spawn(trigger.run(works.shutdown.stop()));

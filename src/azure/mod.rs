@@ -3,6 +3,7 @@
 //! Nothing here decides anything. Every call has a time-out, writes are sent once, and each error says what is
 //! known of its effect.
 
+mod az_login;
 mod claims;
 mod entra;
 mod errors;
@@ -20,6 +21,7 @@ mod transport;
 
 use std::sync::Arc;
 
+pub use az_login::AzLogin;
 pub use entra::Entra;
 pub use graph::Graph;
 pub use identity::IdentityError;

@@ -11,6 +11,7 @@ use crate::domain::WishKind;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n\x20 rekeyd rotate vault-1/app-01 --config rekeyd.toml\n\
     \x20 rekeyd rotate vault-1/app-01 --server http://localhost:8080 --token-file token --wait\n\
+    \x20 rekeyd rotate vault-1/app-01 --server https://rekeyd.example.org --audience api://rekeyd\n\
     \x20 rekeyd rotate --all --yes --server http://localhost:8080 --token-file token\n\n\
     Asking twice within ten minutes rotates once. What is asked for waits for no limit, window or canary of [rollout],\n\
     also with --all: only a hard freeze holds it back.\n\n\

@@ -22,9 +22,7 @@ impl Cron {
     pub fn next_after(&self, now: &Zoned) -> Result<Zoned, CronError> {
         let mut times = self.single.iter().map(|cron| cron.find_next_occurrence(now, false));
         let first = times.next().unwrap_or(Err(CronError::EmptyPattern))?;
-        times
-            .filter_map(Result::ok)
-            .fold(Ok(first), |earliest, time| earliest.map(|earliest| earliest.min(time)))
+        Ok(times.filter_map(Result::ok).fold(first, Zoned::min))
     }
 }
 

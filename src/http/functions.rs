@@ -39,16 +39,20 @@ pub struct FunctionsParts {
 
 /// The routes that a Functions host knows.
 pub fn functions_router(state: HttpState, parts: FunctionsParts) -> Router {
+    let longest = parts.budget + MARGIN;
     let routes = Router::new()
         .route("/", get(async || "rekeyd\n"))
         .route("/KeyVaultEvents", post(events))
         .route("/KeyVaultQueue", post(queue))
         .route("/Sweep", post(sweep))
         .route("/Rotate", post(rotate))
+        // Hosts match paths in any letter case, and pass them on as they came.
         .route("/api/Rotate", get(rotate_forwarded).post(rotate_forwarded))
+        .route("/api/rotate", get(rotate_forwarded).post(rotate_forwarded))
+        .route("/api/Rotate/{vault}/{name}", post(rotate_in_route))
         .route("/api/rotate/{vault}/{name}", post(rotate_in_route))
         .layer(Extension(parts));
-    hardened(routes, state)
+    hardened(routes, state, longest)
 }
 
 /// The Event Grid trigger. What can't be understood is done with, and told: a failure would only bring it again.
@@ -172,15 +176,15 @@ impl IntoResponse for Failed {
 
 /// The envelope, or the answer that makes the host try again or put the message aside.
 fn invocation(state: &HttpState, body: Result<Bytes, BytesRejection>) -> Result<Invocation, Failed> {
-    let failed = |status: StatusCode, why: String| Failed(status, why);
     if state.readiness.is_draining() {
-        return Err(failed(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the daemon is being stopped: try again".to_owned(),
-        ));
+        return Err(stopping());
     }
-    let body = body.map_err(|error| failed(StatusCode::BAD_REQUEST, error.body_text()))?;
-    read_invocation(&body).map_err(|why| failed(StatusCode::BAD_REQUEST, why))
+    let body = body.map_err(|error| Failed(StatusCode::BAD_REQUEST, error.body_text()))?;
+    read_invocation(&body).map_err(|why| Failed(StatusCode::BAD_REQUEST, why))
+}
+
+fn stopping() -> Failed {
+    Failed(StatusCode::SERVICE_UNAVAILABLE, "the daemon is being stopped: try again".to_owned())
 }
 
 fn take_events(state: &HttpState, invocation: &Invocation, binding: &str) -> Vec<Taken> {
@@ -192,12 +196,19 @@ async fn answered(state: &HttpState, parts: &FunctionsParts, taken: Vec<Taken>) 
     let waits: Vec<(SecretId, Ticket)> = taken.iter().filter_map(Taken::waits_for).collect();
     let looked = join_all(waits.iter().map(|(secret, ticket)| state.intake.queue.until_met(secret, *ticket)));
     let is_done = tokio::time::timeout(parts.budget, looked).await.is_ok();
+    // A stop cuts looks short: the host has to bring the event again.
+    if state.readiness.is_draining() {
+        return stopping().into_response();
+    }
     let mut logs: Vec<_> = taken.iter().map(Taken::to_string).collect();
     if !is_done {
         logs.push(LEFT_OVER.to_owned());
     }
     Json(Answer { logs, ..Answer::default() }).into_response()
 }
+
+/// Besides the budget: to read the invocation and to look for tagged secrets.
+const MARGIN: Duration = Duration::from_secs(60);
 
 const LEFT_OVER: &str = "not all is done yet: it goes on, and the next timer run finishes it";
 

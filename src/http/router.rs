@@ -89,7 +89,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/api/v1/openapi.json", get(openapi::show));
     let routes =
         Router::new().route("/events/key-vault", post(events::deliver).options(events::consent)).merge(api);
-    hardened(routes, state)
+    hardened(routes, state, LONGEST_REQUEST)
 }
 
 /// Health and metrics, for a listener of their own or beside everything else.
@@ -98,11 +98,11 @@ pub fn health_router(state: HttpState) -> Router {
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics));
-    hardened(routes, state)
+    hardened(routes, state, LONGEST_REQUEST)
 }
 
 /// With what every answer has: limits in size and time, problem details, headers that keep browsers from guessing.
-pub(super) fn hardened(routes: Router<HttpState>, state: HttpState) -> Router {
+pub(super) fn hardened(routes: Router<HttpState>, state: HttpState, longest: Duration) -> Router {
     let header = |name: &'static str, value: &'static str| {
         let (name, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
         SetResponseHeaderLayer::if_not_present(name, value)
@@ -111,7 +111,7 @@ pub(super) fn hardened(routes: Router<HttpState>, state: HttpState) -> Router {
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, longest))
         .layer(CatchPanicLayer::new())
         .layer(map_response(in_detail))
         .layer(header("x-content-type-options", "nosniff"))

@@ -55,11 +55,11 @@ impl Tls {
         Ok(Self { files: files.clone(), config: config.await.map_err(failed)? })
     }
 
-    /// Reads both files anew when either has changed, until it is told to stop. What can't be used changes nothing.
-    pub async fn keep_fresh(self, stop: CancellationToken) {
+    /// Looks at both files now and then, and reads them anew when either has changed, until it is told to stop. What can't be used changes nothing.
+    pub async fn keep_fresh(self, every: Duration, stop: CancellationToken) {
         let paths = [self.files.certificate_file.clone(), self.files.private_key_file.clone()];
         let mut shown = contents(&paths).await;
-        let mut ticks = tokio::time::interval(BETWEEN_LOOKS);
+        let mut ticks = tokio::time::interval(every);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             let seen = contents(&paths).await;
             if seen.is_none() || seen == shown {
@@ -138,6 +138,3 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// For a client to say what it wants.
 const FIRST_REQUEST: Duration = Duration::from_secs(20);
-
-/// Between two looks at the certificate's files.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(10);

@@ -1,7 +1,5 @@
 //! What a Functions host sends to its custom handler, read as leniently as hosts differ (contract F). It decides nothing.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -31,8 +29,8 @@ pub struct Answer {
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct HttpRequest {
-    params: BTreeMap<String, Value>,
-    query: BTreeMap<String, Value>,
+    params: Value,
+    query: Value,
     body: Value,
 }
 
@@ -85,11 +83,9 @@ impl HttpRequest {
     /// Microsoft's rotation template uses.
     #[must_use]
     pub fn secret(&self) -> Option<(String, String)> {
-        let body = unwrapped(&self.body);
-        let find = |names: [&str; 2]| {
-            let of = |map: &BTreeMap<String, Value>| named(map.iter(), &names);
-            of(&self.params).or_else(|| of(&self.query)).or_else(|| named(body.as_object()?.iter(), &names))
-        };
+        // Some hosts write each of them as a text.
+        let parts = [&self.params, &self.query, &self.body].map(unwrapped);
+        let find = |names: [&str; 2]| parts.iter().find_map(|part| named(part.as_object()?.iter(), &names));
         Some((find(["vault", "KeyVaultName"])?, find(["name", "SecretName"])?))
     }
 }

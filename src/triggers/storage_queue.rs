@@ -158,25 +158,30 @@ impl QueueTrigger {
 
     /// Keeps what is in work hidden from others, so that only a crash counts as a try.
     async fn renew(&self, held: &mut Vec<Held>) {
-        let hidden = self.config.visibility_timeout;
-        let (mut kept, mut lost) = (Vec::new(), 0_usize);
-        for mut held in held.drain(..) {
-            if held.hidden_since.elapsed() < hidden / 2 {
-                kept.push(held);
-                continue;
-            }
-            let now = Instant::now();
-            match self.messages.hide(&mut held.message, hidden).await {
-                Ok(()) => kept.push(Held { hidden_since: now, ..held }),
-                // Somebody else has it now.
-                Err(error) if matches!(error.status(), Some(400 | 404)) => lost += 1,
-                Err(_) => kept.push(held),
-            }
+        let is_old = |held: &mut Held| held.hidden_since.elapsed() >= self.config.visibility_timeout / 2;
+        let mut old: Vec<_> = held.extract_if(.., is_old).collect();
+        let before = old.len();
+        while !old.is_empty() {
+            let some = old.drain(..AT_A_TIME.min(old.len()));
+            let renewals: Vec<_> = some.map(|held| self.renewed(held)).collect();
+            held.extend(join_all(renewals).await.into_iter().flatten());
         }
-        if lost > 0 {
-            debug!(lost, "messages came to somebody else before their work was done");
+        if before > 0 {
+            debug!(messages = before, "what is still worked on stays hidden from others");
         }
-        *held = kept;
+    }
+
+    /// `None`: somebody else has it now.
+    async fn renewed(&self, mut held: Held) -> Option<Held> {
+        let now = Instant::now();
+        match self.messages.hide(&mut held.message, self.config.visibility_timeout).await {
+            Ok(()) => Some(Held { hidden_since: now, ..held }),
+            Err(error) if matches!(error.status(), Some(400 | 404)) => {
+                debug!(message = held.message.id, "a message came to somebody else before its work was done");
+                None
+            }
+            Err(_) => Some(held),
+        }
     }
 }
 
@@ -186,9 +191,9 @@ async fn pause_for(length: Duration) {
 }
 
 /// Messages at a time: each costs a little memory, and a renewal now and then.
-const MOST_HELD: usize = 4_000;
+const MOST_HELD: usize = 1_000;
 
-/// Deletions at a time.
+/// Requests at a time.
 const AT_A_TIME: usize = 16;
 
 const LEAST_PAUSE: Duration = Duration::from_millis(50);

@@ -22,15 +22,16 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// A server that knows `kv-1/app-foo`, another secret of the same application, and one of another.
-struct Face {
+pub(crate) struct Face {
     base: String,
-    queue: Arc<WorkQueue>,
+    pub(crate) queue: Arc<WorkQueue>,
+    pub(crate) board: Arc<StatusBoard>,
     readiness: Arc<Readiness>,
     metrics: Arc<Metrics>,
 }
 
 impl Face {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with_tokens(vec![
             token("the-right-token", Role::Operator),
             token("a-reader-s-token", Role::Reader),
@@ -41,9 +42,10 @@ impl Face {
     async fn with_tokens(tokens: Vec<StaticToken>) -> Self {
         let (clock, metrics): (Arc<dyn Clock>, _) =
             (Arc::new(SystemClock), Arc::new(Metrics::new().unwrap()));
-        let secret: SecretId = "kv-1/app-foo".parse().unwrap();
+        let secrets: [SecretId; 3] =
+            ["kv-1/app-bar", "kv-1/app-foo", "kv-2/app-foo"].map(|secret| secret.parse().unwrap());
         let queue = Arc::new(WorkQueue::new(Arc::clone(&clock), Arc::clone(&metrics)));
-        let board = Arc::new(StatusBoard::new(Arc::clone(&metrics), [&secret]));
+        let board = Arc::new(StatusBoard::new(Arc::clone(&metrics), &secrets));
         let with_replica =
             ManagedSecret { replicas: vec!["kv-2/app-bar".parse().unwrap()], ..managed("kv-1/app-bar", 2) };
         let siblings = ["kv-1/app-foo", "kv-2/app-foo"].map(|secret| managed(secret, 1));
@@ -52,7 +54,7 @@ impl Face {
         let wishes = Arc::new(Wishes {
             queue: Arc::clone(&queue),
             catalogue: Arc::clone(&catalogue),
-            board,
+            board: Arc::clone(&board),
             metrics: Arc::clone(&metrics),
             clock: Arc::clone(&clock),
         });
@@ -81,10 +83,10 @@ impl Face {
         let base = format!("http://{}", listener.local_addr().unwrap());
         #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
         tokio::spawn(async move { axum::serve(listener, routes).await });
-        Self { base, queue, readiness, metrics }
+        Self { base, queue, board, readiness, metrics }
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         Client::new().request(method, format!("{}{path}", self.base))
     }
 
@@ -101,7 +103,7 @@ impl Face {
     }
 
     /// Asks for the wish `label` for `kv-1/app-foo`.
-    async fn ask(&self, label: &str, key: Option<&str>, body: &str) -> Response {
+    pub(crate) async fn ask(&self, label: &str, key: Option<&str>, body: &str) -> Response {
         let request = self.request(Method::POST, &format!("/api/v1/secrets/kv-1/app-foo/{label}"));
         let request = request.bearer_auth("the-right-token").body(body.to_owned());
         key.into_iter()
@@ -112,10 +114,15 @@ impl Face {
     }
 
     /// What the queue has now, each with its wish.
-    fn queued(&self) -> Vec<(String, Option<WishKind>)> {
+    pub(crate) fn queued(&self) -> Vec<(String, Option<WishKind>)> {
         let next = || self.queue.next().now_or_never();
         let items: Vec<_> = std::iter::from_fn(next).collect();
         items.into_iter().map(|item| (item.secret.to_string(), item.wish.map(|wish| wish.kind))).collect()
+    }
+
+    /// How many requests to the API were refused for this reason.
+    pub(crate) fn refusals(&self, reason: &str) -> u64 {
+        self.metrics.refusals.with_label_values(&["api", reason]).get()
     }
 
     fn events(&self, outcome: &str) -> u64 {
@@ -267,8 +274,8 @@ async fn only_the_right_token_opens_the_api() {
     let answer = ask(Some("bearer the-right-token")).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     let list: Value = answer.json().await.unwrap();
-    assert_eq!(list["secrets"][0]["secret"], "kv-1/app-foo");
-    assert_eq!(list["secrets"][0]["state"], "unknown");
+    assert_eq!(list["secrets"][1]["secret"], "kv-1/app-foo");
+    assert_eq!(list["secrets"][1]["state"], "unknown");
 
     let closed = Face::with_tokens(Vec::new()).await;
     let answer = closed.request(Method::GET, "/api/v1/secrets").bearer_auth("").send().await.unwrap();

@@ -215,3 +215,33 @@ async fn live_through(azure: &Azure, name: &str, arguments: &[impl AsRef<str>]) 
 fn last_line(file: &Path) -> String {
     std::fs::read_to_string(file).unwrap().lines().last().unwrap_or_default().to_owned()
 }
+
+/// A script stands in for `az`, which is too large to install for this; it knows the token for one audience only.
+#[tokio::test]
+async fn whoever_az_login_knows_can_ask_a_daemon() {
+    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let daemon = azure.daemon(&[]).await;
+    let secret = not_due(&azure).await;
+    let az = azure.file("az");
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *api://rekeyd/.default*) ;; *) exit 1 ;; esac\n\
+         echo '{{\"accessToken\":\"{}\",\"expires_on\":4102444800,\"expiresOn\":\"2100-01-01 00:00:00.000000\",\"tokenType\":\"Bearer\"}}'\n",
+        daemon.token
+    );
+    std::fs::write(&az, script).unwrap();
+    std::fs::set_permissions(&az, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", az.parent().unwrap().display());
+    let ask = async |audience: &'static str| {
+        let mut command = rekeyd();
+        command
+            .args(["pause", &secret, "--server", daemon.base(), "--audience", audience])
+            .env("PATH", &path);
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    };
+    let taken = ask("api://rekeyd").await;
+    assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+    let refused = ask("api://other").await;
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("az login"), "{said}");
+}

@@ -14,15 +14,22 @@ use url::Url;
 
 use super::following::Standing;
 use super::{Taken, Unseen, Way};
+use crate::azure::AzLogin;
 use crate::domain::{SecretId, WishKind};
-use crate::ports::chain;
+use crate::ports::{PortError, chain};
 
 /// Where it is, and what opens it.
 pub(super) struct Daemon {
     http: Client,
     base: String,
-    token: SecretString,
+    proof: Proof,
     key: String,
+}
+
+/// What opens the daemon's API.
+enum Proof {
+    Token(SecretString),
+    AzLogin(AzLogin),
 }
 
 /// Why it can't be asked.
@@ -30,6 +37,8 @@ pub(super) struct Daemon {
 pub(super) enum DaemonError {
     #[error("{} can't be read", .0.display())]
     File(PathBuf, #[source] std::io::Error),
+    #[error("there is no token (az login?)")]
+    SignIn(#[source] PortError),
     #[error("no HTTPS client can be made")]
     Client(#[source] reqwest::Error),
     #[error("the daemon did not answer (ask again with --idempotency-key {1}: nothing is done twice)")]
@@ -41,6 +50,7 @@ pub(super) enum DaemonError {
 #[derive(Deserialize)]
 struct SecretList {
     secrets: Vec<Standing>,
+    next_offset: Option<usize>,
 }
 
 impl From<DaemonError> for Unseen {
@@ -52,7 +62,7 @@ impl From<DaemonError> for Unseen {
                 status.is_server_error()
                     || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(status)
             }
-            DaemonError::File(..) | DaemonError::Client(_) => false,
+            DaemonError::File(..) | DaemonError::Client(_) | DaemonError::SignIn(_) => false,
         };
         if passes { Self::Passing(chain(&error)) } else { Self::Lasting(chain(&error)) }
     }
@@ -63,8 +73,12 @@ impl Daemon {
     pub(super) fn new(server: &Url, way: &Way) -> Result<Self, DaemonError> {
         let read =
             |file: &PathBuf| std::fs::read(file).map_err(|source| DaemonError::File(file.clone(), source));
-        let token = way.token_file.as_ref().map(read).transpose()?.unwrap_or_default();
-        let token = SecretString::from(String::from_utf8_lossy(&token).trim_ascii().to_owned());
+        let proof = if let Some(audience) = &way.audience {
+            Proof::AzLogin(AzLogin::new(audience).map_err(DaemonError::SignIn)?)
+        } else {
+            let token = way.token_file.as_ref().map(read).transpose()?.unwrap_or_default();
+            Proof::Token(SecretString::from(String::from_utf8_lossy(&token).trim_ascii().to_owned()))
+        };
         let client = Client::builder().no_proxy().redirect(Policy::none()).timeout(LONGEST_REQUEST);
         let client = match &way.ca_file {
             Some(file) => {
@@ -76,7 +90,7 @@ impl Daemon {
         Ok(Self {
             http: client.build().map_err(DaemonError::Client)?,
             base: server.as_str().trim_end_matches('/').to_owned(),
-            token,
+            proof,
             key: way.idempotency_key.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
         })
     }
@@ -104,8 +118,14 @@ impl Daemon {
 
     /// What it says of every secret.
     pub(super) async fn standings(&self) -> Result<Vec<Standing>, DaemonError> {
-        let list: SecretList = self.read(format!("{}/api/v1/secrets", self.base)).await?;
-        Ok(list.secrets)
+        let (mut all, mut offset) = (Vec::new(), Some(0));
+        while let Some(from) = offset {
+            let url = format!("{}/api/v1/secrets?limit=1000&offset={from}", self.base);
+            let page: SecretList = self.read(url).await?;
+            all.extend(page.secrets);
+            offset = page.next_offset.filter(|next| *next > from);
+        }
+        Ok(all)
     }
 
     fn url(&self, secret: &SecretId) -> String {
@@ -118,7 +138,11 @@ impl Daemon {
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<Response, DaemonError> {
-        let request = request.bearer_auth(self.token.expose_secret());
+        let token = match &self.proof {
+            Proof::Token(token) => token.clone(),
+            Proof::AzLogin(login) => login.token().await.map_err(DaemonError::SignIn)?,
+        };
+        let request = request.bearer_auth(token.expose_secret());
         let answer = request.send().await.map_err(|error| self.no_answer(error))?;
         let status = answer.status();
         if status.is_success() {

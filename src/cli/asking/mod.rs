@@ -51,11 +51,14 @@ pub(super) struct SecretsOrAll {
 #[derive(Debug, Args)]
 pub(super) struct Way {
     /// Ask the daemon that answers here, directly: no proxy is used.
-    #[arg(long, value_name = "URL", value_parser = address, conflicts_with = "config", requires = "token_file")]
+    #[arg(long, value_name = "URL", value_parser = address, conflicts_with = "config", requires = "proof")]
     server: Option<Url>,
     /// The file that holds the token of the daemon's API.
-    #[arg(long, value_name = "FILE", requires = "server")]
+    #[arg(long, value_name = "FILE", requires = "server", group = "proof")]
     token_file: Option<PathBuf>,
+    /// Sign in as whoever `az login` knows, with a token for the API's audience (api.audience of the daemon).
+    #[arg(long, value_name = "AUDIENCE", requires = "server", group = "proof")]
+    audience: Option<String>,
     /// PEM file of the certificate authorities that a daemon behind HTTPS is trusted by, in the place of the system's.
     #[arg(long, value_name = "FILE", requires = "server")]
     ca_file: Option<PathBuf>,
@@ -232,7 +235,7 @@ async fn party(way: &Way) -> Result<Option<Party>, AnyError> {
     let default = || std::env::var_os("REKEYD_CONFIG").map(PathBuf::from);
     let Some(file) = way.config.clone().or_else(default) else {
         complain(
-            "say --server and --token-file to ask a daemon, or --config (or REKEYD_CONFIG) to do it here",
+            "say --server and --token-file (or --audience) to ask a daemon, or --config (or REKEYD_CONFIG) to do it here",
         );
         return Ok(None);
     };

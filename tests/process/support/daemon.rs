@@ -127,6 +127,11 @@ impl Daemon {
         line.unwrap_or_else(|| panic!("{sample} is missing in\n{text}")).parse().unwrap()
     }
 
+    /// Its address, without a slash at the end.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     pub(crate) fn printed(&self) -> String {
         self.process.printed()
     }

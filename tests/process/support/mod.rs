@@ -1,8 +1,10 @@
 //! What all process tests stand on: children that die with their test, and polls with a limit.
 
 mod azure;
+mod azurite;
 mod daemon;
 mod process;
+mod provider;
 mod state;
 
 use std::time::{Duration, Instant};
@@ -10,8 +12,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::RwLock;
 
 pub(crate) use azure::Azure;
+pub(crate) use azurite::Azurite;
 pub(crate) use daemon::Daemon;
 pub(crate) use process::{Process, finish, rekeyd, variable};
+pub(crate) use provider::Provider;
 pub(crate) use state::State;
 
 /// Those who measure time have the machine for themselves (write); all others share it (read).

@@ -1,0 +1,51 @@
+//! Tokens of whoever is signed in with `az login`, for the API of a daemon.
+
+use std::sync::Arc;
+
+use azure_core::credentials::{AccessToken, TokenCredential as _};
+use azure_identity::AzureCliCredential;
+use secrecy::SecretString;
+use time::Duration;
+use tokio::sync::Mutex;
+
+use crate::clock::SystemClock;
+use crate::ports::{Clock as _, PortError};
+
+/// Asks `az`, which takes a second each time, only when the last token comes near its end.
+#[derive(Debug)]
+pub struct AzLogin {
+    credential: Arc<AzureCliCredential>,
+    scope: String,
+    last: Mutex<Option<AccessToken>>,
+}
+
+impl AzLogin {
+    /// For tokens whose audience is `audience`, an App ID URI or a client id. Asks nothing yet.
+    ///
+    /// # Errors
+    /// The SDK refuses it.
+    pub fn new(audience: &str) -> Result<Self, PortError> {
+        let failed = |source| PortError::NotSent { operation: OPERATION, source: Box::new(source) };
+        let credential = AzureCliCredential::new(None).map_err(failed)?;
+        Ok(Self { credential, scope: format!("{audience}/.default"), last: Mutex::new(None) })
+    }
+
+    /// A token that is good for some minutes more.
+    ///
+    /// # Errors
+    /// `az` is not there, or nobody is signed in: its own words say what to do.
+    pub async fn token(&self) -> Result<SecretString, PortError> {
+        let mut last = self.last.lock().await;
+        let is_good = |token: &&AccessToken| token.expires_on > SystemClock.now() + SPARE;
+        if let Some(token) = last.as_ref().filter(is_good) {
+            return Ok(token.token.secret().into());
+        }
+        let failed = |source| PortError::NotSent { operation: OPERATION, source: Box::new(source) };
+        let token = self.credential.get_token(&[&self.scope], None).await.map_err(failed)?;
+        Ok(last.insert(token).token.secret().into())
+    }
+}
+
+const OPERATION: &str = "ask the Azure CLI for a token";
+
+const SPARE: Duration = Duration::minutes(5);

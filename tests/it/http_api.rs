@@ -1,0 +1,169 @@
+//! The API on a real port: roles, limits, lists, operations and their events, and what every answer has.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::http_face::Face;
+
+async fn get(face: &Face, path: &str) -> (StatusCode, Value) {
+    let answer = face.request(Method::GET, path).bearer_auth("a-reader-s-token").send().await.unwrap();
+    (answer.status(), answer.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn a_reader_may_look_and_ask_for_nothing() {
+    let face = Face::new().await;
+    assert_eq!(get(&face, "/api/v1/secrets").await.0, StatusCode::OK);
+    let rotate = face.request(Method::POST, "/api/v1/secrets/kv-1/app-foo/rotate");
+    let answer = rotate.bearer_auth("a-reader-s-token").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    assert_eq!(face.refusals("role_too_low"), 1);
+    assert_eq!(face.queued(), []);
+}
+
+#[tokio::test]
+async fn whoever_asks_too_often_is_told_when_to_ask_again_and_others_are_not() {
+    let face = Face::new().await;
+    let ask = |token: &'static str| face.request(Method::GET, "/api/v1/schedule").bearer_auth(token).send();
+    let mut refused = ask("a-reader-s-token").await.unwrap();
+    // 300 a minute, and a few more that come free meanwhile.
+    for _ in 0..3_000 {
+        if refused.status() == StatusCode::TOO_MANY_REQUESTS {
+            break;
+        }
+        refused = ask("a-reader-s-token").await.unwrap();
+    }
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let seconds: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    assert_eq!(ask("the-right-token").await.unwrap().status(), StatusCode::OK);
+    assert!(face.refusals("rate_limited") >= 1);
+}
+
+#[tokio::test]
+async fn a_list_is_filtered_sorted_and_in_pages() {
+    let face = Face::new().await;
+    let names = async |query: &str| {
+        let (status, list) = get(&face, &format!("/api/v1/secrets{query}")).await;
+        assert_eq!(status, StatusCode::OK, "{query} {list}");
+        let names = list["secrets"].as_array().unwrap().iter().map(|secret| secret["secret"].clone());
+        (names.collect::<Vec<_>>(), list["total"].clone(), list["next_offset"].clone())
+    };
+    let (foo, bar, other) = (json!("kv-1/app-foo"), json!("kv-1/app-bar"), json!("kv-2/app-foo"));
+    let all = vec![bar.clone(), foo.clone(), other.clone()];
+    assert_eq!(names("").await, (all.clone(), json!(3), Value::Null));
+    assert_eq!(names("?sort=-name&limit=2").await, (vec![other.clone(), foo.clone()], json!(3), json!(2)));
+    assert_eq!(names("?sort=-name&limit=2&offset=2").await, (vec![bar.clone()], json!(3), Value::Null));
+    assert_eq!(names("?vault=KV-2").await.0, std::slice::from_ref(&other));
+    assert_eq!(names("?search=FOO&sort=expires").await.0, [foo, other]);
+    assert_eq!(names("?state=unknown").await.0, all);
+    assert_eq!(names("?state=blocked").await, (vec![], json!(0), Value::Null));
+    for wrong in ["?state=odd", "?sort=size", "?limit=0", "?limit=1001", "?offset=-1", "?limit=x"] {
+        let (status, problem) = get(&face, &format!("/api/v1/secrets{wrong}")).await;
+        assert_eq!((status, &problem["status"]), (StatusCode::BAD_REQUEST, &json!(400)), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn an_operation_is_where_the_answer_says_and_its_events_end_with_it() {
+    let face = Face::new().await;
+    let taken = face.ask("rotate", None, "").await;
+    let location = taken.headers()["location"].to_str().unwrap().to_owned();
+    let operation: Value = taken.json().await.unwrap();
+    assert_eq!(location, format!("/api/v1/operations/{}", operation["id"].as_str().unwrap()));
+    assert_eq!((&operation["phase"], &operation["by"]), (&json!("accepted"), &json!("the-right-holder")));
+    assert_eq!(get(&face, &location).await, (StatusCode::OK, operation.clone()));
+    assert_eq!(get(&face, "/api/v1/operations").await.1["operations"], json!([operation]));
+
+    let events = face.request(Method::GET, &format!("{location}/events")).bearer_auth("a-reader-s-token");
+    let mut events = events.send().await.unwrap();
+    assert_eq!(events.headers()["content-type"], "text/event-stream");
+    let first = events.chunk().await.unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&first).contains("\"phase\":\"accepted\""), "{first:?}");
+    let secret = "kv-1/app-foo".parse().unwrap();
+    assert_eq!(face.queued().len(), 1);
+    face.queue.finish(&secret, None, None);
+    face.board.update(&secret, |status| status.state = "waiting");
+    let mut rest = String::new();
+    let to_the_end = async {
+        while let Some(chunk) = events.chunk().await.unwrap() {
+            rest.push_str(&String::from_utf8_lossy(&chunk));
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), to_the_end).await.expect("the events end");
+    assert!(rest.contains("event: operation") && rest.contains("\"phase\":\"replaced\""), "{rest}");
+}
+
+#[tokio::test]
+async fn what_is_not_known_is_not_found_and_what_is_too_large_is_not_read() {
+    let face = Face::new().await;
+    for unknown in ["/api/v1/operations/x", "/api/v1/operations/00000000-0000-0000-0000-000000000000/events"]
+    {
+        assert_eq!(get(&face, unknown).await.0, StatusCode::NOT_FOUND, "{unknown}");
+    }
+    let huge = format!("{{\"x\": \"{}\"}}", "x".repeat(70_000));
+    let answer = face.ask("rotate", None, &huge).await;
+    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    let wrong =
+        face.request(Method::DELETE, "/api/v1/secrets").bearer_auth("the-right-token").send().await.unwrap();
+    assert_eq!(wrong.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert!(wrong.headers().contains_key("allow"), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn every_answer_keeps_browsers_from_guessing_and_caching() {
+    let face = Face::new().await;
+    for path in ["/livez", "/metrics", "/api/v1/secrets", "/nothing", "/api/v1/openapi.json"] {
+        let answer = face.request(Method::GET, path).send().await.unwrap();
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("cache-control", "no-store"),
+            ("x-frame-options", "DENY"),
+        ] {
+            assert_eq!(answer.headers()[name], value, "{path}");
+        }
+        assert!(answer.headers().contains_key("content-security-policy"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_description_names_every_route_of_the_api_and_is_open() {
+    let face = Face::new().await;
+    let answer = face.request(Method::GET, "/api/v1/openapi.json").send().await.unwrap();
+    let description: Value = answer.json().await.unwrap();
+    assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
+    let described =
+        |method: &str, path: &str| description["paths"][path].get(method.to_lowercase()).is_some();
+    let api = rekeyd::http::ROUTES.into_iter().filter(|(_, path)| path.starts_with("/api/v1/"));
+    let missing: Vec<_> =
+        api.filter(|(method, path)| !path.ends_with("openapi.json") && !described(method, path)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[tokio::test]
+async fn either_key_opens_the_webhook_while_one_is_replaced_and_no_other_does() {
+    let face = Face::new().await;
+    let deliver = async |path: &str, key: Option<&str>| {
+        let request = face.request(Method::POST, path).body("[]");
+        let request = key.into_iter().fold(request, |request, key| request.header("x-rekeyd-key", key));
+        request.send().await.unwrap().status()
+    };
+    for key in ["the-webhook-s-key", "the-webhook-s-other-key"] {
+        assert_eq!(deliver("/events/key-vault", Some(key)).await, StatusCode::OK, "{key}");
+        assert_eq!(deliver(&format!("/events/key-vault?key={key}"), None).await, StatusCode::OK, "{key}");
+    }
+    for key in [None, Some("another"), Some("")] {
+        assert_eq!(deliver("/events/key-vault", key).await, StatusCode::UNAUTHORIZED, "{key:?}");
+    }
+    let handshake = json!([{"eventType": "Microsoft.EventGrid.SubscriptionValidationEvent", "data": {"validationCode": "1"}}]);
+    let request = face.request(Method::POST, "/events/key-vault?key=the-webhook-s-key");
+    let stranger = request.header("aeg-subscription-name", "stranger").json(&handshake).send().await.unwrap();
+    assert_eq!(stranger.status(), StatusCode::FORBIDDEN);
+    let request = face.request(Method::OPTIONS, "/events/key-vault?key=the-webhook-s-key");
+    let stranger = request.header("webhook-request-origin", "example.org").send().await.unwrap();
+    assert_eq!(stranger.status(), StatusCode::FORBIDDEN);
+}

@@ -1,0 +1,74 @@
+//! The server's own TLS: a certificate from files, read anew when they change.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rekeyd::config::TlsConfig;
+use rekeyd::http::{Server, Tls};
+use reqwest::{Certificate, Client};
+use tokio_util::sync::CancellationToken;
+
+/// Writes a certificate of `localhost` and its key; the authority that signed it.
+fn write_certificate(directory: &Path) -> String {
+    let (ca_key, leaf_key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let mut ca = CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
+    let leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let leaf = leaf.signed_by(&leaf_key, &Issuer::new(ca, ca_key)).unwrap();
+    std::fs::write(directory.join("tls.crt"), leaf.pem()).unwrap();
+    std::fs::write(directory.join("tls.key"), leaf_key.serialize_pem()).unwrap();
+    ca_pem
+}
+
+/// Whether a client that trusts only `ca` gets an answer.
+async fn is_trusted(port: u16, ca: &str) -> bool {
+    let roots = [Certificate::from_pem(ca.as_bytes()).unwrap()];
+    let client = Client::builder().no_proxy().tls_certs_only(roots).build().unwrap();
+    client.get(format!("https://localhost:{port}/")).send().await.is_ok()
+}
+
+#[tokio::test]
+async fn a_changed_certificate_is_in_use_without_a_restart_and_a_broken_one_changes_nothing() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name);
+    let first = write_certificate(directory.path());
+    let files = TlsConfig { certificate_file: file("tls.crt"), private_key_file: file("tls.key") };
+    let (tls, stop) = (Tls::read(&files).await.unwrap(), CancellationToken::new());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let routes = Router::new().route("/", get(async || "here"));
+    let server = Server::start(listener, routes, Some(&tls)).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+    tokio::spawn(tls.keep_fresh(Duration::from_millis(20), stop.clone()));
+    assert!(is_trusted(port, &first).await);
+
+    let second = write_certificate(directory.path());
+    let mut tries = 0;
+    while !is_trusted(port, &second).await {
+        tries += 1;
+        assert!(tries < 500, "the second certificate is never shown");
+        tokio::task::yield_now().await;
+    }
+    assert!(!is_trusted(port, &first).await);
+
+    std::fs::write(file("tls.crt"), "nonsense").unwrap();
+    for _ in 0..20 {
+        assert!(is_trusted(port, &second).await, "a broken file took the certificate away");
+    }
+    stop.cancel();
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_can_t_be_used_is_named_before_any_port_is_served() {
+    let files =
+        TlsConfig { certificate_file: "/none/tls.crt".into(), private_key_file: "/none/tls.key".into() };
+    let error = Tls::read(&files).await.unwrap_err().to_string();
+    assert!(error.contains("/none/tls.crt") && error.contains("/none/tls.key"), "{error}");
+}

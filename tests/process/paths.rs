@@ -1,0 +1,225 @@
+//! Every path that an event can take from the sandbox's Event Grid to a rotation: the webhook, with each schema and each
+//! way to prove who delivers, and a Storage Queue on Azurite. The Functions host's path has tests of its own.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::{Azure, Azurite, Daemon, PATIENCE, eventually, within};
+
+/// A sandbox without its own subscription, and a daemon that only events wake.
+struct Ground {
+    azure: Azure,
+    daemon: Daemon,
+    /// The client id of the application that stands for the webhook.
+    application: String,
+}
+
+impl Ground {
+    async fn new(azure: Azure, more: &[(&str, &str)]) -> Self {
+        azure.call(Method::DELETE, &azure.control("subscriptions/rekeyd-sandbox"), None, Value::Null).await;
+        let application = azure.endpoint("/secrets/0/client_id").to_owned();
+        let audience = format!("api://{application}");
+        let names = (1..=6).map(|number| format!("path-{number}")).collect::<Vec<_>>().join(",");
+        let mut environment = vec![
+            ("REKEYD_SCHEDULE__AT_START", "false"),
+            ("REKEYD_SCHEDULE__CRON", "0 0 1 1 *"),
+            ("REKEYD_POLICY__JITTER", "0s"),
+            ("REKEYD_ROLLOUT__CANARIES", ""),
+            ("REKEYD_WEBHOOK__AUDIENCE", audience.as_str()),
+            ("REKEYD_WEBHOOK__ROLE", "AzureEventGridSecureWebhookSubscriber"),
+            ("REKEYD_WEBHOOK__SUBSCRIPTIONS", names.as_str()),
+        ];
+        environment.extend_from_slice(more);
+        let daemon = azure.daemon(&environment).await;
+        Self { azure, daemon, application }
+    }
+
+    /// Subscribes to the events of the secret of that number; how that went.
+    async fn subscribe(&self, name: &str, number: usize, schema: &str, destination: Value) -> String {
+        let (_, secret) = self.secret(number);
+        let body = json!({"eventDeliverySchema": schema, "destination": destination, "deadLetter": true,
+            "filter": {"subjectBeginsWith": secret, "subjectEndsWith": secret}});
+        let url = self.azure.control(&format!("subscriptions/{name}"));
+        let answer = self.azure.call(Method::PUT, &url, None, body).await;
+        answer.pointer("/provisioningState").and_then(Value::as_str).unwrap().to_owned()
+    }
+
+    fn secret(&self, number: usize) -> (&str, &str) {
+        let of = |key: &str| self.azure.endpoint(&format!("/secrets/{number}/{key}"));
+        (of("vault"), of("name"))
+    }
+
+    /// Somebody puts a text that ends soon into the secret of that number: Event Grid tells of it.
+    async fn publish(&self, number: usize) {
+        publish(&self.azure, number).await;
+    }
+
+    async fn rotates(&self, number: usize, path: &str) {
+        let (vault, name) = self.secret(number);
+        let secret = format!("{vault}/{name}");
+        let before = self.azure.state().await.versions_of(&secret);
+        self.publish(number).await;
+        let rotated = within(PATIENCE, async || {
+            self.azure.advance("10s").await;
+            (self.azure.state().await.versions_of(&secret) == before + 2).then_some(())
+        });
+        assert!(rotated.await.is_some(), "{secret} after an event by {path}:\n{}", self.daemon.printed());
+    }
+}
+
+/// A credential that is due already, made by somebody else and put into the secret of that number.
+pub(crate) async fn publish(azure: &Azure, number: usize) {
+    let of = |key: &str| azure.endpoint(&format!("/secrets/{number}/{key}")).to_owned();
+    let now = azure.state().await.now;
+    let moment = |days: i64| {
+        (now + time::Duration::days(days)).format(&time::format_description::well_known::Rfc3339).unwrap()
+    };
+    let graph = azure.token("https://graph.microsoft.com/.default").await;
+    let url = format!("{}/v1.0/applications/{}/addPassword", azure.endpoint("/graph"), of("object_id"));
+    let wanted = json!({"passwordCredential": {"displayName": "by hand", "startDateTime": moment(-100), "endDateTime": moment(20)}});
+    let made = azure.call(Method::POST, &url, Some(&graph), wanted).await;
+    let url = format!("{}/secrets/{}?api-version=2025-07-01", azure.vault_url(&of("vault")), of("name"));
+    let text = made.pointer("/secretText").and_then(Value::as_str).unwrap();
+    let version = json!({"value": text, "tags": {"CredentialId": made.pointer("/keyId").unwrap()},
+        "attributes": {"exp": (now + time::Duration::days(20)).unix_timestamp()}});
+    azure.call(Method::PUT, &url, Some(&azure.vault_token().await), version).await;
+}
+
+#[tokio::test]
+async fn each_schema_with_each_proof_of_who_delivers_wakes_the_loop() {
+    let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "7", "--seed", "5"]).await;
+    // The last secret is left to discovery, which no event begins.
+    let ground = Ground::new(azure, &[]).await;
+    let base = format!("{}/events/key-vault", ground.daemon.base());
+    let key = std::fs::read_to_string(ground.azure.file("webhook-key")).unwrap();
+    let proofs = [
+        ("key in the query", json!({"url": format!("{base}?key={key}")})),
+        ("key in a header", json!({"url": base, "headers": {"x-rekeyd-key": key}})),
+        (
+            "Entra's token",
+            json!({"url": base, "entra": {"audience": format!("api://{}", ground.application)}}),
+        ),
+    ];
+    let mut number = 0;
+    for schema in ["EventGridSchema", "CloudEventSchemaV1_0"] {
+        for (proof, webhook) in &proofs {
+            let name = format!("path-{}", number + 1);
+            let state = ground.subscribe(&name, number, schema, json!({"webhook": webhook})).await;
+            assert_eq!(state, "Succeeded", "{schema} with {proof}:\n{}", ground.daemon.printed());
+            ground.rotates(number, &format!("{schema} with {proof}")).await;
+            number += 1;
+        }
+    }
+    let heard = "rekeyd_events_total{outcome=\"enqueued\",path=\"webhook\"}";
+    assert!(ground.daemon.metric(heard).await >= 6.0);
+    assert!(!ground.daemon.printed().contains(&key), "the log holds the key");
+}
+
+#[tokio::test]
+async fn who_has_no_proof_is_not_heard_and_what_is_not_agreed_to_not_subscribed() {
+    let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "2"]).await;
+    let ground = Ground::new(azure, &[]).await;
+    let base = format!("{}/events/key-vault", ground.daemon.base());
+    let key = std::fs::read_to_string(ground.azure.file("webhook-key")).unwrap();
+    let good = json!({"webhook": {"url": format!("{base}?key={key}")}});
+    let other_audience = format!("api://{}", ground.azure.endpoint("/secrets/1/client_id"));
+    for (name, schema, destination) in [
+        ("path-1", "EventGridSchema", json!({"webhook": {"url": base}})),
+        (
+            "path-1",
+            "CloudEventSchemaV1_0",
+            json!({"webhook": {"url": format!("{base}?key=another-key-of-somebody")}}),
+        ),
+        (
+            "path-1",
+            "EventGridSchema",
+            json!({"webhook": {"url": base, "entra": {"audience": other_audience}}}),
+        ),
+        ("stranger", "EventGridSchema", good.clone()),
+    ] {
+        assert_eq!(ground.subscribe(name, 0, schema, destination.clone()).await, "Failed", "{destination}");
+    }
+    assert_eq!(ground.subscribe("path-2", 0, "EventGridSchema", good).await, "Succeeded");
+    let refused = async |reason: &str| {
+        let sample = format!("rekeyd_refused_requests_total{{face=\"webhook\",reason=\"{reason}\"}}");
+        (reason.to_owned(), ground.daemon.metric(&sample).await)
+    };
+    for reason in ["missing", "unknown", "wrong_audience", "unknown_subscription"] {
+        assert_eq!(refused(reason).await, (reason.to_owned(), 1.0));
+    }
+
+    // Without a proof not even a malformed event is looked at.
+    let (status, body) = ground.daemon.post_json("/events/key-vault", &json!([{}])).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "{body}");
+}
+
+#[tokio::test]
+async fn an_event_in_a_storage_queue_wakes_the_loop_and_is_deleted_once_it_was_looked_into() {
+    let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "2"]).await;
+    let azurite = Azurite::start(azure.token("https://storage.azure.com/.default").await).await;
+    azurite.create("events").await;
+    let trusted = trust(&azure, &azurite);
+    let ground = Ground::new(azure, &with_queue(&trusted, &azurite.url("events"))).await;
+    let queue = json!({"storageQueue": {"queueUrl": azurite.url("events")}});
+    let name = ground.subscribe_trusting("path-1", 0, queue, &azurite.ca_pem).await;
+    assert_eq!(name, "Succeeded");
+    ground.rotates(0, "a queue").await;
+    eventually("the queue is empty", PATIENCE, async || {
+        ground.azure.advance("10s").await;
+        (azurite.count("events").await.unwrap() == 0).then_some(())
+    })
+    .await;
+    assert_eq!(azurite.count("events-poison").await.unwrap(), 0);
+    assert!(ground.daemon.metric("rekeyd_events_total{outcome=\"enqueued\",path=\"queue\"}").await >= 1.0);
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_understands_is_put_aside_after_its_tries() {
+    let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "2"]).await;
+    let azurite = Azurite::start(azure.token("https://storage.azure.com/.default").await).await;
+    azurite.create("events").await;
+    let trusted = trust(&azure, &azurite);
+    let url = azurite.url("events");
+    let mut settings = with_queue(&trusted, &url);
+    settings.push(("REKEYD_QUEUE__MAX_ATTEMPTS", "2"));
+    let ground = Ground::new(azure, &settings).await;
+    azurite.put("events", "nonsense").await;
+    eventually("the message is in the poison queue, and nowhere else", PATIENCE, async || {
+        let counts = (azurite.count("events").await.unwrap(), azurite.count("events-poison").await.unwrap());
+        (counts == (0, 1)).then_some(())
+    })
+    .await;
+    let malformed = "rekeyd_events_total{outcome=\"malformed\",path=\"queue\"}";
+    for (sample, expected) in [("rekeyd_queue_messages_put_aside_total", 1.0), (malformed, 2.0)] {
+        assert_eq!((sample, ground.daemon.metric(sample).await), (sample, expected));
+    }
+}
+
+impl Ground {
+    /// Subscribes a queue behind an authority of its own.
+    async fn subscribe_trusting(&self, name: &str, number: usize, destination: Value, ca: &str) -> String {
+        let (_, secret) = self.secret(number);
+        let body = json!({"destination": destination, "caPem": ca, "filter": {"subjectBeginsWith": secret}});
+        let url = self.azure.control(&format!("subscriptions/{name}"));
+        let answer = self.azure.call(Method::PUT, &url, None, body).await;
+        answer.pointer("/provisioningState").and_then(Value::as_str).unwrap().to_owned()
+    }
+}
+
+/// A file of the authorities of both, for the daemon.
+pub(crate) fn trust(azure: &Azure, azurite: &Azurite) -> String {
+    let file = azure.file("both.pem");
+    let ca = std::fs::read_to_string(azure.file("ca.pem")).unwrap();
+    std::fs::write(&file, format!("{ca}\n{}", azurite.ca_pem)).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+/// What points a daemon at a queue. A message that a killed daemon held comes again soon.
+pub(crate) fn with_queue<'a>(trusted: &'a str, url: &'a str) -> Vec<(&'a str, &'a str)> {
+    vec![
+        ("REKEYD_AZURE__CA_FILE", trusted),
+        ("REKEYD_QUEUE__URL", url),
+        ("REKEYD_QUEUE__VISIBILITY_TIMEOUT", "3s"),
+        ("REKEYD_QUEUE__POLL_INTERVAL", "200ms"),
+    ]
+}
