@@ -43,6 +43,7 @@ impl ApiAccess {
     /// The door that `config` describes.
     #[must_use]
     pub fn new(config: &ApiConfig, rules: TokenRules, metrics: Arc<Metrics>) -> Self {
+        Refusal::declare("api", &metrics);
         Self {
             tokens: config.tokens.clone(),
             audience: config.audience.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -20,7 +20,10 @@ pub struct KeyCache {
     source: Arc<dyn TokenKeys>,
     /// Tokens with invented key names must not make a flood of requests to the issuer.
     looks: DefaultDirectRateLimiter,
-    known: Mutex<Option<Known>>,
+    /// One caller at a time looks for keys; those whose key is known don't wait for that.
+    looking: Mutex<()>,
+    known: RwLock<Option<Known>>,
+    kept_for: Duration,
 }
 
 struct Known {
@@ -32,6 +35,7 @@ struct Known {
 }
 
 /// A key, and whose it is.
+#[derive(Debug)]
 pub(super) struct IssuerKey {
     pub(super) issuer: String,
     pub(super) key: Arc<DecodingKey>,
@@ -41,60 +45,73 @@ impl KeyCache {
     /// An empty cache: nothing is read before the first token comes.
     #[must_use]
     pub fn new(source: Arc<dyn TokenKeys>) -> Self {
-        let quota = Quota::with_period(REFILL).unwrap_or(Quota::per_minute(NonZeroU32::MIN));
-        Self { source, looks: RateLimiter::direct(quota.allow_burst(BURST)), known: Mutex::new(None) }
+        Self::keeping(source, KEPT_FOR)
     }
 
-    /// The key of that name. One caller at a time looks, the others wait for what it finds.
+    fn keeping(source: Arc<dyn TokenKeys>, kept_for: Duration) -> Self {
+        let quota = Quota::with_period(REFILL).unwrap_or(Quota::per_minute(NonZeroU32::MIN));
+        let looks = RateLimiter::direct(quota.allow_burst(BURST));
+        Self { source, looks, looking: Mutex::new(()), known: RwLock::new(None), kept_for }
+    }
+
+    /// The key of that name.
     ///
     /// # Errors
     /// There is none, or that can't be known now.
     pub(super) async fn find(&self, kid: &str) -> Result<IssuerKey, Refusal> {
-        let mut known = self.known.lock().await;
-        let is_fresh = |known: &Known| known.read_at.elapsed() < KEPT_FOR;
-        if let Some(found) = known.as_ref().filter(|known| is_fresh(known)).and_then(|known| known.get(kid)) {
-            return Ok(found);
+        if let Some(answer) = self.known(kid) {
+            return answer;
         }
-        let looked_for = known.as_ref().is_some_and(|known| is_fresh(known) && known.absent.contains(kid));
-        if looked_for {
-            return Err(Refusal::UnknownKey);
+        let _looking = self.looking.lock().await;
+        // Somebody else may have looked meanwhile.
+        if let Some(answer) = self.known(kid) {
+            return answer;
         }
-        if self.looks.check().is_err() {
-            return Err(Refusal::CannotJudge);
+        if self.looks.check().is_ok() && self.look(kid).await {
+            return self.aged(kid, Duration::MAX).ok_or(Refusal::UnknownKey);
         }
-        match self.fetch().await {
-            Ok(fetched) => Self::found(known.insert(Known::new(fetched)), kid),
-            // What was read before holds for a while longer.
-            Err(error) => {
-                warn!(error = chain(&error), "the keys that tokens are signed with can't be read");
-                let old = known.as_ref().filter(|known| known.read_at.elapsed() < TRUSTED_FOR);
-                old.and_then(|known| known.get(kid)).ok_or(Refusal::CannotJudge)
-            }
-        }
+        // What was read before holds for a while longer.
+        self.aged(kid, TRUSTED_FOR).ok_or(Refusal::CannotJudge)
     }
 
-    async fn fetch(&self) -> Result<IssuerKeys, PortError> {
+    /// What a fresh cache says of a name; `None`: it has to be looked for.
+    fn known(&self, kid: &str) -> Option<Result<IssuerKey, Refusal>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = known.as_ref().filter(|known| known.read_at.elapsed() < self.kept_for)?;
+        known.get(kid).map(Ok).or_else(|| known.absent.contains(kid).then_some(Err(Refusal::UnknownKey)))
+    }
+
+    fn aged(&self, kid: &str, most: Duration) -> Option<IssuerKey> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().filter(|known| known.read_at.elapsed() < most)?.get(kid)
+    }
+
+    /// Reads all keys anew. Whether that went well.
+    async fn look(&self, kid: &str) -> bool {
         let slow = |source| PortError::OutcomeUnknown { operation: "read keys", source: Box::new(source) };
-        tokio::time::timeout(LONGEST_LOOK, self.source.fetch()).await.map_err(slow)?
-    }
-
-    fn found(known: &mut Known, kid: &str) -> Result<IssuerKey, Refusal> {
+        let fetched = match tokio::time::timeout(LONGEST_LOOK, self.source.fetch()).await.map_err(slow) {
+            Ok(Ok(fetched)) => fetched,
+            Ok(Err(error)) | Err(error) => {
+                warn!(error = chain(&error), "the keys that tokens are signed with can't be read");
+                return false;
+            }
+        };
+        let known = Known::new(fetched, kid);
         info!(
             issuer = known.issuer,
             keys = known.keys.len(),
             "the keys that tokens are signed with were read"
         );
-        known.get(kid).ok_or_else(|| {
-            known.absent.insert(kid.to_owned());
-            Refusal::UnknownKey
-        })
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        true
     }
 }
 
 impl Known {
-    fn new(fetched: IssuerKeys) -> Self {
-        let IssuerKeys { issuer, keys } = fetched;
-        Self { issuer, keys: usable(&keys), read_at: Instant::now(), absent: BTreeSet::new() }
+    fn new(IssuerKeys { issuer, keys }: IssuerKeys, wanted: &str) -> Self {
+        let keys = usable(&keys);
+        let absent = Some(wanted.to_owned()).filter(|kid| !keys.contains_key(kid)).into_iter().collect();
+        Self { issuer, keys, read_at: Instant::now(), absent }
     }
 
     fn get(&self, kid: &str) -> Option<IssuerKey> {
@@ -131,3 +148,69 @@ const LONGEST_LOOK: Duration = Duration::from_secs(8);
 /// Looks in a row, and after how long another one is allowed.
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 const REFILL: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+    use serde_json::json;
+
+    use super::*;
+
+    /// An issuer with one key, which can be out of reach.
+    #[derive(Debug, Default)]
+    struct Issuer {
+        is_down: AtomicBool,
+        asked: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl TokenKeys for Issuer {
+        async fn fetch(&self) -> Result<IssuerKeys, PortError> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            if self.is_down.load(Ordering::Relaxed) {
+                return Err(PortError::NotSent { operation: "read keys", source: "down".into() });
+            }
+            let key = json!({"kty": "RSA", "kid": "known", "use": "sig", "n": "sXchDaQebHnPiGvyDOAT4saGEUetSyo9MKLOoWFsueri23bOdgWp4Dy1", "e": "AQAB"});
+            let keys = serde_json::from_value(json!({"keys": [key]})).unwrap();
+            Ok(IssuerKeys { issuer: "https://issuer".to_owned(), keys })
+        }
+    }
+
+    async fn found(cache: &KeyCache, kid: &str) -> Result<String, Refusal> {
+        cache.find(kid).await.map(|found| found.issuer)
+    }
+
+    #[tokio::test]
+    async fn keys_are_read_once_and_an_invented_name_makes_no_flood() {
+        let issuer = Arc::new(Issuer::default());
+        let cache = KeyCache::new(Arc::clone(&issuer) as Arc<dyn TokenKeys>);
+        for _ in 0..10 {
+            assert!(found(&cache, "known").await.is_ok());
+        }
+        assert_eq!(issuer.asked.load(Ordering::Relaxed), 1);
+        for _ in 0..3 {
+            assert_eq!(found(&cache, "invented").await, Err(Refusal::UnknownKey));
+        }
+        assert_eq!(issuer.asked.load(Ordering::Relaxed), 2, "it is looked for once");
+        for number in 0..50 {
+            assert!(found(&cache, &format!("invented-{number}")).await.is_err());
+            assert!(found(&cache, "known").await.is_ok());
+        }
+        assert!(issuer.asked.load(Ordering::Relaxed) <= 6, "{issuer:?}");
+    }
+
+    #[tokio::test]
+    async fn an_issuer_that_is_down_takes_no_key_away_however_often_it_is_asked() {
+        let issuer = Arc::new(Issuer::default());
+        let cache = KeyCache::keeping(Arc::clone(&issuer) as Arc<dyn TokenKeys>, Duration::ZERO);
+        assert!(found(&cache, "known").await.is_ok());
+        issuer.is_down.store(true, Ordering::Relaxed);
+        for _ in 0..20 {
+            assert!(found(&cache, "known").await.is_ok());
+            assert_eq!(found(&cache, "new").await, Err(Refusal::CannotJudge));
+        }
+    }
+}

@@ -2,6 +2,8 @@
 
 use axum::http::StatusCode;
 
+use crate::metrics::Metrics;
+
 /// Why a request is refused, or can't be judged now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
@@ -46,6 +48,36 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Every reason.
+    pub const ALL: [Self; 19] = [
+        Self::Closed,
+        Self::Missing,
+        Self::Malformed,
+        Self::WrongAlgorithm,
+        Self::UnknownKey,
+        Self::BadSignature,
+        Self::WrongIssuer,
+        Self::WrongAudience,
+        Self::WrongTenant,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::Unknown,
+        Self::WrongClient,
+        Self::NoRole,
+        Self::RoleTooLow,
+        Self::UnknownSubscription,
+        Self::UnknownOrigin,
+        Self::RateLimited,
+        Self::CannotJudge,
+    ];
+
+    /// Shows that nobody was refused yet.
+    pub(super) fn declare(face: &str, metrics: &Metrics) {
+        for reason in Self::ALL {
+            metrics.refusals.with_label_values(&[face, reason.label()]);
+        }
+    }
+
     /// Its name in logs and metrics.
     #[must_use]
     pub const fn label(self) -> &'static str {

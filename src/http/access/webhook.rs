@@ -26,6 +26,7 @@ impl WebhookAccess {
     /// The door that `config` describes.
     #[must_use]
     pub fn new(config: &WebhookConfig, rules: TokenRules, metrics: Arc<Metrics>) -> Self {
+        Refusal::declare("webhook", &metrics);
         let hash = |key: &secrecy::SecretString| Sha256::digest(key.expose_secret().as_bytes()).into();
         let keys = config.keys.iter().map(hash).collect();
         let config = WebhookConfig { keys: Vec::new(), ..config.clone() };
