@@ -2,7 +2,7 @@
 //!
 //! `REKEYD_BIN` names the binary to run in the place of the one cargo has built; if it is set, the long
 //! runs are run in full. `REKEYD_ROUNDS` says how often the daemon is killed, `REKEYD_SEED` when. `promtool`, of
-//! the Debian package prometheus, has to be there.
+//! the Debian package prometheus, has to be there, and Node with `tests/identity-provider` (`.ci/install`).
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may stop here")]
 #![expect(clippy::print_stdout, reason = "what a run has shown is of interest even if it passes")]
@@ -10,10 +10,14 @@
 mod clock_skew;
 mod command_line;
 mod confidentiality;
+mod flood;
+mod functions;
 mod http_face;
 mod kill;
+mod paths;
 mod sandbox_run;
 mod seeing;
 mod support;
 mod termination;
+mod tokens;
 mod wishes;

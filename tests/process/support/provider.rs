@@ -1,4 +1,4 @@
-//! An identity provider that shares no code with the daemon: `tests/identity-provider`, in a process of its own.
+//! An identity provider that shares no code with ours: `tests/identity-provider`, in a process of its own.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
