@@ -19,18 +19,21 @@ use crate::triggers::wishes::Standing;
 #[into_params(parameter_in = Query)]
 pub(super) struct Selection {
     /// Only those in this state.
+    #[param(inline)]
     state: Option<SecretState>,
     /// Only those of this vault.
     vault: Option<String>,
     /// Only those whose `vault/name` contains this text, in any letter case.
     search: Option<String>,
     /// By what; a hyphen in front turns it round. What has no such moment comes last. Default: `name`.
+    #[param(inline)]
     sort: Option<Sort>,
     /// How many at most: 1 to 1000, default 100.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// How many of them to leave out in front; default 0.
-    offset: Option<usize>,
+    #[param(maximum = 4_294_967_295_u32)]
+    offset: Option<u32>,
 }
 
 /// The states of a secret.
@@ -157,7 +160,7 @@ pub(super) async fn list_secrets(
     secrets.retain(|standing| selection.selects(standing));
     let sort = selection.sort.unwrap_or(Sort::Name);
     secrets.sort_by(|one, other| sort.compare(one, other));
-    let (total, offset) = (secrets.len(), selection.offset.unwrap_or(0));
+    let (total, offset) = (secrets.len(), selection.offset.unwrap_or(0) as usize);
     let end = offset.saturating_add(limit);
     let secrets = secrets.into_iter().skip(offset).take(limit).collect();
     Ok(Json(SecretList { secrets, total, next_offset: (end < total).then_some(end) }))

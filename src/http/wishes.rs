@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -167,12 +168,15 @@ fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Problem> {
     if body.trim_ascii().is_empty() {
         return Ok(T::default());
     }
-    let read = serde_json::from_slice::<Option<T>>(body).map_err(|error| {
-        if error.is_data() {
-            Problem::WrongBody(error.to_string())
-        } else {
-            Problem::NoJson(error.to_string())
+    let body = serde_json::from_slice(body).map_err(|error| Problem::NoJson(error.to_string()))?;
+    match body {
+        Value::Null => Ok(T::default()),
+        Value::Object(_) => {
+            serde_json::from_value(body).map_err(|error| Problem::WrongBody(error.to_string()))
         }
-    });
-    Ok(read?.unwrap_or_default())
+        // An array would be read as the members in their order.
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(Problem::WrongBody("it is no object".to_owned()))
+        }
+    }
 }

@@ -39,7 +39,12 @@ pub struct HttpRequest {
 /// # Errors
 /// It is not one: why.
 pub fn read_invocation(body: &[u8]) -> Result<Invocation, String> {
-    serde_json::from_slice(body).map_err(|error| format!("not an invocation of a Functions host: {error}"))
+    let told = |why: &dyn std::fmt::Display| format!("not an invocation of a Functions host: {why}");
+    let body: Value = serde_json::from_slice(body).map_err(|error| told(&error))?;
+    if !body.is_object() {
+        return Err(told(&"no object"));
+    }
+    serde_json::from_value(body).map_err(|error| told(&error))
 }
 
 impl Invocation {
@@ -61,7 +66,11 @@ impl Invocation {
     #[must_use]
     pub fn http_request(&self) -> HttpRequest {
         let data = self.bound("req").map(unwrapped).unwrap_or_default();
-        serde_json::from_value(data).unwrap_or_default()
+        if data.is_object() {
+            serde_json::from_value(data).unwrap_or_default()
+        } else {
+            HttpRequest::default()
+        }
     }
 
     /// Whether the host says that this timer run comes late.
@@ -156,6 +165,7 @@ mod tests {
         }
         assert!(read_invocation(b"null").is_err());
         assert!(read_invocation(b"").is_err());
+        assert!(read_invocation(b"[{}]").is_err());
     }
 
     #[test]
