@@ -61,7 +61,15 @@ async fn a_list_is_filtered_sorted_and_in_pages() {
     assert_eq!(names("?search=FOO&sort=expires").await.0, [foo, other]);
     assert_eq!(names("?state=unknown").await.0, all);
     assert_eq!(names("?state=blocked").await, (vec![], json!(0), Value::Null));
-    for wrong in ["?state=odd", "?sort=size", "?limit=0", "?limit=1001", "?offset=-1", "?limit=x"] {
+    for wrong in [
+        "?state=odd",
+        "?sort=size",
+        "?limit=0",
+        "?limit=1001",
+        "?offset=-1",
+        "?offset=4294967296",
+        "?limit=x",
+    ] {
         let (status, problem) = get(&face, &format!("/api/v1/secrets{wrong}")).await;
         assert_eq!((status, &problem["status"]), (StatusCode::BAD_REQUEST, &json!(400)), "{wrong}");
     }

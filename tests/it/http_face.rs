@@ -380,6 +380,9 @@ async fn a_body_that_can_t_be_used_asks_for_nothing() {
         ("compromised", "{", bad),
         ("compromised", r#"{"all_credentials": 1}"#, wrong),
         ("compromised", r#"{"all": true}"#, wrong),
+        ("compromised", "[true]", wrong),
+        ("rotate", "[]", wrong),
+        ("rotate", "\"x\"", wrong),
         ("rotate", "nonsense", bad),
         ("rotate", r#"{"all_credentials": true}"#, wrong),
     ] {

@@ -8,14 +8,18 @@
 )]
 
 mod adapters;
+mod corpus;
 mod crash;
 mod fleet;
 mod fleet_life;
+mod http_api;
 mod http_face;
 mod identities;
 mod life;
 mod pains;
 mod samples;
+mod schedule;
 mod situations;
 mod small_azure;
+mod tls;
 mod world;

@@ -1,0 +1,9 @@
+//! The fuzz target: everything that rekeyd parses of what others write. What is done with an input stands in `inputs.rs`.
+#![no_main]
+
+#[path = "../inputs.rs"]
+mod inputs;
+
+use libfuzzer_sys::{Corpus, fuzz_target};
+
+fuzz_target!(|input: &[u8]| -> Corpus { if inputs::read(input) { Corpus::Keep } else { Corpus::Reject } });

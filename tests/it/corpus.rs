@@ -1,0 +1,25 @@
+//! The checked-in corpus of the fuzz target, `tests/fuzz`, read without a fuzzer: what made a parser panic once is to be
+//! added there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::panic::catch_unwind;
+use std::path::Path;
+
+#[path = "../fuzz/inputs.rs"]
+mod inputs;
+
+#[test]
+fn every_input_of_the_corpus_is_read_and_every_parser_gets_some() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus/inputs");
+    let mut picked = BTreeSet::new();
+    for entry in fs::read_dir(&corpus).unwrap() {
+        let file = entry.unwrap().path();
+        let input = fs::read(&file).unwrap();
+        let read = catch_unwind(|| inputs::read(&input));
+        assert!(matches!(read, Ok(true)), "{}: {read:?}", file.display());
+        picked.extend(input.first().copied());
+    }
+    let parsers: BTreeSet<_> = inputs::PARSERS.iter().map(|(byte, _)| *byte).collect();
+    assert_eq!(picked, parsers, "each parser has an input of its own in {}", corpus.display());
+}
