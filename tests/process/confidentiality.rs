@@ -50,7 +50,8 @@ async fn nothing_that_can_be_read_shows_a_secret_even_when_everything_is_logged(
     let log_of_azure = ("the sandbox's log".to_owned(), azure.printed());
     assert!(daemon.printed().contains("\"level\":\"TRACE\""), "everything is logged");
 
-    for text in [daemon.token.as_str(), azure.endpoint("/daemon/client_secret")] {
+    for text in [daemon.token.as_str(), daemon.webhook_key.as_str(), azure.endpoint("/daemon/client_secret")]
+    {
         texts.insert(text.to_owned());
     }
     told.push(log_of_azure);
@@ -80,7 +81,11 @@ async fn neither_a_probe_nor_a_wish_nor_an_audit_nor_a_command_that_looks_shows_
         })
         .await;
     }
-    texts.extend([daemon.token.clone(), azure.endpoint("/daemon/client_secret").to_owned()]);
+    texts.extend([
+        daemon.token.clone(),
+        daemon.webhook_key.clone(),
+        azure.endpoint("/daemon/client_secret").to_owned(),
+    ]);
 
     let mut told = answers(&daemon).await;
     told.push(("the log".to_owned(), daemon.printed()));
@@ -149,7 +154,17 @@ async fn answers(daemon: &Daemon) -> Vec<(String, String)> {
     let mut told = Vec::new();
     let first = daemon.secrets().await.swap_remove(0).name;
     let one = format!("/api/v1/secrets/{first}");
-    for path in ["/livez", "/readyz", "/metrics", "/api/v1/secrets", &one, "/nothing"] {
+    for path in [
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "/api/v1/secrets",
+        &one,
+        "/api/v1/operations",
+        "/api/v1/schedule",
+        "/api/v1/openapi.json",
+        "/nothing",
+    ] {
         told.push((path.to_owned(), daemon.get(path).await.1));
     }
     for token in [None, Some(daemon.token.as_str())] {
@@ -160,7 +175,7 @@ async fn answers(daemon: &Daemon) -> Vec<(String, String)> {
         ));
     }
     let event = json!([{"eventType": "Microsoft.KeyVault.SecretNearExpiry", "data": {"VaultName": "vault-1", "ObjectName": "app-01"}}]);
-    let (status, answer) = daemon.post_json("/events/key-vault", &event).await;
+    let (status, answer) = daemon.deliver(&event).await;
     assert_eq!(status, StatusCode::OK);
     told.push(("/events/key-vault".to_owned(), answer));
     told

@@ -239,9 +239,9 @@ async fn whoever_az_login_knows_can_ask_a_daemon() {
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
     };
     let taken = ask("api://rekeyd").await;
-    assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+    assert!(taken.status.success(), "{taken:?}");
     let refused = ask("api://other").await;
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    let said = String::from_utf8_lossy(&[refused.stdout, refused.stderr].concat()).into_owned();
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(said.contains("az login"), "{said}");
 }

@@ -13,6 +13,7 @@ pub(crate) struct Daemon {
     pub(crate) process: Process,
     base: String,
     pub(crate) token: String,
+    pub(crate) webhook_key: String,
     http: Client,
 }
 
@@ -55,6 +56,8 @@ impl Daemon {
         let of = |key: &str| text.get(key).and_then(toml::Value::as_str).map(str::to_owned);
         let token_file = text.get("api").and_then(|api| api.get("token_file")).and_then(toml::Value::as_str);
         let token = std::fs::read_to_string(token_file.unwrap()).unwrap();
+        let key_file = text.get("webhook").and_then(|webhook| webhook.get("key_files")?.get(0)?.as_str());
+        let webhook_key = key_file.map(|file| std::fs::read_to_string(file).unwrap()).unwrap_or_default();
         let base = format!("http://{}", of("listen").unwrap());
         let http = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
 
@@ -63,7 +66,7 @@ impl Daemon {
             command.args(["run", "--config"]).arg(config).envs(environment.iter().copied());
             Process::start(command, config.parent().unwrap(), "daemon")
         };
-        let mut daemon = Self { process: start(), base, token, http };
+        let mut daemon = Self { process: start(), base, token, webhook_key, http };
         eventually("the daemon listens", PATIENCE, async || {
             if let Some(status) = daemon.process.ended() {
                 let printed = daemon.process.printed();
@@ -100,6 +103,13 @@ impl Daemon {
     pub(crate) async fn try_get(&self, path: &str) -> Option<StatusCode> {
         let response = self.http.get(format!("{}{path}", self.base)).send().await;
         response.ok().map(|response| response.status())
+    }
+
+    /// Delivers as Event Grid does that knows the webhook's key.
+    pub(crate) async fn deliver(&self, body: &Value) -> (StatusCode, String) {
+        let request = self.http.post(format!("{}/events/key-vault", self.base)).json(body);
+        let response = request.header("x-rekeyd-key", &self.webhook_key).send().await.unwrap();
+        (response.status(), response.text().await.unwrap())
     }
 
     pub(crate) async fn post_json(&self, path: &str, body: &Value) -> (StatusCode, String) {
