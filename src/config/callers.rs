@@ -73,7 +73,7 @@ impl WebhookConfig {
     }
 }
 
-/// `None` only if a problem was told.
+/// `listen` is where nobody but a caller of the API has anything to ask. `None` only if a problem was told.
 pub(super) fn api(
     mut section: Section<'_>,
     listen: Option<&Found<SocketAddr>>,

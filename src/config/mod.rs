@@ -20,6 +20,8 @@ mod values;
 mod verify;
 
 #[cfg(test)]
+mod faces_tests;
+#[cfg(test)]
 mod life_tests;
 #[cfg(test)]
 mod tests;
@@ -148,8 +150,9 @@ impl Config {
         let secrets = secrets::secrets(root.tables("secrets"), &rules);
         let rollout = rollout::rollout(root.table("rollout"), &secrets, &vaults, problems);
         let schedule = daemon::schedule(root.table("schedule"));
-        let api = callers::api(root.table("api"), listen.as_ref(), problems);
         let webhook = callers::webhook(root.table("webhook"), azure.cloud, problems);
+        let is_heard = webhook.as_ref().is_none_or(WebhookConfig::is_open);
+        let api = callers::api(root.table("api"), listen.as_ref().filter(|_| !is_heard), problems);
         let tls = listeners::tls(root.table("tls"), problems);
         let health = listeners::health(root.table("health"));
         let queue = listeners::queue(root.table("queue"));

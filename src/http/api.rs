@@ -36,6 +36,17 @@ pub(super) struct Selection {
     offset: Option<u32>,
 }
 
+/// Which secret.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "for the description of the API only")]
+pub(super) struct SecretPath {
+    /// The vault's name.
+    vault: String,
+    /// The secret's name.
+    name: String,
+}
+
 /// The states of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -167,9 +178,7 @@ pub(super) async fn list_secrets(
 }
 
 /// One managed secret.
-#[utoipa::path(get, path = "/api/v1/secrets/{vault}/{name}", tag = "secrets", params(
-    ("vault" = String, Path, description = "The vault's name"),
-    ("name" = String, Path, description = "The secret's name")), responses(
+#[utoipa::path(get, path = "/api/v1/secrets/{vault}/{name}", tag = "secrets", params(SecretPath), responses(
     (status = 200, description = "What is known of it.", body = Standing),
     (status = 404, description = "It is not managed.", body = Details,
         content_type = "application/problem+json"), Common))]

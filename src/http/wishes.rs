@@ -10,12 +10,12 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::HttpState;
 use super::access::Caller;
-use super::api::parse;
+use super::api::{SecretPath, parse};
 use super::idempotency::key_of;
 use super::operations::Operation;
 use super::problem::{Common, Details, Problem};
@@ -34,6 +34,16 @@ pub(super) struct Extent {
     /// Whether every credential of the application is to end, those of others too.
     #[serde(default)]
     all_credentials: bool,
+}
+
+/// The key of a request.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "for the description of the API only")]
+pub(super) struct KeyHeader {
+    /// The same key of the same caller asks for nothing new.
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
+    idempotency_key: Option<String>,
 }
 
 /// What any wish may be answered with.
@@ -59,54 +69,42 @@ pub(super) type Request =
     (State<HttpState>, Extension<Caller>, Path<(String, String)>, HeaderMap, Result<Bytes, BytesRejection>);
 
 /// A successor now, whatever the schedule says. Asking twice within ten minutes rotates once.
-#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/rotate", tag = "wishes", params(
-    ("vault" = String, Path, description = "The vault's name"), ("name" = String, Path, description = "The secret's name"),
-    ("Idempotency-Key" = Option<String>, Header, description = "The same key asks for nothing new", min_length = 1, max_length = 128, pattern = "^[!-~]+$")),
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/rotate", tag = "wishes", params(SecretPath, KeyHeader),
     request_body(content = Option<Nothing>), responses(Answers, Common))]
 pub(super) async fn rotate(request: Request) -> Result<Response, Problem> {
     ask(WishKind::Rotate, request)
 }
 
 /// The previous version's text again while its credential lives; the bad version is quarantined.
-#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/rollback", tag = "wishes", params(
-    ("vault" = String, Path, description = "The vault's name"), ("name" = String, Path, description = "The secret's name"),
-    ("Idempotency-Key" = Option<String>, Header, description = "The same key asks for nothing new", min_length = 1, max_length = 128, pattern = "^[!-~]+$")),
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/rollback", tag = "wishes", params(SecretPath, KeyHeader),
     request_body(content = Option<Nothing>), responses(Answers, Common))]
 pub(super) async fn rollback(request: Request) -> Result<Response, Problem> {
     ask(WishKind::Rollback, request)
 }
 
 /// A successor, then the end of every older credential at once, proven by trying each old text.
-#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/compromised", tag = "wishes", params(
-    ("vault" = String, Path, description = "The vault's name"), ("name" = String, Path, description = "The secret's name"),
-    ("Idempotency-Key" = Option<String>, Header, description = "The same key asks for nothing new", min_length = 1, max_length = 128, pattern = "^[!-~]+$")),
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/compromised", tag = "wishes", params(SecretPath, KeyHeader),
     request_body(content = Option<Extent>), responses(Answers, Common))]
 pub(super) async fn compromised(request: Request) -> Result<Response, Problem> {
     ask(WishKind::Compromised { all_credentials: false }, request)
 }
 
 /// The end of what is superseded, without waiting.
-#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/retire", tag = "wishes", params(
-    ("vault" = String, Path, description = "The vault's name"), ("name" = String, Path, description = "The secret's name"),
-    ("Idempotency-Key" = Option<String>, Header, description = "The same key asks for nothing new", min_length = 1, max_length = 128, pattern = "^[!-~]+$")),
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/retire", tag = "wishes", params(SecretPath, KeyHeader),
     request_body(content = Option<Nothing>), responses(Answers, Common))]
 pub(super) async fn retire(request: Request) -> Result<Response, Problem> {
     ask(WishKind::Retire, request)
 }
 
 /// No rotation until `resume`.
-#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/pause", tag = "wishes", params(
-    ("vault" = String, Path, description = "The vault's name"), ("name" = String, Path, description = "The secret's name"),
-    ("Idempotency-Key" = Option<String>, Header, description = "The same key asks for nothing new", min_length = 1, max_length = 128, pattern = "^[!-~]+$")),
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/pause", tag = "wishes", params(SecretPath, KeyHeader),
     request_body(content = Option<Nothing>), responses(Answers, Common))]
 pub(super) async fn pause(request: Request) -> Result<Response, Problem> {
     ask(WishKind::Pause, request)
 }
 
 /// The end of a pause.
-#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/resume", tag = "wishes", params(
-    ("vault" = String, Path, description = "The vault's name"), ("name" = String, Path, description = "The secret's name"),
-    ("Idempotency-Key" = Option<String>, Header, description = "The same key asks for nothing new", min_length = 1, max_length = 128, pattern = "^[!-~]+$")),
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/resume", tag = "wishes", params(SecretPath, KeyHeader),
     request_body(content = Option<Nothing>), responses(Answers, Common))]
 pub(super) async fn resume(request: Request) -> Result<Response, Problem> {
     ask(WishKind::Resume, request)
