@@ -241,6 +241,17 @@ async fn an_event_about_a_managed_secret_puts_its_name_into_the_queue() {
 }
 
 #[tokio::test]
+async fn a_batch_of_five_thousand_events_is_taken_in_one() {
+    let face = Face::new().await;
+    let events: Vec<_> = (0..5_000).map(|_| event("app-foo")).collect();
+    let body = json!(events).to_string();
+    assert!(body.len() > 1_000_000, "{}", body.len());
+    let (status, answer) = face.deliver(body).await;
+    assert_eq!((status, &answer["enqueued"]), (StatusCode::OK, &json!(5_000)));
+    assert_eq!(face.queued().len(), 1);
+}
+
+#[tokio::test]
 async fn what_can_t_be_understood_is_taken_with_a_200_and_counted() {
     let face = Face::new().await;
     for body in ["", "nonsense", "[{}]", "{\"eventType\": 3}"] {

@@ -17,6 +17,7 @@ mod http_face;
 mod identities;
 mod life;
 mod pains;
+mod queue_trigger;
 mod samples;
 mod schedule;
 mod situations;

@@ -44,7 +44,7 @@ async fn a_secret_of_twenty_days_rotates_once_a_period_whatever_near_expiry_even
     assert_eq!(u64::try_from(texts.len()).unwrap(), issued + 1, "each of them was published, once");
     let metrics = fleet.metrics_text();
     let events =
-        metrics.lines().find_map(|line| line.strip_prefix("rekeyd_triggers_total{trigger=\"event\"} "));
+        metrics.lines().find_map(|line| line.strip_prefix("rekeyd_triggers_total{trigger=\"webhook\"} "));
     let events: u64 = events.unwrap().parse().unwrap();
     assert!(events >= issued, "only {events} events");
     assert_eq!(fleet.consumers_failed(), 0);

@@ -1,0 +1,189 @@
+//! The queue trigger on a queue in memory: when a message is deleted, renewed, put aside, or left to come again.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rekeyd::clock::SystemClock;
+use rekeyd::config::{ManagedSecret, QueueConfig};
+use rekeyd::domain::{
+    AppObjectId, ApplicationRef, Origin, PolicyValues, RotationPolicy, SecretId, VerifyPolicy,
+};
+use rekeyd::metrics::Metrics;
+use rekeyd::ports::{Clock, EventQueue, PortError, QueueMessage};
+use rekeyd::reconcile::{Catalogue, WorkQueue};
+use rekeyd::triggers::intake::Intake;
+use rekeyd::triggers::storage_queue::QueueTrigger;
+use serde_json::json;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// What was done to the messages, by their ids.
+#[derive(Debug, Default)]
+struct Done {
+    deleted: Vec<String>,
+    renewed: usize,
+    put_aside: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    messages: Mutex<Vec<QueueMessage>>,
+    done: Mutex<Done>,
+    poison_is_closed: bool,
+}
+
+#[async_trait]
+impl EventQueue for Queue {
+    async fn receive(&self, _: Duration) -> Result<Vec<QueueMessage>, PortError> {
+        Ok(std::mem::take(&mut *self.messages.lock().unwrap()))
+    }
+
+    async fn hide(&self, _: &mut QueueMessage, _: Duration) -> Result<(), PortError> {
+        self.done.lock().unwrap().renewed += 1;
+        Ok(())
+    }
+
+    async fn delete(&self, message: &QueueMessage) -> Result<(), PortError> {
+        self.done.lock().unwrap().deleted.push(message.id.clone());
+        Ok(())
+    }
+
+    async fn put_aside(&self, message: &QueueMessage) -> Result<(), PortError> {
+        if self.poison_is_closed {
+            return Err(PortError::NotSent { operation: "put aside", source: "closed".into() });
+        }
+        self.done.lock().unwrap().put_aside.push(message.id.clone());
+        Ok(())
+    }
+}
+
+/// A trigger that runs, and the work queue that it fills.
+struct Ground {
+    queue: Arc<Queue>,
+    work: Arc<WorkQueue>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Ground {
+    fn new(queue: Queue, messages: Vec<QueueMessage>) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let work = Arc::new(WorkQueue::new(clock, Arc::clone(&metrics)));
+        *queue.messages.lock().unwrap() = messages;
+        let queue = Arc::new(queue);
+        let intake = Intake {
+            queue: Arc::clone(&work),
+            catalogue: Arc::new(Catalogue::new([managed()])),
+            vaults: ["kv-1".parse().unwrap()].into(),
+            metrics,
+        };
+        let config = QueueConfig {
+            url: "https://localhost/account/events".parse().unwrap(),
+            visibility_timeout: Duration::from_millis(40),
+            max_attempts: 3,
+            poll_interval: Duration::from_millis(5),
+        };
+        let trigger = QueueTrigger { messages: queue.clone(), intake: Arc::new(intake), config };
+        let stop = CancellationToken::new();
+        #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+        let task = tokio::spawn(trigger.run(stop.clone()));
+        Self { queue, work, stop, task }
+    }
+
+    /// Waits until `is_so`, a few seconds at most.
+    async fn until(&self, is_so: impl Fn(&Done) -> bool) {
+        let looking = async {
+            while !is_so(&self.queue.done.lock().unwrap()) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let told = tokio::time::timeout(Duration::from_secs(10), looking).await;
+        assert!(told.is_ok(), "{:?}", self.queue.done.lock().unwrap());
+    }
+
+    fn deleted(&self) -> Vec<String> {
+        self.queue.done.lock().unwrap().deleted.clone()
+    }
+}
+
+fn secret() -> SecretId {
+    "kv-1/app-foo".parse().unwrap()
+}
+
+fn managed() -> ManagedSecret {
+    ManagedSecret {
+        id: secret(),
+        application: ApplicationRef::ObjectId(AppObjectId(Uuid::from_u128(1))),
+        policy: RotationPolicy::try_new(PolicyValues::default()).unwrap(),
+        verify: VerifyPolicy::default(),
+        replicas: Vec::new(),
+        origin: Origin::Configured,
+    }
+}
+
+fn message(id: &str, text: &str, attempts: u64) -> QueueMessage {
+    QueueMessage { id: id.to_owned(), receipt: "1".to_owned(), text: text.to_owned(), attempts }
+}
+
+fn event(vault: &str, name: &str) -> String {
+    json!({"eventType": "Microsoft.KeyVault.SecretNearExpiry", "data": {"VaultName": vault, "ObjectName": name}})
+        .to_string()
+}
+
+#[tokio::test]
+async fn a_message_is_deleted_only_once_a_look_that_began_after_it_has_ended() {
+    let ground = Ground::new(Queue::default(), Vec::new());
+    // A look that is under way when the message comes does not count.
+    ground.work.enqueue(&secret(), None);
+    let earlier = ground.work.next().await;
+    *ground.queue.messages.lock().unwrap() = vec![message("1", &event("kv-1", "app-foo"), 1)];
+    // It is worked on for longer than it is hidden: that is renewed.
+    ground.until(|done| done.renewed >= 2).await;
+    ground.work.finish(&earlier.secret, None, None);
+    ground.until(|done| done.renewed >= 4).await;
+    assert_eq!(ground.deleted(), Vec::<String>::new(), "the look began before the message came");
+    let later = ground.work.next().await;
+    ground.work.finish(&later.secret, None, None);
+    ground.until(|done| done.deleted == ["1"]).await;
+}
+
+#[tokio::test]
+async fn a_look_that_a_stop_cuts_short_deletes_nothing() {
+    let ground = Ground::new(Queue::default(), vec![message("1", &event("kv-1", "app-foo"), 1)]);
+    let item = ground.work.next().await;
+    ground.stop.cancel();
+    ground.work.finish(&item.secret, None, None);
+    ground.task.await.unwrap();
+    assert_eq!(ground.queue.done.lock().unwrap().deleted, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_is_about_nothing_of_ours_is_deleted_at_once() {
+    let messages = vec![
+        message("1", &event("kv-9", "app-foo"), 1),
+        message("2", &event("kv-1", "other"), 1),
+        message("3", &json!({"eventType": "Microsoft.KeyVault.KeyExpired"}).to_string(), 1),
+    ];
+    let ground = Ground::new(Queue::default(), messages);
+    ground.until(|done| done.deleted.len() == 3).await;
+}
+
+#[tokio::test]
+async fn what_nobody_understands_comes_again_and_is_put_aside_after_its_tries() {
+    let messages = vec![message("1", "nonsense", 3), message("2", "nonsense", 4)];
+    let ground = Ground::new(Queue::default(), messages);
+    ground.until(|done| done.deleted == ["2"]).await;
+    assert_eq!(ground.queue.done.lock().unwrap().put_aside, ["2"]);
+}
+
+#[tokio::test]
+async fn what_can_t_be_put_aside_is_not_deleted() {
+    let queue = Queue { poison_is_closed: true, ..Queue::default() };
+    let marker = message("2", &event("kv-9", "x"), 1);
+    let ground = Ground::new(queue, vec![message("1", "nonsense", 4), marker]);
+    ground.until(|done| done.deleted == ["2"]).await;
+    assert_eq!(ground.deleted(), ["2"]);
+}
