@@ -191,7 +191,7 @@ async fn pause_for(length: Duration) {
 }
 
 /// Messages at a time: each costs a little memory, and a renewal now and then.
-const MOST_HELD: usize = 500;
+const MOST_HELD: usize = 1_000;
 
 /// Requests at a time.
 const AT_A_TIME: usize = 16;
