@@ -60,11 +60,8 @@ async fn events(
     State(state): State<HttpState>,
     Extension(parts): Extension<FunctionsParts>,
     body: Result<Bytes, BytesRejection>,
-) -> Response {
-    let taken = match invocation(&state, body) {
-        Ok(invocation) => take_events(&state, &invocation, "event"),
-        Err(failed) => return failed.into_response(),
-    };
+) -> Result<Json<Answer>, Failed> {
+    let taken = take_events(&state, &invocation(&state, body)?, "event");
     answered(&state, &parts, taken).await
 }
 
@@ -73,19 +70,14 @@ async fn queue(
     State(state): State<HttpState>,
     Extension(parts): Extension<FunctionsParts>,
     body: Result<Bytes, BytesRejection>,
-) -> Response {
-    let taken = match invocation(&state, body) {
-        Ok(invocation) => take_events(&state, &invocation, "message"),
-        Err(failed) => return failed.into_response(),
-    };
+) -> Result<Json<Answer>, Failed> {
+    let taken = take_events(&state, &invocation(&state, body)?, "message");
     let broken = taken.iter().find_map(|taken| match taken {
         Taken::Malformed(reason) => Some(reason.clone()),
         Taken::Enqueued(..) | Taken::Nothing(_) => None,
     });
     match broken {
-        Some(reason) => {
-            Failed(StatusCode::UNPROCESSABLE_ENTITY, format!("malformed: {reason}")).into_response()
-        }
+        Some(reason) => Err(Failed(StatusCode::UNPROCESSABLE_ENTITY, format!("malformed: {reason}"))),
         None => answered(&state, &parts, taken).await,
     }
 }
@@ -95,11 +87,8 @@ async fn sweep(
     State(state): State<HttpState>,
     Extension(parts): Extension<FunctionsParts>,
     body: Result<Bytes, BytesRejection>,
-) -> Response {
-    let is_late = match invocation(&state, body) {
-        Ok(invocation) => invocation.is_past_due("timer"),
-        Err(failed) => return failed.into_response(),
-    };
+) -> Result<Json<Answer>, Failed> {
+    let is_late = invocation(&state, body)?.is_past_due("timer");
     let _hold = state.clock.hold();
     let gaps = parts.sweeper.sweep().await;
     let settled = state.wishes.queue.settled(HORIZON);
@@ -110,22 +99,22 @@ async fn sweep(
     } else {
         format!("; {} vaults could not be searched", gaps.len())
     };
-    Json(Answer::saying(format!("swept{late}: {rest}{unread}"))).into_response()
+    Ok(Json(Answer::saying(format!("swept{late}: {rest}{unread}"))))
 }
 
 /// The HTTP trigger in an envelope.
-async fn rotate(State(state): State<HttpState>, body: Result<Bytes, BytesRejection>) -> Response {
-    let request = match invocation(&state, body) {
-        Ok(invocation) => invocation.http_request(),
-        Err(failed) => return failed.into_response(),
-    };
+async fn rotate(
+    State(state): State<HttpState>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Answer>, Failed> {
+    let request = invocation(&state, body)?.http_request();
     let answer = match asked(&state, &request) {
         Ok((id, location)) => {
             Answer::http(202, "application/json", &[("location", &location)], &json!({"id": id}))
         }
         Err(problem) => Answer::http(problem.code(), problem::CONTENT_TYPE, &[], &problem.to_value()),
     };
-    Json(answer).into_response()
+    Ok(Json(answer))
 }
 
 /// The HTTP trigger as the host passes it on, with the secret in the query or the body.
@@ -192,19 +181,23 @@ fn take_events(state: &HttpState, invocation: &Invocation, binding: &str) -> Vec
 }
 
 /// Waits for what was enqueued, within the budget, and says what came of it.
-async fn answered(state: &HttpState, parts: &FunctionsParts, taken: Vec<Taken>) -> Response {
+async fn answered(
+    state: &HttpState,
+    parts: &FunctionsParts,
+    taken: Vec<Taken>,
+) -> Result<Json<Answer>, Failed> {
     let waits: Vec<(SecretId, Ticket)> = taken.iter().filter_map(Taken::waits_for).collect();
     let looked = join_all(waits.iter().map(|(secret, ticket)| state.intake.queue.until_met(secret, *ticket)));
     let is_done = tokio::time::timeout(parts.budget, looked).await.is_ok();
     // A stop cuts looks short: the host has to bring the event again.
     if state.readiness.is_draining() {
-        return stopping().into_response();
+        return Err(stopping());
     }
     let mut logs: Vec<_> = taken.iter().map(Taken::to_string).collect();
     if !is_done {
         logs.push(LEFT_OVER.to_owned());
     }
-    Json(Answer { logs, ..Answer::default() }).into_response()
+    Ok(Json(Answer { logs, ..Answer::default() }))
 }
 
 /// Besides the budget: to read the invocation and to look for tagged secrets.
