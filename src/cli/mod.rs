@@ -7,6 +7,7 @@ mod compromised;
 mod doctor;
 mod inventory;
 mod looking;
+mod man;
 mod pause;
 mod plan;
 #[cfg(feature = "sandbox")]
@@ -68,6 +69,8 @@ enum Command {
     Sandbox(sandbox::SandboxCommand),
     /// Prints a completion script for a shell.
     Completions(completions::Completions),
+    /// Writes the manual pages into a folder.
+    Man(man::Man),
 }
 
 /// How results are printed.
@@ -99,6 +102,7 @@ impl Cli {
             #[cfg(feature = "sandbox")]
             Command::Sandbox(command) => command.execute(),
             Command::Completions(command) => command.execute(),
+            Command::Man(command) => command.execute(),
         }
     }
 }

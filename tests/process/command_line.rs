@@ -20,7 +20,7 @@ fn help_is_there_for_every_command_with_examples() {
 
 #[test]
 fn wrong_arguments_exit_with_64() {
-    let wrong: [&[&str]; 17] = [
+    let wrong: [&[&str]; 18] = [
         &[],
         &["nonsense"],
         &["run"],
@@ -30,6 +30,7 @@ fn wrong_arguments_exit_with_64() {
         &["sandbox", "--days", "3", "--until-rotated"],
         &["sandbox", "--azure-only"],
         &["completions", "abacus"],
+        &["man"],
         &["sweep"],
         &["rotate", "--config", "FILE"],
         &["rotate", "vault-1/app-01"],
@@ -67,6 +68,23 @@ fn a_completion_script_is_printed() {
 }
 
 #[test]
+fn manual_pages_are_written_one_of_each_command_or_it_is_told_why_not() {
+    let directory = TempDir::new().unwrap();
+    let pages = directory.path().join("new/man1");
+    let output = finish(&["man", pages.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    for command in COMMANDS {
+        let page = std::fs::read_to_string(pages.join(format!("rekeyd-{command}.1"))).unwrap();
+        assert!(page.contains(".SH SYNOPSIS") && page.contains("Example"), "{command}: {page}");
+    }
+    std::fs::write(directory.path().join("file"), "").unwrap();
+    let output = finish(&["man", directory.path().join("file/man1").to_str().unwrap()]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told.contains("can't write manual pages into"), "{told}");
+}
+
+#[test]
 fn nothing_is_asked_of_all_secrets_without_a_terminal_or_a_yes() {
     for command in ["rotate", "pause", "resume"] {
         for way in
@@ -101,7 +119,7 @@ fn all_five_mistakes_of_a_configuration_are_named_before_any_port_is_opened() {
     }
 }
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "run",
     "sweep",
     "rotate",
@@ -113,6 +131,7 @@ const COMMANDS: [&str; 11] = [
     "check-config",
     "sandbox",
     "completions",
+    "man",
 ];
 
 const MISTAKES: [(&str, &str); 5] = [

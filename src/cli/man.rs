@@ -1,0 +1,31 @@
+//! `rekeyd man`: the manual pages.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory};
+
+use super::{Cli, complain};
+
+/// What `rekeyd man` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  rekeyd man ~/.local/share/man/man1")]
+pub(super) struct Man {
+    /// Where to: one page of rekeyd and one of each command. Made if it is not there.
+    directory: PathBuf,
+}
+
+impl Man {
+    pub(super) fn execute(self) -> ExitCode {
+        let directory = &self.directory;
+        let written = std::fs::create_dir_all(directory)
+            .and_then(|()| clap_mangen::generate_to(Cli::command(), directory));
+        match written {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(format_args!("can't write manual pages into {}: {error}", directory.display()));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
