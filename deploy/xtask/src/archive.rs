@@ -1,0 +1,77 @@
+//! The release archive: what a person unpacks on a machine without a container.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use flate2::{Compression, GzBuilder};
+use tar::{Builder, EntryType, Header};
+
+use crate::binary::Binary;
+use crate::checkout::Checkout;
+use crate::{notices, sbom};
+
+/// Packs it, and says where it is. Beside it stands its checksum.
+pub fn pack(checkout: &Checkout, features: &[String]) -> Result<PathBuf> {
+    let binary = Binary::build(checkout, features)?;
+    let name = format!("rekeyd-{}-{}", checkout.version()?, checkout.target());
+    let mut files = vec![(String::from("rekeyd"), fs::read(binary.path())?)];
+    files.extend(from_binary(checkout, &binary)?);
+    for (path, name) in COPIES {
+        let bytes = fs::read(checkout.root().join(path)).with_context(|| path.to_owned())?;
+        files.push(((*name).to_owned(), bytes));
+    }
+    files.push((notices::NOTICES.to_owned(), notices::notices(checkout, features)?.into_bytes()));
+    files.push((notices::SBOM.to_owned(), sbom::sbom(checkout, features)?));
+    files.sort();
+    fs::create_dir_all(checkout.packages_directory())?;
+    let path = checkout.packages_directory().join(format!("{name}.tar.gz"));
+    fs::write(&path, tar(&name, &files, checkout.epoch()?)?)?;
+    Ok(path)
+}
+
+/// The man pages and completions, which the binary itself writes: so they are of this very version.
+fn from_binary(checkout: &Checkout, binary: &Binary) -> Result<Vec<(String, Vec<u8>)>> {
+    let pages = checkout.target_directory().join("man");
+    let _ = fs::remove_dir_all(&pages);
+    binary.tells(&["man", &pages.to_string_lossy()])?;
+    let mut files = Vec::new();
+    for page in fs::read_dir(&pages)? {
+        let page = page?;
+        files.push((format!("man/man1/{}", page.file_name().to_string_lossy()), fs::read(page.path())?));
+    }
+    for (shell, name) in SHELLS {
+        files.push((format!("completions/{name}"), binary.tells(&["completions", shell])?.into_bytes()));
+    }
+    Ok(files)
+}
+
+/// Owned by root and dated alike, so that the same files give the same bytes.
+fn tar(folder: &str, files: &[(String, Vec<u8>)], epoch: u64) -> Result<Vec<u8>> {
+    let mut archive = Builder::new(GzBuilder::new().mtime(0).write(Vec::new(), Compression::best()));
+    for (name, bytes) in files {
+        let mut header = Header::new_ustar();
+        header.set_entry_type(EntryType::Regular);
+        header.set_size(bytes.len().try_into()?);
+        header.set_mode(if name == "rekeyd" { 0o755 } else { 0o644 });
+        header.set_mtime(epoch);
+        archive.append_data(&mut header, format!("{folder}/{name}"), bytes.as_slice())?;
+    }
+    let mut compressed = archive.into_inner()?.finish()?;
+    compressed.flush()?;
+    Ok(compressed)
+}
+
+/// Files of the checkout, and their places in the archive.
+const COPIES: &[(&str, &str)] = &[
+    ("CHANGELOG.md", "CHANGELOG.md"),
+    ("LICENSE", "LICENSE"),
+    ("README.md", "README.md"),
+    ("config/rekeyd.toml", "rekeyd.toml"),
+    ("deploy/prometheus/rules.yml", "prometheus/rules.yml"),
+    ("deploy/systemd/rekeyd.service", "systemd/rekeyd.service"),
+];
+
+/// Shells, and what each calls the file of a command's completions.
+const SHELLS: &[(&str, &str)] = &[("bash", "rekeyd.bash"), ("fish", "rekeyd.fish"), ("zsh", "_rekeyd")];

@@ -1,0 +1,77 @@
+//! How the binary that is shipped is built.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use crate::checkout::{Checkout, cargo, output, run};
+
+/// A built binary.
+pub struct Binary(PathBuf);
+
+impl Binary {
+    /// Builds it: linked statically, so that it needs no file of the system but certificates, and without a trace of
+    /// the folders it was built in.
+    pub fn build(checkout: &Checkout, features: &[String]) -> Result<Self> {
+        let target = checkout.target();
+        let mut build = cargo();
+        build
+            .current_dir(checkout.root())
+            .args(["build", "--locked", "--bin", "rekeyd", "--profile", PROFILE, "--target", target])
+            .args(["--no-default-features", "--features", &features.join(",")])
+            .env("CARGO_ENCODED_RUSTFLAGS", rust_flags(checkout)?)
+            .env("CFLAGS", c_flags(checkout)?);
+        run(&mut build)?;
+        Ok(Self(checkout.target_directory().join(target).join(PROFILE).join("rekeyd")))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// What it prints when it is run so.
+    pub fn tells(&self, arguments: &[&str]) -> Result<String> {
+        output(Command::new(&self.0).args(arguments))
+    }
+}
+
+/// Separated by the unit separator, as Cargo wants it, so that a folder's name may have spaces.
+fn rust_flags(checkout: &Checkout) -> Result<OsString> {
+    let mut flags = OsString::from("-Ctarget-feature=+crt-static");
+    for (folder, name) in folders(checkout)? {
+        flags.push("\u{1f}--remap-path-prefix=");
+        flags.push(folder);
+        flags.push("=");
+        flags.push(name);
+    }
+    Ok(flags)
+}
+
+/// The cryptography is in C, and its sources name their files too.
+fn c_flags(checkout: &Checkout) -> Result<OsString> {
+    let mut flags = env::var_os("CFLAGS").unwrap_or_default();
+    for (folder, name) in folders(checkout)? {
+        flags.push(" -ffile-prefix-map=");
+        flags.push(folder);
+        flags.push("=");
+        flags.push(name);
+    }
+    Ok(flags)
+}
+
+/// Folders whose names get into a binary, and what they are called instead. The last one that fits counts.
+fn folders(checkout: &Checkout) -> Result<[(PathBuf, &'static str); 3]> {
+    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo_home = cargo_home.or_else(|| Some(env::home_dir()?.join(".cargo")));
+    Ok([
+        (cargo_home.context("neither CARGO_HOME nor HOME is set")?, "/cargo"),
+        (checkout.root().to_owned(), "/rekeyd"),
+        (checkout.target_directory().to_owned(), "/rekeyd/target"),
+    ])
+}
+
+/// The profile of Cargo.toml: one unit, a fat link.
+const PROFILE: &str = "dist";

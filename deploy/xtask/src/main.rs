@@ -1,0 +1,88 @@
+//! `cargo xtask`: turns a checkout into what is shipped. It only packs: whatever the daemon does is in the daemon.
+
+mod archive;
+mod binary;
+mod checkout;
+mod functions;
+mod image;
+mod notices;
+mod sbom;
+mod shipped;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::binary::Binary;
+use crate::checkout::Checkout;
+
+/// Packs rekeyd: the binary, a release archive, a Functions package, an image.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Builds the binary that is shipped: static, and the same bytes in whatever folder it is built.
+    Build(Features),
+    /// Writes the licence notices and the SBOM (CycloneDX) of that binary into a folder.
+    Notices {
+        #[command(flatten)]
+        features: Features,
+        /// Where to; made if it is not there.
+        directory: PathBuf,
+    },
+    /// Packs the release archive: binary, man pages, completions, notices, SBOM, example configuration, systemd unit.
+    Archive(Features),
+    /// Packs the zip for Azure Functions: binary, host.json, the functions, notices, and your configuration.
+    Functions {
+        /// Your configuration. It is checked first, and is `rekeyd.toml` in the package.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Builds the container image, with its labels.
+    Image(image::Image),
+}
+
+/// What of the daemon is built.
+#[derive(Debug, Args)]
+struct Features {
+    /// Cargo features of the daemon; by default none, so without the sandbox.
+    #[arg(long, value_delimiter = ',')]
+    features: Vec<String>,
+}
+
+fn main() -> Result<()> {
+    let task = Cli::parse().task;
+    let checkout = Checkout::here()?;
+    match task {
+        Task::Build(features) => say(Binary::build(&checkout, &features.features)?.path()),
+        Task::Notices { features, directory } => {
+            notices::write(&checkout, &features.features, &directory)?;
+            say(&directory);
+        }
+        Task::Archive(features) => say(&archive::pack(&checkout, &features.features)?),
+        Task::Functions { config } => say(&functions::pack(&checkout, &config)?),
+        Task::Image(image) => image.build(&checkout)?,
+    }
+    Ok(())
+}
+
+/// The one line on standard output: where the result is.
+fn say(path: &std::path::Path) {
+    println!("{}", path.display());
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask build                               target/x86_64-unknown-linux-gnu/dist/rekeyd
+  cargo xtask archive                             target/packages/rekeyd-VERSION-x86_64-unknown-linux-gnu.tar.gz
+  cargo xtask functions --config my/rekeyd.toml   target/packages/rekeyd-functions-VERSION-….zip
+  cargo xtask image                               docker build … -t rekeyd:VERSION
+  cargo xtask image --builder buildah -- --pull-never --isolation chroot
+
+Times in archives and images are those of the commit, or of SOURCE_DATE_EPOCH where that is set.";
