@@ -32,9 +32,13 @@ impl Binary {
         &self.0
     }
 
-    /// What it prints when it is run so.
+    /// What it prints when it is run so, without the overrides that whoever packs happens to have set.
     pub fn tells(&self, arguments: &[&str]) -> Result<String> {
-        output(Command::new(&self.0).args(arguments))
+        let mut command = Command::new(&self.0);
+        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REKEYD_")) {
+            command.env_remove(name);
+        }
+        output(command.args(arguments))
     }
 }
 
