@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may stop here")]
 #![expect(clippy::print_stdout, reason = "what a run has shown is of interest even if it passes")]
 
+mod alerts;
 mod clock_skew;
 mod command_line;
 mod confidentiality;
