@@ -11,6 +11,7 @@ use serde_json::json;
 use time::{Duration, OffsetDateTime};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use url::Url;
 
 use super::{Output, complain, print_line, progress};
 use crate::app::App;
@@ -75,6 +76,10 @@ pub(super) struct SandboxCommand {
     /// Leave the `sandbox` table out of rekeyd.toml, for a daemon that was built without the sandbox.
     #[arg(long, requires = "azure_only")]
     no_clock_url: bool,
+    /// A Storage Queue that events go to as well, and that rekeyd.toml reads: Azurite's, which is trusted with
+    /// DIR/localhost.pem and DIR/localhost.key. It is made as soon as somebody answers there.
+    #[arg(long, value_name = "URL", requires = "azure_only")]
+    queue: Option<Url>,
     /// What the daemon logs, in the syntax of RUST_LOG.
     #[arg(long, default_value = "off", value_name = "FILTER")]
     log: String,
@@ -100,7 +105,10 @@ impl SandboxCommand {
         let directory = self.dir.clone().unwrap_or_default();
         // The daemon comes later; its port is only found to be free now.
         let daemon = TcpListener::bind(LOOPBACK).await?.local_addr()?;
-        let sandbox = Sandbox::start(self.options(daemon)).await?;
+        let mut sandbox = Sandbox::start(self.options(daemon)).await?;
+        if let Some(queue) = &self.queue {
+            sandbox = sandbox.with_queue(queue.clone())?;
+        }
         sandbox.clock().go_real_time();
         sandbox.write_directory(&directory, !self.no_clock_url)?;
         let shown = directory.display();

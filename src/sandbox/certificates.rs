@@ -10,12 +10,16 @@ use rcgen::{
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use secrecy::SecretString;
 
 use super::SandboxError;
 
 /// What a server needs to be trusted, and what a client needs to trust it.
 pub(crate) struct Certificates {
     pub(crate) ca_pem: String,
+    /// The server's certificate and key once more, for what runs beside the sandbox.
+    pub(crate) leaf_pem: String,
+    pub(crate) leaf_key_pem: SecretString,
     pub(crate) server: Arc<ServerConfig>,
 }
 
@@ -43,6 +47,11 @@ impl Certificates {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(vec![leaf.der().clone()], key)?;
-        Ok(Self { ca_pem: ca_certificate.pem(), server: Arc::new(server) })
+        Ok(Self {
+            ca_pem: ca_certificate.pem(),
+            leaf_pem: leaf.pem(),
+            leaf_key_pem: leaf_key.serialize_pem().into(),
+            server: Arc::new(server),
+        })
     }
 }

@@ -11,8 +11,9 @@ use super::model::ManagedSecret;
 use super::{Endpoints, Sandbox, SandboxError};
 
 impl Sandbox {
-    /// Writes `ca.pem`, `rekeyd.toml`, `daemon-secret`, `api-token`, `webhook-key`, with production names `hosts`, and, last and by
-    /// renaming, `endpoints.json`.
+    /// Writes `ca.pem`, `localhost.pem` and `localhost.key` (a certificate of that CA for what runs beside), `rekeyd.toml`,
+    /// `daemon-secret`, `api-token`, `webhook-key`, with production names `hosts`, and, last and by renaming,
+    /// `endpoints.json`.
     ///
     /// # Errors
     /// If the directory can't be made or a file can't be written.
@@ -28,6 +29,8 @@ impl Sandbox {
         };
         let json = serde_json::to_string_pretty(&endpoints).map_err(io::Error::from).map_err(failed)?;
         write_private(&dir.join("ca.pem"), self.ca_pem())?;
+        write_private(&dir.join("localhost.pem"), &self.leaf_pem)?;
+        write_private(&dir.join("localhost.key"), self.leaf_key_pem.expose_secret())?;
         write_private(&dir.join("daemon-secret"), endpoints.daemon.client_secret.expose_secret())?;
         write_private(&dir.join("webhook-key"), self.webhook_key().expose_secret())?;
         write_private(&dir.join("api-token"), self.api_token().expose_secret())?;
@@ -46,9 +49,11 @@ impl Sandbox {
     #[must_use]
     pub fn daemon_configuration(&self, dir: &Path, clock_url: bool) -> String {
         let head = self.head(dir);
+        let queue =
+            self.queue.as_ref().map(|url| format!("\n[queue]\nurl = \"{url}\"\n")).unwrap_or_default();
         let body: String = self.vault_tables().chain(self.secret_tables()).collect();
         let clock = format!("\n[sandbox]\nclock_url = \"{}\"\n", self.clock_url());
-        format!("{head}{body}{}", if clock_url { &clock } else { "" })
+        format!("{head}{queue}{body}{}", if clock_url { &clock } else { "" })
     }
 
     /// Where a daemon in another process reads the time.

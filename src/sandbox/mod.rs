@@ -40,6 +40,7 @@ mod resources;
 mod service;
 mod signing_keys;
 mod start;
+mod storage;
 mod tokens;
 
 use std::io;
@@ -54,6 +55,7 @@ use time::{Duration, OffsetDateTime};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
 pub use self::clock::SandboxClock;
 pub use self::direct::DirectPorts;
@@ -134,6 +136,10 @@ pub enum SandboxError {
 pub struct Sandbox {
     azure: Arc<Azure>,
     ca_pem: String,
+    /// For what runs beside.
+    leaf_pem: String,
+    leaf_key_pem: SecretString,
+    queue: Option<Url>,
     api_token: SecretString,
     webhook_key: SecretString,
     daemon_address: SocketAddr,

@@ -48,6 +48,9 @@ impl Sandbox {
         Ok(Self {
             azure,
             ca_pem: certificates.ca_pem,
+            leaf_pem: certificates.leaf_pem,
+            leaf_key_pem: certificates.leaf_key_pem,
+            queue: None,
             api_token: SecretString::from(Uuid::new_v4().simple().to_string()),
             webhook_key,
             daemon_address: daemon,

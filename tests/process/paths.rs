@@ -4,7 +4,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Azure, Azurite, Daemon, PATIENCE, eventually, within};
+use crate::support::{Azure, Azurite, Daemon, PATIENCE, eventually, free_port, within};
 
 /// A sandbox without its own subscription, and a daemon that only events wake.
 struct Ground {
@@ -182,6 +182,25 @@ async fn an_event_in_a_storage_queue_wakes_the_loop_and_is_deleted_once_it_was_l
     .await;
     assert_eq!(azurite.count("events-poison").await.unwrap(), 0);
     assert!(ground.daemon.metric("rekeyd_events_total{outcome=\"enqueued\",path=\"queue\"}").await >= 1.0);
+}
+
+#[tokio::test]
+async fn a_queue_beside_the_sandbox_is_made_once_it_answers_and_brings_events() {
+    let port = free_port();
+    let url = format!("https://localhost:{port}/devstoreaccount1/beside");
+    let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "2", "--queue", &url]).await;
+    // Nobody is there yet, and the daemon has no need of it.
+    let ground = Ground::new(azure, &[("REKEYD_QUEUE__POLL_INTERVAL", "200ms")]).await;
+    let azurite = Azurite::beside(&ground.azure, port).await;
+    let subscriptions = ground.azure.control("subscriptions");
+    eventually("Event Grid delivers to the queue", PATIENCE, async || {
+        let all = ground.azure.call(Method::GET, &subscriptions, None, Value::Null).await;
+        all.to_string().contains("rekeyd-sandbox-queue").then_some(())
+    })
+    .await;
+    ground.rotates(0, "the queue beside the sandbox").await;
+    assert!(ground.daemon.metric("rekeyd_events_total{outcome=\"enqueued\",path=\"queue\"}").await >= 1.0);
+    assert_eq!(azurite.count("beside-poison").await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -38,6 +38,7 @@ use self::event::{Event, EventKind};
 use self::expiry::Calendar;
 use self::handshake::ANSWER_LIMIT;
 pub(crate) use self::notice::Notice;
+pub(crate) use self::queue::create as create_queue;
 use self::sending::Landing;
 use self::subscriber::{Standing, Subscriber};
 pub(crate) use self::subscription::Subscription;

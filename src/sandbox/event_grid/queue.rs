@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use reqwest::header;
-use secrecy::ExposeSecret;
+use reqwest::{Client, header};
+use secrecy::{ExposeSecret, SecretString};
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime};
@@ -41,6 +41,17 @@ impl Endpoint {
         // 401 isn't final for Azure's own resources.
         Outcome::of(request.body(body).send().await, &[400, 403, 413])
     }
+}
+
+/// `Create Queue`, which leaves one alone that is there already. Whether it is there now.
+pub(crate) async fn create(http: &Client, queue: &Url, token: &SecretString) -> bool {
+    let request = http
+        .put(queue.as_str())
+        .header("x-ms-version", API_VERSION)
+        .header("x-ms-date", http_date(real_time::now()))
+        .header(header::CONTENT_LENGTH, 0)
+        .bearer_auth(token.expose_secret());
+    request.send().await.is_ok_and(|answer| answer.status().is_success())
 }
 
 fn messages_url(queue: &str, time_to_live: Duration) -> Option<Url> {

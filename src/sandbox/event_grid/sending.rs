@@ -221,7 +221,7 @@ impl EventGrid {
     pub(super) fn token_for(&self, subscription: &Subscription) -> Option<SecretString> {
         let grant = match &subscription.destination {
             Destination::Webhook { audience, .. } => self.webhook_grant(audience.as_ref()?),
-            Destination::StorageQueue { .. } => self.storage_grant(),
+            Destination::StorageQueue { .. } => return self.azure.storage_token(),
         };
         self.azure.issue_token(&grant).ok().map(SecretString::from)
     }
@@ -233,18 +233,6 @@ impl EventGrid {
             audience: audience.to_owned(),
             by_assertion: true,
             roles: vec![WEBHOOK_ROLE.to_owned()],
-        }
-    }
-
-    /// As the identity that may do everything. Its tokens live in real time, as whoever takes them does.
-    fn storage_grant(&self) -> Grant {
-        let client = &self.azure.model.tenant().client;
-        Grant {
-            client_id: client.client_id,
-            object_id: client.object_id,
-            audience: "https://storage.azure.com".to_owned(),
-            by_assertion: true,
-            roles: Vec::new(),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Azurite, Microsoft's emulator of Storage, in a process of its own: the queue that events come from.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use reqwest::{Certificate, Client, Method, StatusCode};
 use tempfile::TempDir;
 
 use super::provider::certificates;
-use super::{PATIENCE, eventually};
+use super::{Azure, PATIENCE, eventually};
 
 /// It is killed when it is dropped. Its tokens are not looked at closely: any of the tenant's will do.
 pub(crate) struct Azurite {
@@ -28,7 +29,25 @@ impl Azurite {
         let [key, certificate] = ["azurite.key", "azurite.pem"].map(|name| directory.path().join(name));
         std::fs::write(&key, leaf_key).unwrap();
         std::fs::write(&certificate, leaf).unwrap();
-        let port = free_port();
+        Self::launch(directory, [&certificate, &key], ca_pem, free_port(), token).await
+    }
+
+    /// The same with the certificate that a sandbox leaves for it, at a port that the sandbox was told of.
+    pub(crate) async fn beside(azure: &Azure, port: u16) -> Self {
+        let directory = TempDir::new().unwrap();
+        let [certificate, key] = ["localhost.pem", "localhost.key"].map(|name| azure.file(name));
+        let ca_pem = std::fs::read_to_string(azure.file("ca.pem")).unwrap();
+        let token = azure.token("https://storage.azure.com/.default").await;
+        Self::launch(directory, [&certificate, &key], ca_pem, port, token).await
+    }
+
+    async fn launch(
+        directory: TempDir,
+        [certificate, key]: [&Path; 2],
+        ca_pem: String,
+        port: u16,
+        token: String,
+    ) -> Self {
         let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/azurite/node_modules/.bin/azurite-queue");
         let child = Command::new(program)
             .args(["--silent", "--disableTelemetry", "--skipApiVersionCheck", "--inMemoryPersistence"])

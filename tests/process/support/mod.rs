@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::RwLock;
 
 pub(crate) use azure::Azure;
-pub(crate) use azurite::Azurite;
+pub(crate) use azurite::{Azurite, free_port};
 pub(crate) use daemon::Daemon;
-pub(crate) use process::{Process, finish, rekeyd, variable};
+pub(crate) use process::{Process, finish, program, rekeyd, variable};
 pub(crate) use provider::Provider;
 pub(crate) use state::State;
 
