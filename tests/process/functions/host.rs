@@ -2,13 +2,14 @@
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 
 use futures::stream;
 use reqwest::{Body, Client, Method, RequestBuilder, Response, StatusCode, header};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Azure, PATIENCE, Process, eventually, rekeyd};
+use crate::support::{Azure, PATIENCE, Process, eventually, program, rekeyd, variable};
 
 /// A handler in a process of its own.
 pub(super) struct Handler {
@@ -57,7 +58,10 @@ impl Handler {
     fn spawn(azure: &Azure, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let port = free_port();
         let text = port.to_string();
-        let mut command = rekeyd();
+        let mut command = match variable("REKEYD_PACKAGE") {
+            Some(package) => program(&Path::new(&package).join("rekeyd")),
+            None => rekeyd(),
+        };
         command.args(arguments).envs(environment.iter().copied());
         command.env("FUNCTIONS_CUSTOMHANDLER_PORT", &text).env("FUNCTIONS_HTTPWORKER_PORT", &text);
         command.env("FUNCTIONS_CUSTOMHANDLER_WORKER_ID", Uuid::new_v4().to_string());

@@ -1,4 +1,7 @@
 //! The daemon as the custom handler of a Functions host (contract F): what each trigger sends and gets.
+//!
+//! With `REKEYD_PACKAGE`, the folder of an unpacked package, it is that package's binary and files that are tried, but for
+//! the tests of `life`, which live in the sandbox's time: `tests/deploy/packages/run`.
 
 mod event_grid;
 mod host;
@@ -11,13 +14,13 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Azure, PATIENCE, eventually};
+use crate::support::{Azure, PATIENCE, eventually, variable};
 use event_grid::{CODE, Endpoint};
 use host::{Handler, Host, free_port};
 
 #[tokio::test]
 async fn an_event_wakes_its_secret_as_an_object_and_as_a_text_written_once_or_twice() {
-    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let written: [fn(&Value) -> Value; 3] = [Value::clone, as_text, |event| as_text(&as_text(event))];
     for (secret, written) in configured(&azure).iter().zip(written) {
@@ -33,7 +36,7 @@ async fn an_event_wakes_its_secret_as_an_object_and_as_a_text_written_once_or_tw
 
 #[tokio::test]
 async fn a_queue_message_wakes_its_secret_written_as_json_twice() {
-    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let secret = configured(&azure).remove(0);
     let answer = handler.host.invoke("KeyVaultQueue", message(&secret)).await;
@@ -44,7 +47,7 @@ async fn a_queue_message_wakes_its_secret_written_as_json_twice() {
 
 #[tokio::test]
 async fn a_timer_run_looks_at_everything_with_and_without_a_status_and_says_if_it_is_late() {
-    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let status = json!({"Last": "2026-11-22T02:07:00+00:00", "Next": "2026-11-22T03:07:00+00:00",
         "LastUpdated": "not a date"});
@@ -68,7 +71,7 @@ async fn a_timer_run_looks_at_everything_with_and_without_a_status_and_says_if_i
 
 #[tokio::test]
 async fn a_rotation_is_asked_for_in_the_envelope_by_route_query_or_body() {
-    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let [vault, name] = parts(&configured(&azure).remove(0));
     let (ours, theirs) = both_spellings(&vault, &name);
@@ -85,7 +88,7 @@ async fn a_rotation_is_asked_for_in_the_envelope_by_route_query_or_body() {
 
 #[tokio::test]
 async fn a_rotation_is_asked_for_where_the_host_writes_the_query_as_a_text() {
-    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let [vault, name] = parts(&configured(&azure).remove(0));
     let (ours, theirs) = both_spellings(&vault, &name);
@@ -100,7 +103,7 @@ async fn a_rotation_is_asked_for_where_the_host_writes_the_query_as_a_text() {
 
 #[tokio::test]
 async fn a_rotation_that_cannot_be_is_refused_in_the_envelope_with_the_reason() {
-    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     for (request, status) in [
         (json!({"Query": {"vault": "vault-1", "name": "nobody-s"}}), "404"),
@@ -117,7 +120,7 @@ async fn a_rotation_that_cannot_be_is_refused_in_the_envelope_with_the_reason() 
 
 #[tokio::test]
 async fn a_forwarded_request_names_its_secret_in_query_body_or_path() {
-    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let [vault, name] = parts(&configured(&azure).remove(0));
     let (_, theirs) = both_spellings(&vault, &name);
@@ -148,7 +151,7 @@ async fn a_forwarded_request_names_its_secret_in_query_body_or_path() {
 /// A host finds the function in any letter case, and forwards the path as its caller wrote it.
 #[tokio::test]
 async fn a_forwarded_path_is_taken_in_small_letters_too() {
-    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let [vault, name] = parts(&configured(&azure).remove(0));
     let (status, answer) = handler.host.forward(&format!("/api/rotate?vault={vault}&name={name}"), "").await;
@@ -157,7 +160,7 @@ async fn a_forwarded_path_is_taken_in_small_letters_too() {
 
 #[tokio::test]
 async fn an_event_that_can_t_be_understood_is_done_with_told_and_counted() {
-    let azure = Azure::start(&["--secrets", "1"]).await;
+    let azure = sandbox(&["--secrets", "1"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let no_secret = json!({"eventType": "Microsoft.KeyVault.SecretExpired", "data": {}});
     let broken = [json!("nonsense"), json!("\"twice\""), Value::Null, json!(3), json!({}), no_secret];
@@ -173,7 +176,7 @@ async fn an_event_that_can_t_be_understood_is_done_with_told_and_counted() {
 
 #[tokio::test]
 async fn a_message_that_can_t_be_understood_fails_so_that_the_host_puts_it_aside() {
-    let azure = Azure::start(&["--secrets", "1"]).await;
+    let azure = sandbox(&["--secrets", "1"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     for text in ["{ message: 'Message sent' }", "", "{}", "[1]"] {
         let data = json!({"message": as_text(&text.into())});
@@ -186,7 +189,7 @@ async fn a_message_that_can_t_be_understood_fails_so_that_the_host_puts_it_aside
 
 #[tokio::test]
 async fn what_is_no_invocation_fails_with_an_answer_that_ends_it() {
-    let azure = Azure::start(&["--secrets", "1"]).await;
+    let azure = sandbox(&["--secrets", "1"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     for function in ["KeyVaultEvents", "KeyVaultQueue", "Sweep", "Rotate"] {
         for body in ["", "null", "{", "nonsense", "{\"Data\": 3}"] {
@@ -199,7 +202,7 @@ async fn what_is_no_invocation_fails_with_an_answer_that_ends_it() {
 
 #[tokio::test]
 async fn only_this_machine_is_heard_whatever_the_configuration_says() {
-    let azure = Azure::start(&["--secrets", "1"]).await;
+    let azure = sandbox(&["--secrets", "1"]).await;
     let other = free_port();
     let listen = format!("0.0.0.0:{other}");
     let handler = Handler::start(&azure, &[("REKEYD_LISTEN", &listen)]).await;
@@ -209,7 +212,7 @@ async fn only_this_machine_is_heard_whatever_the_configuration_says() {
 
 #[tokio::test]
 async fn event_grid_delivers_through_the_host_and_the_secret_rotates() {
-    let azure = Azure::start(&["--propagation", "0s..1s", "--seed", "3"]).await;
+    let azure = sandbox(&["--propagation", "0s..1s", "--seed", "3"]).await;
     let handler = Handler::start(&azure, &ALONE).await;
     let endpoint = Endpoint::open(handler.host.clone()).await;
     let made = endpoint.subscribe(&azure, "KeyVaultEvents", "another-key").await;
@@ -234,6 +237,12 @@ async fn event_grid_delivers_through_the_host_and_the_secret_rotates() {
     assert!(!others.is_empty() && others.iter().all(|secret| state.versions_of(secret) == 1), "{due:?}");
     assert_eq!((state.versions_of(first), state.unpublished().count()), (2, 0));
     assert_eq!(state.consumers.failures, 0, "{}", azure.printed());
+}
+
+/// A simulated Azure. What is shipped has no sandbox, and can't live in the time of one.
+async fn sandbox(arguments: &[&str]) -> Azure {
+    let own_time: &[&str] = if variable("REKEYD_PACKAGE").is_some() { &["--no-clock-url"] } else { &[] };
+    Azure::start(&[arguments, own_time].concat()).await
 }
 
 /// Asks for a rotation as an HTTP trigger that is not forwarded, and sees that it was taken.

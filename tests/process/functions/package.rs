@@ -1,4 +1,5 @@
-//! The package in `deploy/functions`: what it declares is what the handler serves.
+//! The package: what it declares is what the handler serves. Its files are those of `deploy/functions`, or of what was
+//! packed of them.
 
 use std::path::{Path, PathBuf};
 
@@ -6,12 +7,12 @@ use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::host::{Answer, Handler};
-use super::{BRIEF, configured, message, near_expiry, parts, timer};
-use crate::support::Azure;
+use super::{ALONE, BRIEF, configured, due, message, near_expiry, parts, sandbox, timer};
+use crate::support::{PATIENCE, eventually, variable};
 
 #[tokio::test]
 async fn every_function_of_the_package_is_served_by_its_name_and_that_of_its_binding() {
-    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let secret = configured(&azure).remove(0);
     let functions = functions();
@@ -30,7 +31,7 @@ async fn every_function_of_the_package_is_served_by_its_name_and_that_of_its_bin
 
 #[tokio::test]
 async fn the_route_of_the_package_is_served_where_the_host_forwards() {
-    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let [vault, name] = parts(&configured(&azure).remove(0));
     let (_, bindings) = functions().into_iter().find(|(name, _)| name == "Rotate").unwrap();
@@ -45,7 +46,7 @@ async fn the_route_of_the_package_is_served_where_the_host_forwards() {
 
 #[tokio::test]
 async fn the_package_s_own_command_and_settings_start_the_handler() {
-    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let settings = settings();
     let own: Vec<(&str, &str)> =
         settings.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
@@ -63,6 +64,28 @@ async fn the_package_s_own_command_and_settings_start_the_handler() {
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
 }
 
+#[tokio::test]
+async fn a_second_start_answers_while_the_first_drains() {
+    let azure = sandbox(&["--propagation", "4s..18s", "--seed", "3"]).await;
+    let environment = [&ALONE[..], &BRIEF].concat();
+    let mut first = Handler::start(&azure, &environment).await;
+    let due = due(&azure).await.remove(0);
+    assert_eq!(first.host.invoke("KeyVaultQueue", message(&due)).await.status, StatusCode::OK);
+    eventually("a rotation is under way", PATIENCE, async || {
+        (azure.state().await.unpublished().count() == 1).then_some(())
+    })
+    .await;
+    first.process.terminate();
+    let second = Handler::start(&azure, &environment).await;
+    let quiet = json!({"message": message(&configured(&azure).remove(0)).pointer("/message")});
+    let answer = second.host.invoke("KeyVaultQueue", quiet).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    let status = eventually("the first one ends", PATIENCE, async || first.process.ended()).await;
+    assert_eq!(status.code(), Some(0), "{}", first.process.printed());
+    let state = azure.state().await;
+    assert_eq!((state.unpublished().count(), state.consumers.failures), (0, 0), "{}", azure.printed());
+}
+
 #[test]
 fn every_setting_that_a_binding_names_is_in_the_example() {
     let settings = settings();
@@ -78,7 +101,7 @@ fn every_setting_that_a_binding_names_is_in_the_example() {
 fn the_host_is_more_patient_than_the_handler() {
     let timeout = text(&host_json(), "functionTimeout").to_owned();
     let [hours, minutes, seconds] = numbers(&timeout, ':')[..] else { panic!("{timeout}") };
-    let reference = read("config/rekeyd.toml");
+    let reference = std::fs::read_to_string(checkout().join("config/rekeyd.toml")).unwrap();
     let budget = reference.lines().find_map(|line| line.strip_prefix("# budget = \"")).unwrap();
     let [budget] = numbers(budget.trim_end_matches("m\""), ' ')[..] else { panic!("{budget}") };
     assert!(hours * 3_600 + minutes * 60 + seconds > budget * 60, "{timeout}");
@@ -113,12 +136,12 @@ fn is_done(answer: &Answer, kind: &str, bindings: &[Value], secret: &str) -> boo
 
 /// Each folder with a `function.json`, by name, and its bindings.
 fn functions() -> Vec<(String, Vec<Value>)> {
-    let folders = std::fs::read_dir(package().join(FOLDER)).unwrap().map(|entry| entry.unwrap().path());
+    let folders = std::fs::read_dir(package()).unwrap().map(|entry| entry.unwrap().path());
     let mut functions: Vec<_> = folders
         .filter(|folder| folder.is_dir())
         .map(|folder| {
             let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
-            let file = json_of(&format!("{name}/function.json"));
+            let file = json_of(&package().join(&name).join("function.json"));
             (name, file.pointer("/bindings").and_then(Value::as_array).unwrap().clone())
         })
         .collect();
@@ -142,24 +165,23 @@ fn numbers(text: &str, separator: char) -> Vec<u32> {
 }
 
 fn host_json() -> Value {
-    json_of("host.json")
+    json_of(&package().join("host.json"))
 }
 
+/// An example, which is not packed.
 fn settings() -> Map<String, Value> {
-    let file = json_of("local.settings.json.example");
+    let file = json_of(&checkout().join("deploy/functions/local.settings.json.example"));
     file.pointer("/Values").and_then(Value::as_object).unwrap().clone()
 }
 
-fn json_of(file: &str) -> Value {
-    serde_json::from_str(&read(&format!("{FOLDER}/{file}"))).unwrap()
-}
-
-fn read(file: &str) -> String {
-    std::fs::read_to_string(package().join(file)).unwrap()
+fn json_of(file: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
 fn package() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+    variable("REKEYD_PACKAGE").map_or_else(|| checkout().join("deploy/functions"), PathBuf::from)
 }
 
-const FOLDER: &str = "deploy/functions";
+fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}

@@ -3,10 +3,16 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
 /// The binary under test, without anything of our environment that it would follow.
 pub(crate) fn rekeyd() -> Command {
     let binary =
         variable("REKEYD_BIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_rekeyd")), PathBuf::from);
+    program(&binary)
+}
+
+/// Another binary of ours, alike.
+pub(crate) fn program(binary: &Path) -> Command {
     let mut command = Command::new(binary);
     let followed = |name: &str| name.starts_with("REKEYD_") || name.to_ascii_lowercase().ends_with("_proxy");
     for (name, _) in std::env::vars_os().filter(|(name, _)| followed(&name.to_string_lossy())) {
