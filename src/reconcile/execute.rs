@@ -3,13 +3,13 @@
 use secrecy::SecretString;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Ports;
 use super::edit::{TagEdit, edit_current_tags, removed};
 use super::failure::Failure;
 use super::observe::Look;
+use super::places::Place;
 use super::rotation::Rotation;
 use super::said::Said;
 use crate::clock::ClockSkew;
@@ -29,8 +29,8 @@ pub(super) struct Execution<'a> {
     pub(super) emergency: bool,
     /// What people know already.
     pub(super) said: &'a Said,
-    /// One of which this pass has.
-    pub(super) permits: &'a Semaphore,
+    /// That of this pass, which it gives up while it waits for Entra.
+    pub(super) place: &'a Place,
     pub(super) secret: &'a SecretId,
     pub(super) look: &'a Look,
     pub(super) stop: CancellationToken,

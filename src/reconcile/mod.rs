@@ -10,6 +10,7 @@ mod execute;
 mod failure;
 mod memory;
 mod observe;
+mod places;
 mod preflight;
 mod presentation;
 mod proving;

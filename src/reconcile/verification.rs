@@ -1,19 +1,18 @@
 //! Verifying a fresh credential: sign-ins in a row, then the token's claims and the protected resource.
 
-use time::Duration;
 use tracing::warn;
 
 use super::execute::Execution;
 use super::failure::Failure;
 use super::proving::Proof;
 use super::rotation::Rotation;
-use crate::ports::{IssuedCredential, SignIn, sleep, unheld};
+use crate::ports::{IssuedCredential, SignIn};
 
 impl Rotation<'_> {
     /// A fresh credential is refused for a while and then flickers: only several sign-ins in a row prove it. Then its
     /// token and the protected resource are looked at, until they are as required.
     pub(super) async fn verify(&self, issued: &IssuedCredential) -> Result<(), Failure> {
-        let Execution { ports, look, stop, .. } = self.with;
+        let Execution { ports, look, stop, place, .. } = self.with;
         let give_up = ports.clock.now() + look.verify.limit;
         let mut in_a_row = 0;
         loop {
@@ -37,7 +36,7 @@ impl Rotation<'_> {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Err(Failure::stopped()),
-                () = self.step_aside(look.verify.spacing) => {}
+                () = place.step_aside(look.verify.spacing) => {}
             }
         }
     }
@@ -46,18 +45,6 @@ impl Rotation<'_> {
     fn advise(&self, advice: &[String]) {
         for advice in advice {
             warn!(secret = %self.with.secret, "publishing {} although {advice}", self.with.secret);
-        }
-    }
-
-    /// Sleeps with this pass's place given to another: many secrets may wait for Entra at a time.
-    ///
-    /// Dropped half-way, only because the daemon stops, it leaves one place too many.
-    async fn step_aside(&self, duration: Duration) {
-        let Execution { ports, permits, .. } = self.with;
-        permits.add_permits(1);
-        sleep(&*ports.clock, duration).await;
-        if let Ok(permit) = unheld(&*ports.clock, permits.acquire()).await {
-            permit.forget();
         }
     }
 }

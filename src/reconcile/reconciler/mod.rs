@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
 use time::{Duration, OffsetDateTime};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -21,6 +20,7 @@ use super::execute::Execution;
 use super::failure::{Failure, reason_of};
 use super::memory::Memory;
 use super::observe::Look;
+use super::places::{Place, Places};
 use super::queue::{WorkItem, WorkQueue};
 use super::rollout::Rollout;
 use super::said::Said;
@@ -32,7 +32,7 @@ use crate::domain::{
     SignInTrouble, WaitReason, Wish, decide,
 };
 use crate::metrics::Metrics;
-use crate::ports::{chain, unheld};
+use crate::ports::chain;
 use crate::shutdown::Shutdown;
 
 /// Everything that a pass over any secret needs.
@@ -50,7 +50,7 @@ pub struct Reconciler {
     board: Arc<StatusBoard>,
     metrics: Arc<Metrics>,
     /// How many passes run at a time.
-    permits: Semaphore,
+    places: Arc<Places>,
     memory: Mutex<Memory>,
     stop: CancellationToken,
 }
@@ -97,6 +97,7 @@ impl Reconciler {
     /// A loop that has not begun yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
+        let places = Places::new(Arc::clone(&parts.ports.clock), parts.concurrency);
         Self {
             ports: parts.ports,
             skew: parts.skew,
@@ -109,7 +110,7 @@ impl Reconciler {
             queue: parts.queue,
             board: parts.board,
             metrics: parts.metrics,
-            permits: Semaphore::new(parts.concurrency.max(1)),
+            places,
             memory: Mutex::new(Memory::new(parts.seed)),
             stop: parts.stop,
         }
@@ -132,21 +133,21 @@ impl Reconciler {
     /// One pass over one secret, whatever becomes of it.
     async fn work(self: Arc<Self>, item: WorkItem) {
         let WorkItem { secret, wish, hold } = item;
-        let Ok(permit) = unheld(&*self.ports.clock, self.permits.acquire()).await else { return };
+        let place = self.places.take().await;
         let next = if self.stop.is_cancelled() {
             Next::default()
         } else {
-            let pass = AssertUnwindSafe(self.pass(&secret, wish)).catch_unwind().await;
+            let pass = AssertUnwindSafe(self.pass(&secret, wish, &place)).catch_unwind().await;
             // A panic is a mistake of ours: it must not keep this secret, or its application, for ever.
             pass.unwrap_or_else(|_| self.blocked(&secret, &Trouble::of(BlockReason::InternalError), wish))
         };
-        drop(permit);
+        drop(place);
         self.queue.finish(&secret, next.at, next.wish);
         drop(hold);
     }
 
     /// Looks, decides, executes one action. Says when to look again.
-    async fn pass(&self, secret: &SecretId, wish: Option<Wish>) -> Next {
+    async fn pass(&self, secret: &SecretId, wish: Option<Wish>, place: &Place) -> Next {
         let Some(managed) = self.catalogue.find(secret) else { return Next::default() };
         let started = self.ports.clock.now();
         // Nothing has an effect before a decision is executed, so that a stop need not wait for slow reads.
@@ -156,7 +157,7 @@ impl Reconciler {
             reserved = self.reserve(&managed) => reserved,
         };
         let next = match reserved {
-            Ok(Some(_application)) => self.look_and_act(&managed, wish).await,
+            Ok(Some(_application)) => self.look_and_act(&managed, wish, place).await,
             Ok(None) => Next { at: Some(started + APPLICATION_BUSY_PAUSE), wish },
             Err(trouble) => self.blocked(secret, &trouble, wish),
         };
@@ -182,7 +183,7 @@ impl Reconciler {
         Ok(free.then(|| Reserved { reconciler: self, application: object_id }))
     }
 
-    async fn look_and_act(&self, managed: &ManagedSecret, wish: Option<Wish>) -> Next {
+    async fn look_and_act(&self, managed: &ManagedSecret, wish: Option<Wish>, place: &Place) -> Next {
         let secret = &managed.id;
         let now = self.ports.clock.now();
         let looked = tokio::select! {
@@ -202,7 +203,7 @@ impl Reconciler {
         debug!(%secret, ?decision, "decided");
         self.show(managed, &look, &decision, now);
         let next = match decision {
-            Decision::Act(action) => self.act(secret, &look, &action, now).await,
+            Decision::Act(action) => self.act(secret, &look, &action, now, place).await,
             Decision::Wait { until, reason } => {
                 self.lock().no_hindrance(secret);
                 self.wait(secret, until, reason, wish, now)
@@ -243,7 +244,14 @@ impl Reconciler {
         }
     }
 
-    async fn act(&self, secret: &SecretId, look: &Look, action: &Action, now: OffsetDateTime) -> Next {
+    async fn act(
+        &self,
+        secret: &SecretId,
+        look: &Look,
+        action: &Action,
+        now: OffsetDateTime,
+        place: &Place,
+    ) -> Next {
         if self.stop.is_cancelled() {
             return Next::default();
         }
@@ -265,7 +273,7 @@ impl Reconciler {
             may_begin: &may_begin,
             emergency,
             said: &self.said,
-            permits: &self.permits,
+            place,
             secret,
             look,
             stop: self.stop.clone(),
