@@ -60,7 +60,7 @@ param queueName string = 'rekeyd'
 @maxValue(365)
 param deadLetterDays int = 30
 
-@description('The resource id of a subnet to run in: /27 or more, delegated to Microsoft.App/environments, with the service endpoint Microsoft.Storage. The storage account then lets in this subnet and Event Grid only. Empty: no network of your own.')
+@description('The resource id of a subnet to run in: /27 or more, delegated to Microsoft.App/environments, with the service endpoints Microsoft.Storage and (for vaults with a firewall) Microsoft.KeyVault. The storage account then lets in this subnet and Event Grid only. Empty: no network of your own.')
 param subnetId string = ''
 
 @description('How many days logs are kept, the audit trail among them: 30 to 730.')
@@ -155,7 +155,6 @@ module queueRoles 'modules/queue-roles.bicep' = {
     accountName: storageAccountName
     queueName: queueName
     principalId: identity.properties.principalId
-    mayRead: false
   }
   dependsOn: [
     events

@@ -58,7 +58,7 @@ param queueName string = 'rekeyd'
 @maxValue(365)
 param deadLetterDays int = 30
 
-@description('The resource id of a subnet to reach out from: delegated to Microsoft.Web/serverFarms, with the service endpoint Microsoft.Storage. The storage accounts then let in this subnet and Event Grid only. Empty: no network of your own.')
+@description('The resource id of a subnet to reach out from: delegated to Microsoft.Web/serverFarms, with the service endpoints Microsoft.Storage and (for vaults with a firewall) Microsoft.KeyVault. The storage accounts then let in this subnet and Event Grid only. Empty: no network of your own.')
 param subnetId string = ''
 
 @description('Who may call Rotate, beside needing its key: address ranges such as 203.0.113.0/24. Empty: everybody.')
@@ -166,7 +166,6 @@ module queueRoles 'modules/queue-roles.bicep' = {
     accountName: storageAccountName
     queueName: queueName
     principalId: identity.properties.principalId
-    mayRead: true
   }
   dependsOn: [
     events

@@ -180,7 +180,14 @@ impl QueueTrigger {
                 debug!(message = held.message.id, "a message came to somebody else before its work was done");
                 None
             }
-            Err(_) => Some(held),
+            Err(error) => {
+                warn!(
+                    error = chain(&error),
+                    message = held.message.id,
+                    "a message can't be kept hidden while it is worked on"
+                );
+                Some(held)
+            }
         }
     }
 }
