@@ -13,8 +13,8 @@ use crate::checkout::{Checkout, cargo, output, run};
 pub struct Binary(PathBuf);
 
 impl Binary {
-    /// Builds it: linked statically, so that it needs no file of the system but certificates, and without a trace of
-    /// the folders it was built in.
+    /// Builds it: linked statically, so that an image needs nothing else but certificates, and without a trace of the
+    /// folders it was built in.
     pub fn build(checkout: &Checkout, features: &[String]) -> Result<Self> {
         let target = checkout.target();
         let mut build = cargo();
@@ -32,13 +32,18 @@ impl Binary {
         &self.0
     }
 
-    /// What it prints when it is run so, without the overrides that whoever packs happens to have set.
+    /// What it prints when it is run so.
     pub fn tells(&self, arguments: &[&str]) -> Result<String> {
+        output(self.command().args(arguments))
+    }
+
+    /// It, without the overrides that whoever packs happens to have set.
+    pub fn command(&self) -> Command {
         let mut command = Command::new(&self.0);
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REKEYD_")) {
             command.env_remove(name);
         }
-        output(command.args(arguments))
+        command
     }
 }
 

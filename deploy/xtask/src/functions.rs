@@ -9,13 +9,16 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use crate::binary::Binary;
-use crate::checkout::Checkout;
+use crate::checkout::{Checkout, output};
 use crate::{notices, sbom};
 
 /// Checks the configuration with the binary that is packed, and packs both. Says where the package is.
 pub fn pack(checkout: &Checkout, config: &Path) -> Result<PathBuf> {
     let binary = Binary::build(checkout, &[])?;
-    binary.tells(&["check-config", "--config", &config.to_string_lossy()])?;
+    // As under a host, which decides for itself where it is heard.
+    let mut check = binary.command();
+    check.env("FUNCTIONS_CUSTOMHANDLER_PORT", "1").args(["check-config", "--config"]).arg(config);
+    output(&mut check)?;
     let mut files = handler_files(&checkout.root().join("deploy/functions"))?;
     files.push(("rekeyd".to_owned(), fs::read(binary.path())?));
     files.push(("rekeyd.toml".to_owned(), fs::read(config)?));

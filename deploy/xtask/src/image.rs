@@ -60,7 +60,7 @@ impl Image {
 }
 
 impl Builder {
-    /// Docker dates files by the build argument `SOURCE_DATE_EPOCH`, the others by an option.
+    /// Docker dates the image by the build argument `SOURCE_DATE_EPOCH`, the others image and files by an option.
     fn command(self, epoch: u64) -> Command {
         let (program, verb) = match self {
             Self::Docker => ("docker", "build"),

@@ -85,4 +85,4 @@ Examples:
   cargo xtask image                               docker build … -t rekeyd:VERSION
   cargo xtask image --builder buildah -- --pull-never --isolation chroot
 
-Times in archives and images are those of the commit, or of SOURCE_DATE_EPOCH where that is set.";
+Archives and images are dated by the commit, or of SOURCE_DATE_EPOCH where that is set.";
