@@ -90,14 +90,28 @@ fn the_readme_is_under_two_hundred_lines() {
 }
 
 #[test]
-fn the_files_that_the_readme_links_to_exist() {
-    let readme = read("README.md");
-    let links: Vec<_> = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
-    assert!(!links.is_empty());
-    for link in links.iter().filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
-        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(link).exists(), "README.md links to {link}");
+fn the_files_that_the_documents_link_to_exist() {
+    for document in DOCUMENTS {
+        let text = read(document);
+        let links: Vec<_> = text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+        let folder = folder.parent().expect("a document is in a folder");
+        for link in links.iter().filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
+            let file = link.split('#').next().unwrap_or_default();
+            assert!(folder.join(file).exists(), "{document} links to {link}");
+        }
     }
+    assert!(read("README.md").contains("](deploy/"));
 }
+
+const DOCUMENTS: [&str; 6] = [
+    "README.md",
+    "deploy/azure/README.md",
+    "deploy/azure/permissions.md",
+    "deploy/functions/README.md",
+    "deploy/kubernetes/README.md",
+    "deploy/systemd/README.md",
+];
 
 #[test]
 fn the_changelog_begins_with_what_is_unreleased_and_has_this_version() {

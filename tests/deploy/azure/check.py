@@ -184,7 +184,8 @@ def agrees_with_rekeyd():
     for path in re.findall(r"path: '(/\w+)'", container):
         agree(f"rekeyd answers {path}", f'"{path}"' in routes)
     grace = int(re.search(r"terminationGracePeriodSeconds: (\d+)", container)[1])
-    agree("the platform waits longer than shutdown_grace", grace >= 30)
+    shutdown = int(re.search(r'"reconcile.shutdown_grace", "(\d+)s"', read(ROOT / "src/config/keys.rs"))[1])
+    agree("the platform waits longer than shutdown_grace", grace > shutdown)
     agree("alerts know how a sweep is logged", '"sweeping over ' in read(ROOT / "src/reconcile/sweep.rs"))
     queries = read(AZURE / "modules/alerts.bicep")
     agree("alerts look for a sweep", 'startswith "sweeping over"' in queries)
