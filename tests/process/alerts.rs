@@ -11,6 +11,7 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::paths::publish_ending;
 use crate::support::{Azure, Daemon, PATIENCE, Process, eventually};
 
 #[tokio::test]
@@ -53,9 +54,13 @@ async fn each_panel_of_the_dashboard_gets_data() {
     let prometheus = Prometheus::watching(&daemon).await;
     // A counter has to be seen before it counts.
     prometheus.looks_at_rules().await;
-    take_ownership(&azure, 0).await;
-    daemon.rotate(&name_of(&azure, 0)).await;
     publish_paused(&azure, 1, time::Duration::hours(6)).await;
+    take_ownership(&azure, 0).await;
+    // A status that nobody has seen before counts from its second scrape on: these are tried again second by second.
+    let unavailable =
+        json!({"service": "graph", "path_contains": "applications", "kind": "unavailable", "count": 6});
+    azure.fail(json!([unavailable])).await;
+    daemon.rotate(&name_of(&azure, 0)).await;
     let refused = daemon.send(Method::GET, "/api/v1/secrets", Some("nobody's token")).await.status();
     assert_eq!(refused, StatusCode::UNAUTHORIZED);
 
@@ -268,19 +273,8 @@ async fn take_ownership(azure: &Azure, number: usize) {
 
 /// Somebody puts a credential that ends after `rest` into the secret of that number, and forbids rotation.
 async fn publish_paused(azure: &Azure, number: usize, rest: time::Duration) {
-    let of = |key: &str| azure.endpoint(&format!("/secrets/{number}/{key}"));
     // Prometheus lives in real time; the sandbox is some hours ahead of it.
-    let end = azure.state().await.now + rest;
-    let graph = azure.token("https://graph.microsoft.com/.default").await;
-    let url = format!("{}/v1.0/applications/{}/addPassword", azure.endpoint("/graph"), of("object_id"));
-    let text = end.format(&time::format_description::well_known::Rfc3339).unwrap();
-    let wanted = json!({"passwordCredential": {"displayName": "by hand", "endDateTime": text}});
-    let made = azure.call(Method::POST, &url, Some(&graph), wanted).await;
-    let url = format!("{}/secrets/{}?api-version=2025-07-01", azure.vault_url(of("vault")), of("name"));
-    let tags = json!({"CredentialId": made["keyId"], "RotationDisabled": "true"});
-    let version =
-        json!({"value": made["secretText"], "tags": tags, "attributes": {"exp": end.unix_timestamp()}});
-    azure.call(Method::PUT, &url, Some(&azure.vault_token().await), version).await;
+    publish_ending(azure, number, rest, json!({"RotationDisabled": "true"})).await;
     // Event Grid takes its time to tell the daemon.
     azure.advance("2m").await;
 }

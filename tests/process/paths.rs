@@ -79,19 +79,25 @@ impl Ground {
 
 /// A credential that is due already, made by somebody else and put into the secret of that number.
 pub(crate) async fn publish(azure: &Azure, number: usize) {
+    publish_ending(azure, number, time::Duration::days(20), json!({})).await;
+}
+
+/// The same with one that ends after `rest`, and with these tags more.
+pub(crate) async fn publish_ending(azure: &Azure, number: usize, rest: time::Duration, mut tags: Value) {
     let of = |key: &str| azure.endpoint(&format!("/secrets/{number}/{key}")).to_owned();
     let now = azure.state().await.now;
-    let moment = |days: i64| {
-        (now + time::Duration::days(days)).format(&time::format_description::well_known::Rfc3339).unwrap()
-    };
+    let end = now + rest;
+    let text = |at: time::OffsetDateTime| at.format(&time::format_description::well_known::Rfc3339).unwrap();
+    let start = text(now - time::Duration::days(100));
     let graph = azure.token("https://graph.microsoft.com/.default").await;
     let url = format!("{}/v1.0/applications/{}/addPassword", azure.endpoint("/graph"), of("object_id"));
-    let wanted = json!({"passwordCredential": {"displayName": "by hand", "startDateTime": moment(-100), "endDateTime": moment(20)}});
+    let wanted = json!({"passwordCredential": {"displayName": "by hand", "startDateTime": start, "endDateTime": text(end)}});
     let made = azure.call(Method::POST, &url, Some(&graph), wanted).await;
     let url = format!("{}/secrets/{}?api-version=2025-07-01", azure.vault_url(&of("vault")), of("name"));
-    let text = made.pointer("/secretText").and_then(Value::as_str).unwrap();
-    let version = json!({"value": text, "tags": {"CredentialId": made.pointer("/keyId").unwrap()},
-        "attributes": {"exp": (now + time::Duration::days(20)).unix_timestamp()}});
+    let value = made.pointer("/secretText").and_then(Value::as_str).unwrap();
+    let key_id = made.pointer("/keyId").unwrap().clone();
+    tags.as_object_mut().unwrap().insert("CredentialId".to_owned(), key_id);
+    let version = json!({"value": value, "tags": tags, "attributes": {"exp": end.unix_timestamp()}});
     azure.call(Method::PUT, &url, Some(&azure.vault_token().await), version).await;
 }
 
