@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::host::{Answer, Handler};
-use super::{ALONE, configured, due, message, near_expiry, parts, timer};
+use super::{ALONE, configured, due, is_under_way, message, near_expiry, parts, timer};
 use crate::support::{Azure, PATIENCE, eventually, within};
 
 #[tokio::test]
@@ -147,13 +147,6 @@ async fn swept(handler: &Handler) -> Answer {
     let answer = handler.host.invoke("Sweep", timer(&Value::Null, false)).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     answer
-}
-
-async fn is_under_way(azure: &Azure) {
-    eventually("a rotation is under way", PATIENCE, async || {
-        (azure.state().await.unpublished().count() == 1).then_some(())
-    })
-    .await;
 }
 
 /// Whoever stops has to clear up first, and Graph is not to be had for a while.

@@ -245,6 +245,13 @@ async fn sandbox(arguments: &[&str]) -> Azure {
     Azure::start(&[arguments, own_time].concat()).await
 }
 
+async fn is_under_way(azure: &Azure) {
+    eventually("a rotation is under way", PATIENCE, async || {
+        (azure.state().await.unpublished().count() == 1).then_some(())
+    })
+    .await;
+}
+
 /// Asks for a rotation as an HTTP trigger that is not forwarded, and sees that it was taken.
 async fn asked(host: &Host, azure: &Azure, request: &Value) {
     let mut all = json!({"Url": "https://example.azurewebsites.net/api/Rotate", "Method": "POST",

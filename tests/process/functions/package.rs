@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::host::{Answer, Handler};
-use super::{ALONE, BRIEF, configured, due, message, near_expiry, parts, sandbox, timer};
+use super::{ALONE, BRIEF, configured, due, is_under_way, message, near_expiry, parts, sandbox, timer};
 use crate::support::{PATIENCE, eventually, variable};
 
 #[tokio::test]
@@ -71,10 +71,7 @@ async fn a_second_start_answers_while_the_first_drains() {
     let mut first = Handler::start(&azure, &environment).await;
     let due = due(&azure).await.remove(0);
     assert_eq!(first.host.invoke("KeyVaultQueue", message(&due)).await.status, StatusCode::OK);
-    eventually("a rotation is under way", PATIENCE, async || {
-        (azure.state().await.unpublished().count() == 1).then_some(())
-    })
-    .await;
+    is_under_way(&azure).await;
     first.process.terminate();
     let second = Handler::start(&azure, &environment).await;
     let quiet = json!({"message": message(&configured(&azure).remove(0)).pointer("/message")});
