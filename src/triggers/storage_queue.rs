@@ -161,33 +161,37 @@ impl QueueTrigger {
         let is_old = |held: &mut Held| held.hidden_since.elapsed() >= self.config.visibility_timeout / 2;
         let mut old: Vec<_> = held.extract_if(.., is_old).collect();
         let before = old.len();
+        let mut trouble = None;
         while !old.is_empty() {
             let some = old.drain(..AT_A_TIME.min(old.len()));
             let renewals: Vec<_> = some.map(|held| self.renewed(held)).collect();
-            held.extend(join_all(renewals).await.into_iter().flatten());
+            for (still_held, error) in join_all(renewals).await {
+                held.extend(still_held);
+                trouble = error.or(trouble);
+            }
         }
         if before > 0 {
             debug!(messages = before, "what is still worked on stays hidden from others");
         }
+        if let Some(error) = trouble {
+            warn!(
+                error = chain(&error),
+                "messages can't be kept hidden while they are worked on, and each time that they come again is a try: \
+                 if it is a refusal, the identity needs the role Storage Queue Data Contributor on the queue"
+            );
+        }
     }
 
-    /// `None`: somebody else has it now.
-    async fn renewed(&self, mut held: Held) -> Option<Held> {
+    /// Without a message: somebody else has it now. With an error: it may come again early.
+    async fn renewed(&self, mut held: Held) -> (Option<Held>, Option<PortError>) {
         let now = Instant::now();
         match self.messages.hide(&mut held.message, self.config.visibility_timeout).await {
-            Ok(()) => Some(Held { hidden_since: now, ..held }),
+            Ok(()) => (Some(Held { hidden_since: now, ..held }), None),
             Err(error) if matches!(error.status(), Some(400 | 404)) => {
                 debug!(message = held.message.id, "a message came to somebody else before its work was done");
-                None
+                (None, None)
             }
-            Err(error) => {
-                warn!(
-                    error = chain(&error),
-                    message = held.message.id,
-                    "a message can't be kept hidden while it is worked on"
-                );
-                Some(held)
-            }
+            Err(error) => (Some(held), Some(error)),
         }
     }
 }
