@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use reqwest::{Client, header};
+use reqwest::{Client, RequestBuilder, header};
 use secrecy::{ExposeSecret, SecretString};
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
@@ -28,12 +28,8 @@ impl Endpoint {
             return Outcome::Unreachable;
         };
         let text = BASE64_STANDARD.encode(event.to_string());
-        let mut request = self
-            .http
-            .post(url.as_str())
-            .header("x-ms-version", API_VERSION)
-            .header("x-ms-date", http_date(real_time::now()))
-            .header(header::CONTENT_TYPE, "application/xml");
+        let mut request =
+            versioned(self.http.post(url.as_str())).header(header::CONTENT_TYPE, "application/xml");
         if let Some(token) = parcel.token.as_ref().filter(|_| !is_signed(&url)) {
             request = request.bearer_auth(token.expose_secret());
         }
@@ -45,13 +41,13 @@ impl Endpoint {
 
 /// `Create Queue`, which leaves one alone that is there already. Whether it is there now.
 pub(crate) async fn create(http: &Client, queue: &Url, token: &SecretString) -> bool {
-    let request = http
-        .put(queue.as_str())
-        .header("x-ms-version", API_VERSION)
-        .header("x-ms-date", http_date(real_time::now()))
-        .header(header::CONTENT_LENGTH, 0)
-        .bearer_auth(token.expose_secret());
-    request.send().await.is_ok_and(|answer| answer.status().is_success())
+    let request = versioned(http.put(queue.as_str())).header(header::CONTENT_LENGTH, 0);
+    request.bearer_auth(token.expose_secret()).send().await.is_ok_and(|answer| answer.status().is_success())
+}
+
+/// With what Storage asks of every request.
+fn versioned(request: RequestBuilder) -> RequestBuilder {
+    request.header("x-ms-version", API_VERSION).header("x-ms-date", http_date(real_time::now()))
 }
 
 fn messages_url(queue: &str, time_to_live: Duration) -> Option<Url> {
