@@ -10,7 +10,7 @@ use tar::{Builder, EntryType, Header};
 
 use crate::binary::Binary;
 use crate::checkout::Checkout;
-use crate::{notices, sbom};
+use crate::notices;
 
 /// Packs it, and says where it is. Beside it stands its checksum.
 pub fn pack(checkout: &Checkout, features: &[String]) -> Result<PathBuf> {
@@ -22,8 +22,7 @@ pub fn pack(checkout: &Checkout, features: &[String]) -> Result<PathBuf> {
         let bytes = fs::read(checkout.root().join(path)).with_context(|| path.to_owned())?;
         files.push(((*name).to_owned(), bytes));
     }
-    files.push((notices::NOTICES.to_owned(), notices::notices(checkout, features)?.into_bytes()));
-    files.push((notices::SBOM.to_owned(), sbom::sbom(checkout, features)?));
+    files.extend(notices::files(checkout, features)?);
     files.sort();
     fs::create_dir_all(checkout.packages_directory())?;
     let path = checkout.packages_directory().join(format!("{name}.tar.gz"));

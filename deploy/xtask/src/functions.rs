@@ -10,7 +10,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use crate::binary::Binary;
 use crate::checkout::{Checkout, output};
-use crate::{notices, sbom};
+use crate::notices;
 
 /// Checks the configuration with the binary that is packed, and packs both. Says where the package is.
 pub fn pack(checkout: &Checkout, config: &Path) -> Result<PathBuf> {
@@ -22,8 +22,7 @@ pub fn pack(checkout: &Checkout, config: &Path) -> Result<PathBuf> {
     let mut files = handler_files(&checkout.root().join("deploy/functions"))?;
     files.push(("rekeyd".to_owned(), fs::read(binary.path())?));
     files.push(("rekeyd.toml".to_owned(), fs::read(config)?));
-    files.push((notices::NOTICES.to_owned(), notices::notices(checkout, &[])?.into_bytes()));
-    files.push((notices::SBOM.to_owned(), sbom::sbom(checkout, &[])?));
+    files.extend(notices::files(checkout, &[])?);
     files.sort();
     fs::create_dir_all(checkout.packages_directory())?;
     let name = format!("rekeyd-functions-{}-{}.zip", checkout.version()?, checkout.target());

@@ -11,27 +11,33 @@ use cargo_metadata::Package;
 use crate::checkout::Checkout;
 use crate::{sbom, shipped};
 
-/// The files' names, wherever they are shipped.
-pub const NOTICES: &str = "THIRD-PARTY-NOTICES.txt";
-pub const SBOM: &str = "rekeyd.cdx.json";
+/// Both files, by their names wherever they are shipped.
+pub fn files(checkout: &Checkout, features: &[String]) -> Result<[(String, Vec<u8>); 2]> {
+    let packages = shipped::packages(checkout, features)?;
+    Ok([
+        ("THIRD-PARTY-NOTICES.txt".to_owned(), notices(&packages)?.into_bytes()),
+        ("rekeyd.cdx.json".to_owned(), sbom::sbom(checkout, &packages)?),
+    ])
+}
 
 /// Writes both into a folder.
 pub fn write(checkout: &Checkout, features: &[String], directory: &Path) -> Result<()> {
     fs::create_dir_all(directory)?;
-    fs::write(directory.join(NOTICES), notices(checkout, features)?)?;
-    fs::write(directory.join(SBOM), sbom::sbom(checkout, features)?)?;
+    for (name, bytes) in files(checkout, features)? {
+        fs::write(directory.join(name), bytes)?;
+    }
     Ok(())
 }
 
 /// All notices, one package after another.
-pub fn notices(checkout: &Checkout, features: &[String]) -> Result<String> {
+fn notices(packages: &[&Package]) -> Result<String> {
     let mut text = String::from("rekeyd contains the following software of others.\n");
     for part in shipped::system_parts()? {
         heading(&mut text, part.name, &part.version, part.license);
         writeln!(text, "\n{}", part.notice)?;
     }
     let mut seen = HashMap::new();
-    for package in shipped::packages(checkout, features)? {
+    for package in packages {
         if *package.name != "rekeyd" {
             add(&mut text, &mut seen, package).with_context(|| format!("the licence of {}", package.name))?;
         }

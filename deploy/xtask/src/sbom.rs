@@ -15,8 +15,7 @@ use crate::checkout::Checkout;
 use crate::shipped::{self, SystemPart};
 
 /// The document's text, valid by its own rules.
-pub fn sbom(checkout: &Checkout, features: &[String]) -> Result<Vec<u8>> {
-    let packages = shipped::packages(checkout, features)?;
+pub fn sbom(checkout: &Checkout, packages: &[&Package]) -> Result<Vec<u8>> {
     let (own, others): (Vec<_>, Vec<_>) = packages.iter().partition(|package| *package.name == "rekeyd");
     let [own] = own[..] else { bail!("rekeyd is not in its own tree") };
     let mut components = others.into_iter().map(component).collect::<Result<Vec<_>>>()?;
@@ -28,7 +27,7 @@ pub fn sbom(checkout: &Checkout, features: &[String]) -> Result<Vec<u8>> {
     let bom = Bom {
         metadata: Some(Metadata { component: Some(own), ..Metadata::default() }),
         components: Some(Components(components)),
-        dependencies: Some(dependencies(checkout, &packages)?),
+        dependencies: Some(dependencies(checkout, packages)?),
         serial_number: None,
         ..Bom::default()
     };
