@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::http_face::Face;
+use crate::http_server::Face;
 
 async fn get(face: &Face, path: &str) -> (StatusCode, Value) {
     let answer = face.request(Method::GET, path).bearer_auth("a-reader-s-token").send().await.unwrap();

@@ -13,7 +13,7 @@ mod crash;
 mod fleet;
 mod fleet_life;
 mod http_api;
-mod http_face;
+mod http_server;
 mod identities;
 mod life;
 mod pains;

@@ -1,59 +1,17 @@
-//! `doctor`, `inventory` and `plan` against a simulated Azure in another process, healthy and with planted faults.
-
-#![expect(clippy::indexing_slicing, reason = "a test may stop here")]
+//! `doctor`: each planted fault is reported with a remedy.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::path::Path;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Azure, finish, rekeyd};
-
-/// What a command that looks came to: its exit code and the JSON that it printed.
-async fn look(command: &'static str, config: &Path, more: &[&str]) -> (i32, Value) {
-    look_with(command, config, more, &[]).await
-}
-
-async fn look_with(
-    command: &'static str,
-    config: &Path,
-    more: &[&str],
-    environment: &[(&str, &str)],
-) -> (i32, Value) {
-    let mut process = rekeyd();
-    process.args([command, "--output", "json", "--config"]).arg(config).args(more);
-    process.envs(environment.iter().copied());
-    let output = tokio::task::spawn_blocking(move || process.output().unwrap()).await.unwrap();
-    let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    let json = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}:\n{said}\n{told}"));
-    (output.status.code().unwrap(), json)
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value.get(key).and_then(Value::as_str).unwrap_or_default()
-}
+use super::{in_days, look, text};
+use crate::support::Azure;
 
 fn findings(report: &Value) -> &[Value] {
     report.pointer("/findings").and_then(Value::as_array).unwrap()
 }
-
-#[test]
-fn the_help_of_each_command_that_looks_has_examples_and_exit_codes() {
-    for command in LOOKING {
-        let output = finish(&[command, "--help"]);
-        let help = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success() && help.contains(&format!("  rekeyd {command} --config")), "{help}");
-        assert!(help.contains("Exit codes: 0 "), "{help}");
-        for wrong in [&[command][..], &[command, "--config", "x", "--output", "xml"]] {
-            assert_eq!(finish(wrong).status.code(), Some(64), "{wrong:?}");
-        }
-        assert_eq!(finish(&[command, "--config", "/nowhere/rekeyd.toml"]).status.code(), Some(64));
-    }
-}
-
-const LOOKING: [&str; 3] = ["doctor", "inventory", "plan"];
 
 #[tokio::test]
 async fn a_healthy_sandbox_has_no_error() {
@@ -197,121 +155,6 @@ fn edited(azure: &Azure, edit: impl FnOnce(&mut toml::Table)) -> std::path::Path
     file
 }
 
-#[tokio::test]
-async fn an_inventory_shows_whose_each_credential_is_and_what_is_odd_about_it() {
-    let azure = Azure::start(&["--secrets", "3"]).await;
-    let graph = azure.token("https://graph.microsoft.com/.default").await;
-    let base = format!("{}/v1.0/applications", azure.endpoint("/graph"));
-    let on_graph = async |path: &str, body| {
-        azure.call(Method::POST, &format!("{base}/{path}"), Some(&graph), body).await
-    };
-    let add = async |application: &str, name: &str, days| {
-        let password = json!({"displayName": name, "endDateTime": in_days(&azure, days).await});
-        let body = json!({"passwordCredential": password});
-        let made = on_graph(&format!("{application}/addPassword"), body).await;
-        text(&made, "keyId").to_owned()
-    };
-    let ours = azure.endpoint("/secrets/0/object_id");
-    let theirs = azure.control("applications");
-    let theirs = azure.call(Method::POST, &theirs, None, json!({"displayName": "Theirs"})).await;
-    let theirs = text(&theirs, "object_id");
-    let [foreign, orphan] = [add(ours, "by hand", 200).await, add(ours, ORPHAN, 200).await];
-    let [near, expired] = [add(theirs, "=1+1", 20).await, add(theirs, "short", 2).await];
-    let federated = json!({"name": "cluster", "issuer": "https://cluster.example", "subject": "system:a",
-        "audiences": ["api://AzureADTokenExchange"]});
-    on_graph(&format!("{theirs}/federatedIdentityCredentials"), federated).await;
-    let vault = azure.vault_token().await;
-    let put = async |name: &str, body| {
-        let url = format!("{}/secrets/{name}?api-version=2025-07-01", azure.vault_url("vault-1"));
-        azure.call(Method::PUT, &url, Some(&vault), body).await
-    };
-    let lost = json!({"CredentialId": "00000000-0000-4000-8000-000000000001", "Owner": "a team"});
-    put("by-hand", json!({"value": "x", "tags": lost})).await;
-    azure.advance("4d").await;
-
-    let file = azure.file("rekeyd.toml");
-    let (code, taken) = look("inventory", &file, &[]).await;
-    assert_eq!((code, &taken["gaps"], &taken["remarks"]), (0, &json!([]), &json!([])), "{taken:#}");
-    let items = taken["items"].as_array().unwrap();
-    for (name, classes) in [
-        ("vault-1/app-01", json!(["managed"])),
-        ("vault-1/by-hand", json!(["orphaned", "unmanaged"])),
-        (foreign.as_str(), json!(["foreign", "never_used"])),
-        (orphan.as_str(), json!(["orphaned", "never_used"])),
-        (near.as_str(), json!(["unmanaged", "near_expiry", "never_used", "could_be_secretless"])),
-        (expired.as_str(), json!(["unmanaged", "expired", "never_used"])),
-    ] {
-        let item = items.iter().find(|item| text(item, "name") == name).unwrap();
-        assert_eq!(item["classes"], classes, "{item:#}");
-    }
-    let managed = |item: &&Value| item["kind"] == "credential" && item["classes"] == json!(["managed"]);
-    assert_eq!(items.iter().filter(managed).count(), 3, "{taken:#}");
-    let owner = items.iter().find(|item| text(item, "name") == "vault-1/by-hand").unwrap();
-    assert_eq!(text(owner, "owner"), "a team");
-
-    let table = finish_with_config("inventory", &file, &["--output", "csv", "--class", "expired"]).await;
-    let lines: Vec<_> = table.lines().collect();
-    assert_eq!(lines.len(), 2, "{table}");
-    assert!(lines[1].contains(&expired) && lines[1].contains("Theirs"), "{table}");
-    let table = finish_with_config("inventory", &file, &["--no-usage"]).await;
-    assert!(table.contains("never_used: 0") && table.contains("=1+1"), "{table}");
-}
-
-#[tokio::test]
-async fn a_plan_says_what_is_due_and_why_and_changes_nothing() {
-    let azure = Azure::start(&["--secrets", "3"]).await;
-    let (file, before) = (azure.file("rekeyd.toml"), azure.state().await);
-    let (code, plan) = look("plan", &file, &[]).await;
-    assert_eq!(code, 2, "{plan:#}");
-    let lines = plan["secrets"].as_array().unwrap();
-    assert_eq!(lines.len(), 3, "the one that its tags name is among them: {plan:#}");
-    for due in before.due_at_first() {
-        let line = lines.iter().find(|line| text(line, "secret") == due).unwrap();
-        let (outlook, action) = (text(line, "outlook"), text(line, "action"));
-        let is_held = (outlook, text(line, "reason")) == ("held", "canary");
-        assert!((outlook, action) == ("due", "issue") || is_held, "{line:#}");
-        assert!(line["due"].is_string() && line["expires"].is_string() && !text(line, "message").is_empty());
-    }
-    assert!(!before.due_at_first().is_empty(), "the sandbox begins with something due");
-
-    let calm = [("REKEYD_POLICY__ROTATE_BEFORE", "1d"), ("REKEYD_POLICY__JITTER", "0s")];
-    let (code, plan) = look_with("plan", &file, &[], &calm).await;
-    assert_eq!(code, 0, "{plan:#}");
-    let is_calm = |line: &Value| (text(line, "outlook"), text(line, "reason")) == ("nothing", "not_due");
-    assert!(plan["secrets"].as_array().unwrap().iter().all(is_calm), "{plan:#}");
-
-    let vault = azure.vault_token().await;
-    let version = &before.secrets()["vault-2/app-02"][0].id;
-    let url = format!("{}/secrets/app-02/{version}?api-version=2025-07-01", azure.vault_url("vault-2"));
-    azure.call(Method::PATCH, &url, Some(&vault), json!({"attributes": {"enabled": false}})).await;
-    let (code, plan) = look("plan", &file, &[]).await;
-    assert_eq!(code, 1, "{plan:#}");
-    let line = plan["secrets"].as_array().unwrap().iter().find(|l| text(l, "secret") == "vault-2/app-02");
-    let line = line.unwrap();
-    assert_eq!((text(line, "outlook"), text(line, "reason")), ("blocked", "current_disabled"), "{line:#}");
-
-    let after = azure.state().await;
-    assert_eq!(after.ours().count(), 0, "nothing was issued");
-    assert!(
-        after
-            .secrets()
-            .values()
-            .all(|versions| versions.len() == 1 && !versions[0].tags.contains_key("PendingRotation"))
-    );
-}
-
-const ORPHAN: &str = "rekeyd vault-1/app-01 0123456789ab";
-
-/// What a command that looks printed for people or spreadsheets.
-async fn finish_with_config(command: &'static str, config: &Path, more: &[&str]) -> String {
-    let mut process = rekeyd();
-    process.args([command, "--config"]).arg(config).args(more);
-    let output = tokio::task::spawn_blocking(move || process.output().unwrap()).await.unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
 /// Everything that the check-up has to find, but what answers in the daemon's place.
 async fn plant(azure: &Azure) {
     let graph = azure.token("https://graph.microsoft.com/.default").await;
@@ -375,11 +218,6 @@ async fn plant(azure: &Azure) {
         .await;
     // The daemon lives in real time: its file has no clock.
     azure.advance("1h").await;
-}
-
-async fn in_days(azure: &Azure, days: i64) -> String {
-    let end = azure.state().await.now + time::Duration::days(days);
-    end.format(&time::format_description::well_known::Rfc3339).unwrap()
 }
 
 /// Something that listens where a daemon should.

@@ -1,0 +1,72 @@
+//! Deliveries of events: both handshakes, batches, and unusable bodies.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::{Face, KEY};
+
+#[tokio::test]
+async fn both_handshakes_are_answered() {
+    let face = Face::new().await;
+    let code = "512d38b6-c7b8-40c8-89fe-f46f9e9622b6";
+    let asked = json!([{"eventType": "Microsoft.EventGrid.SubscriptionValidationEvent", "data": {"validationCode": code}}]);
+    assert_eq!(face.deliver(asked.to_string()).await, (StatusCode::OK, json!({"validationResponse": code})));
+
+    let asked = face
+        .request(Method::OPTIONS, "/events/key-vault")
+        .header("WebHook-Request-Origin", "eventgrid.azure.net")
+        .header("x-rekeyd-key", KEY);
+    let answer = asked.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()["webhook-allowed-origin"], "eventgrid.azure.net");
+    assert_eq!(answer.headers()["webhook-allowed-rate"], "*");
+}
+
+#[tokio::test]
+async fn an_event_about_a_managed_secret_puts_its_name_into_the_queue() {
+    let face = Face::new().await;
+    let many = json!([event("app-foo"), event("app-foo"), event("other")]);
+    assert_eq!(
+        face.deliver(many.to_string()).await,
+        (StatusCode::OK, json!({"received": 3, "enqueued": 2, "malformed": []}))
+    );
+    assert_eq!((face.events("enqueued"), face.events("not_managed")), (2, 1));
+    let item = face.queue.next().await;
+    assert_eq!((item.secret.to_string().as_str(), item.wish), ("kv-1/app-foo", None));
+    assert_eq!(face.metrics.queue_depth.get(), 0, "two events are one pass");
+}
+
+#[tokio::test]
+async fn a_batch_of_five_thousand_events_is_taken_in_one() {
+    let face = Face::new().await;
+    let events: Vec<_> = (0..5_000).map(|_| event("app-foo")).collect();
+    let body = json!(events).to_string();
+    assert!(body.len() > 1_000_000, "{}", body.len());
+    let (status, answer) = face.deliver(body).await;
+    assert_eq!((status, &answer["enqueued"]), (StatusCode::OK, &json!(5_000)));
+    assert_eq!(face.queued().len(), 1);
+}
+
+#[tokio::test]
+async fn what_can_t_be_understood_is_taken_with_a_200_and_counted() {
+    let face = Face::new().await;
+    for body in ["", "nonsense", "[{}]", "{\"eventType\": 3}"] {
+        assert_eq!(face.deliver(body).await.0, StatusCode::OK, "{body}");
+    }
+    assert_eq!(face.events("malformed"), 4);
+    let huge = vec![b' '; 3 * 1024 * 1024];
+    let answer = face
+        .request(Method::POST, "/events/key-vault")
+        .header("x-rekeyd-key", KEY)
+        .body(huge)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+pub(super) fn event(secret: &str) -> Value {
+    let id = format!("https://kv-1.vault.azure.net/secrets/{secret}/03bcccc7c8cf4546a0e3e21e52560441");
+    json!({"eventType": "Microsoft.KeyVault.SecretNearExpiry", "subject": secret,
+           "data": {"Id": id, "VaultName": "kv-1", "ObjectName": secret, "NBF": null, "EXP": "1798000000"}})
+}

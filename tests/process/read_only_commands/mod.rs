@@ -1,0 +1,68 @@
+//! `doctor`, `inventory` and `plan` against a simulated Azure in another process, healthy and with planted faults.
+
+#![expect(clippy::indexing_slicing, reason = "a test may stop here")]
+
+mod doctor;
+mod inventory;
+mod plan;
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{Azure, finish, rekeyd};
+
+/// What a command that looks came to: its exit code and the JSON that it printed.
+async fn look(command: &'static str, config: &Path, more: &[&str]) -> (i32, Value) {
+    look_with(command, config, more, &[]).await
+}
+
+async fn look_with(
+    command: &'static str,
+    config: &Path,
+    more: &[&str],
+    environment: &[(&str, &str)],
+) -> (i32, Value) {
+    let mut process = rekeyd();
+    process.args([command, "--output", "json", "--config"]).arg(config).args(more);
+    process.envs(environment.iter().copied());
+    let output = tokio::task::spawn_blocking(move || process.output().unwrap()).await.unwrap();
+    let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let json = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}:\n{said}\n{told}"));
+    (output.status.code().unwrap(), json)
+}
+
+/// What a command that looks printed for people or spreadsheets.
+async fn finish_with_config(command: &'static str, config: &Path, more: &[&str]) -> String {
+    let mut process = rekeyd();
+    process.args([command, "--config"]).arg(config).args(more);
+    let output = tokio::task::spawn_blocking(move || process.output().unwrap()).await.unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+async fn in_days(azure: &Azure, days: i64) -> String {
+    let end = azure.state().await.now + time::Duration::days(days);
+    end.format(&time::format_description::well_known::Rfc3339).unwrap()
+}
+
+#[test]
+fn the_help_of_each_command_that_looks_has_examples_and_exit_codes() {
+    for command in LOOKING {
+        let output = finish(&[command, "--help"]);
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && help.contains(&format!("  rekeyd {command} --config")), "{help}");
+        assert!(help.contains("Exit codes: 0 "), "{help}");
+        for wrong in [&[command][..], &[command, "--config", "x", "--output", "xml"]] {
+            assert_eq!(finish(wrong).status.code(), Some(64), "{wrong:?}");
+        }
+        assert_eq!(finish(&[command, "--config", "/nowhere/rekeyd.toml"]).status.code(), Some(64));
+    }
+}
+
+const LOOKING: [&str; 3] = ["doctor", "inventory", "plan"];
