@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::ports::{Clock, chain};
-use crate::sandbox::{FaultLevel, HappeningKind, Options, Sandbox, Summary};
+use crate::sandbox::{FaultLevel, Options, Sandbox, Summary, TimelineEventKind};
 use crate::shutdown::requested;
 use crate::telemetry;
 
@@ -156,15 +156,15 @@ impl SandboxCommand {
 
     /// Prints what happens, as it happens.
     fn tell(&self, sandbox: &Sandbox) -> JoinHandle<()> {
-        let (mut happenings, output) = (sandbox.happenings(), self.output);
+        let (mut timeline, output) = (sandbox.timeline(), self.output);
         #[expect(clippy::disallowed_methods, reason = "it ends by itself, when the sandbox does")]
         tokio::spawn(async move {
-            while let Some(happening) = happenings.recv().await {
+            while let Some(event) = timeline.recv().await {
                 match output {
-                    Output::Text => print_line(progress::line(&happening)),
-                    Output::Json if happening.kind == HappeningKind::FaultInjected => {}
+                    Output::Text => print_line(progress::line(&event)),
+                    Output::Json if event.kind == TimelineEventKind::FaultInjected => {}
                     // Standard output is for the one object at the end.
-                    Output::Json => complain(progress::line(&happening)),
+                    Output::Json => complain(progress::line(&event)),
                 }
             }
         })

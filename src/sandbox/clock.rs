@@ -162,11 +162,11 @@ impl Shared {
     /// Wakes who is due, and says how long the next one still sleeps (at most a minute).
     fn wake_in_real_time(&self) -> std::time::Duration {
         let mut state = self.lock();
-        let Mode::RealTime { .. } = state.mode else { return LONGEST_TICK };
+        let Mode::RealTime { .. } = state.mode else { return MAX_TICK };
         state.wake_due();
         let now = state.now();
         let next = state.sleepers.first_key_value().map(|((deadline, _), _)| *deadline - now);
-        next.and_then(|wait| wait.try_into().ok()).unwrap_or(LONGEST_TICK).min(LONGEST_TICK)
+        next.and_then(|wait| wait.try_into().ok()).unwrap_or(MAX_TICK).min(MAX_TICK)
     }
 }
 
@@ -231,7 +231,7 @@ impl Drop for Asleep {
     }
 }
 
-const LONGEST_TICK: std::time::Duration = std::time::Duration::from_secs(60);
+const MAX_TICK: std::time::Duration = std::time::Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::azure::Azure;
 use super::consumer_https::Https;
-use super::model::{Happening, HappeningKind, ManagedSecret, SignInRefusal};
+use super::model::{ManagedSecret, SignInRefusal, TimelineEvent, TimelineEventKind};
 use crate::ports::{Clock, Hold};
 
 /// What they call themselves; they never meet injected faults.
@@ -121,8 +121,8 @@ impl Consumer {
         self.azure.model.sign_in(self.secret.client_id, text.expose_secret(), now)
     }
 
-    /// Whether this version's credential had to be revoked at once: it, or one after it, was in wrong hands.
-    /// A disabled version says so, too.
+    /// Returns true if this version or a later one is quarantined as compromised, so that its credential had to be
+    /// revoked at once. A disabled version keeps the tag.
     fn is_compromised(&self, version: &str) -> bool {
         let now = self.azure.clock.now();
         let versions = self.azure.model.list_versions(&self.secret.vault, &self.secret.name, now);
@@ -137,7 +137,12 @@ impl Consumer {
     fn fail(&self, detail: &str, now: OffsetDateTime) {
         self.azure.model.count_consumer_failure();
         let (secret, detail) = (format!("{}/{}", self.secret.vault, self.secret.name), detail.to_owned());
-        self.azure.model.report(&Happening { at: now, kind: HappeningKind::ConsumerFailed, secret, detail });
+        self.azure.model.report(&TimelineEvent {
+            at: now,
+            kind: TimelineEventKind::ConsumerFailed,
+            secret,
+            detail,
+        });
     }
 }
 

@@ -124,7 +124,7 @@ audit_file = {audit}
             key = file("webhook-key"),
             audit = file("audit.jsonl"),
             canary = self.canary(),
-            spacing = verify_spacing(self.longest_propagation),
+            spacing = verify_spacing(self.max_propagation),
         )
     }
 
@@ -195,8 +195,8 @@ const SIGN_INS: i64 = 3;
 const SOME_TO_CONFIGURE_TOO: usize = 3;
 
 /// In seconds: all sign-ins together take at least as long as flicker may last.
-fn verify_spacing(longest_propagation: Duration) -> i64 {
-    let milliseconds = longest_propagation.saturating_mul(2).whole_milliseconds();
+fn verify_spacing(max_propagation: Duration) -> i64 {
+    let milliseconds = max_propagation.saturating_mul(2).whole_milliseconds();
     let gaps = i128::from(SIGN_INS - 1) * 1000;
     i64::try_from((milliseconds + gaps - 1) / gaps).unwrap_or(i64::MAX).max(1)
 }

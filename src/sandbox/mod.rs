@@ -61,7 +61,7 @@ pub use self::clock::SandboxClock;
 pub use self::direct::DirectPorts;
 pub use self::endpoints::{Endpoints, HealthEndpoint, IdentityEndpoint, SecretEndpoint, VaultEndpoint};
 pub use self::faults::{FaultKind, FaultLevel, ScriptedFault};
-pub use self::model::{Happening, HappeningKind, Model, Requests, Service, Summary};
+pub use self::model::{Model, Requests, Service, Summary, TimelineEvent, TimelineEventKind};
 pub use self::remote_clock::RemoteClock;
 
 use self::azure::Azure;
@@ -143,7 +143,7 @@ pub struct Sandbox {
     api_token: SecretString,
     webhook_key: SecretString,
     daemon_address: SocketAddr,
-    longest_propagation: Duration,
+    max_propagation: Duration,
     /// Consumers and Event Grid, which need the servers.
     people: Crew,
     servers: Crew,
@@ -189,8 +189,8 @@ impl Sandbox {
 
     /// What happens from now on. Each caller gets everything.
     #[must_use]
-    pub fn happenings(&self) -> UnboundedReceiver<Happening> {
-        self.azure.model.happenings()
+    pub fn timeline(&self) -> UnboundedReceiver<TimelineEvent> {
+        self.azure.model.timeline()
     }
 
     /// Makes the next fitting requests fail, before any fault by chance.

@@ -50,7 +50,7 @@ impl TokenSigner {
         self.read().iter().map(|key| key.document(issuer)).collect()
     }
 
-    /// By hand, because `jsonwebtoken` reads and checks the key anew for each token, which costs half as much again.
+    /// By hand, because `jsonwebtoken` reads and checks the key again for each token, which costs half as much again.
     pub(super) fn sign(&self, claims: &Value, with_thumbprint: bool) -> Result<String, rcgen::Error> {
         let keys = self.read();
         let key = keys.last().ok_or(rcgen::Error::CouldNotParseKeyPair)?;

@@ -54,7 +54,7 @@ impl Sandbox {
             api_token: SecretString::from(Uuid::new_v4().simple().to_string()),
             webhook_key,
             daemon_address: daemon,
-            longest_propagation: *options.propagation.end(),
+            max_propagation: *options.propagation.end(),
             people,
             servers,
         })

@@ -1,4 +1,4 @@
-//! A Storage Queue beside the sandbox, which is no part of it: Azurite, or what else speaks that protocol.
+//! A Storage Queue beside the sandbox and not part of it: Azurite, or anything else that speaks its protocol.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -71,7 +71,7 @@ impl CredentialIssuer for DirectPorts {
         Ok(rules.map_or_else(CredentialRules::default, |rules| CredentialRules {
             is_known: true,
             passwords_forbidden: rules.are_forbidden,
-            longest_lifetime: rules.longest_lifetime,
+            longest_lifetime: rules.max_lifetime,
         }))
     }
 

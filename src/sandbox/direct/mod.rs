@@ -1,4 +1,4 @@
-//! The sandbox's other face: the ports on the model itself, without HTTPS, for simulations in virtual time.
+//! The direct ports: the daemon's ports on the model itself, without HTTPS, for simulations in virtual time.
 //!
 //! The caller is the daemon's identity, with the roles that the model gives it; what HTTPS refuses is refused here.
 

@@ -10,7 +10,7 @@ use super::EventGrid;
 use super::endpoint::Endpoint;
 use super::handshake::{Consent, Invitation, MANUAL_VALIDATION, patient_delay, validation_url};
 use super::notice::Provisioned;
-use super::sending::Landing;
+use super::sending::Completion;
 use super::subscriber::{Standing, Subscriber};
 use super::subscription::Subscription;
 use crate::ports::NEVER;
@@ -29,7 +29,7 @@ impl EventGrid {
             subscriber.take_over(old);
         }
         self.subscribers.insert(key.clone(), subscriber);
-        self.shake_hands(&key);
+        self.start_handshake(&key);
     }
 
     /// Forgets a subscription and what it had still to send; answers when the other side was told.
@@ -40,11 +40,11 @@ impl EventGrid {
             return;
         };
         let (now, token) = (self.now(), self.token_for(&subscriber.subscription));
-        self.fly(async move {
+        self.spawn_delivery(async move {
             if matches!(subscriber.standing, Standing::Succeeded) {
-                subscriber.endpoint.say_goodbye(now, token).await;
+                subscriber.endpoint.announce_deletion(now, token).await;
             }
-            Landing::Unsubscribed(reply)
+            Completion::Unsubscribed(reply)
         });
     }
 
@@ -81,11 +81,11 @@ impl EventGrid {
         let due = self.subscribers.iter().filter(|(_, subscriber)| is_due(subscriber));
         let due: Vec<_> = due.map(|(key, _)| key.clone()).collect();
         for key in due {
-            self.shake_hands(&key);
+            self.start_handshake(&key);
         }
     }
 
-    fn shake_hands(&mut self, key: &str) {
+    fn start_handshake(&mut self, key: &str) {
         let Some(invitation) = self.invitation(key) else { return };
         let Some(subscriber) = self.subscribers.get_mut(key) else { return };
         if let Standing::Patient(attempts, _) = subscriber.standing {
@@ -93,9 +93,9 @@ impl EventGrid {
         }
         let (endpoint, token) = (Arc::clone(&subscriber.endpoint), subscriber.token.clone());
         let key = key.to_owned();
-        self.fly(async move {
-            let consent = endpoint.shake_hands(&invitation).await;
-            Landing::Handshake { key, token, consent }
+        self.spawn_delivery(async move {
+            let consent = endpoint.handshake(&invitation).await;
+            Completion::Handshake { key, token, consent }
         });
     }
 

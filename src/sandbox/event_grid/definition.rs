@@ -124,16 +124,16 @@ impl QueueEntry {
 impl WebhookEntry {
     fn check(self) -> Result<Destination, String> {
         let single = Batching::single();
-        let most_events = self.max_events_per_batch.unwrap_or(single.most_events);
+        let max_events = self.max_events_per_batch.unwrap_or(single.max_events);
         let kilobytes = self.preferred_batch_size_in_kilobytes.unwrap_or(single.preferred_bytes / 1024);
-        within("maxEventsPerBatch", most_events, 1, 5_000)?;
+        within("maxEventsPerBatch", max_events, 1, 5_000)?;
         within("preferredBatchSizeInKilobytes", kilobytes, 1, 1_024)?;
-        let wait = if most_events > 1 { BATCH_WAIT } else { single.wait };
+        let wait = if max_events > 1 { BATCH_WAIT } else { single.wait };
         Ok(Destination::Webhook {
             url: Address::parse(&self.url)?,
             headers: check_headers(self.headers)?,
             audience: self.entra.map(|entra| entra.audience),
-            batching: Batching { most_events, preferred_bytes: kilobytes * 1024, wait },
+            batching: Batching { max_events, preferred_bytes: kilobytes * 1024, wait },
         })
     }
 }
@@ -184,8 +184,8 @@ fn check_type(kind: &str) -> Result<String, String> {
 }
 
 fn check_headers(headers: BTreeMap<String, SecretString>) -> Result<Vec<(HeaderName, SecretString)>, String> {
-    if headers.len() > MOST_HEADERS {
-        return Err(format!("at most {MOST_HEADERS} headers can be added to deliveries"));
+    if headers.len() > MAX_HEADERS {
+        return Err(format!("at most {MAX_HEADERS} headers can be added to deliveries"));
     }
     let check = |(name, value): (String, SecretString)| {
         let parsed = HeaderName::try_from(&name).map_err(|_| format!("{name:?} is no header's name"))?;
@@ -193,8 +193,8 @@ fn check_headers(headers: BTreeMap<String, SecretString>) -> Result<Vec<(HeaderN
             return Err(format!("{name}: content-type and names that begin with aeg- are Event Grid's own"));
         }
         let text = value.expose_secret();
-        if text.len() > LONGEST_HEADER || HeaderValue::try_from(text).is_err() {
-            return Err(format!("{name}: the value must be a header's, of at most {LONGEST_HEADER} bytes"));
+        if text.len() > MAX_HEADER_BYTES || HeaderValue::try_from(text).is_err() {
+            return Err(format!("{name}: the value must be a header's, of at most {MAX_HEADER_BYTES} bytes"));
         }
         Ok((parsed, value))
     };
@@ -230,10 +230,10 @@ const EVENT_TYPES: [&str; 10] = [
 /// In seconds.
 const WEEK: u32 = 7 * 24 * 60 * 60;
 
-const MOST_HEADERS: usize = 10;
+const MAX_HEADERS: usize = 10;
 
 /// In bytes.
-const LONGEST_HEADER: usize = 4_096;
+const MAX_HEADER_BYTES: usize = 4_096;
 
 /// Event Grid doesn't wait for a batch to fill; what comes within a moment shares one.
 const BATCH_WAIT: Duration = Duration::SECOND;

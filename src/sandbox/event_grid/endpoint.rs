@@ -23,7 +23,7 @@ pub(super) struct Endpoint {
 }
 
 /// One delivery, written already.
-pub(super) struct Parcel {
+pub(super) struct DeliveryRequest {
     pub(super) events: Vec<Value>,
     pub(super) output_id: Uuid,
     /// How often it was tried before.
@@ -47,30 +47,30 @@ impl Endpoint {
         })
     }
 
-    pub(super) async fn deliver(&self, parcel: Parcel) -> Outcome {
+    pub(super) async fn deliver(&self, delivery: DeliveryRequest) -> Outcome {
         match &self.destination {
             Destination::Webhook { url, batching, .. } => {
-                self.notify(url, parcel, batching.most_events > 1).await
+                self.notify(url, delivery, batching.max_events > 1).await
             }
             Destination::StorageQueue { url, time_to_live } => {
-                self.put_message(url, *time_to_live, &parcel).await
+                self.put_message(url, *time_to_live, &delivery).await
             }
         }
     }
 
-    async fn notify(&self, url: &Address, parcel: Parcel, is_batched: bool) -> Outcome {
+    async fn notify(&self, url: &Address, delivery: DeliveryRequest, is_batched: bool) -> Outcome {
         let (kind, body) = match self.schema {
-            Schema::EventGrid => (JSON, Value::Array(parcel.events)),
-            Schema::CloudEvents if is_batched => (CLOUD_EVENTS, Value::Array(parcel.events)),
+            Schema::EventGrid => (JSON, Value::Array(delivery.events)),
+            Schema::CloudEvents if is_batched => (CLOUD_EVENTS, Value::Array(delivery.events)),
             // Without batches there is exactly one.
-            Schema::CloudEvents => (CLOUD_EVENT, parcel.events.into_iter().next().unwrap_or_default()),
+            Schema::CloudEvents => (CLOUD_EVENT, delivery.events.into_iter().next().unwrap_or_default()),
         };
         let request = self
-            .post(url, "Notification", parcel.attempts)
+            .post(url, "Notification", delivery.attempts)
             .headers(self.own_headers(IsDelivery(true)))
-            .header("aeg-output-event-id", parcel.output_id.to_string())
+            .header("aeg-output-event-id", delivery.output_id.to_string())
             .header(header::CONTENT_TYPE, kind);
-        let sent = authorised(request, parcel.token.as_ref()).body(body.to_string()).send().await;
+        let sent = authorised(request, delivery.token.as_ref()).body(body.to_string()).send().await;
         Outcome::of(sent, &[400, 401, 403, 413])
     }
 
@@ -106,7 +106,7 @@ impl Endpoint {
     }
 
     /// Says that there will be no more events. Nobody minds if it doesn't arrive.
-    pub(super) async fn say_goodbye(&self, now: OffsetDateTime, token: Option<SecretString>) {
+    pub(super) async fn announce_deletion(&self, now: OffsetDateTime, token: Option<SecretString>) {
         let Destination::Webhook { url, .. } = &self.destination else { return };
         let data = json!({"eventSubscriptionId": subscription_id(&self.name)});
         let event = own_event("SubscriptionDeletedEvent", self.schema, &data, now);

@@ -73,11 +73,11 @@ impl Event {
         self.version == version.version && self.secret == version.secret && self.vault == version.vault
     }
 
-    pub(super) fn happening_at(self, at: OffsetDateTime) -> Self {
+    pub(super) fn dated(self, at: OffsetDateTime) -> Self {
         Self { at, ..self }
     }
 
-    /// `vault/name`, as the journal has it.
+    /// `vault/name`, as the timeline has it.
     pub(super) fn secret_name(&self) -> String {
         format!("{}/{}", self.vault, self.secret)
     }

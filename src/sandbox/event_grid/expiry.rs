@@ -29,7 +29,7 @@ impl Calendar {
         self.plan(created, created.at, now);
     }
 
-    /// Plans anew if the end of a secret's current version has really changed, or another version has come to be
+    /// Plans again if the end of a secret's current version has really changed, or another version has come to be
     /// current. Whether Azure does so isn't documented; who works here also works if it doesn't.
     pub(super) fn patched(&mut self, patched: &VersionCreated, now: OffsetDateTime) {
         let known = self.ends.get(&key(patched));

@@ -35,7 +35,7 @@ pub(super) struct Invitation {
 
 impl Endpoint {
     /// Asks the other side whether it wants the events. A queue isn't asked.
-    pub(super) async fn shake_hands(&self, invitation: &Invitation) -> Consent {
+    pub(super) async fn handshake(&self, invitation: &Invitation) -> Consent {
         match self.schema {
             Schema::EventGrid => self.by_code(invitation).await,
             Schema::CloudEvents => self.by_options(invitation).await,

@@ -2,7 +2,7 @@
 //!
 //! Each subscription begins with a handshake; then come batches, tried again as Event Grid documents it, and what is
 //! given up ends as a dead letter. Deliveries are at least once and in no certain order. The loop itself never waits
-//! for the network: requests are *flights* beside it, and each holds the clock until its outcome is dealt with.
+//! for the network: requests are spawned beside it, and each holds the clock until its outcome is dealt with.
 
 mod batch;
 mod changes;
@@ -39,7 +39,7 @@ use self::expiry::Calendar;
 use self::handshake::ANSWER_LIMIT;
 pub(crate) use self::notice::Notice;
 pub(crate) use self::queue::create as create_queue;
-use self::sending::Landing;
+use self::sending::Completion;
 use self::subscriber::{Standing, Subscriber};
 pub(crate) use self::subscription::Subscription;
 use super::azure::Azure;
@@ -59,7 +59,7 @@ pub(crate) struct EventGrid {
     /// By lower-case name.
     subscribers: BTreeMap<String, Subscriber>,
     dead_letters: DeadLetters,
-    flights: FuturesUnordered<BoxFuture<'static, (Landing, Hold)>>,
+    in_flight: FuturesUnordered<BoxFuture<'static, (Completion, Hold)>>,
 }
 
 impl EventGrid {
@@ -85,11 +85,11 @@ impl EventGrid {
             calendar: Calendar::default(),
             subscribers: BTreeMap::from([(name, subscriber)]),
             dead_letters: DeadLetters::default(),
-            flights: FuturesUnordered::new(),
+            in_flight: FuturesUnordered::new(),
         })
     }
 
-    /// Lives until told to stop. `hold` is its own, and its only one on the clock but for those of flights.
+    /// Lives until told to stop. `hold` is its own, and its only one on the clock but for those of requests in flight.
     pub(crate) async fn run(mut self, hold: Hold, stop: CancellationToken) {
         let _hold = hold;
         self.plan_first_versions();
@@ -98,10 +98,10 @@ impl EventGrid {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                // The flight's hold ends with this arm, when what it brought is dealt with.
-                Some((landing, _held)) = self.flights.next() => self.land(landing),
-                Some(notice) = self.notices.recv() => self.take(notice),
-                () = self.azure.clock.sleep_until(wake) => self.work(self.now()),
+                // The request's hold ends with this arm, when its outcome is dealt with.
+                Some((completion, _held)) = self.in_flight.next() => self.complete(completion),
+                Some(notice) = self.notices.recv() => self.handle_notice(notice),
+                () = self.azure.clock.sleep_until(wake) => self.handle_due(self.now()),
             }
         }
     }
@@ -125,11 +125,11 @@ impl EventGrid {
         subscribers.chain(others.into_iter().flatten()).min().unwrap_or(NEVER)
     }
 
-    fn take(&mut self, notice: Notice) {
+    fn handle_notice(&mut self, notice: Notice) {
         let now = self.now();
         match notice {
             Notice::Created(created, _held) => {
-                self.tell(&Event::of(EventKind::NewVersionCreated, &created), now);
+                self.publish(&Event::of(EventKind::NewVersionCreated, &created), now);
                 self.calendar.created(&created, now);
             }
             Notice::Patched(patched, _held) => {
@@ -140,7 +140,7 @@ impl EventGrid {
             }
             Notice::Wanted { vault, secret, version, reply } => {
                 let wanted = VersionCreated::of(&vault, &secret, &version);
-                self.send_wanted(Event::of(EventKind::NearExpiry, &wanted).happening_at(now), reply);
+                self.send_wanted(Event::of(EventKind::NearExpiry, &wanted).dated(now), reply);
             }
             Notice::Subscribe { subscription, reply } => self.subscribe(*subscription, reply),
             Notice::Unsubscribe { name, reply } => self.unsubscribe(&name, reply),
@@ -154,10 +154,10 @@ impl EventGrid {
         }
     }
 
-    fn work(&mut self, now: OffsetDateTime) {
+    fn handle_due(&mut self, now: OffsetDateTime) {
         for event in self.calendar.take_due(now) {
             if self.is_still_so(&event) {
-                self.tell(&event, now);
+                self.publish(&event, now);
             }
         }
         for letter in self.dead_letters.take_due(now) {
@@ -174,8 +174,8 @@ impl EventGrid {
     }
 
     /// Hands an event, with one id for all, to every subscription that wants it.
-    fn tell(&mut self, event: &Event, now: OffsetDateTime) {
-        let event = event.clone().happening_at(now);
+    fn publish(&mut self, event: &Event, now: OffsetDateTime) {
+        let event = event.clone().dated(now);
         for subscriber in self.subscribers.values_mut().filter(|subscriber| subscriber.wants(&event)) {
             let schema = subscriber.subscription.schema;
             let bytes = event.to_json(schema, &self.azure.addresses).to_string().len();

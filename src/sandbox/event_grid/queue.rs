@@ -9,7 +9,7 @@ use time::macros::format_description;
 use time::{Duration, OffsetDateTime};
 use url::Url;
 
-use super::endpoint::{Endpoint, Parcel};
+use super::endpoint::{DeliveryRequest, Endpoint};
 use super::outcome::Outcome;
 use super::subscription::Address;
 use crate::sandbox::real_time;
@@ -21,16 +21,16 @@ impl Endpoint {
         &self,
         queue: &Address,
         time_to_live: Duration,
-        parcel: &Parcel,
+        delivery: &DeliveryRequest,
     ) -> Outcome {
-        let (Some(url), Some(event)) = (messages_url(queue.full(), time_to_live), parcel.events.first())
+        let (Some(url), Some(event)) = (messages_url(queue.full(), time_to_live), delivery.events.first())
         else {
             return Outcome::Unreachable;
         };
         let text = BASE64_STANDARD.encode(event.to_string());
         let mut request =
             versioned(self.http.post(url.as_str())).header(header::CONTENT_TYPE, "application/xml");
-        if let Some(token) = parcel.token.as_ref().filter(|_| !is_signed(&url)) {
+        if let Some(token) = delivery.token.as_ref().filter(|_| !is_signed(&url)) {
             request = request.bearer_auth(token.expose_secret());
         }
         let body = format!("<QueueMessage><MessageText>{text}</MessageText></QueueMessage>");

@@ -1,4 +1,4 @@
-//! Sending: requests fly beside the loop, and when they land their outcome is dealt with.
+//! Sending: requests are spawned beside the loop, and their outcome is dealt with when they complete.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use uuid::Uuid;
 use super::EventGrid;
 use super::batch::{Batch, Next, Reason};
 use super::dead_letter::End;
-use super::endpoint::Parcel;
+use super::endpoint::DeliveryRequest;
 use super::event::Event;
 use super::handshake::Consent;
 use super::outcome::Outcome;
 use super::subscriber::{Standing, Subscriber};
 use super::subscription::{BUILT_IN, Destination, Subscription};
 use crate::ports::Clock;
-use crate::sandbox::model::{EVENT_GRID, Happening, HappeningKind};
+use crate::sandbox::model::{EVENT_GRID, TimelineEvent, TimelineEventKind};
 use crate::sandbox::tokens::Grant;
 
-/// What a request brought.
-pub(super) enum Landing {
+/// The outcome of a spawned request.
+pub(super) enum Completion {
     Handshake {
         key: String,
         token: String,
@@ -55,19 +55,19 @@ pub(super) struct Seen {
 }
 
 impl EventGrid {
-    pub(super) fn fly(&self, flight: impl Future<Output = Landing> + Send + 'static) {
+    pub(super) fn spawn_delivery(&self, delivery: impl Future<Output = Completion> + Send + 'static) {
         let hold = self.azure.clock.hold();
-        self.flights.push(flight.map(|landing| (landing, hold)).boxed());
+        self.in_flight.push(delivery.map(|completion| (completion, hold)).boxed());
     }
 
-    pub(super) fn land(&mut self, landing: Landing) {
-        match landing {
-            Landing::Handshake { key, token, consent } => self.answered(&key, &token, consent),
-            Landing::Delivery { key, incarnation, batch, outcome } => {
-                self.landed(&key, incarnation, batch, outcome);
+    pub(super) fn complete(&mut self, completion: Completion) {
+        match completion {
+            Completion::Handshake { key, token, consent } => self.answered(&key, &token, consent),
+            Completion::Delivery { key, incarnation, batch, outcome } => {
+                self.delivery_completed(&key, incarnation, batch, outcome);
             }
-            Landing::Wanted { event, seen, reply } => self.wanted_landed(&event, seen, reply),
-            Landing::Unsubscribed(reply) => {
+            Completion::Wanted { event, seen, reply } => self.wanted_completed(&event, seen, reply),
+            Completion::Unsubscribed(reply) => {
                 // Whoever asked may have gone away.
                 let _ = reply.send(true);
             }
@@ -94,17 +94,23 @@ impl EventGrid {
 
     fn send(&self, key: String, batch: Batch) {
         let Some(subscriber) = self.subscribers.get(&key) else { return };
-        let parcel = self.parcel(subscriber, &batch.events, batch.output_id, batch.attempts);
+        let request = self.delivery_request(subscriber, &batch.events, batch.output_id, batch.attempts);
         let (endpoint, incarnation) = (Arc::clone(&subscriber.endpoint), subscriber.incarnation);
-        self.fly(async move {
-            let outcome = endpoint.deliver(parcel).await;
-            Landing::Delivery { key, incarnation, batch, outcome }
+        self.spawn_delivery(async move {
+            let outcome = endpoint.deliver(request).await;
+            Completion::Delivery { key, incarnation, batch, outcome }
         });
     }
 
-    fn parcel(&self, to: &Subscriber, events: &[Event], output_id: Uuid, attempts: u32) -> Parcel {
+    fn delivery_request(
+        &self,
+        to: &Subscriber,
+        events: &[Event],
+        output_id: Uuid,
+        attempts: u32,
+    ) -> DeliveryRequest {
         let written = |event: &Event| event.to_json(to.subscription.schema, &self.azure.addresses);
-        Parcel {
+        DeliveryRequest {
             events: events.iter().map(written).collect(),
             output_id,
             attempts,
@@ -112,7 +118,7 @@ impl EventGrid {
         }
     }
 
-    fn landed(&mut self, key: &str, incarnation: Uuid, batch: Batch, outcome: Outcome) {
+    fn delivery_completed(&mut self, key: &str, incarnation: Uuid, batch: Batch, outcome: Outcome) {
         let now = self.now();
         // Deleted in the meantime: then nobody waits for the events any more, not even a new one of the same name.
         let Some(subscriber) = self.the_same(key, incarnation) else { return };
@@ -142,10 +148,10 @@ impl EventGrid {
             let kind = if subscription.dead_letter {
                 let written = event.to_json(subscription.schema, &self.azure.addresses);
                 self.dead_letters.add(at, end.write_on(written, subscription.schema));
-                HappeningKind::EventDeadLettered
+                TimelineEventKind::EventDeadLettered
             } else {
                 self.azure.model.count_dropped_event();
-                HappeningKind::EventDropped
+                TimelineEventKind::EventDropped
             };
             let detail = format!("{} to {}: {}", event.kind.name(), subscription.name, end.reason());
             self.report(kind, event, detail);
@@ -154,9 +160,11 @@ impl EventGrid {
 
     /// Past the queue, for whoever waits for it; once, whatever comes of it.
     pub(super) fn send_wanted(&self, event: Event, reply: oneshot::Sender<bool>) {
-        let flights: Vec<_> =
+        let deliveries: Vec<_> =
             self.subscribers.iter().filter_map(|(key, to)| self.show(&event, key, to)).collect();
-        self.fly(async move { Landing::Wanted { event, seen: join_all(flights).await, reply } });
+        self.spawn_delivery(
+            async move { Completion::Wanted { event, seen: join_all(deliveries).await, reply } },
+        );
     }
 
     fn show(
@@ -173,21 +181,21 @@ impl EventGrid {
         if !to.subscription.filter.accepts(event) {
             return None;
         }
-        let parcel = self.parcel(to, std::slice::from_ref(event), Uuid::new_v4(), 0);
+        let request = self.delivery_request(to, std::slice::from_ref(event), Uuid::new_v4(), 0);
         let (endpoint, incarnation) = (Arc::clone(&to.endpoint), to.incarnation);
         let (key, token) = (key.to_owned(), to.token.clone());
         Some(async move {
             let consent = match &invitation {
-                Some(invitation) => Some(endpoint.shake_hands(invitation).await),
+                Some(invitation) => Some(endpoint.handshake(invitation).await),
                 None => None,
             };
             let is_refused = consent.as_ref().is_some_and(|consent| *consent != Consent::Given);
-            let outcome = if is_refused { Outcome::Unreachable } else { endpoint.deliver(parcel).await };
+            let outcome = if is_refused { Outcome::Unreachable } else { endpoint.deliver(request).await };
             Seen { key, token, incarnation, consent, outcome }
         })
     }
 
-    fn wanted_landed(&mut self, event: &Event, seen: Vec<Seen>, reply: oneshot::Sender<bool>) {
+    fn wanted_completed(&mut self, event: &Event, seen: Vec<Seen>, reply: oneshot::Sender<bool>) {
         let now = self.now();
         let is_delivered = seen.iter().any(|seen| seen.outcome == Outcome::Delivered);
         for Seen { key, token, incarnation, consent, outcome } in seen {
@@ -209,12 +217,12 @@ impl EventGrid {
         let kind = event.kind.name();
         let detail =
             if subscription == BUILT_IN { kind.to_owned() } else { format!("{kind} to {subscription}") };
-        self.report(HappeningKind::EventDelivered, event, detail);
+        self.report(TimelineEventKind::EventDelivered, event, detail);
     }
 
-    fn report(&self, kind: HappeningKind, event: &Event, detail: String) {
+    fn report(&self, kind: TimelineEventKind, event: &Event, detail: String) {
         let (at, secret) = (self.now(), event.secret_name());
-        self.azure.model.report(&Happening { at, kind, secret, detail });
+        self.azure.model.report(&TimelineEvent { at, kind, secret, detail });
     }
 
     /// Entra's token for one request, if there has to be one.

@@ -123,7 +123,7 @@ impl Subscriber {
         self.gathering.push(event);
         self.gathered_bytes += bytes;
         self.gathered_at = self.gathered_at.min(now + batching.wait);
-        if self.gathering.len() >= batching.most_events {
+        if self.gathering.len() >= batching.max_events {
             self.close_batch(now, rng);
         }
     }
@@ -142,7 +142,7 @@ impl Subscriber {
         if rng.u8(0..20) == 0 {
             self.queue(now + Duration::seconds(30), Batch::new(events.clone(), now));
         }
-        let is_alone = self.subscription.batching().most_events == 1;
+        let is_alone = self.subscription.batching().max_events == 1;
         let late = Duration::seconds(if is_disordered && is_alone { rng.i64(1..=30) } else { 0 });
         self.queue(now + late, Batch::new(events, now));
     }

@@ -52,7 +52,7 @@ pub(super) struct Address {
 /// How many events are sent together.
 #[derive(Debug, Clone)]
 pub(super) struct Batching {
-    pub(super) most_events: usize,
+    pub(super) max_events: usize,
     /// A single event may be larger.
     pub(super) preferred_bytes: usize,
     /// How long the first event waits for others.
@@ -81,7 +81,7 @@ impl Subscription {
         let url = format!("http://{daemon}/events/key-vault");
         let url = Address { shown: url.clone(), full: url.into() };
         let headers = vec![(HeaderName::from_static("x-rekeyd-key"), key.clone())];
-        let batching = Batching { most_events: 50, preferred_bytes: 1024 * 1024, wait: Duration::MINUTE };
+        let batching = Batching { max_events: 50, preferred_bytes: 1024 * 1024, wait: Duration::MINUTE };
         Self {
             name: BUILT_IN.to_owned(),
             schema: Schema::EventGrid,
@@ -111,7 +111,7 @@ impl Subscription {
             Destination::Webhook { url, headers, audience, batching } => json!({
                 "endpointType": "WebHook", "endpointBaseUrl": url.shown,
                 "headers": headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
-                "audience": audience, "maxEventsPerBatch": batching.most_events,
+                "audience": audience, "maxEventsPerBatch": batching.max_events,
                 "preferredBatchSizeInKilobytes": batching.preferred_bytes / 1024,
             }),
             Destination::StorageQueue { url, time_to_live } => json!({
@@ -169,7 +169,7 @@ impl fmt::Debug for Address {
 impl Batching {
     /// Each event alone and at once, as it is unless a subscription says otherwise.
     pub(super) fn single() -> Self {
-        Self { most_events: 1, preferred_bytes: 64 * 1024, wait: Duration::ZERO }
+        Self { max_events: 1, preferred_bytes: 64 * 1024, wait: Duration::ZERO }
     }
 }
 

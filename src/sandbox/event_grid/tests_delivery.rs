@@ -9,11 +9,11 @@ use time::Duration;
 use tokio_util::task::TaskTracker;
 
 use super::EVENT_GRID;
-use super::endpoint::{Endpoint, Parcel};
+use super::endpoint::{DeliveryRequest, Endpoint};
 use super::outcome::Outcome;
 use super::subscription::Subscription;
 use super::tests_world::{Seen, World};
-use crate::sandbox::HappeningKind;
+use crate::sandbox::TimelineEventKind;
 
 fn claims(seen: &Seen) -> Value {
     let token = seen.header("authorization").strip_prefix("Bearer ").unwrap();
@@ -185,10 +185,10 @@ async fn without_dead_lettering_what_is_given_up_is_dropped_and_counted() {
     let state = world.state().await;
     assert_eq!((&state["dead_letters"], &state["dropped"]), (&json!([]), &json!(1)));
     let mut told = Vec::new();
-    while let Ok(happening) = world.happenings.try_recv() {
-        told.push((happening.kind, happening.secret, happening.detail));
+    while let Ok(event) = world.timeline.try_recv() {
+        told.push((event.kind, event.secret, event.detail));
     }
-    let dropped = told.into_iter().find(|(kind, ..)| *kind == HappeningKind::EventDropped).unwrap();
+    let dropped = told.into_iter().find(|(kind, ..)| *kind == TimelineEventKind::EventDropped).unwrap();
     assert_eq!((dropped.1.as_str(), dropped.2.contains("to it-is")), ("vault-1/it", true));
     world.sandbox.shutdown().await;
 }
@@ -295,7 +295,8 @@ async fn an_answer_that_takes_too_long_counts_as_none() {
     let body = json!({"destination": {"webhook": {"url": url}}}).to_string();
     let subscription = Subscription::parse("it-is", body.as_bytes()).unwrap();
     let endpoint = Endpoint::new(&subscription, std::time::Duration::from_millis(50)).unwrap();
-    let parcel = Parcel { events: vec![json!({})], output_id: uuid::Uuid::nil(), attempts: 0, token: None };
-    assert_eq!(endpoint.deliver(parcel).await, Outcome::TimedOut);
+    let request =
+        DeliveryRequest { events: vec![json!({})], output_id: uuid::Uuid::nil(), attempts: 0, token: None };
+    assert_eq!(endpoint.deliver(request).await, Outcome::TimedOut);
     assert_eq!(super::handshake::ANSWER_LIMIT.as_secs(), 30);
 }

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use crate::ports::Clock;
-use crate::sandbox::model::{Happening, NewVersion, VersionChange};
+use crate::sandbox::model::{NewVersion, TimelineEvent, VersionChange};
 use crate::sandbox::{FaultLevel, Options, Sandbox};
 
 pub(super) const START: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
@@ -115,7 +115,7 @@ async fn receive(
     let seen = Seen { method, uri: uri.to_string(), headers, text };
     receiver.seen.lock().unwrap().push(seen.clone());
     if seen.method == Method::OPTIONS || seen.header("aeg-event-type") == "SubscriptionValidation" {
-        return shake_hands(&receiver, &seen);
+        return answer_handshake(&receiver, &seen);
     }
     let held = receiver.held.lock().unwrap().take();
     let status = match held {
@@ -129,7 +129,7 @@ async fn receive(
     }
 }
 
-fn shake_hands(receiver: &Receiver, seen: &Seen) -> Response {
+fn answer_handshake(receiver: &Receiver, seen: &Seen) -> Response {
     let told = *receiver.handshake.lock().unwrap();
     let (status, echo) = told.unwrap_or((200, "as asked"));
     let status = StatusCode::from_u16(status).unwrap();
@@ -152,7 +152,7 @@ pub(super) struct World {
     pub(super) receiver: Receiver,
     pub(super) address: SocketAddr,
     pub(super) http: reqwest::Client,
-    pub(super) happenings: UnboundedReceiver<Happening>,
+    pub(super) timeline: UnboundedReceiver<TimelineEvent>,
     _tasks: TaskTracker,
 }
 
@@ -201,8 +201,8 @@ impl World {
         let sandbox = sandbox.await.unwrap();
         let ca = reqwest::Certificate::from_pem(sandbox.ca_pem().as_bytes()).unwrap();
         let http = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();
-        let happenings = sandbox.happenings();
-        Self { sandbox, receiver, address, http, happenings, _tasks: tasks }
+        let timeline = sandbox.timeline();
+        Self { sandbox, receiver, address, http, timeline, _tasks: tasks }
     }
 
     pub(super) async fn control(&self, method: &str, path: &str, body: Value) -> (u16, Value) {

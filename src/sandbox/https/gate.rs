@@ -14,7 +14,7 @@ use super::sites::{Port, Site, host};
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
 use crate::sandbox::faults::FaultKind;
-use crate::sandbox::model::{Happening, HappeningKind, Service};
+use crate::sandbox::model::{Service, TimelineEvent, TimelineEventKind};
 use crate::sandbox::service::{control, entra, graph, health, key_vault, trouble};
 
 /// The connection is to be closed without an answer.
@@ -109,9 +109,9 @@ async fn dispatch(azure: &Azure, site: &Site, request: &Request) -> Answer {
 pub(in crate::sandbox) fn report_fault(azure: &Azure, kind: FaultKind, service: Service, request: &Request) {
     let detail = format!("{kind:?} for {} /{}", request.method, request.segments.join("/"));
     let secret = format!("{service:?}");
-    azure.model.report(&Happening {
+    azure.model.report(&TimelineEvent {
         at: azure.clock.now(),
-        kind: HappeningKind::FaultInjected,
+        kind: TimelineEventKind::FaultInjected,
         secret,
         detail,
     });

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-const LARGEST_BODY: usize = 1024 * 1024;
+const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// A request, read to its end.
 pub(crate) struct Request {
@@ -34,7 +34,7 @@ impl Request {
     /// `Err` holds the answer to a body that is too large or breaks off.
     pub(crate) async fn read(request: http::Request<Body>) -> Result<Self, Answer> {
         let (parts, body) = request.into_parts();
-        let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
+        let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
             let error =
                 json!({"error": {"code": "RequestTooLarge", "message": "The body has more than 1 MiB."}});
             return Err(Answer::json(StatusCode::PAYLOAD_TOO_LARGE, error));

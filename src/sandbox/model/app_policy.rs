@@ -117,7 +117,7 @@ pub struct PasswordRules {
     /// Whether there must be no new ones.
     pub are_forbidden: bool,
     /// How long a new one may last at most.
-    pub longest_lifetime: Option<Duration>,
+    pub max_lifetime: Option<Duration>,
 }
 
 /// All policies of the tenant.
@@ -245,7 +245,7 @@ impl Policies {
         if rules.are_forbidden {
             return Err(GraphRefusal::PasswordsNotAllowed(policy.id));
         }
-        let is_too_long = rules.longest_lifetime.is_some_and(|longest| lifetime > longest);
+        let is_too_long = rules.max_lifetime.is_some_and(|longest| lifetime > longest);
         if is_too_long { Err(GraphRefusal::LifetimeTooLong(policy.id)) } else { Ok(()) }
     }
 
@@ -265,8 +265,8 @@ impl AppPolicy {
             match restriction.restriction_type {
                 RestrictionKind::PasswordAddition => rules.are_forbidden = true,
                 RestrictionKind::PasswordLifetime => {
-                    let both = [rules.longest_lifetime, longest];
-                    rules.longest_lifetime = both.into_iter().flatten().min();
+                    let both = [rules.max_lifetime, longest];
+                    rules.max_lifetime = both.into_iter().flatten().min();
                 }
                 RestrictionKind::SymmetricKeyAddition
                 | RestrictionKind::SymmetricKeyLifetime

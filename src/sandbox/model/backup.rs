@@ -11,7 +11,7 @@ use super::version::Version;
 use super::{Model, State};
 
 /// A secret with more versions can't be backed up.
-const MOST_VERSIONS: usize = 500;
+const MAX_VERSIONS: usize = 500;
 
 /// In bytes: what a backup has besides its versions.
 const FRAME: usize = 2048;
@@ -28,7 +28,7 @@ impl Model {
         let mut state = self.lock();
         let secret = state.secret(vault, name)?;
         secret.check_writable(now)?;
-        if secret.versions.len() > MOST_VERSIONS {
+        if secret.versions.len() > MAX_VERSIONS {
             let message = format!("Secret {name} has more than 500 versions and can't be backed up.");
             return Err(VaultRefusal::BadParameter(message));
         }
@@ -45,7 +45,7 @@ impl Model {
     /// of its end.
     ///
     /// # Errors
-    /// `BadParameter` for what is no backup; `AlreadyExists`; `DeletedButRecoverable`, `BeingDeleted`,
+    /// `BadParameter` for anything that isn't a backup; `AlreadyExists`; `DeletedButRecoverable`, `BeingDeleted`,
     /// `BeingRecovered`; `NotFound` for an unknown vault.
     pub fn restore(
         &self,

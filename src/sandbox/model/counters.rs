@@ -71,7 +71,7 @@ pub(super) struct Counters {
     issued: u64,
     published: u64,
     retired: u64,
-    most_live: u64,
+    max_live: u64,
     sign_ins: u64,
     sign_in_failures: u64,
     requests: Requests,
@@ -93,7 +93,7 @@ impl Model {
             consumer_sign_ins: counters.sign_ins,
             consumer_sign_in_failures: counters.sign_in_failures,
             min_rotations_per_secret: self.managed.iter().map(rotations).min().unwrap_or(0),
-            max_live_credentials_per_app: counters.most_live,
+            max_live_credentials_per_app: counters.max_live,
             requests: counters.requests,
         }
     }
@@ -141,7 +141,7 @@ impl Counters {
     }
 
     pub(super) fn count_live(&mut self, live: usize) {
-        self.most_live = self.most_live.max(u64::try_from(live).unwrap_or(u64::MAX));
+        self.max_live = self.max_live.max(u64::try_from(live).unwrap_or(u64::MAX));
     }
 
     pub(super) fn count_published(&mut self) {

@@ -45,8 +45,8 @@ enum Spread {
 /// How long changes take to spread.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Propagation {
-    shortest_ms: u64,
-    longest_ms: u64,
+    min_ms: u64,
+    max_ms: u64,
 }
 
 impl Credential {
@@ -123,8 +123,8 @@ impl Change {
 impl Propagation {
     pub(super) fn new(range: &RangeInclusive<Duration>) -> Self {
         let milliseconds = |duration: &Duration| u64::try_from(duration.whole_milliseconds()).unwrap_or(0);
-        let shortest_ms = milliseconds(range.start());
-        Self { shortest_ms, longest_ms: milliseconds(range.end()).max(shortest_ms) }
+        let min_ms = milliseconds(range.start());
+        Self { min_ms, max_ms: milliseconds(range.end()).max(min_ms) }
     }
 
     /// A change made at `now`, with a delay of its own.
@@ -132,8 +132,8 @@ impl Propagation {
         let after =
             |ms: u64| now.saturating_add(Duration::milliseconds(i64::try_from(ms).unwrap_or(i64::MAX)));
         Change {
-            reaches: after(rng.u64(self.shortest_ms..=self.longest_ms)),
-            settles: after(self.longest_ms.saturating_mul(2)),
+            reaches: after(rng.u64(self.min_ms..=self.max_ms)),
+            settles: after(self.max_ms.saturating_mul(2)),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::tenant::FederatedCredential;
 use super::{Model, State, guid};
 
 /// The most that an application may have.
-const MOST: usize = 20;
+const MAX_CREDENTIALS: usize = 20;
 
 /// Whose assertions sign an application in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +57,9 @@ impl Model {
         let mut state = self.lock();
         wanted.id = guid(&mut state.rng);
         let kept = &mut state.known_application(object_id, now)?.federated;
-        if kept.len() >= MOST {
-            let message = format!("The application has {MOST} federated identity credentials already.");
+        if kept.len() >= MAX_CREDENTIALS {
+            let message =
+                format!("The application has {MAX_CREDENTIALS} federated identity credentials already.");
             return Err(GraphRefusal::bad_request(message));
         }
         if kept.iter().any(|found| found.name == wanted.name) {

@@ -1,7 +1,7 @@
 //! The model: what the simulated Azure knows, as plain state behind one lock.
 //!
 //! Nothing here does I/O or reads a clock: the time is handed in as `now`, chance comes from one seeded
-//! generator. The HTTPS services are one face of it; tests may use it directly.
+//! generator. The HTTPS services read and change it; tests may use it directly.
 
 mod access;
 mod app_policy;
@@ -14,7 +14,6 @@ mod deleted;
 mod federated_identity;
 mod graph_quota;
 mod graph_refusal;
-mod journal;
 mod limits;
 mod meter;
 mod passwords;
@@ -25,6 +24,7 @@ mod service_principal;
 mod sign_in;
 mod sign_in_report;
 mod tenant;
+mod timeline;
 mod undelivered;
 mod vault;
 mod vault_options;
@@ -51,7 +51,6 @@ pub use deleted::DeletedSecret;
 pub use federated_identity::FederatedIdentity;
 pub(crate) use graph_quota::{Cost, GraphThrottled, Quota, Spent};
 pub use graph_refusal::GraphRefusal;
-pub use journal::{Happening, HappeningKind};
 pub(crate) use limits::check_secret_name;
 pub use refusal::VaultRefusal;
 pub use registration::ApplicationChange;
@@ -61,8 +60,9 @@ pub(crate) use service_principal::{DICOM_AUDIENCE, EVENT_GRID, FirstParty, HEALT
 pub use sign_in::SignInRefusal;
 pub use sign_in_report::ReportedSignIn;
 pub use tenant::{FederatedCredential, ServiceIdentity, Tenant};
+pub use timeline::{TimelineEvent, TimelineEventKind};
 pub use vault_options::{AccessModel, Network, VaultOptions};
-pub(crate) use vault_options::{LONGEST_RETENTION, SHORTEST_RETENTION};
+pub(crate) use vault_options::{MAX_RETENTION_DAYS, MIN_RETENTION_DAYS};
 pub(crate) use vault_quota::{RequestType, Throttled};
 pub use version::{NewVersion, Version, VersionChange};
 pub use view::StateView;
@@ -72,8 +72,8 @@ use app_policy::Policies;
 use counters::Counters;
 use credential::Propagation;
 use graph_quota::GraphQuota;
-use journal::Journal;
 use sign_in_report::ReportSettings;
+use timeline::Timeline;
 use undelivered::Undelivered;
 use vault::{Secret, Vault};
 use vault_quota::VaultQuota;
@@ -83,7 +83,7 @@ pub struct Model {
     tenant: Tenant,
     managed: Vec<ManagedSecret>,
     state: Mutex<State>,
-    journal: Journal,
+    timeline: Timeline,
     on_new_version: OnceLock<Box<dyn Fn(VersionCreated) + Send + Sync>>,
     on_patched_version: OnceLock<Box<dyn Fn(VersionCreated) + Send + Sync>>,
 }
@@ -141,7 +141,7 @@ impl Model {
             tenant,
             managed,
             state: Mutex::new(state),
-            journal: Journal::default(),
+            timeline: Timeline::default(),
             on_new_version: OnceLock::new(),
             on_patched_version: OnceLock::new(),
         }
@@ -160,13 +160,13 @@ impl Model {
     }
 
     /// What happens from now on, never with a secret's text. Each caller gets everything.
-    pub fn happenings(&self) -> tokio::sync::mpsc::UnboundedReceiver<Happening> {
-        self.journal.subscribe()
+    pub fn timeline(&self) -> tokio::sync::mpsc::UnboundedReceiver<TimelineEvent> {
+        self.timeline.subscribe()
     }
 
     /// Writes down what happened outside of the model (faults, deliveries, consumers).
-    pub(crate) fn report(&self, happening: &Happening) {
-        self.journal.report(happening);
+    pub(crate) fn report(&self, event: &TimelineEvent) {
+        self.timeline.report(event);
     }
 
     /// Has `tell` called after each new version, with the model unlocked. Only the first one counts.

@@ -6,15 +6,15 @@ use uuid::Uuid;
 use super::application::Application;
 use super::credential::{Credential, random_text};
 use super::graph_refusal::GraphRefusal;
-use super::journal::{Happening, HappeningKind};
 use super::sign_in_report::SignIns;
+use super::timeline::{TimelineEvent, TimelineEventKind};
 use super::{Model, State, guid};
 
 /// How many passwords an application may have, expired ones among them. The real number is not documented.
-const MOST_PASSWORDS: usize = 100;
+const MAX_PASSWORDS: usize = 100;
 
 /// The same for one that admits personal accounts.
-const MOST_PASSWORDS_PERSONAL: usize = 2;
+const MAX_PASSWORDS_PERSONAL: usize = 2;
 
 impl Model {
     /// Makes a credential. `start` defaults to `now`, `end` to two years later.
@@ -34,7 +34,7 @@ impl Model {
         let (credential, secret) = self.lock().add(object_id, display_name, (start, end), now)?;
         let detail =
             format!("{} ({})", credential.key_id, credential.display_name.as_deref().unwrap_or("no name"));
-        self.report(&Happening { at: now, kind: HappeningKind::Issued, secret, detail });
+        self.report(&TimelineEvent { at: now, kind: TimelineEventKind::Issued, secret, detail });
         Ok(credential)
     }
 
@@ -50,7 +50,7 @@ impl Model {
     ) -> Result<(), GraphRefusal> {
         let secret = self.lock().remove(object_id, key_id, now)?;
         let detail = key_id.to_string();
-        self.report(&Happening { at: now, kind: HappeningKind::Revoked, secret, detail });
+        self.report(&TimelineEvent { at: now, kind: TimelineEventKind::Revoked, secret, detail });
         Ok(())
     }
 }
@@ -131,7 +131,7 @@ impl State {
 impl Application {
     fn has_too_many_passwords(&self) -> bool {
         let usual =
-            if self.audience.admits_personal_accounts() { MOST_PASSWORDS_PERSONAL } else { MOST_PASSWORDS };
+            if self.audience.admits_personal_accounts() { MAX_PASSWORDS_PERSONAL } else { MAX_PASSWORDS };
         let present = self.credentials.iter().filter(|credential| !credential.is_removed()).count();
         present >= self.password_limit.unwrap_or(usual)
     }

@@ -7,9 +7,9 @@ use uuid::Uuid;
 use super::credential::random_text;
 use super::{Model, guid};
 
-/// The tenant, its service identities and the managed identity's door key.
+/// The tenant, its service identities and the value of the managed identity's `X-IDENTITY-HEADER`.
 ///
-/// These texts are drawn anew for each sandbox, whatever its seed: they open real sockets.
+/// These texts are random in each sandbox, whatever its seed: they open real sockets.
 #[derive(Debug)]
 pub struct Tenant {
     /// The tenant's id.

@@ -7,9 +7,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::deleted::Life;
-use super::journal::{Happening, HappeningKind};
 use super::limits::{check_content_type, check_secret_name, check_tags, check_value};
 use super::refusal::VaultRefusal;
+use super::timeline::{TimelineEvent, TimelineEventKind};
 use super::vault_options::VaultOptions;
 use super::vault_quota::VaultQuota;
 use super::version::{CREDENTIAL_ID, NewVersion, Version, VersionChange};
@@ -52,7 +52,7 @@ impl Model {
         check_content_type(new.content_type.as_deref())?;
         check_tags(&new.tags)?;
         let (version, created) = self.lock().put(vault, name, new, now)?;
-        self.report(&Happening::of_put(&version, &created, now));
+        self.report(&TimelineEvent::of_put(&version, &created, now));
         self.tell_new_version(created);
         Ok(version)
     }
@@ -91,7 +91,7 @@ impl Model {
         if was_disabled {
             let detail = format!("version {}", patched.version);
             let secret = format!("{vault}/{name}");
-            self.report(&Happening { at: now, kind: HappeningKind::VersionDisabled, secret, detail });
+            self.report(&TimelineEvent { at: now, kind: TimelineEventKind::VersionDisabled, secret, detail });
         }
         self.tell_patched_version(vault, name, &patched);
         Ok(patched)
@@ -249,16 +249,16 @@ impl Secret {
     }
 }
 
-impl Happening {
+impl TimelineEvent {
     fn of_put(version: &Version, created: &VersionCreated, now: OffsetDateTime) -> Self {
         let secret = format!("{}/{}", created.vault, created.secret);
         match version.credential() {
             Some(key_id) if version.enabled => {
-                Self { at: now, kind: HappeningKind::Published, secret, detail: key_id.to_owned() }
+                Self { at: now, kind: TimelineEventKind::Published, secret, detail: key_id.to_owned() }
             }
             Some(_) | None => {
                 let detail = format!("version {}", created.version);
-                Self { at: now, kind: HappeningKind::VersionAdded, secret, detail }
+                Self { at: now, kind: TimelineEventKind::VersionAdded, secret, detail }
             }
         }
     }

@@ -41,17 +41,17 @@ pub struct VaultOptions {
 }
 
 /// The longest retention, which is the default too.
-pub(crate) const LONGEST_RETENTION: u8 = 90;
+pub(crate) const MAX_RETENTION_DAYS: u8 = 90;
 
 /// The shortest retention.
-pub(crate) const SHORTEST_RETENTION: u8 = 7;
+pub(crate) const MIN_RETENTION_DAYS: u8 = 7;
 
 impl Default for VaultOptions {
     fn default() -> Self {
         Self {
             network: Network::default(),
             access_model: AccessModel::default(),
-            retention_days: LONGEST_RETENTION,
+            retention_days: MAX_RETENTION_DAYS,
         }
     }
 }
@@ -68,7 +68,7 @@ impl Model {
         Some(self.lock().vault(vault).ok()?.options)
     }
 
-    /// Sets a vault anew; what is deleted already keeps its date. `false` if there is no such vault.
+    /// Replaces a vault's settings; secrets that are deleted already keep their purge date. `false` if there is no such vault.
     pub fn set_vault_options(&self, vault: &str, options: VaultOptions) -> bool {
         let mut state = self.lock();
         let Some(vault) = state.vaults.get_mut(&vault.to_ascii_lowercase()) else { return false };

@@ -9,9 +9,9 @@ use super::*;
 
 mod entra;
 mod health;
+mod injected_faults;
 mod managed_identity;
 mod production;
-mod troubles;
 mod world;
 
 pub(in crate::sandbox) use world::{START, World};
@@ -172,7 +172,7 @@ async fn the_controls_move_the_clock_and_never_show_a_text() {
 #[tokio::test]
 async fn consumers_report_a_credential_that_is_gone() {
     let world = World::start().await;
-    let mut happenings = world.sandbox.happenings();
+    let mut timeline = world.sandbox.timeline();
     let secret = world.sandbox.model().managed()[0].clone();
     let shown = world.sandbox.model().application(secret.object_id, START).unwrap();
     let key_id = shown.credentials[0].key_id;
@@ -180,10 +180,12 @@ async fn consumers_report_a_credential_that_is_gone() {
     world.sandbox.clock().run_until(START + Duration::days(2)).await;
     assert!(world.sandbox.summary().consumer_sign_in_failures > 40);
     let mut kinds = Vec::new();
-    while let Ok(happening) = happenings.try_recv() {
-        kinds.push(happening.kind);
+    while let Ok(event) = timeline.try_recv() {
+        kinds.push(event.kind);
     }
-    assert!(kinds.contains(&HappeningKind::Revoked) && kinds.contains(&HappeningKind::ConsumerFailed));
+    assert!(
+        kinds.contains(&TimelineEventKind::Revoked) && kinds.contains(&TimelineEventKind::ConsumerFailed)
+    );
     world.sandbox.shutdown().await;
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::bad_request;
 use crate::sandbox::azure::Azure;
 use crate::sandbox::https::{Answer, Request};
-use crate::sandbox::model::{AccessModel, LONGEST_RETENTION, Network, SHORTEST_RETENTION};
+use crate::sandbox::model::{AccessModel, MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Network};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,7 +23,7 @@ pub(super) fn set(azure: &Azure, vault: &str, request: &Request) -> Answer {
     let Some(wanted) = request.json::<WantedVault>() else {
         return bad_request("expected {\"network\": ..., \"access_model\": ..., \"retention_days\": ...}");
     };
-    let is_allowed = |days: u8| (SHORTEST_RETENTION..=LONGEST_RETENTION).contains(&days);
+    let is_allowed = |days: u8| (MIN_RETENTION_DAYS..=MAX_RETENTION_DAYS).contains(&days);
     if !wanted.retention_days.is_none_or(is_allowed) {
         return bad_request("\"retention_days\" must be from 7 to 90");
     }

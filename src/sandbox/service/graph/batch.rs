@@ -15,7 +15,7 @@ use crate::sandbox::https::{Answer, Request, report_fault};
 use crate::sandbox::model::Service;
 use crate::sandbox::service::trouble;
 
-const MOST: usize = 20;
+const MAX_STEPS: usize = 20;
 
 #[derive(Deserialize)]
 struct Batch {
@@ -65,8 +65,8 @@ pub(super) async fn answer(azure: &Azure, request: &Request) -> Answer {
 fn steps(request: &Request) -> Result<Vec<Step>, String> {
     let batch: Option<Batch> = request.json();
     let steps = batch.ok_or("Invalid batch payload format.")?.requests;
-    if steps.len() > MOST {
-        return Err(format!("Number of batch request steps exceeds the maximum value of {MOST}."));
+    if steps.len() > MAX_STEPS {
+        return Err(format!("Number of batch request steps exceeds the maximum value of {MAX_STEPS}."));
     }
     let mut known = BTreeSet::new();
     for step in &steps {

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use crate::sandbox::https::Answer;
 use crate::sandbox::model::{
-    DeletedSecret, LONGEST_RETENTION, NewVersion, VaultRefusal, Version, VersionChange,
+    DeletedSecret, MAX_RETENTION_DAYS, NewVersion, VaultRefusal, Version, VersionChange,
 };
 
 /// The body of a `PUT`.
@@ -124,7 +124,7 @@ impl Shape<'_> {
     }
 
     fn recovery_level(&self) -> &'static str {
-        if self.retention_days < LONGEST_RETENTION {
+        if self.retention_days < MAX_RETENTION_DAYS {
             "CustomizedRecoverable+Purgeable"
         } else {
             "Recoverable+Purgeable"

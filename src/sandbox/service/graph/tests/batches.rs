@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::sandbox::model::HappeningKind;
+use crate::sandbox::model::TimelineEventKind;
 use crate::sandbox::{FaultKind, ScriptedFault, Service};
 
 async fn responses(graph: &Graph, steps: &Value) -> Vec<Value> {
@@ -112,13 +112,13 @@ async fn each_step_is_counted_and_its_fault_written_down() {
         kind: FaultKind::Unavailable,
         count: 1,
     }]);
-    let (mut happenings, before) = (model.happenings(), graph.world.sandbox.summary().requests.graph);
+    let (mut timeline, before) = (model.timeline(), graph.world.sandbox.summary().requests.graph);
     let steps: Vec<_> = (0..3).map(|index| get(index, &graph.path(index))).collect();
     assert_eq!(responses(&graph, &json!(steps)).await[1]["status"], 503);
     assert_eq!(graph.world.sandbox.summary().requests.graph - before, 4, "the batch and its three steps");
-    let told = happenings.try_recv().unwrap();
-    assert_eq!(told.kind, HappeningKind::FaultInjected);
+    let told = timeline.try_recv().unwrap();
+    assert_eq!(told.kind, TimelineEventKind::FaultInjected);
     assert!(told.detail.starts_with("Unavailable for GET /v1.0/applications/"), "{}", told.detail);
-    assert!(happenings.try_recv().is_err());
+    assert!(timeline.try_recv().is_err());
     graph.world.sandbox.shutdown().await;
 }

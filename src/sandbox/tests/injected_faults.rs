@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::{START, World};
 use crate::sandbox::{FaultKind, ScriptedFault, Service};
 
-/// In real time; what is waited for takes milliseconds, or for ever.
+/// In real time; what is waited for takes milliseconds, or never ends.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The journal: what happens, told to whoever wants to show it.
+//! The timeline: what happens, told to whoever wants to show it.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,12 +8,12 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 /// One line of progress. Never holds a secret's text.
 #[derive(Debug, Clone, Serialize)]
-pub struct Happening {
+pub struct TimelineEvent {
     /// When, in sandbox time.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
     /// What.
-    pub kind: HappeningKind,
+    pub kind: TimelineEventKind,
     /// `vault/name` of the secret concerned, else the name of what is; empty if nothing in particular.
     pub secret: String,
     /// What more there is to say.
@@ -23,7 +23,7 @@ pub struct Happening {
 /// What may happen in the sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum HappeningKind {
+pub enum TimelineEventKind {
     /// A credential was made.
     Issued,
     /// A version that names a credential was put.
@@ -47,18 +47,18 @@ pub enum HappeningKind {
 }
 
 #[derive(Default)]
-pub(super) struct Journal(Mutex<Vec<UnboundedSender<Happening>>>);
+pub(super) struct Timeline(Mutex<Vec<UnboundedSender<TimelineEvent>>>);
 
-impl Journal {
-    pub(super) fn subscribe(&self) -> UnboundedReceiver<Happening> {
+impl Timeline {
+    pub(super) fn subscribe(&self) -> UnboundedReceiver<TimelineEvent> {
         let (sender, receiver) = mpsc::unbounded_channel();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
         receiver
     }
 
     /// Whoever no longer listens is forgotten.
-    pub(super) fn report(&self, happening: &Happening) {
+    pub(super) fn report(&self, event: &TimelineEvent) {
         let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        listeners.retain(|listener| listener.send(happening.clone()).is_ok());
+        listeners.retain(|listener| listener.send(event.clone()).is_ok());
     }
 }
