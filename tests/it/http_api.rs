@@ -5,29 +5,29 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::http_server::Face;
+use crate::http_server::TestServer;
 
-async fn get(face: &Face, path: &str) -> (StatusCode, Value) {
-    let answer = face.request(Method::GET, path).bearer_auth("a-reader-s-token").send().await.unwrap();
+async fn get(server: &TestServer, path: &str) -> (StatusCode, Value) {
+    let answer = server.request(Method::GET, path).bearer_auth("a-reader-s-token").send().await.unwrap();
     (answer.status(), answer.json().await.unwrap())
 }
 
 #[tokio::test]
 async fn a_reader_may_look_and_ask_for_nothing() {
-    let face = Face::new().await;
-    assert_eq!(get(&face, "/api/v1/secrets").await.0, StatusCode::OK);
-    let rotate = face.request(Method::POST, "/api/v1/secrets/kv-1/app-foo/rotate");
+    let server = TestServer::new().await;
+    assert_eq!(get(&server, "/api/v1/secrets").await.0, StatusCode::OK);
+    let rotate = server.request(Method::POST, "/api/v1/secrets/kv-1/app-foo/rotate");
     let answer = rotate.bearer_auth("a-reader-s-token").send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
     assert_eq!(answer.headers()["content-type"], "application/problem+json");
-    assert_eq!(face.refusals("role_too_low"), 1);
-    assert_eq!(face.queued(), []);
+    assert_eq!(server.refusals("role_too_low"), 1);
+    assert_eq!(server.queued(), []);
 }
 
 #[tokio::test]
 async fn whoever_asks_too_often_is_told_when_to_ask_again_and_others_are_not() {
-    let face = Face::new().await;
-    let ask = |token: &'static str| face.request(Method::GET, "/api/v1/schedule").bearer_auth(token).send();
+    let server = TestServer::new().await;
+    let ask = |token: &'static str| server.request(Method::GET, "/api/v1/schedule").bearer_auth(token).send();
     let mut refused = ask("a-reader-s-token").await.unwrap();
     // 300 a minute, and a few more that come free meanwhile.
     for _ in 0..3_000 {
@@ -40,14 +40,14 @@ async fn whoever_asks_too_often_is_told_when_to_ask_again_and_others_are_not() {
     let seconds: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((1..=60).contains(&seconds), "{seconds}");
     assert_eq!(ask("the-right-token").await.unwrap().status(), StatusCode::OK);
-    assert!(face.refusals("rate_limited") >= 1);
+    assert!(server.refusals("rate_limited") >= 1);
 }
 
 #[tokio::test]
 async fn a_list_is_filtered_sorted_and_in_pages() {
-    let face = Face::new().await;
+    let server = TestServer::new().await;
     let names = async |query: &str| {
-        let (status, list) = get(&face, &format!("/api/v1/secrets{query}")).await;
+        let (status, list) = get(&server, &format!("/api/v1/secrets{query}")).await;
         assert_eq!(status, StatusCode::OK, "{query} {list}");
         let names = list["secrets"].as_array().unwrap().iter().map(|secret| secret["secret"].clone());
         (names.collect::<Vec<_>>(), list["total"].clone(), list["next_offset"].clone())
@@ -70,31 +70,31 @@ async fn a_list_is_filtered_sorted_and_in_pages() {
         "?offset=4294967296",
         "?limit=x",
     ] {
-        let (status, problem) = get(&face, &format!("/api/v1/secrets{wrong}")).await;
+        let (status, problem) = get(&server, &format!("/api/v1/secrets{wrong}")).await;
         assert_eq!((status, &problem["status"]), (StatusCode::BAD_REQUEST, &json!(400)), "{wrong}");
     }
 }
 
 #[tokio::test]
 async fn an_operation_is_where_the_answer_says_and_its_events_end_with_it() {
-    let face = Face::new().await;
-    let taken = face.ask("rotate", None, "").await;
+    let server = TestServer::new().await;
+    let taken = server.ask("rotate", None, "").await;
     let location = taken.headers()["location"].to_str().unwrap().to_owned();
     let operation: Value = taken.json().await.unwrap();
     assert_eq!(location, format!("/api/v1/operations/{}", operation["id"].as_str().unwrap()));
     assert_eq!((&operation["phase"], &operation["by"]), (&json!("accepted"), &json!("the-right-holder")));
-    assert_eq!(get(&face, &location).await, (StatusCode::OK, operation.clone()));
-    assert_eq!(get(&face, "/api/v1/operations").await.1["operations"], json!([operation]));
+    assert_eq!(get(&server, &location).await, (StatusCode::OK, operation.clone()));
+    assert_eq!(get(&server, "/api/v1/operations").await.1["operations"], json!([operation]));
 
-    let events = face.request(Method::GET, &format!("{location}/events")).bearer_auth("a-reader-s-token");
+    let events = server.request(Method::GET, &format!("{location}/events")).bearer_auth("a-reader-s-token");
     let mut events = events.send().await.unwrap();
     assert_eq!(events.headers()["content-type"], "text/event-stream");
     let first = events.chunk().await.unwrap().unwrap();
     assert!(String::from_utf8_lossy(&first).contains("\"phase\":\"accepted\""), "{first:?}");
     let secret = "kv-1/app-foo".parse().unwrap();
-    assert_eq!(face.queued().len(), 1);
-    face.queue.finish(&secret, None, None);
-    face.board.update(&secret, |status| status.state = "waiting");
+    assert_eq!(server.queued().len(), 1);
+    server.queue.finish(&secret, None, None);
+    server.board.update(&secret, |status| status.state = "waiting");
     let mut rest = String::new();
     let to_the_end = async {
         while let Some(chunk) = events.chunk().await.unwrap() {
@@ -107,26 +107,30 @@ async fn an_operation_is_where_the_answer_says_and_its_events_end_with_it() {
 
 #[tokio::test]
 async fn what_is_not_known_is_not_found_and_what_is_too_large_is_not_read() {
-    let face = Face::new().await;
+    let server = TestServer::new().await;
     for unknown in ["/api/v1/operations/x", "/api/v1/operations/00000000-0000-0000-0000-000000000000/events"]
     {
-        assert_eq!(get(&face, unknown).await.0, StatusCode::NOT_FOUND, "{unknown}");
+        assert_eq!(get(&server, unknown).await.0, StatusCode::NOT_FOUND, "{unknown}");
     }
     let huge = format!("{{\"x\": \"{}\"}}", "x".repeat(70_000));
-    let answer = face.ask("rotate", None, &huge).await;
+    let answer = server.ask("rotate", None, &huge).await;
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(answer.headers()["content-type"], "application/problem+json");
-    let wrong =
-        face.request(Method::DELETE, "/api/v1/secrets").bearer_auth("the-right-token").send().await.unwrap();
+    let wrong = server
+        .request(Method::DELETE, "/api/v1/secrets")
+        .bearer_auth("the-right-token")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(wrong.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert!(wrong.headers().contains_key("allow"), "{wrong:?}");
 }
 
 #[tokio::test]
 async fn every_answer_keeps_browsers_from_guessing_and_caching() {
-    let face = Face::new().await;
+    let server = TestServer::new().await;
     for path in ["/livez", "/metrics", "/api/v1/secrets", "/nothing", "/api/v1/openapi.json"] {
-        let answer = face.request(Method::GET, path).send().await.unwrap();
+        let answer = server.request(Method::GET, path).send().await.unwrap();
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
             ("cache-control", "no-store"),
@@ -140,8 +144,8 @@ async fn every_answer_keeps_browsers_from_guessing_and_caching() {
 
 #[tokio::test]
 async fn the_description_names_every_route_of_the_api_and_is_open() {
-    let face = Face::new().await;
-    let answer = face.request(Method::GET, "/api/v1/openapi.json").send().await.unwrap();
+    let server = TestServer::new().await;
+    let answer = server.request(Method::GET, "/api/v1/openapi.json").send().await.unwrap();
     let description: Value = answer.json().await.unwrap();
     assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
     let described =
@@ -154,9 +158,9 @@ async fn the_description_names_every_route_of_the_api_and_is_open() {
 
 #[tokio::test]
 async fn either_key_opens_the_webhook_while_one_is_replaced_and_no_other_does() {
-    let face = Face::new().await;
+    let server = TestServer::new().await;
     let deliver = async |path: &str, key: Option<&str>| {
-        let request = face.request(Method::POST, path).body("[]");
+        let request = server.request(Method::POST, path).body("[]");
         let request = key.into_iter().fold(request, |request, key| request.header("x-rekeyd-key", key));
         request.send().await.unwrap().status()
     };
@@ -168,10 +172,10 @@ async fn either_key_opens_the_webhook_while_one_is_replaced_and_no_other_does() 
         assert_eq!(deliver("/events/key-vault", key).await, StatusCode::UNAUTHORIZED, "{key:?}");
     }
     let handshake = json!([{"eventType": "Microsoft.EventGrid.SubscriptionValidationEvent", "data": {"validationCode": "1"}}]);
-    let request = face.request(Method::POST, "/events/key-vault?key=the-webhook-s-key");
+    let request = server.request(Method::POST, "/events/key-vault?key=the-webhook-s-key");
     let stranger = request.header("aeg-subscription-name", "stranger").json(&handshake).send().await.unwrap();
     assert_eq!(stranger.status(), StatusCode::FORBIDDEN);
-    let request = face.request(Method::OPTIONS, "/events/key-vault?key=the-webhook-s-key");
+    let request = server.request(Method::OPTIONS, "/events/key-vault?key=the-webhook-s-key");
     let stranger = request.header("webhook-request-origin", "example.org").send().await.unwrap();
     assert_eq!(stranger.status(), StatusCode::FORBIDDEN);
 }

@@ -3,13 +3,13 @@
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use super::{Face, problem};
+use super::{TestServer, problem};
 
 #[tokio::test]
 async fn only_the_right_token_opens_the_api() {
-    let face = Face::new().await;
+    let server = TestServer::new().await;
     let ask = |header: Option<&'static str>| {
-        let request = face.request(Method::GET, "/api/v1/secrets");
+        let request = server.request(Method::GET, "/api/v1/secrets");
         header.map_or(request.try_clone().unwrap(), |header| request.header("authorization", header)).send()
     };
     for header in [None, Some("Bearer wrong"), Some("Basic dGhlLXJpZ2h0LXRva2Vu"), Some("the-right-token")] {
@@ -24,27 +24,27 @@ async fn only_the_right_token_opens_the_api() {
     assert_eq!(list["secrets"][1]["secret"], "kv-1/app-foo");
     assert_eq!(list["secrets"][1]["state"], "unknown");
 
-    let closed = Face::with_tokens(Vec::new()).await;
+    let closed = TestServer::with_tokens(Vec::new()).await;
     let answer = closed.request(Method::GET, "/api/v1/secrets").bearer_auth("").send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
 async fn ready_is_who_heard_from_everybody_and_is_not_being_stopped() {
-    let face = Face::new().await;
-    let ready = async || face.request(Method::GET, "/readyz").send().await.unwrap().status();
+    let server = TestServer::new().await;
+    let ready = async || server.request(Method::GET, "/readyz").send().await.unwrap().status();
     assert_eq!(ready().await, StatusCode::SERVICE_UNAVAILABLE);
-    face.readiness.answered("graph");
+    server.readiness.answered("graph");
     assert_eq!(ready().await, StatusCode::OK);
-    face.readiness.drain();
+    server.readiness.drain();
     assert_eq!(ready().await, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(face.request(Method::GET, "/livez").send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(server.request(Method::GET, "/livez").send().await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
 async fn an_unknown_route_is_a_problem_that_says_so() {
-    let face = Face::new().await;
-    let answer = face.request(Method::GET, "/nothing").send().await.unwrap();
+    let server = TestServer::new().await;
+    let answer = server.request(Method::GET, "/nothing").send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::NOT_FOUND);
     assert_eq!(problem(answer).await["detail"], "there is no such route");
 }

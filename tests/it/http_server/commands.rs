@@ -6,81 +6,82 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::webhook::event;
-use super::{Face, problem};
+use super::{TestServer, problem};
 
 #[tokio::test]
 async fn a_wish_is_taken_for_a_managed_secret_and_refused_while_stopping() {
-    let face = Face::new().await;
-    let rotate = |path: &'static str| face.request(Method::POST, path).bearer_auth("the-right-token").send();
+    let server = TestServer::new().await;
+    let rotate =
+        |path: &'static str| server.request(Method::POST, path).bearer_auth("the-right-token").send();
     // The letter case of a name does not matter.
     let answer = rotate("/api/v1/secrets/KV-1/App-Foo/rotate").await.unwrap();
     assert_eq!(answer.status(), StatusCode::ACCEPTED);
-    assert!(face.queue.next().await.wish.is_some());
+    assert!(server.queue.next().await.wish.is_some());
     for unknown in ["/api/v1/secrets/kv-1/other/rotate", "/api/v1/secrets/kv-1/..%2Fapp-foo/rotate"] {
         let answer = rotate(unknown).await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{unknown}");
         problem(answer).await;
     }
-    face.readiness.drain();
+    server.readiness.drain();
     assert_eq!(
         rotate("/api/v1/secrets/kv-1/app-foo/rotate").await.unwrap().status(),
         StatusCode::SERVICE_UNAVAILABLE
     );
-    assert_eq!(face.deliver(event("app-foo").to_string()).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(server.deliver(event("app-foo").to_string()).await.0, StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]
 async fn every_wish_has_a_route_is_counted_and_stands_until_it_is_met() {
-    let face = Face::new().await;
+    let server = TestServer::new().await;
     for kind in WISHES {
-        let answer = face.ask(kind.label(), None, "").await;
+        let answer = server.ask(kind.label(), None, "").await;
         assert_eq!(answer.status(), StatusCode::ACCEPTED, "{kind:?}");
         let answer: Value = answer.json().await.unwrap();
         assert_eq!((&answer["secret"], &answer["wish"]), (&json!("kv-1/app-foo"), &json!(kind.label())));
-        let shown = face.request(Method::GET, answer["secret_url"].as_str().unwrap());
+        let shown = server.request(Method::GET, answer["secret_url"].as_str().unwrap());
         let shown: Value = shown.bearer_auth("the-right-token").send().await.unwrap().json().await.unwrap();
         assert_eq!((&shown["wish"]["kind"], &shown["wish"]["tried"]), (&json!(kind.label()), &json!(false)));
         assert_eq!((answer["at"].is_string(), &shown["wish"]["at"]), (true, &answer["at"]));
-        assert_eq!(face.queued(), [("kv-1/app-foo".to_owned(), Some(kind))]);
-        face.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None);
-        assert_eq!(face.metrics.wishes.with_label_values(&[kind.label()]).get(), 1);
+        assert_eq!(server.queued(), [("kv-1/app-foo".to_owned(), Some(kind))]);
+        server.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None);
+        assert_eq!(server.metrics.wishes.with_label_values(&[kind.label()]).get(), 1);
     }
 }
 
 #[tokio::test]
 async fn whoever_asks_for_a_replica_is_told_of_its_primary() {
-    let face = Face::new().await;
+    let server = TestServer::new().await;
     for (method, path) in [(Method::POST, "/rotate"), (Method::GET, "")] {
-        let request = face.request(method, &format!("/api/v1/secrets/kv-2/app-bar{path}"));
+        let request = server.request(method, &format!("/api/v1/secrets/kv-2/app-bar{path}"));
         let answer = request.bearer_auth("the-right-token").send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
         let detail = problem(answer).await["detail"].as_str().unwrap().to_owned();
         assert!(detail.contains("kv-2/app-bar is a replica of kv-1/app-bar"), "{detail}");
     }
-    assert_eq!(face.queued(), []);
+    assert_eq!(server.queued(), []);
 }
 
 #[tokio::test]
 async fn compromised_means_the_secret_alone_unless_all_credentials_are_meant() {
-    let face = Face::new().await;
+    let server = TestServer::new().await;
     let (alone, all) =
         (WishKind::Compromised { all_credentials: false }, WishKind::Compromised { all_credentials: true });
-    let answer: Value = face.ask("compromised", None, "{}").await.json().await.unwrap();
+    let answer: Value = server.ask("compromised", None, "{}").await.json().await.unwrap();
     assert_eq!(answer["also"], json!([]));
-    assert_eq!(face.queued(), [("kv-1/app-foo".to_owned(), Some(alone))]);
-    face.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None);
+    assert_eq!(server.queued(), [("kv-1/app-foo".to_owned(), Some(alone))]);
+    server.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None);
 
     let answer: Value =
-        face.ask("compromised", None, r#"{"all_credentials": true}"#).await.json().await.unwrap();
+        server.ask("compromised", None, r#"{"all_credentials": true}"#).await.json().await.unwrap();
     assert_eq!(answer["also"], json!(["kv-2/app-foo"]));
-    let mut queued = face.queued();
+    let mut queued = server.queued();
     queued.sort_by(|one, other| one.0.cmp(&other.0));
     assert_eq!(queued, [("kv-1/app-foo".to_owned(), Some(all)), ("kv-2/app-foo".to_owned(), Some(all))]);
 }
 
 #[tokio::test]
 async fn a_body_that_can_t_be_used_asks_for_nothing() {
-    let face = Face::new().await;
+    let server = TestServer::new().await;
     let (bad, wrong) = (StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY);
     for (label, body, status) in [
         ("compromised", "{", bad),
@@ -92,32 +93,32 @@ async fn a_body_that_can_t_be_used_asks_for_nothing() {
         ("rotate", "nonsense", bad),
         ("rotate", r#"{"all_credentials": true}"#, wrong),
     ] {
-        let answer = face.ask(label, None, body).await;
+        let answer = server.ask(label, None, body).await;
         assert_eq!(answer.status(), status, "{label} {body}");
         problem(answer).await;
     }
-    assert_eq!(face.queued(), []);
+    assert_eq!(server.queued(), []);
 }
 
 #[tokio::test]
 async fn a_repeated_key_gets_the_same_answer_and_no_new_wish() {
-    let face = Face::new().await;
-    let first: Value = face.ask("rotate", Some("key-1"), "").await.json().await.unwrap();
-    assert_eq!(face.queued().len(), 1);
-    face.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None);
-    let again = face.ask("rotate", Some("key-1"), "").await;
+    let server = TestServer::new().await;
+    let first: Value = server.ask("rotate", Some("key-1"), "").await.json().await.unwrap();
+    assert_eq!(server.queued().len(), 1);
+    server.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None);
+    let again = server.ask("rotate", Some("key-1"), "").await;
     assert_eq!(again.status(), StatusCode::ACCEPTED);
     assert_eq!(again.json::<Value>().await.unwrap()["id"], first["id"]);
-    assert_eq!(face.queued(), []);
+    assert_eq!(server.queued(), []);
 
-    let other = face.ask("rollback", Some("key-1"), "").await;
+    let other = server.ask("rollback", Some("key-1"), "").await;
     assert_eq!(other.status(), StatusCode::UNPROCESSABLE_ENTITY);
     problem(other).await;
     for unusable in ["", "two words", &"x".repeat(129)] {
-        let answer = face.ask("rotate", Some(unusable), "").await;
+        let answer = server.ask("rotate", Some(unusable), "").await;
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{unusable}");
     }
-    assert_eq!(face.queued(), []);
-    assert_eq!(face.ask("rotate", Some("key-2"), "").await.status(), StatusCode::ACCEPTED);
-    assert_eq!(face.queued().len(), 1);
+    assert_eq!(server.queued(), []);
+    assert_eq!(server.ask("rotate", Some("key-2"), "").await.status(), StatusCode::ACCEPTED);
+    assert_eq!(server.queued().len(), 1);
 }

@@ -1,4 +1,4 @@
-//! The HTTP face on a real port, without Azure behind it: handshakes, deliveries, refusals.
+//! The HTTP server on a real port, without Azure behind it: handshakes, deliveries, refusals.
 
 mod api;
 mod commands;
@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// A server that knows `kv-1/app-foo`, another secret of the same application, and one of another.
-pub(crate) struct Face {
+pub(crate) struct TestServer {
     base: String,
     pub(crate) queue: Arc<WorkQueue>,
     pub(crate) board: Arc<StatusBoard>,
@@ -34,7 +34,7 @@ pub(crate) struct Face {
     metrics: Arc<Metrics>,
 }
 
-impl Face {
+impl TestServer {
     pub(crate) async fn new() -> Self {
         Self::with_tokens(vec![
             token("the-right-token", Role::Operator),

@@ -3,16 +3,19 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Face, KEY};
+use super::{KEY, TestServer};
 
 #[tokio::test]
 async fn both_handshakes_are_answered() {
-    let face = Face::new().await;
+    let server = TestServer::new().await;
     let code = "512d38b6-c7b8-40c8-89fe-f46f9e9622b6";
     let asked = json!([{"eventType": "Microsoft.EventGrid.SubscriptionValidationEvent", "data": {"validationCode": code}}]);
-    assert_eq!(face.deliver(asked.to_string()).await, (StatusCode::OK, json!({"validationResponse": code})));
+    assert_eq!(
+        server.deliver(asked.to_string()).await,
+        (StatusCode::OK, json!({"validationResponse": code}))
+    );
 
-    let asked = face
+    let asked = server
         .request(Method::OPTIONS, "/events/key-vault")
         .header("WebHook-Request-Origin", "eventgrid.azure.net")
         .header("x-rekeyd-key", KEY);
@@ -24,38 +27,38 @@ async fn both_handshakes_are_answered() {
 
 #[tokio::test]
 async fn an_event_about_a_managed_secret_puts_its_name_into_the_queue() {
-    let face = Face::new().await;
+    let server = TestServer::new().await;
     let many = json!([event("app-foo"), event("app-foo"), event("other")]);
     assert_eq!(
-        face.deliver(many.to_string()).await,
+        server.deliver(many.to_string()).await,
         (StatusCode::OK, json!({"received": 3, "enqueued": 2, "malformed": []}))
     );
-    assert_eq!((face.events("enqueued"), face.events("not_managed")), (2, 1));
-    let item = face.queue.next().await;
+    assert_eq!((server.events("enqueued"), server.events("not_managed")), (2, 1));
+    let item = server.queue.next().await;
     assert_eq!((item.secret.to_string().as_str(), item.wish), ("kv-1/app-foo", None));
-    assert_eq!(face.metrics.queue_depth.get(), 0, "two events are one pass");
+    assert_eq!(server.metrics.queue_depth.get(), 0, "two events are one pass");
 }
 
 #[tokio::test]
 async fn a_batch_of_five_thousand_events_is_taken_in_one() {
-    let face = Face::new().await;
+    let server = TestServer::new().await;
     let events: Vec<_> = (0..5_000).map(|_| event("app-foo")).collect();
     let body = json!(events).to_string();
     assert!(body.len() > 1_000_000, "{}", body.len());
-    let (status, answer) = face.deliver(body).await;
+    let (status, answer) = server.deliver(body).await;
     assert_eq!((status, &answer["enqueued"]), (StatusCode::OK, &json!(5_000)));
-    assert_eq!(face.queued().len(), 1);
+    assert_eq!(server.queued().len(), 1);
 }
 
 #[tokio::test]
 async fn what_can_t_be_understood_is_taken_with_a_200_and_counted() {
-    let face = Face::new().await;
+    let server = TestServer::new().await;
     for body in ["", "nonsense", "[{}]", "{\"eventType\": 3}"] {
-        assert_eq!(face.deliver(body).await.0, StatusCode::OK, "{body}");
+        assert_eq!(server.deliver(body).await.0, StatusCode::OK, "{body}");
     }
-    assert_eq!(face.events("malformed"), 4);
+    assert_eq!(server.events("malformed"), 4);
     let huge = vec![b' '; 3 * 1024 * 1024];
-    let answer = face
+    let answer = server
         .request(Method::POST, "/events/key-vault")
         .header("x-rekeyd-key", KEY)
         .body(huge)
