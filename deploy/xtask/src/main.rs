@@ -1,4 +1,4 @@
-//! `cargo xtask`: turns a checkout into what is shipped. It only packs: whatever the daemon does is in the daemon.
+//! `cargo xtask`: packs a checkout, and measures its code. Whatever the daemon does is in the daemon.
 
 mod archive;
 mod binary;
@@ -8,6 +8,7 @@ mod image;
 mod notices;
 mod sbom;
 mod shipped;
+mod source;
 
 use std::path::PathBuf;
 
@@ -16,8 +17,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::binary::Binary;
 use crate::checkout::Checkout;
+use crate::source::{Figures, Source};
 
-/// Packs rekeyd: the binary, a release archive, a Functions package, an image.
+/// Packs rekeyd (the binary, a release archive, a Functions package, an image), and measures its code.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", after_help = EXAMPLES)]
 struct Cli {
@@ -46,6 +48,8 @@ enum Task {
     },
     /// Builds the container image, with its labels.
     Image(image::Image),
+    /// Prints lengths of functions and closures bound to a name: the daemon, without the sandbox and tests.
+    Measure,
 }
 
 /// What of the daemon is built.
@@ -68,7 +72,15 @@ fn main() -> Result<()> {
         Task::Archive(features) => say(&archive::pack(&checkout, &features.features)?),
         Task::Functions { config } => say(&functions::pack(&checkout, &config)?),
         Task::Image(image) => image.build(&checkout)?,
+        Task::Measure => measure(&checkout)?,
     }
+    Ok(())
+}
+
+/// Prints the figures of the daemon's code, then each long function and each closure bound to a name.
+fn measure(checkout: &Checkout) -> Result<()> {
+    let sources = Source::read_all(checkout.root(), "src")?;
+    print!("{}", Figures::of(sources.iter().filter(|source| source.is_product())));
     Ok(())
 }
 
@@ -84,5 +96,6 @@ Examples:
   cargo xtask functions --config my/rekeyd.toml   target/packages/rekeyd-functions-VERSION-….zip
   cargo xtask image                               docker build … -t rekeyd:VERSION
   cargo xtask image --builder buildah -- --pull-never --isolation chroot
+  cargo xtask measure                             lengths of functions, and closures that are bound to a name
 
 Archives and images are dated by the commit, or of SOURCE_DATE_EPOCH where that is set.";
