@@ -1,22 +1,36 @@
 //! What is written about rekeyd says what rekeyd is: README.md, CHANGELOG.md, config/rekeyd.toml, the doc comments
-//! of actions, and the order of the layers.
+//! of actions, the order of the layers, and the shape of the code.
 
 #![expect(clippy::expect_used, reason = "a test may fail")]
 
 mod contracts;
 mod layers;
+mod shape;
+#[path = "../../deploy/xtask/src/source/mod.rs"]
+mod source;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rekeyd::config::KEYS;
 use rekeyd::domain::SecretId;
 use rekeyd::http::ROUTES;
 use rekeyd::metrics::Metrics;
 
+use crate::source::Source;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
 /// The text of a file of this package.
 fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path)
+    fs::read_to_string(root().join(path)).expect(path)
+}
+
+/// Reads the Rust sources under a folder of this package.
+fn sources(folder: &str) -> Vec<Source> {
+    Source::read_all(&root(), folder).expect("sources can be read")
 }
 
 /// Whether `text` has `word`, not as a part of a longer word.
@@ -94,7 +108,7 @@ fn the_files_that_the_documents_link_to_exist() {
     for document in DOCUMENTS {
         let text = read(document);
         let links: Vec<_> = text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+        let folder = root().join(document);
         let folder = folder.parent().expect("a document is in a folder");
         for link in links.iter().filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
             let file = link.split('#').next().unwrap_or_default();
