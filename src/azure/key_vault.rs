@@ -203,7 +203,7 @@ impl SecretStore for KeyVault {
 
     async fn list_secrets(&self, vault: &VaultName) -> Result<Vec<ListedSecret>, PortError> {
         let (mut secrets, mut from) = (Vec::new(), None);
-        for _ in 0..MOST_PAGES {
+        for _ in 0..MAX_PAGES {
             let page = retried(&self.clock, || Box::pin(self.list_page(vault, from.clone()))).await?;
             secrets.extend(page.0);
             from = page.1;
@@ -319,7 +319,7 @@ fn to_map(tags: &Tags) -> HashMap<String, String> {
 const LIST: &str = "list secrets";
 
 /// Of 25 secrets each: no vault has so many.
-const MOST_PAGES: usize = 40_000;
+const MAX_PAGES: usize = 40_000;
 
 /// A version's name that Key Vault never draws.
 const NO_VERSION: &str = "00000000000000000000000000000000";

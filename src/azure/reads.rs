@@ -33,7 +33,7 @@ pub(super) fn retried<'a, T: Send + 'a>(
 /// Our pause or the service's, whichever is longer, up to a minute.
 fn adjusted(error: &PortError, pause: Option<Duration>) -> Option<Duration> {
     let asked = error.retry_after().and_then(|asked| Duration::try_from(asked).ok());
-    pause.map(|pause| pause.max(asked.unwrap_or_default()).min(LONGEST_PAUSE))
+    pause.map(|pause| pause.max(asked.unwrap_or_default()).min(MAX_PAUSE))
 }
 
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const MAX_PAUSE: Duration = Duration::from_secs(60);

@@ -45,7 +45,7 @@ impl StorageQueue {
 impl EventQueue for StorageQueue {
     async fn receive(&self, hidden: Duration) -> Result<Vec<QueueMessage>, PortError> {
         let options = QueueClientReceiveMessagesOptions {
-            number_of_messages: Some(MOST_MESSAGES),
+            number_of_messages: Some(MAX_MESSAGES),
             visibility_timeout: Some(seconds(hidden)),
             ..Default::default()
         };
@@ -108,7 +108,7 @@ fn seconds(duration: Duration) -> i32 {
 }
 
 /// The most that one call gives.
-const MOST_MESSAGES: i32 = 32;
+const MAX_MESSAGES: i32 = 32;
 
 const API_VERSION: &str = "2025-11-05";
 

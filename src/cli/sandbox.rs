@@ -179,7 +179,7 @@ impl SandboxCommand {
             clock.run_until(end).await;
             return Ok(());
         }
-        let patience = start + LONGEST_RUN;
+        let patience = start + MAX_RUN_LENGTH;
         while clock.now() < patience && !self.is_done(sandbox, app) {
             clock.run_until(clock.now() + STEP).await;
         }
@@ -310,4 +310,4 @@ const CALM: Duration = Duration::days(2);
 const STEP: Duration = Duration::hours(6);
 
 /// Until then everything that is due is rotated, or something is wrong.
-const LONGEST_RUN: Duration = Duration::days(60);
+const MAX_RUN_LENGTH: Duration = Duration::days(60);

@@ -3,5 +3,5 @@
 mod skew;
 mod system;
 
-pub use skew::{ClockSkew, LARGEST_SKEW};
+pub use skew::{ClockSkew, MAX_SKEW};
 pub use system::SystemClock;

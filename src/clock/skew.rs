@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use time::{Duration, OffsetDateTime};
 
 /// Beyond this distance nothing with an effect is done.
-pub const LARGEST_SKEW: Duration = Duration::minutes(5);
+pub const MAX_SKEW: Duration = Duration::minutes(5);
 
 /// The distance between our clock and the `Date` of each service's latest answer.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ impl ClockSkew {
     /// Whether our clock can be trusted with effects.
     #[must_use]
     pub fn is_tolerable(&self) -> bool {
-        self.largest().abs() <= LARGEST_SKEW
+        self.largest().abs() <= MAX_SKEW
     }
 }
 

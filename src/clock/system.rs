@@ -23,7 +23,7 @@ impl Clock for SystemClock {
             if left.is_zero() {
                 return;
             }
-            tokio::time::sleep(left.min(LONGEST_STRETCH)).await;
+            tokio::time::sleep(left.min(MAX_STRETCH)).await;
         }
     }
 
@@ -32,4 +32,4 @@ impl Clock for SystemClock {
     }
 }
 
-const LONGEST_STRETCH: std::time::Duration = std::time::Duration::from_secs(60);
+const MAX_STRETCH: std::time::Duration = std::time::Duration::from_secs(60);

@@ -95,7 +95,7 @@ pub(super) fn api(
         section.tables("tokens").into_iter().map(|token| static_token(token, problems)).collect();
     section.finish();
     let of_file = match file {
-        Some(file) => vec![token_of(&secret_file(&file, "api.token_file", SHORTEST_TOKEN, problems)?)],
+        Some(file) => vec![token_of(&secret_file(&file, "api.token_file", MIN_TOKEN_LENGTH, problems)?)],
         None => Vec::new(),
     };
     let others = others.into_iter().collect::<Option<Vec<_>>>()?;
@@ -150,10 +150,10 @@ pub(super) fn webhook(
     let mut list = |key| section.texts(key, values::some_text);
     let (subscriptions, topics, origins) = (list("subscriptions"), list("topics"), list("origins"));
     section.finish();
-    if files.len() > MOST_KEYS {
-        problems.add(&place, format!("webhook.key_files names more than {MOST_KEYS} files"));
+    if files.len() > MAX_KEYS {
+        problems.add(&place, format!("webhook.key_files names more than {MAX_KEYS} files"));
     }
-    let keys = files.iter().map(|file| secret_file(file, "webhook.key_files", SHORTEST_TOKEN, problems));
+    let keys = files.iter().map(|file| secret_file(file, "webhook.key_files", MIN_TOKEN_LENGTH, problems));
     let keys: Vec<_> = keys.collect();
     let client_id = client_id.or_else(|| event_grid(cloud));
     if audience.is_some() && client_id.is_none() {
@@ -183,9 +183,9 @@ const fn event_grid(cloud: Option<Cloud>) -> Option<Uuid> {
 
 const ROLES: [(&str, Role); 2] = [("reader", Role::Reader), ("operator", Role::Operator)];
 
-const SHORTEST_TOKEN: usize = 16;
+const MIN_TOKEN_LENGTH: usize = 16;
 
-const MOST_KEYS: usize = 2;
+const MAX_KEYS: usize = 2;
 
 /// SHA-256 of nothing: a hash that somebody made of a variable that was not set.
 const EMPTY_TEXT: [u8; 32] = [

@@ -54,11 +54,11 @@ fn single_times(text: &str) -> Option<Vec<String>> {
             times.iter().flat_map(|time| values.iter().map(move |value| format!("{time}{value} "))).collect();
     }
     let day = day.join(" ");
-    (times.len() <= MOST_TIMES).then(|| times.iter().map(|time| format!("{time}{day}")).collect())
+    (times.len() <= MAX_TIMES).then(|| times.iter().map(|time| format!("{time}{day}")).collect())
 }
 
 /// More in a day are an interval by any measure.
-const MOST_TIMES: usize = 48;
+const MAX_TIMES: usize = 48;
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may fail")]

@@ -238,7 +238,7 @@ impl<T, F: Fn(&str) -> Result<T, String>> ParseEach<T> for F {}
 
 /// What messages quote of a text: not all of a very long one.
 pub(super) fn cut(text: &str) -> String {
-    let short: String = text.chars().take(MOST_QUOTED).collect();
+    let short: String = text.chars().take(MAX_QUOTED).collect();
     if short.len() < text.len() { format!("{short}…") } else { short }
 }
 
@@ -254,4 +254,4 @@ fn joined(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-const MOST_QUOTED: usize = 80;
+const MAX_QUOTED: usize = 80;

@@ -117,7 +117,7 @@ pub(super) fn rollout(
     vaults: &Vaults,
     problems: &Problems,
 ) -> Option<RolloutConfig> {
-    let limit = || values::number_within(0..=MOST_ROTATIONS);
+    let limit = || values::number_within(0..=MAX_ROTATIONS);
     let max_per_sweep = section.number("max_per_sweep", limit());
     let max_per_hour = section.number("max_per_hour", limit());
     let canaries = section.texts("canaries", values::name::<SecretId>(SECRET_ID));
@@ -201,4 +201,4 @@ fn moment(
 }
 
 /// More than there are in any fleet.
-const MOST_ROTATIONS: usize = 100_000;
+const MAX_ROTATIONS: usize = 100_000;

@@ -25,7 +25,7 @@ pub(super) fn may_issue(
     now: OffsetDateTime,
 ) -> Result<u32, Held> {
     let most = if reason == IssueReason::Compromised {
-        MOST_ORPHANS_AT_RISK
+        MAX_ORPHANS_AT_RISK
     } else {
         most_orphans(seen, policy, now)
     };
@@ -93,11 +93,11 @@ fn pause(attempt: u32, orphans: usize) -> Duration {
 }
 
 fn most_orphans(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> usize {
-    if is_critical(seen.current_credential(), policy, now) { MOST_ORPHANS_AT_RISK } else { 2 }
+    if is_critical(seen.current_credential(), policy, now) { MAX_ORPHANS_AT_RISK } else { 2 }
 }
 
 /// Where consumers would be locked out soon, or a credential is in wrong hands.
-const MOST_ORPHANS_AT_RISK: usize = 4;
+const MAX_ORPHANS_AT_RISK: usize = 4;
 
 impl Observed {
     /// Whether a rotation for this reason comes to the aid of consumers that are, or soon will be, locked out or spied on.

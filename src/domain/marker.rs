@@ -18,7 +18,7 @@ impl Marker {
     #[must_use]
     pub fn of(secret: &SecretId) -> Self {
         let name = secret.to_string();
-        let shown = if name.len() <= LONGEST_NAME { name } else { short_hash(&name) };
+        let shown = if name.len() <= MAX_NAME_LENGTH { name } else { short_hash(&name) };
         Self(format!("{PRODUCT} {shown} "))
     }
 
@@ -54,7 +54,7 @@ fn short_hash(name: &str) -> String {
 const PRODUCT: &str = "rekeyd";
 
 /// 90 less the product, two spaces and the longest rotation id.
-const LONGEST_NAME: usize = 90 - PRODUCT.len() - 2 - 36;
+const MAX_NAME_LENGTH: usize = 90 - PRODUCT.len() - 2 - 36;
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may fail")]

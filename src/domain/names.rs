@@ -16,7 +16,7 @@ pub struct InvalidName {
 
 impl InvalidName {
     fn new(given: &str, expected: &'static str) -> Self {
-        let given = given.chars().take(MOST_QUOTED).collect();
+        let given = given.chars().take(MAX_QUOTED).collect();
         Self { given, expected }
     }
 }
@@ -227,7 +227,7 @@ impl fmt::Display for ApplicationRef {
 }
 
 /// Longer texts are cut in error messages.
-const MOST_QUOTED: usize = 80;
+const MAX_QUOTED: usize = 80;
 
 #[cfg(test)]
 mod tests {

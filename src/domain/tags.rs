@@ -44,9 +44,9 @@ pub const ROLLED_BACK: &str = "RolledBack";
 const NEVER_CARRIED: [&str; 3] = [PENDING_ROTATION, QUARANTINED, ROLLED_BACK];
 
 /// Key Vault takes no more tags on one version.
-pub const MOST_TAGS: usize = 15;
+pub const MAX_TAGS: usize = 15;
 /// Key Vault takes no longer tag names and values, in characters.
-pub const LONGEST_TAG: usize = 256;
+pub const MAX_TAG_LENGTH: usize = 256;
 
 /// The tags of one version. Those that are not ours are kept as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,10 +64,10 @@ pub struct UnusableTag {
 /// Tags that Key Vault would refuse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TagLimit {
-    /// More than [`MOST_TAGS`].
+    /// More than [`MAX_TAGS`].
     #[error("{0} tags would be needed, and a version takes 15: remove some of its other tags")]
     TooMany(usize),
-    /// One longer than [`LONGEST_TAG`].
+    /// One longer than [`MAX_TAG_LENGTH`].
     #[error("tag {0} would be longer than 256 characters: shorten it")]
     TooLong(String),
 }
@@ -111,12 +111,12 @@ impl Tags {
     /// # Errors
     /// The limit that they exceed; nothing is ever cut off to fit.
     pub fn check_limits(&self) -> Result<(), TagLimit> {
-        if self.0.len() > MOST_TAGS {
+        if self.0.len() > MAX_TAGS {
             return Err(TagLimit::TooMany(self.0.len()));
         }
-        let too_long = |text: &str| text.chars().count() > LONGEST_TAG;
+        let too_long = |text: &str| text.chars().count() > MAX_TAG_LENGTH;
         match self.iter().find(|(name, value)| too_long(name) || too_long(value)) {
-            Some((name, _)) => Err(TagLimit::TooLong(name.chars().take(LONGEST_TAG).collect())),
+            Some((name, _)) => Err(TagLimit::TooLong(name.chars().take(MAX_TAG_LENGTH).collect())),
             None => Ok(()),
         }
     }
@@ -254,7 +254,7 @@ impl SupersededIndex {
         match self {
             Self::Many => Self::Many,
             Self::Ids(ids) if ids.contains(&key_id) => Self::Ids(ids),
-            Self::Ids(ids) if ids.len() == MOST_INDEXED => Self::Many,
+            Self::Ids(ids) if ids.len() == MAX_INDEXED => Self::Many,
             Self::Ids(mut ids) => {
                 ids.push(key_id);
                 Self::Ids(ids)
@@ -285,7 +285,7 @@ impl fmt::Display for SupersededIndex {
 const MANY: &str = "many";
 
 /// As many GUIDs with commas between them as fit into 256 characters.
-const MOST_INDEXED: usize = 6;
+const MAX_INDEXED: usize = 6;
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may fail")]
@@ -345,7 +345,7 @@ mod tests {
     #[test]
     fn too_many_superseded_ids_become_the_word_many() {
         let index = (0..6).fold(SupersededIndex::default(), |index, n| index.with(KeyId(Uuid::from_u128(n))));
-        assert!(index.to_string().len() <= LONGEST_TAG);
+        assert!(index.to_string().len() <= MAX_TAG_LENGTH);
         assert_eq!(index.with(KeyId(Uuid::from_u128(6))), SupersededIndex::Many);
     }
 

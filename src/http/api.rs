@@ -151,8 +151,8 @@ impl Selection {
 
     fn limit(&self) -> Result<usize, Problem> {
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
-        let refusal = || Problem::WrongQuery(format!("limit has to be from 1 to {LARGEST_LIMIT}"));
-        (1..=LARGEST_LIMIT).contains(&limit).then_some(limit).ok_or_else(refusal)
+        let refusal = || Problem::WrongQuery(format!("limit has to be from 1 to {MAX_LIMIT}"));
+        (1..=MAX_LIMIT).contains(&limit).then_some(limit).ok_or_else(refusal)
     }
 }
 
@@ -208,4 +208,4 @@ pub(super) fn parse(vault: &str, name: &str) -> Result<SecretId, Problem> {
 
 const DEFAULT_LIMIT: usize = 100;
 
-const LARGEST_LIMIT: usize = 1_000;
+const MAX_LIMIT: usize = 1_000;

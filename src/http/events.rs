@@ -57,7 +57,7 @@ fn take(state: &HttpState, events: &[Event]) -> Response {
             Taken::Malformed(reason) => Some(reason),
             Taken::Enqueued(..) | Taken::Nothing(_) => None,
         })
-        .take(MOST_REASONS)
+        .take(MAX_REASONS)
         .collect();
     Json(json!({"received": taken.len(), "enqueued": enqueued, "malformed": reasons})).into_response()
 }
@@ -85,4 +85,4 @@ pub(super) async fn consent(
 }
 
 /// A batch of thousands that can't be understood need not be told one by one.
-const MOST_REASONS: usize = 10;
+const MAX_REASONS: usize = 10;

@@ -58,7 +58,7 @@ impl Known {
     fn forget(&mut self, now: OffsetDateTime) {
         while let Some(oldest) = self.order.front() {
             let is_old = self.answers.get(oldest).is_none_or(|granted| now - granted.at >= KEPT_FOR);
-            if !is_old && self.order.len() < MOST_KEYS {
+            if !is_old && self.order.len() < MAX_KEYS {
                 return;
             }
             self.answers.remove(oldest);
@@ -71,17 +71,17 @@ impl Known {
 pub(super) fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let text = value.to_str().ok().filter(|text| {
-        (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+        (1..=MAX_KEY_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
     });
     text.map(Some).ok_or(Problem::UnusableKey)
 }
 
 /// In characters.
-const LONGEST_KEY: usize = 128;
+const MAX_KEY_LENGTH: usize = 128;
 
 const KEPT_FOR: Duration = Duration::DAY;
 
-const MOST_KEYS: usize = 10_000;
+const MAX_KEYS: usize = 10_000;
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may fail")]
@@ -118,10 +118,10 @@ mod tests {
     #[test]
     fn of_too_many_keys_the_oldest_is_forgotten() {
         let keys = IdempotencyKeys::default();
-        for number in 0..=MOST_KEYS {
+        for number in 0..=MAX_KEYS {
             assert!(is_new(&keys, &format!("key-{number}"), NOW));
         }
-        assert_eq!(keys.0.lock().unwrap().answers.len(), MOST_KEYS);
+        assert_eq!(keys.0.lock().unwrap().answers.len(), MAX_KEYS);
         assert!(!is_new(&keys, "key-2", NOW));
         assert!(is_new(&keys, "key-0", NOW));
     }

@@ -110,7 +110,7 @@ impl Operations {
     /// None yet.
     #[must_use]
     pub fn new(wishes: Arc<Wishes>) -> Self {
-        Self { wishes, known: Mutex::default(), streams: Arc::new(Semaphore::new(MOST_STREAMS)) }
+        Self { wishes, known: Mutex::default(), streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
     }
 
     /// Remembers a wish that was taken, and gives it an id.
@@ -118,7 +118,7 @@ impl Operations {
         let id = Uuid::new_v4();
         let asked = Asked { secret: secret.clone(), kind, by: by.to_owned(), taken, ended: None };
         let mut known = self.lock();
-        if known.order.len() >= MOST_KNOWN
+        if known.order.len() >= MAX_KNOWN
             && let Some(oldest) = known.order.pop_front()
         {
             known.asked.remove(&oldest);
@@ -144,7 +144,7 @@ impl Operations {
     }
 
     fn list(&self) -> Vec<Operation> {
-        let ids: Vec<_> = self.lock().order.iter().rev().take(MOST_LISTED).copied().collect();
+        let ids: Vec<_> = self.lock().order.iter().rev().take(MAX_LISTED).copied().collect();
         ids.into_iter().filter_map(|id| self.show(id)).collect()
     }
 
@@ -253,9 +253,9 @@ impl Following {
     }
 }
 
-const MOST_KNOWN: usize = 10_000;
+const MAX_KNOWN: usize = 10_000;
 
-const MOST_LISTED: usize = 1_000;
+const MAX_LISTED: usize = 1_000;
 
 /// Readers of events at a time.
-const MOST_STREAMS: usize = 64;
+const MAX_STREAMS: usize = 64;

@@ -84,12 +84,12 @@ pub fn router(state: HttpState) -> Router {
         .layer(LoadShedLayer::new())
         .layer(GlobalConcurrencyLimitLayer::new(state.max_concurrent));
     let api = api
-        .layer(DefaultBodyLimit::max(LARGEST_WISH))
+        .layer(DefaultBodyLimit::max(MAX_COMMAND_BODY))
         .layer(crowd)
         .route("/api/v1/openapi.json", get(openapi::show));
     let routes =
         Router::new().route("/events/key-vault", post(events::deliver).options(events::consent)).merge(api);
-    hardened(routes, state, LONGEST_REQUEST)
+    hardened(routes, state, MAX_REQUEST_TIME)
 }
 
 /// Health and metrics, for a listener of their own or beside everything else.
@@ -98,7 +98,7 @@ pub fn health_router(state: HttpState) -> Router {
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics));
-    hardened(routes, state, LONGEST_REQUEST)
+    hardened(routes, state, MAX_REQUEST_TIME)
 }
 
 /// With what every answer has: limits in size and time, problem details, headers that keep browsers from guessing.
@@ -110,7 +110,7 @@ pub(super) fn hardened(routes: Router<HttpState>, state: HttpState, longest: Dur
     routes
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, longest))
         .layer(CatchPanicLayer::new())
         .layer(map_response(in_detail))
@@ -138,10 +138,10 @@ async fn in_detail(response: Response) -> Response {
 }
 
 /// Event Grid's largest batch is 1 MB.
-const LARGEST_BODY: usize = 2 * 1024 * 1024;
+const MAX_BODY: usize = 2 * 1024 * 1024;
 
 /// A wish says little.
-const LARGEST_WISH: usize = 64 * 1024;
+const MAX_COMMAND_BODY: usize = 64 * 1024;
 
 /// Nothing here waits for Azure for longer; only a slow sender can take this long.
-const LONGEST_REQUEST: Duration = Duration::from_secs(20);
+const MAX_REQUEST_TIME: Duration = Duration::from_secs(20);

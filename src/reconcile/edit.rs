@@ -35,9 +35,9 @@ pub(super) async fn edit_current_tags(
     let mut tries = 0;
     loop {
         match try_edit(ports, secret, expected, &change).await {
-            Err(Failed::Port(error)) if error.is_passing() && tries < MOST_RETRIES => {
+            Err(Failed::Port(error)) if error.is_passing() && tries < MAX_RETRIES => {
                 tries += 1;
-                sleep(&*ports.clock, error.retry_after().unwrap_or(PAUSE * tries).min(LONGEST_PAUSE)).await;
+                sleep(&*ports.clock, error.retry_after().unwrap_or(PAUSE * tries).min(MAX_PAUSE)).await;
             }
             Err(Failed::Port(error)) => return Err(error.into()),
             Err(Failed::Refused(failure)) => return Err(failure),
@@ -104,6 +104,6 @@ pub(super) fn removed(before: &Tags, name: &str) -> Tags {
     after
 }
 
-const MOST_RETRIES: i32 = 3;
+const MAX_RETRIES: i32 = 3;
 const PAUSE: Duration = Duration::seconds(2);
-const LONGEST_PAUSE: Duration = Duration::minutes(1);
+const MAX_PAUSE: Duration = Duration::minutes(1);

@@ -200,7 +200,7 @@ impl Execution<'_> {
     /// The last thing before an effect: a stalled process must not act on what it saw long ago.
     fn check_fresh(&self, now: OffsetDateTime) -> Result<(), Failure> {
         self.check_clock()?;
-        if self.ports.clock.now() - now > LONGEST_LOOK { Err(Failure::too_late()) } else { Ok(()) }
+        if self.ports.clock.now() - now > MAX_OBSERVATION_AGE { Err(Failure::too_late()) } else { Ok(()) }
     }
 
     /// The version that was current at the look; `None` if none could be read.
@@ -214,4 +214,4 @@ impl Execution<'_> {
 }
 
 /// From a look to the effect that rests on it. A process that stalls longer than this has to look again.
-const LONGEST_LOOK: Duration = Duration::minutes(5);
+const MAX_OBSERVATION_AGE: Duration = Duration::minutes(5);

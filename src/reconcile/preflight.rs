@@ -44,7 +44,7 @@ impl Execution<'_> {
         let validity = self.look.policy.validity();
         let allowed = rules.longest_lifetime.map(|longest| longest.saturating_sub(CLOCKS_APART));
         let lifetime = allowed.filter(|allowed| *allowed < validity).unwrap_or(validity);
-        if lifetime < SHORTEST_LIFETIME {
+        if lifetime < MIN_LIFETIME {
             return Err(Failure::blocked(BlockReason::LifetimePolicy));
         }
         if lifetime < validity && self.said.is_news(self.secret, "lifetime clamped") {
@@ -93,4 +93,4 @@ fn is_not_allowed(error: &PortError) -> bool {
 const CLOCKS_APART: Duration = Duration::minutes(5);
 
 /// A policy that allows no day means that there are to be no passwords: rotating several times a day serves nobody.
-const SHORTEST_LIFETIME: Duration = Duration::hours(12);
+const MIN_LIFETIME: Duration = Duration::hours(12);

@@ -78,7 +78,7 @@ impl WorkQueue {
     pub fn enqueue(&self, secret: &SecretId, wish: Option<Wish>) -> Ticket {
         let now = self.clock.now();
         let last = self.lock().finished.get(secret).copied().filter(|_| wish.is_none());
-        self.add(secret, last.map_or(now, |last| now.max(last + SHORTEST_GAP)), wish)
+        self.add(secret, last.map_or(now, |last| now.max(last + MIN_GAP)), wish)
     }
 
     /// Whether a pass over `secret` that began after the ticket was given has ended. One that a shutdown cut short counts
@@ -241,7 +241,7 @@ impl Inner {
 }
 
 /// Between two passes over a secret that nobody in particular asked for: events may come in floods.
-const SHORTEST_GAP: Duration = Duration::seconds(20);
+const MIN_GAP: Duration = Duration::seconds(20);
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may fail")]

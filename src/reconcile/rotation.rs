@@ -100,7 +100,7 @@ impl<'a> Rotation<'a> {
     /// Makes a credential whose text breaks no command line; one that would is revoked and made anew.
     async fn issue_usable(&self, end: OffsetDateTime) -> Result<IssuedCredential, Failure> {
         let unwanted = self.with.look.verify.unwanted_text.as_ref();
-        for _ in 0..MOST_MINTED {
+        for _ in 0..MAX_MINTED {
             let issued = self.issue(end).await?;
             if !unwanted.is_some_and(|pattern| pattern.matches(issued.text.expose_secret())) {
                 return Ok(issued);
@@ -114,7 +114,7 @@ impl<'a> Rotation<'a> {
             }
         }
         let told =
-            format!("{MOST_MINTED} texts in a row matched verify.unwanted_text: does it match every text?");
+            format!("{MAX_MINTED} texts in a row matched verify.unwanted_text: does it match every text?");
         Err(Failure::told(BlockReason::NotProven, told))
     }
 
@@ -137,7 +137,7 @@ impl<'a> Rotation<'a> {
     async fn publish(&self, issued: &IssuedCredential) -> Result<(), Failure> {
         let mut trouble = Failure::blocked(BlockReason::ServiceTrouble);
         let mut unknown = false;
-        for attempt in 0..MOST_PUTS {
+        for attempt in 0..MAX_PUTS {
             if attempt > 0 {
                 sleep(&*self.with.ports.clock, PUT_PAUSE * attempt).await;
             }
@@ -266,7 +266,7 @@ impl<'a> Rotation<'a> {
     async fn revoke(&self, key_id: KeyId) -> Result<Revocation, PortError> {
         let Execution { ports, look, .. } = self.with;
         let mut result = ports.issuer.revoke(look.application.object_id, key_id).await;
-        for _ in 1..MOST_REVOCATIONS {
+        for _ in 1..MAX_REVOCATIONS {
             match &result {
                 Ok(Revocation::NotFound) => {}
                 Err(error) if error.is_passing() => {}
@@ -286,11 +286,11 @@ enum Prepared {
 }
 
 /// One text in 64 begins with a hyphen.
-const MOST_MINTED: u32 = 5;
+const MAX_MINTED: u32 = 5;
 
-const MOST_PUTS: i32 = 4;
+const MAX_PUTS: i32 = 4;
 const PUT_PAUSE: Duration = Duration::seconds(2);
 
 /// Together well within the time that a daemon that is being stopped has.
-const MOST_REVOCATIONS: i32 = 8;
+const MAX_REVOCATIONS: i32 = 8;
 const REVOCATION_PAUSE: Duration = Duration::seconds(1);

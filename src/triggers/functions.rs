@@ -125,7 +125,7 @@ fn named<'a>(mut entries: impl Iterator<Item = (&'a String, &'a Value)>, names: 
 /// Texts are written as JSON once more than they were, by some hosts and for some triggers; base64 is left alone.
 fn unwrapped(value: &Value) -> Value {
     let mut value = value.clone();
-    for _ in 0..MOST_WRAPPINGS {
+    for _ in 0..MAX_WRAPPINGS {
         let Value::String(text) = &value else { break };
         let Ok(inner) = serde_json::from_str(text) else { break };
         value = inner;
@@ -133,7 +133,7 @@ fn unwrapped(value: &Value) -> Value {
     value
 }
 
-const MOST_WRAPPINGS: usize = 8;
+const MAX_WRAPPINGS: usize = 8;
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may fail")]

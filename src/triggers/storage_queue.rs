@@ -76,7 +76,7 @@ impl QueueTrigger {
         let ended = async {
             self.intake.queue.until_changed().await;
             // Many passes end at a time.
-            pause_for(LEAST_PAUSE).await;
+            pause_for(MIN_PAUSE).await;
         };
         tokio::select! {
             () = stop.cancelled() => {}
@@ -87,7 +87,7 @@ impl QueueTrigger {
 
     /// How many messages came. None is asked for while many are held.
     async fn receive(&self, held: &mut Vec<Held>) -> Result<usize, PortError> {
-        if held.len() >= MOST_HELD {
+        if held.len() >= MAX_HELD {
             return Ok(0);
         }
         let hidden_since = Instant::now();
@@ -202,9 +202,9 @@ async fn pause_for(length: Duration) {
 }
 
 /// Messages at a time: each costs a little memory, and a renewal now and then.
-const MOST_HELD: usize = 1_000;
+const MAX_HELD: usize = 1_000;
 
 /// Requests at a time.
 const AT_A_TIME: usize = 16;
 
-const LEAST_PAUSE: Duration = Duration::from_millis(50);
+const MIN_PAUSE: Duration = Duration::from_millis(50);

@@ -231,7 +231,7 @@ fn room(patient: &Patient<'_>) -> Finding {
          --key-id KEY_ID",
         id = application.client_id
     );
-    if application.admits_personal_accounts && all.len() >= MOST_WITH_PERSONAL_ACCOUNTS {
+    if application.admits_personal_accounts && all.len() >= MAX_WITH_PERSONAL_ACCOUNTS {
         let detail =
             format!("it admits personal accounts, so that two credentials fit, and has {}", all.len());
         // Ours make room by themselves, when their overlap is over or they are past their end.
@@ -248,7 +248,7 @@ fn room(patient: &Patient<'_>) -> Finding {
     Finding::ok(check, subject, format!("credentials: {}", all.len()))
 }
 
-const MOST_WITH_PERSONAL_ACCOUNTS: usize = 2;
+const MAX_WITH_PERSONAL_ACCOUNTS: usize = 2;
 
 /// More credentials than that are a sign that nobody looks after them.
 const USUAL: usize = 5;

@@ -64,7 +64,7 @@ impl Graph {
     ) -> Result<Vec<T>, PortError> {
         let wrong = |what: &str| PortError::OutcomeUnknown { operation, source: what.into() };
         let (mut url, mut found) = (first, Vec::new());
-        for _ in 0..MOST_PAGES {
+        for _ in 0..MAX_PAGES {
             let page: Page<T> = self.read(operation, &url).await?;
             found.extend(page.value);
             let Some(next) = page.next_link else { return Ok(found) };
@@ -150,4 +150,4 @@ fn is_no_such_credential(body: &[u8]) -> bool {
 const NO_SUCH_CREDENTIAL: &str = "NoPasswordCredential";
 
 /// Of up to 999 objects each.
-const MOST_PAGES: usize = 10_000;
+const MAX_PAGES: usize = 10_000;

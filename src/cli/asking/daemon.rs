@@ -79,7 +79,7 @@ impl Daemon {
             let token = way.token_file.as_ref().map(read).transpose()?.unwrap_or_default();
             Proof::Token(SecretString::from(String::from_utf8_lossy(&token).trim_ascii().to_owned()))
         };
-        let client = Client::builder().no_proxy().redirect(Policy::none()).timeout(LONGEST_REQUEST);
+        let client = Client::builder().no_proxy().redirect(Policy::none()).timeout(MAX_REQUEST_TIME);
         let client = match &way.ca_file {
             Some(file) => {
                 let roots = Certificate::from_pem_bundle(&read(file)?).map_err(DaemonError::Client)?;
@@ -166,4 +166,4 @@ impl Daemon {
     }
 }
 
-const LONGEST_REQUEST: Duration = Duration::from_secs(30);
+const MAX_REQUEST_TIME: Duration = Duration::from_secs(30);

@@ -25,7 +25,7 @@ pub(super) fn key_id(token: &str) -> Result<String, Refusal> {
     if head.alg != "RS256" {
         return Err(Refusal::WrongAlgorithm);
     }
-    head.kid.filter(|kid| kid.len() <= LONGEST_KEY_ID).ok_or(Refusal::Malformed)
+    head.kid.filter(|kid| kid.len() <= MAX_KEY_ID_LENGTH).ok_or(Refusal::Malformed)
 }
 
-const LONGEST_KEY_ID: usize = 256;
+const MAX_KEY_ID_LENGTH: usize = 256;

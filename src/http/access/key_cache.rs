@@ -89,7 +89,7 @@ impl KeyCache {
     /// Reads all keys anew. Whether that went well.
     async fn look(&self, kid: &str) -> bool {
         let slow = |source| PortError::OutcomeUnknown { operation: "read keys", source: Box::new(source) };
-        let fetched = match tokio::time::timeout(LONGEST_LOOK, self.source.fetch()).await.map_err(slow) {
+        let fetched = match tokio::time::timeout(MAX_FETCH, self.source.fetch()).await.map_err(slow) {
             Ok(Ok(fetched)) => fetched,
             Ok(Err(error)) | Err(error) => {
                 warn!(error = chain(&error), "the keys that tokens are signed with can't be read");
@@ -143,7 +143,7 @@ const KEPT_FOR: Duration = Duration::from_secs(3_600);
 const TRUSTED_FOR: Duration = Duration::from_secs(24 * 3_600);
 
 /// Event Grid waits for 30 s.
-const LONGEST_LOOK: Duration = Duration::from_secs(8);
+const MAX_FETCH: Duration = Duration::from_secs(8);
 
 /// Looks in a row, and after how long another one is allowed.
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);

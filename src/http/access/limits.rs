@@ -26,7 +26,7 @@ impl<K: Hash + Eq + Clone> RateLimits<K> {
     /// # Errors
     /// It is too much: how long to wait.
     pub fn check(&self, caller: &K) -> Result<(), Duration> {
-        if self.limiter.len() > MOST_CALLERS {
+        if self.limiter.len() > MAX_CALLERS {
             self.limiter.retain_recent();
         }
         let now = DefaultClock::default().now();
@@ -35,4 +35,4 @@ impl<K: Hash + Eq + Clone> RateLimits<K> {
 }
 
 /// Remembered at a time, before those who have been quiet are forgotten.
-const MOST_CALLERS: usize = 10_000;
+const MAX_CALLERS: usize = 10_000;
