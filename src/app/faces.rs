@@ -69,8 +69,8 @@ fn state(config: &Config, works: &Works, readiness: &Arc<Readiness>) -> Result<H
     let metrics = &works.metrics;
     Ok(HttpState {
         intake: Arc::clone(&works.intake),
-        wishes: Arc::clone(&works.wishes),
-        operations: Arc::new(Operations::new(Arc::clone(&works.wishes))),
+        commands: Arc::clone(&works.commands),
+        operations: Arc::new(Operations::new(Arc::clone(&works.commands))),
         keys: Arc::default(),
         metrics: Arc::clone(metrics),
         readiness: Arc::clone(readiness),

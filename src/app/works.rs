@@ -14,10 +14,10 @@ use crate::metrics::Metrics;
 use crate::ports::Clock;
 use crate::reconcile::{Catalogue, Parts, Ports, Reconciler, Rollout, StatusBoard, Sweeper, WorkQueue};
 use crate::shutdown::Shutdown;
+use crate::triggers::commands::Commands;
 use crate::triggers::intake::Intake;
 use crate::triggers::schedule::Schedule;
 use crate::triggers::storage_queue::QueueTrigger;
-use crate::triggers::wishes::Wishes;
 
 /// Everything that rotates, running.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ pub struct Works {
     pub queue: Arc<WorkQueue>,
     /// Where events go.
     pub intake: Arc<Intake>,
-    /// Where wishes go.
-    pub wishes: Arc<Wishes>,
+    /// Where commands go.
+    pub commands: Arc<Commands>,
     /// What is known of the secrets.
     pub board: Arc<StatusBoard>,
     /// What is counted.
@@ -65,7 +65,7 @@ impl Works {
             vaults: config.vaults.iter().map(|vault| vault.name.clone()).collect(),
             metrics: Arc::clone(&metrics),
         });
-        let wishes = Arc::new(Wishes {
+        let commands = Arc::new(Commands {
             queue: Arc::clone(&queue),
             catalogue: Arc::clone(&catalogue),
             board: Arc::clone(&board),
@@ -80,7 +80,7 @@ impl Works {
             catalogue,
             queue,
             intake,
-            wishes,
+            commands,
             board,
             metrics,
             clock,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::asking::{self, Secrets, Way};
-use crate::domain::WishKind;
+use crate::domain::CommandKind;
 
 /// What `rekeyd compromised` takes.
 #[derive(Debug, Args)]
@@ -14,7 +14,7 @@ use crate::domain::WishKind;
     \x20 rekeyd compromised vault-1/app-01 --all-credentials --config rekeyd.toml\n\n\
     A successor is made and published, every older credential is revoked at once, and each old text is tried until\n\
     Entra refuses it. Consumers that don't read the secret again when they are refused stay refused.\n\n\
-    Exits with 0 when done (or, without --wait, when the daemon has taken the wish), 1 if it failed or is blocked,\n\
+    Exits with 0 when done (or, without --wait, when the daemon has accepted the command), 1 if it failed or is blocked,\n\
     2 if the daemon still waits for the moment to do it (only with --wait), 64 for wrong arguments."
 )]
 pub(super) struct Compromised {
@@ -29,7 +29,7 @@ pub(super) struct Compromised {
 
 impl Compromised {
     pub(super) fn execute(self) -> ExitCode {
-        let kind = WishKind::Compromised { all_credentials: self.all_credentials };
+        let kind = CommandKind::Compromised { all_credentials: self.all_credentials };
         asking::execute(kind, self.secrets.into(), &self.way)
     }
 }

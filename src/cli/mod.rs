@@ -26,7 +26,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, ValueEnum};
 
 use crate::config::{Config, InvalidConfig};
 
@@ -35,11 +35,11 @@ use crate::config::{Config, InvalidConfig};
 #[command(version, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Subcommand,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
+#[derive(Debug, clap::Subcommand)]
+enum Subcommand {
     /// Runs the daemon until SIGTERM or Ctrl-C.
     Run(run::Run),
     /// Looks at every secret once, does what is due, and ends: for a scheduled job.
@@ -87,22 +87,22 @@ impl Cli {
     #[must_use]
     pub fn execute(self) -> ExitCode {
         match self.command {
-            Command::Run(command) => command.execute(),
-            Command::Sweep(command) => command.execute(),
-            Command::Rotate(command) => command.execute(),
-            Command::Rollback(command) => command.execute(),
-            Command::Compromised(command) => command.execute(),
-            Command::Retire(command) => command.execute(),
-            Command::Pause(command) => command.execute(),
-            Command::Resume(command) => command.execute(),
-            Command::CheckConfig(command) => command.execute(),
-            Command::Doctor(command) => command.execute(),
-            Command::Plan(command) => command.execute(),
-            Command::Inventory(command) => command.execute(),
+            Subcommand::Run(command) => command.execute(),
+            Subcommand::Sweep(command) => command.execute(),
+            Subcommand::Rotate(command) => command.execute(),
+            Subcommand::Rollback(command) => command.execute(),
+            Subcommand::Compromised(command) => command.execute(),
+            Subcommand::Retire(command) => command.execute(),
+            Subcommand::Pause(command) => command.execute(),
+            Subcommand::Resume(command) => command.execute(),
+            Subcommand::CheckConfig(command) => command.execute(),
+            Subcommand::Doctor(command) => command.execute(),
+            Subcommand::Plan(command) => command.execute(),
+            Subcommand::Inventory(command) => command.execute(),
             #[cfg(feature = "sandbox")]
-            Command::Sandbox(command) => command.execute(),
-            Command::Completions(command) => command.execute(),
-            Command::Man(command) => command.execute(),
+            Subcommand::Sandbox(command) => command.execute(),
+            Subcommand::Completions(command) => command.execute(),
+            Subcommand::Man(command) => command.execute(),
         }
     }
 }
@@ -159,5 +159,5 @@ Examples:
 Exit codes:
   0   done
   1   failed, or something is blocked, or (sandbox) a consumer could not sign in
-  2   (plan) something is due, (wishes) still under way
+  2   (plan) something is due, (commands) still under way
   64  wrong arguments or a wrong configuration";

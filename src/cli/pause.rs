@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::asking::{self, SecretsOrAll, Way};
-use crate::domain::WishKind;
+use crate::domain::CommandKind;
 
 /// What `rekeyd pause` takes.
 #[derive(Debug, Args)]
@@ -13,7 +13,7 @@ use crate::domain::WishKind;
     after_help = "Examples:\n\x20 rekeyd pause vault-1/app-01 --server http://localhost:8080 --token-file token\n\
     \x20 rekeyd pause --all --config rekeyd.toml\n\n\
     Sets the tag RotationDisabled on the current version. A paused secret can run out.\n\n\
-    Exits with 0 when done (or, without --wait, when the daemon has taken the wish), 1 if it failed or is blocked,\n\
+    Exits with 0 when done (or, without --wait, when the daemon has accepted the command), 1 if it failed or is blocked,\n\
     2 if the daemon still waits for the moment to do it (only with --wait), 64 for wrong arguments."
 )]
 pub(super) struct Pause {
@@ -25,6 +25,6 @@ pub(super) struct Pause {
 
 impl Pause {
     pub(super) fn execute(self) -> ExitCode {
-        asking::execute(WishKind::Pause, self.secrets.into(), &self.way)
+        asking::execute(CommandKind::Pause, self.secrets.into(), &self.way)
     }
 }

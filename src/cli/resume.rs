@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::asking::{self, SecretsOrAll, Way};
-use crate::domain::WishKind;
+use crate::domain::CommandKind;
 
 /// What `rekeyd resume` takes.
 #[derive(Debug, Args)]
@@ -13,7 +13,7 @@ use crate::domain::WishKind;
     after_help = "Examples:\n\x20 rekeyd resume vault-1/app-01 --server http://localhost:8080 --token-file token\n\
     \x20 rekeyd resume --all --config rekeyd.toml\n\n\
     Takes the tag RotationDisabled off the current version.\n\n\
-    Exits with 0 when done (or, without --wait, when the daemon has taken the wish), 1 if it failed or is blocked,\n\
+    Exits with 0 when done (or, without --wait, when the daemon has accepted the command), 1 if it failed or is blocked,\n\
     2 if the daemon still waits for the moment to do it (only with --wait), 64 for wrong arguments."
 )]
 pub(super) struct Resume {
@@ -25,6 +25,6 @@ pub(super) struct Resume {
 
 impl Resume {
     pub(super) fn execute(self) -> ExitCode {
-        asking::execute(WishKind::Resume, self.secrets.into(), &self.way)
+        asking::execute(CommandKind::Resume, self.secrets.into(), &self.way)
     }
 }

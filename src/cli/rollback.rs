@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::asking::{self, Secrets, Way};
-use crate::domain::WishKind;
+use crate::domain::CommandKind;
 
 /// What `rekeyd rollback` takes.
 #[derive(Debug, Args)]
@@ -13,7 +13,7 @@ use crate::domain::WishKind;
     after_help = "Examples:\n\x20 rekeyd rollback vault-1/app-01 --server http://localhost:8080 --token-file token --wait\n\
     \x20 rekeyd rollback vault-1/app-01 --config rekeyd.toml\n\n\
     Works as long as the previous credential lives. The bad version is quarantined: it is never published again.\n\n\
-    Exits with 0 when done (or, without --wait, when the daemon has taken the wish), 1 if it failed or is blocked,\n\
+    Exits with 0 when done (or, without --wait, when the daemon has accepted the command), 1 if it failed or is blocked,\n\
     2 if the daemon still waits for the moment to do it (only with --wait), 64 for wrong arguments."
 )]
 pub(super) struct Rollback {
@@ -25,6 +25,6 @@ pub(super) struct Rollback {
 
 impl Rollback {
     pub(super) fn execute(self) -> ExitCode {
-        asking::execute(WishKind::Rollback, self.secrets.into(), &self.way)
+        asking::execute(CommandKind::Rollback, self.secrets.into(), &self.way)
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::asking::{self, SecretsOrAll, Way};
-use crate::domain::WishKind;
+use crate::domain::CommandKind;
 
 /// What `rekeyd rotate` takes.
 #[derive(Debug, Args)]
@@ -15,7 +15,7 @@ use crate::domain::WishKind;
     \x20 rekeyd rotate --all --yes --server http://localhost:8080 --token-file token\n\n\
     Asking twice within ten minutes rotates once. What is asked for waits for no limit, window or canary of [rollout],\n\
     also with --all: only a hard freeze holds it back.\n\n\
-    Exits with 0 when done (or, without --wait, when the daemon has taken the wish), 1 if it failed or is blocked,\n\
+    Exits with 0 when done (or, without --wait, when the daemon has accepted the command), 1 if it failed or is blocked,\n\
     2 if the daemon still waits for the moment to do it (only with --wait), 64 for wrong arguments.")]
 pub(super) struct Rotate {
     #[command(flatten)]
@@ -26,6 +26,6 @@ pub(super) struct Rotate {
 
 impl Rotate {
     pub(super) fn execute(self) -> ExitCode {
-        asking::execute(WishKind::Rotate, self.secrets.into(), &self.way)
+        asking::execute(CommandKind::Rotate, self.secrets.into(), &self.way)
     }
 }

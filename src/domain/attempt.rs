@@ -107,7 +107,7 @@ impl Observed {
         match reason {
             IssueReason::CurrentLost | IssueReason::CurrentExpired | IssueReason::Compromised => true,
             IssueReason::NearExpiry
-            | IssueReason::Wish
+            | IssueReason::Command
             | IssueReason::FirstCredential
             | IssueReason::Unadopted => current.is_some() && is_critical(current, policy, now),
         }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use time::{Duration, OffsetDateTime};
 
+use super::command::CommandKind;
 use super::names::KeyId;
 use super::observed::{CredentialFacts, Observed, VersionFacts};
 use super::tags::{Quarantine, QuarantineReason, SupersededIndex};
-use super::wish::WishKind;
 
 impl Observed {
     /// What may be in use through the current version: never to be revoked, whatever else is true.
@@ -117,12 +117,12 @@ impl Observed {
     /// Whether a person said that the credential is in wrong hands, and nobody has noted that yet.
     #[must_use]
     pub fn is_compromise_news(&self) -> bool {
-        let Some(wish) = self.wish else { return false };
+        let Some(command) = self.command else { return false };
         let noted = self.current_quarantine().filter(Quarantine::is_compromised).map(|noted| noted.at);
         let noted = self.compromised_versions().map(|(_, at)| at).chain(noted);
         // A tag holds whole seconds.
-        matches!(wish.kind, WishKind::Compromised { .. })
-            && noted.max().is_none_or(|at| at.saturating_add(Duration::SECOND) <= wish.at)
+        matches!(command.kind, CommandKind::Compromised { .. })
+            && noted.max().is_none_or(|at| at.saturating_add(Duration::SECOND) <= command.at)
     }
 
     /// Whether the credential that consumers use is said to be in wrong hands.
@@ -191,10 +191,10 @@ impl Observed {
         };
         let quarantined =
             |credential: &CredentialFacts| news.iter().any(|(version, _)| version.holds(credential.key_id));
-        let wished = self.wish.filter(|_| self.wants_all_credentials_gone()).map(|wish| wish.at);
+        let commanded = self.command.filter(|_| self.wants_all_credentials_gone()).map(|command| command.at);
         let of_others = |credential: &CredentialFacts| {
             let held = self.held_elsewhere.as_ref().is_none_or(|held| held.contains(&credential.key_id));
-            !credential.is_of_other_secret && !held && wished.is_some_and(|at| credential.start < at)
+            !credential.is_of_other_secret && !held && commanded.is_some_and(|at| credential.start < at)
         };
         let listed = self.credentials.iter().filter(|credential| !protected.contains(&credential.key_id));
         listed
@@ -220,7 +220,7 @@ impl Observed {
     /// Whether a person said that every credential of the application is in wrong hands.
     #[must_use]
     pub fn wants_all_credentials_gone(&self) -> bool {
-        self.wish.is_some_and(|wish| wish.kind == WishKind::Compromised { all_credentials: true })
+        self.command.is_some_and(|command| command.kind == CommandKind::Compromised { all_credentials: true })
     }
 
     /// Older versions whose texts have to be refused before a compromise is over: those whose credential is gone.

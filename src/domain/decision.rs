@@ -103,12 +103,12 @@ pub enum Action {
     /// Sets `RotationDisabled`.
     ///
     /// # If it stops half-way
-    /// The tag is as wished for, or as before.
+    /// The tag is as asked for, or as before.
     Pause,
     /// Removes `RotationDisabled`.
     ///
     /// # If it stops half-way
-    /// The tag is as wished for, or as before.
+    /// The tag is as asked for, or as before.
     Resume,
 }
 
@@ -184,7 +184,7 @@ reasons! {
         /// The current credential comes near its end.
         NearExpiry = "near_expiry", "the current credential comes near its end";
         /// A person asked for it.
-        Wish = "wish", "somebody asked for it";
+        Command = "command", "somebody asked for it";
         /// The current credential is gone from Entra and refused.
         CurrentLost = "current_lost", "the current credential is gone from Entra and refused";
         /// The current credential is past its end.
@@ -329,9 +329,9 @@ reasons! {
 }
 
 impl WaitReason {
-    /// Whether a wish to rotate still stands while waiting for this: it is not met, only not yet possible.
+    /// Whether a command to rotate still stands while waiting for this: it is not met, only not yet possible.
     #[must_use]
-    pub const fn keeps_wish(self) -> bool {
+    pub const fn keeps_command(self) -> bool {
         match self {
             Self::InFlight
             | Self::BackOff

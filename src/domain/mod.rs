@@ -21,6 +21,7 @@
 
 mod attempt;
 mod classification;
+mod command;
 mod decide;
 mod decision;
 mod fulfilment;
@@ -39,8 +40,8 @@ mod replica;
 mod role;
 mod rollout;
 pub mod tags;
-mod wish;
 
+pub use command::{Command, CommandKind};
 pub use decide::{LOSS_CONFIRMED_AFTER, WORST_LAG, decide};
 pub use decision::{Action, BlockReason, Decision, IssueReason, RescueReason, RevokeReason, WaitReason};
 pub use inventory::{Class, CredentialSeen, Holdings, LastUse, NEAR_EXPIRY, SecretSeen};
@@ -64,4 +65,3 @@ pub use proof::{
 pub use replica::{ReplicaFacts, ReplicaState};
 pub use role::Role;
 pub use rollout::{Brake, Brakes, Freeze};
-pub use wish::{Wish, WishKind};

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use time::OffsetDateTime;
 
+use super::command::Command;
 use super::decision::BlockReason;
 use super::names::{KeyId, RotationId, SecretId, VersionId};
 use super::replica::{ReplicaFacts, ReplicaState};
 use super::rollout::Brakes;
 use super::tags::{PendingRotation, Tags};
-use super::wish::Wish;
 
 /// Everything that a decision about one managed secret rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Observed {
     /// is another one than the current, and still signs in. Never a quarantined one.
     pub fallback: Option<VersionId>,
     /// What a person asked for.
-    pub wish: Option<Wish>,
+    pub command: Option<Command>,
     /// Why the application's credentials may not be put into this secret.
     pub objection: Option<BlockReason>,
     /// The other vault secrets that hold the same credential.
@@ -148,7 +148,7 @@ impl Observed {
             sign_in,
             lost_since: None,
             fallback: None,
-            wish: None,
+            command: None,
             objection: None,
             replicas: Vec::new(),
             usage: UsageFacts::NotAsked,

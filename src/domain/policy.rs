@@ -158,14 +158,14 @@ impl RotationPolicy {
     /// What makes none is left as configured and told, since a bad tag must not stop a rotation.
     #[must_use]
     pub fn with_tags(&self, tags: &Tags) -> (Self, Vec<TagProblem>) {
-        let wishes: [(&'static str, Apply); 3] = [
+        let commands: [(&'static str, Apply); 3] = [
             (VALIDITY_PERIOD_DAYS, |values, days| values.validity = days),
             (ROTATE_BEFORE_DAYS, |values, days| values.rotate_before = days),
             (OVERLAP_DAYS, |values, days| values.overlap = days),
         ];
         let mut problems = Vec::new();
         let mut asked = Vec::new();
-        for (name, apply) in wishes {
+        for (name, apply) in commands {
             match tags.days(name) {
                 Ok(Some(days)) if !self.bounds.of(name).contains(&days) => {
                     problems.push(TagProblem::OutOfBounds {
@@ -225,7 +225,7 @@ fn share_of(secret: &SecretId) -> f64 {
 /// Puts a tag's days where they belong.
 type Apply = fn(&mut PolicyValues, Duration);
 
-/// Why a tag's wish is not followed.
+/// Why a tag's command is not followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TagProblem {
     /// It can't be read.

@@ -50,7 +50,7 @@ impl Brakes {
         let held = |brake: Option<Brake>, reason| brake.map(|brake| (reason, brake.until));
         match reason {
             IssueReason::CurrentLost | IssueReason::CurrentExpired | IssueReason::Compromised => None,
-            IssueReason::Wish => hard.map(frozen),
+            IssueReason::Command => hard.map(frozen),
             IssueReason::NearExpiry | IssueReason::FirstCredential | IssueReason::Unadopted
                 if is_critical =>
             {
@@ -95,9 +95,9 @@ mod tests {
 
     #[test]
     fn a_person_waits_for_a_hard_freeze_only_and_an_emergency_for_nothing() {
-        assert_eq!(why(&all(), IssueReason::Wish, false), None);
+        assert_eq!(why(&all(), IssueReason::Command, false), None);
         let hard = Brakes { freeze: Some(Freeze { until: UNTIL, is_hard: true }), ..all() };
-        assert_eq!(hard.on(IssueReason::Wish, false), Some((WaitReason::Frozen, Some(UNTIL))));
+        assert_eq!(hard.on(IssueReason::Command, false), Some((WaitReason::Frozen, Some(UNTIL))));
         for emergency in [IssueReason::CurrentLost, IssueReason::CurrentExpired, IssueReason::Compromised] {
             assert_eq!(why(&hard, emergency, false), None);
         }

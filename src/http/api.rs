@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::HttpState;
 use super::problem::{Common, Details, Problem};
 use crate::domain::SecretId;
-use crate::triggers::wishes::Standing;
+use crate::triggers::commands::Standing;
 
 /// Which secrets, in which order.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -167,7 +167,7 @@ pub(super) async fn list_secrets(
 ) -> Result<Json<SecretList>, Problem> {
     let Query(selection) = query.map_err(|error| Problem::WrongQuery(error.body_text()))?;
     let limit = selection.limit()?;
-    let mut secrets = state.wishes.list();
+    let mut secrets = state.commands.list();
     secrets.retain(|standing| selection.selects(standing));
     let sort = selection.sort.unwrap_or(Sort::Name);
     secrets.sort_by(|one, other| sort.compare(one, other));
@@ -187,7 +187,7 @@ pub(super) async fn show_secret(
     Path((vault, name)): Path<(String, String)>,
 ) -> Result<Json<Standing>, Problem> {
     let secret = parse(&vault, &name)?;
-    Ok(Json(state.wishes.show(&secret)?))
+    Ok(Json(state.commands.show(&secret)?))
 }
 
 /// When all secrets are looked at next.

@@ -1,6 +1,6 @@
 //! Which requests were granted already: the same `Idempotency-Key` gets the same answer and nothing new.
 //!
-//! Kept in memory: after a restart a repeated wish is a new one, which the loop meets by what it sees.
+//! Kept in memory: after a restart a repeated command is a new one, which the loop meets by what it sees.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::problem::Problem;
-use crate::domain::{SecretId, WishKind};
+use crate::domain::{CommandKind, SecretId};
 
 /// The keys of the last day, at most 10,000 of them.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ struct Known {
 /// What was asked for under a key, and the operation that it was answered with.
 #[derive(Debug)]
 struct Granted {
-    request: (SecretId, WishKind),
+    request: (SecretId, CommandKind),
     answer: Uuid,
     at: OffsetDateTime,
 }
@@ -36,7 +36,7 @@ impl IdempotencyKeys {
     pub(super) fn once(
         &self,
         key: &str,
-        request: (SecretId, WishKind),
+        request: (SecretId, CommandKind),
         now: OffsetDateTime,
         grant: impl FnOnce() -> Result<Uuid, Problem>,
     ) -> Result<Uuid, Problem> {
@@ -92,8 +92,8 @@ mod tests {
 
     const NOW: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
 
-    fn request() -> (SecretId, WishKind) {
-        ("kv-1/app-foo".parse().unwrap(), WishKind::Rotate)
+    fn request() -> (SecretId, CommandKind) {
+        ("kv-1/app-foo".parse().unwrap(), CommandKind::Rotate)
     }
 
     /// Whether `key` is granted anew.

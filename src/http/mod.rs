@@ -4,6 +4,7 @@
 
 pub mod access;
 mod api;
+mod commands;
 mod events;
 mod functions;
 mod health;
@@ -13,7 +14,6 @@ mod operations;
 mod problem;
 mod router;
 mod server;
-mod wishes;
 
 use std::sync::Arc;
 
@@ -29,8 +29,8 @@ pub use server::{Server, ServerError, Tls};
 use crate::config::ScheduleConfig;
 use crate::metrics::Metrics;
 use crate::ports::Clock;
+use crate::triggers::commands::Commands;
 use crate::triggers::intake::Intake;
-use crate::triggers::wishes::Wishes;
 use access::{ApiAccess, WebhookAccess};
 
 /// What handlers work with.
@@ -38,11 +38,11 @@ use access::{ApiAccess, WebhookAccess};
 pub struct HttpState {
     /// Where events go.
     pub intake: Arc<Intake>,
-    /// Where a person's wishes go, and statuses come from.
-    pub wishes: Arc<Wishes>,
-    /// What became of the wishes.
+    /// Where a person's commands go, and statuses come from.
+    pub commands: Arc<Commands>,
+    /// What became of the commands.
     pub operations: Arc<Operations>,
-    /// The keys of wishes that were granted.
+    /// The keys of commands that were granted.
     pub keys: Arc<IdempotencyKeys>,
     /// What is scraped.
     pub metrics: Arc<Metrics>,

@@ -18,8 +18,8 @@ use super::HttpState;
     ),
     tags(
         (name = "secrets", description = "What is known of them. Needs the role Rekeyd.Reader."),
-        (name = "wishes", description = "What a person can ask for. Needs the role Rekeyd.Operator."),
-        (name = "operations", description = "What became of a wish. Needs the role Rekeyd.Reader.")
+        (name = "commands", description = "What a person can ask for. Needs the role Rekeyd.Operator."),
+        (name = "operations", description = "What became of a command. Needs the role Rekeyd.Reader.")
     ),
     security(("token" = [])),
     modifiers(&Tokens)

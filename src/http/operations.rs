@@ -1,6 +1,6 @@
-//! Operations: what became of each wish that was taken, under an id, as it is now and as it goes on.
+//! Operations: what became of each command that was taken, under an id, as it is now and as it goes on.
 //!
-//! Kept in memory: a restart forgets them, as it forgets the wishes. What a wish began can still be seen in its secret.
+//! Kept in memory: a restart forgets them, as it forgets the commands. What a command began can still be seen in its secret.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -18,13 +18,13 @@ use uuid::Uuid;
 
 use super::HttpState;
 use super::problem::{Common, Details, Problem};
-use crate::domain::{SecretId, WishKind};
-use crate::triggers::wishes::{Standing, Taken, Wishes};
+use crate::domain::{CommandKind, SecretId};
+use crate::triggers::commands::{Commands, Standing, Taken};
 
 /// The operations since the start, at most 10,000.
 #[derive(Debug)]
 pub struct Operations {
-    wishes: Arc<Wishes>,
+    commands: Arc<Commands>,
     known: Mutex<Known>,
     streams: Arc<Semaphore>,
 }
@@ -40,7 +40,7 @@ struct Known {
 #[derive(Debug, Clone)]
 struct Asked {
     secret: SecretId,
-    kind: WishKind,
+    kind: CommandKind,
     by: String,
     taken: Taken,
     ended: Option<(Phase, String)>,
@@ -60,11 +60,11 @@ pub(super) enum Phase {
     Succeeded,
     /// It will not be done, for the reason in the message.
     Failed,
-    /// Another wish for the same secret took its place.
+    /// Another command for the same secret took its place.
     Replaced,
 }
 
-/// A wish that was taken, and what has become of it.
+/// A command that was taken, and what has become of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct Operation {
     /// Its id.
@@ -73,7 +73,7 @@ pub(super) struct Operation {
     #[schema(value_type = String)]
     secret: SecretId,
     /// `rotate`, `rollback`, `compromised`, `retire`, `pause` or `resume`.
-    wish: &'static str,
+    command: &'static str,
     /// Who asked.
     by: String,
     /// When that was.
@@ -109,12 +109,12 @@ impl Phase {
 impl Operations {
     /// None yet.
     #[must_use]
-    pub fn new(wishes: Arc<Wishes>) -> Self {
-        Self { wishes, known: Mutex::default(), streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
+    pub fn new(commands: Arc<Commands>) -> Self {
+        Self { commands, known: Mutex::default(), streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
     }
 
-    /// Remembers a wish that was taken, and gives it an id.
-    pub(super) fn begin(&self, secret: &SecretId, kind: WishKind, by: &str, taken: Taken) -> Uuid {
+    /// Remembers a command that was taken, and gives it an id.
+    pub(super) fn begin(&self, secret: &SecretId, kind: CommandKind, by: &str, taken: Taken) -> Uuid {
         let id = Uuid::new_v4();
         let asked = Asked { secret: secret.clone(), kind, by: by.to_owned(), taken, ended: None };
         let mut known = self.lock();
@@ -131,7 +131,7 @@ impl Operations {
     /// The operation as it is now; `None` if none of that id is known.
     pub(super) fn show(&self, id: Uuid) -> Option<Operation> {
         let asked = self.lock().asked.get(&id)?.clone();
-        let (phase, message) = asked.ended.clone().unwrap_or_else(|| progress(&asked, &self.wishes));
+        let (phase, message) = asked.ended.clone().unwrap_or_else(|| progress(&asked, &self.commands));
         if phase.is_over()
             && let Some(known) = self.lock().asked.get_mut(&id)
         {
@@ -140,7 +140,7 @@ impl Operations {
         let Asked { secret, kind, by, taken, .. } = asked;
         let secret_url = format!("/api/v1/secrets/{secret}");
         let Taken { at, also } = taken;
-        Some(Operation { id, secret, wish: kind.label(), by, at, also, phase, message, secret_url })
+        Some(Operation { id, secret, command: kind.label(), by, at, also, phase, message, secret_url })
     }
 
     fn list(&self) -> Vec<Operation> {
@@ -153,24 +153,24 @@ impl Operations {
     }
 }
 
-/// What the board and the queue say of a wish.
-fn progress(asked: &Asked, wishes: &Wishes) -> (Phase, String) {
-    let Ok(standing) = wishes.show(&asked.secret) else {
+/// What the board and the queue say of a command.
+fn progress(asked: &Asked, commands: &Commands) -> (Phase, String) {
+    let Ok(standing) = commands.show(&asked.secret) else {
         return (Phase::Failed, "the secret is not managed any more".to_owned());
     };
-    let Standing { status, wish } = standing;
+    let Standing { status, pending_command } = standing;
     let (label, at) = (asked.kind.label(), asked.taken.at);
-    if let Some(ended) = status.last_wish.as_ref().filter(|last| last.kind == label && last.at >= at) {
-        let phase = if ended.outcome == "met" { Phase::Succeeded } else { Phase::Failed };
+    if let Some(ended) = status.last_command.as_ref().filter(|last| last.kind == label && last.at >= at) {
+        let phase = if ended.outcome == "completed" { Phase::Succeeded } else { Phase::Failed };
         return (phase, ended.reason.clone());
     }
-    match wish {
-        Some(wish) if wish.kind != label => {
-            (Phase::Replaced, format!("{} was asked for as well, and is graver", wish.kind))
+    match pending_command {
+        Some(command) if command.kind != label => {
+            (Phase::Replaced, format!("{} was asked for as well, and is graver", command.kind))
         }
-        None => (Phase::Replaced, "another wish was met in its place".to_owned()),
+        None => (Phase::Replaced, "another command was completed in its place".to_owned()),
         Some(_) if status.state == "rotating" => (Phase::Running, status.message),
-        Some(wish) if wish.tried => (Phase::Waiting, status.message),
+        Some(command) if command.tried => (Phase::Waiting, status.message),
         Some(_) => (Phase::Accepted, "it will be seen to".to_owned()),
     }
 }
@@ -184,7 +184,7 @@ pub(super) async fn list_operations(State(state): State<HttpState>) -> Json<Oper
 
 /// One operation, as it is now.
 #[utoipa::path(get, path = "/api/v1/operations/{id}", tag = "operations",
-    params(("id" = Uuid, Path, description = "Its id, as the answer to the wish has it")),
+    params(("id" = Uuid, Path, description = "Its id, as the answer to the command has it")),
     responses((status = 200, description = "As it is now.", body = Operation),
         (status = 404, description = "No such operation is known.", body = Details,
             content_type = "application/problem+json"), Common))]
@@ -197,7 +197,7 @@ pub(super) async fn show_operation(
 
 /// One operation as it goes on: an event of the type `operation` for each change, until it is over.
 #[utoipa::path(get, path = "/api/v1/operations/{id}/events", tag = "operations",
-    params(("id" = Uuid, Path, description = "Its id, as the answer to the wish has it")),
+    params(("id" = Uuid, Path, description = "Its id, as the answer to the command has it")),
     responses((status = 200, description = "Server-sent events; the data of each is an operation.",
             body = String, content_type = "text/event-stream"),
         (status = 404, description = "No such operation is known.", body = Details,
@@ -209,7 +209,7 @@ pub(super) async fn follow_operation(
     let id = find(&state, &id)?.id;
     let permit =
         Arc::clone(&state.operations.streams).try_acquire_owned().map_err(|_| Problem::Overloaded)?;
-    let changes = state.wishes.board.changes();
+    let changes = state.commands.board.changes();
     let following = Following { state, id, changes, last: None, is_over: false, _permit: permit };
     let stream = futures::stream::unfold(following, |mut following| async {
         let event = following.next().await?;

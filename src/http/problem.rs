@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
 use super::access::Refusal;
-use crate::triggers::wishes::NotManaged;
+use crate::triggers::commands::NotManaged;
 
 /// Why a request is not done.
 #[derive(Debug, Clone, PartialEq, Eq)]

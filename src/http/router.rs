@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 
 use super::openapi::Description;
 use super::problem::Problem;
-use super::{HttpState, access, api, events, health, openapi, operations, problem, wishes};
+use super::{HttpState, access, api, commands, events, health, openapi, operations, problem};
 
 /// Every route, for documentation and the test that compares the two.
 pub const ROUTES: [(&str, &str); 17] = [
@@ -57,12 +57,12 @@ fn reader_routes() -> OpenApiRouter<HttpState> {
 
 fn operator_routes() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new()
-        .routes(routes!(wishes::rotate))
-        .routes(routes!(wishes::rollback))
-        .routes(routes!(wishes::compromised))
-        .routes(routes!(wishes::retire))
-        .routes(routes!(wishes::pause))
-        .routes(routes!(wishes::resume))
+        .routes(routes!(commands::rotate))
+        .routes(routes!(commands::rollback))
+        .routes(routes!(commands::compromised))
+        .routes(routes!(commands::retire))
+        .routes(routes!(commands::pause))
+        .routes(routes!(commands::resume))
 }
 
 /// The description of the API, as JSON.
@@ -140,7 +140,7 @@ async fn in_detail(response: Response) -> Response {
 /// Event Grid's largest batch is 1 MB.
 const MAX_BODY: usize = 2 * 1024 * 1024;
 
-/// A wish says little.
+/// A command says little.
 const MAX_COMMAND_BODY: usize = 64 * 1024;
 
 /// Nothing here waits for Azure for longer; only a slow sender can take this long.

@@ -10,7 +10,7 @@ use prometheus::{
 };
 use time::OffsetDateTime;
 
-use crate::domain::{Action, BlockReason, ReplicaState, SecretId, WishKind};
+use crate::domain::{Action, BlockReason, CommandKind, ReplicaState, SecretId};
 
 /// All metrics of one daemon. Labels are bounded: configured names and the labels of enums.
 #[derive(Debug)]
@@ -46,8 +46,8 @@ pub struct Metrics {
     pub queue_messages_put_aside: IntCounter,
     /// By `trigger`: what woke the loop.
     pub triggers: IntCounterVec,
-    /// By `wish`: what people asked for.
-    pub wishes: IntCounterVec,
+    /// By `command`: what people asked for.
+    pub commands: IntCounterVec,
     /// When the last sweep began.
     pub last_sweep: Gauge,
     /// When the next sweep begins.
@@ -146,7 +146,7 @@ impl Metrics {
                 "Secrets put into the queue, by trigger.",
                 &["trigger"],
             )?,
-            wishes: own.counters("wishes_total", "What people asked for, by wish.", &["wish"])?,
+            commands: own.counters("commands_total", "What people asked for, by command.", &["command"])?,
             last_sweep: own.add(Gauge::new(
                 "last_sweep_timestamp_seconds",
                 "When the last sweep over all secrets began, in Unix seconds.",
@@ -269,8 +269,8 @@ impl Metrics {
         for trigger in TRIGGERS {
             self.triggers.with_label_values(&[trigger]);
         }
-        for wish in WishKind::LABELS {
-            self.wishes.with_label_values(&[wish]);
+        for command in CommandKind::LABELS {
+            self.commands.with_label_values(&[command]);
         }
         // The process' own metrics carry the product's prefix as well.
         self.registry.register(Box::new(ProcessCollector::for_self()))

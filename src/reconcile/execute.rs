@@ -61,7 +61,7 @@ impl Execution<'_> {
             Action::Pause => self.set_tag(tags::ROTATION_DISABLED, Some("true".to_owned())).await,
             Action::Resume => self.set_tag(tags::ROTATION_DISABLED, None).await,
             Action::Quarantine { reason } => {
-                let at = self.look.seen.wish.map_or(now, |wish| wish.at);
+                let at = self.look.seen.command.map_or(now, |command| command.at);
                 self.set_tag(tags::QUARANTINED, Some(Quarantine { reason: *reason, at }.to_string())).await
             }
         }
@@ -101,7 +101,7 @@ impl Execution<'_> {
         let credential = proven.and_then(|key_id| seen.credential(key_id)).ok_or_else(Failure::overtaken)?;
         let mut after = current.properties.tags.carried_over();
         after.set(tags::CREDENTIAL_ID, credential.key_id);
-        // No rotation made this version, so it meets nobody's wish to rotate.
+        // No rotation made this version, so it meets nobody's command to rotate.
         after.remove(tags::ROTATION_ID);
         let index = after.superseded().unwrap_or(SupersededIndex::Many);
         let lost = seen.current_version().and_then(crate::domain::VersionFacts::named);

@@ -26,10 +26,10 @@ mod verification;
 use std::sync::Arc;
 
 pub use catalogue::Catalogue;
-pub use queue::{PendingWish, Ticket, WorkItem, WorkQueue};
+pub use queue::{QueuedCommand, Ticket, WorkItem, WorkQueue};
 pub use reconciler::{Parts, Preview, Reconciler};
 pub use rollout::Rollout;
-pub use status::{LastOutcome, LastWish, ReplicaStatus, SecretStatus, StatusBoard};
+pub use status::{LastCommand, LastOutcome, ReplicaStatus, SecretStatus, StatusBoard};
 pub use sweep::{Sweeper, discovered};
 
 use crate::ports::{Clock, CredentialIssuer, ResourceProbe, SecretStore, SignInVerifier, UsageReport};

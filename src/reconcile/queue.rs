@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Notify;
 
-use crate::domain::{SecretId, Wish};
+use crate::domain::{Command, SecretId};
 use crate::metrics::Metrics;
 use crate::ports::{Clock, Hold, NEVER, unheld};
 
@@ -22,8 +22,8 @@ pub struct WorkQueue {
 #[derive(Debug, Default)]
 struct Inner {
     waiting: BTreeMap<SecretId, Waiting>,
-    /// With the wish that each pass has taken.
-    in_work: BTreeMap<SecretId, Option<Wish>>,
+    /// With the command that each pass has taken.
+    in_work: BTreeMap<SecretId, Option<Command>>,
     /// When the last pass over each secret ended.
     finished: BTreeMap<SecretId, OffsetDateTime>,
     /// Counts what is asked for; a pass meets what was asked for before it began.
@@ -38,16 +38,16 @@ struct Inner {
 #[derive(Debug)]
 struct Waiting {
     at: OffsetDateTime,
-    wish: Option<Wish>,
-    /// Whether the wish comes from a pass that could not meet it yet.
+    command: Option<Command>,
+    /// Whether the command comes from a pass that could not meet it yet.
     tried: bool,
 }
 
-/// A wish that is not met yet.
+/// A command that is not completed yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PendingWish {
+pub struct QueuedCommand {
     /// What was asked for, and when.
-    pub wish: Wish,
+    pub command: Command,
     /// Whether a pass has ended without meeting it. It is tried again.
     pub tried: bool,
 }
@@ -62,7 +62,7 @@ pub struct WorkItem {
     /// Which.
     pub secret: SecretId,
     /// What a person asked for.
-    pub wish: Option<Wish>,
+    pub command: Option<Command>,
     /// Held to the end of the pass.
     pub hold: Hold,
 }
@@ -74,11 +74,11 @@ impl WorkQueue {
         Self { clock, metrics, inner: Mutex::default(), changed: Notify::new() }
     }
 
-    /// Asks for a pass over `secret` now; without a wish, not sooner than a moment after the last one.
-    pub fn enqueue(&self, secret: &SecretId, wish: Option<Wish>) -> Ticket {
+    /// Asks for a pass over `secret` now; without a command, not sooner than a moment after the last one.
+    pub fn enqueue(&self, secret: &SecretId, command: Option<Command>) -> Ticket {
         let now = self.clock.now();
-        let last = self.lock().finished.get(secret).copied().filter(|_| wish.is_none());
-        self.add(secret, last.map_or(now, |last| now.max(last + MIN_GAP)), wish)
+        let last = self.lock().finished.get(secret).copied().filter(|_| command.is_none());
+        self.add(secret, last.map_or(now, |last| now.max(last + MIN_GAP)), command)
     }
 
     /// Whether a pass over `secret` that began after the ticket was given has ended. One that a shutdown cut short counts
@@ -126,7 +126,7 @@ impl WorkQueue {
     }
 
     /// Ends the pass over `secret`, and asks for the next one.
-    pub fn finish(&self, secret: &SecretId, next: Option<OffsetDateTime>, wish: Option<Wish>) {
+    pub fn finish(&self, secret: &SecretId, next: Option<OffsetDateTime>, command: Option<Command>) {
         self.change(|inner| {
             inner.in_work.remove(secret);
             if let Some(begun_at) = inner.begun_at.remove(secret) {
@@ -134,8 +134,8 @@ impl WorkQueue {
             }
             inner.finished.insert(secret.clone(), self.clock.now());
             if let Some(at) = next {
-                inner.add(secret, at, wish);
-                inner.note_try(secret, wish);
+                inner.add(secret, at, command);
+                inner.note_try(secret, command);
             }
         });
     }
@@ -153,13 +153,17 @@ impl WorkQueue {
 
     /// What a person asked for `secret` and no pass has met yet.
     #[must_use]
-    pub fn pending_wish(&self, secret: &SecretId) -> Option<PendingWish> {
+    pub fn pending_command(&self, secret: &SecretId) -> Option<QueuedCommand> {
         let inner = self.lock();
-        let in_work =
-            inner.in_work.get(secret).copied().flatten().map(|wish| PendingWish { wish, tried: false });
+        let in_work = inner
+            .in_work
+            .get(secret)
+            .copied()
+            .flatten()
+            .map(|command| QueuedCommand { command, tried: false });
         let waiting = inner.waiting.get(secret);
-        let waiting =
-            waiting.and_then(|waiting| Some(PendingWish { wish: waiting.wish?, tried: waiting.tried }));
+        let waiting = waiting
+            .and_then(|waiting| Some(QueuedCommand { command: waiting.command?, tried: waiting.tried }));
         waiting.or(in_work)
     }
 
@@ -168,9 +172,9 @@ impl WorkQueue {
         inner.in_work.is_empty() && inner.waiting.values().all(|waiting| waiting.at > until)
     }
 
-    fn add(&self, secret: &SecretId, at: OffsetDateTime, wish: Option<Wish>) -> Ticket {
+    fn add(&self, secret: &SecretId, at: OffsetDateTime, command: Option<Command>) -> Ticket {
         self.change(|inner| {
-            inner.add(secret, at, wish);
+            inner.add(secret, at, command);
             inner.asked += 1;
             Ticket(inner.asked)
         })
@@ -195,12 +199,12 @@ impl WorkQueue {
         if at > now {
             return Err(at);
         }
-        let wish = inner.waiting.remove(&secret).and_then(|waiting| waiting.wish);
-        inner.in_work.insert(secret.clone(), wish);
+        let command = inner.waiting.remove(&secret).and_then(|waiting| waiting.command);
+        inner.in_work.insert(secret.clone(), command);
         let asked = inner.asked;
         inner.begun_at.insert(secret.clone(), asked);
         self.metrics.queue_depth.set(inner.depth(now));
-        Ok(WorkItem { secret, wish, hold: self.clock.hold() })
+        Ok(WorkItem { secret, command, hold: self.clock.hold() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -209,18 +213,18 @@ impl WorkQueue {
 }
 
 impl Inner {
-    fn add(&mut self, secret: &SecretId, at: OffsetDateTime, wish: Option<Wish>) {
-        let none = Waiting { at, wish: None, tried: false };
+    fn add(&mut self, secret: &SecretId, at: OffsetDateTime, command: Option<Command>) {
+        let none = Waiting { at, command: None, tried: false };
         let waiting = self.waiting.entry(secret.clone()).or_insert(none);
         waiting.at = waiting.at.min(at);
-        waiting.tried &= wish.is_none();
-        waiting.wish = waiting.wish.into_iter().chain(wish).reduce(Wish::merged);
+        waiting.tried &= command.is_none();
+        waiting.command = waiting.command.into_iter().chain(command).reduce(Command::combined_with);
     }
 
-    /// A pass has given `wish` back; another one that was asked for meanwhile has not been tried.
-    fn note_try(&mut self, secret: &SecretId, wish: Option<Wish>) {
+    /// A pass has given `command` back; another one that was asked for meanwhile has not been tried.
+    fn note_try(&mut self, secret: &SecretId, command: Option<Command>) {
         if let Some(waiting) = self.waiting.get_mut(secret) {
-            waiting.tried = wish.is_some() && waiting.wish == wish;
+            waiting.tried = command.is_some() && waiting.command == command;
         }
     }
 
@@ -251,7 +255,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::domain::WishKind;
+    use crate::domain::CommandKind;
 
     const NOW: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
 
@@ -281,30 +285,36 @@ mod tests {
         (queue, "kv-1/app-foo".parse().unwrap())
     }
 
-    fn wish(kind: WishKind, minute: i64) -> Wish {
-        Wish { kind, at: NOW - Duration::HOUR + Duration::minutes(minute) }
+    fn command(kind: CommandKind, minute: i64) -> Command {
+        Command { kind, at: NOW - Duration::HOUR + Duration::minutes(minute) }
     }
 
     #[test]
-    fn of_two_wishes_the_graver_one_stands_and_of_two_equal_ones_the_later() {
-        let compromised = wish(WishKind::Compromised { all_credentials: false }, 0);
-        let (earlier, later) = (wish(WishKind::Rotate, 1), wish(WishKind::Rotate, 2));
+    fn of_two_commands_the_graver_one_stands_and_of_two_equal_ones_the_later() {
+        let compromised = command(CommandKind::Compromised { all_credentials: false }, 0);
+        let (earlier, later) = (command(CommandKind::Rotate, 1), command(CommandKind::Rotate, 2));
         for (given, stands) in [
             ([compromised, later], compromised),
             ([later, compromised], compromised),
             ([earlier, later], later),
             ([later, earlier], later),
-            ([wish(WishKind::Pause, 1), wish(WishKind::Resume, 2)], wish(WishKind::Resume, 2)),
             (
-                [wish(WishKind::Compromised { all_credentials: true }, 1), wish(compromised.kind, 2)],
-                wish(WishKind::Compromised { all_credentials: true }, 2),
+                [command(CommandKind::Pause, 1), command(CommandKind::Resume, 2)],
+                command(CommandKind::Resume, 2),
+            ),
+            (
+                [
+                    command(CommandKind::Compromised { all_credentials: true }, 1),
+                    command(compromised.kind, 2),
+                ],
+                command(CommandKind::Compromised { all_credentials: true }, 2),
             ),
         ] {
             let (queue, secret) = queue();
-            for wish in given {
-                queue.enqueue(&secret, Some(wish));
+            for command in given {
+                queue.enqueue(&secret, Some(command));
             }
-            assert_eq!(queue.next().now_or_never().unwrap().wish, Some(stands));
+            assert_eq!(queue.next().now_or_never().unwrap().command, Some(stands));
         }
     }
 
@@ -333,21 +343,21 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_is_pending_until_a_pass_ends_without_giving_it_back() {
+    fn a_command_is_pending_until_a_pass_ends_without_giving_it_back() {
         let (queue, secret) = queue();
-        let rotate = wish(WishKind::Rotate, 1);
-        let pending = |tried| Some(PendingWish { wish: rotate, tried });
-        assert_eq!(queue.pending_wish(&secret), None);
+        let rotate = command(CommandKind::Rotate, 1);
+        let pending = |tried| Some(QueuedCommand { command: rotate, tried });
+        assert_eq!(queue.pending_command(&secret), None);
         queue.enqueue(&secret, Some(rotate));
-        assert_eq!(queue.pending_wish(&secret), pending(false));
+        assert_eq!(queue.pending_command(&secret), pending(false));
         queue.next().now_or_never().unwrap();
-        assert_eq!(queue.pending_wish(&secret), pending(false));
+        assert_eq!(queue.pending_command(&secret), pending(false));
         queue.finish(&secret, Some(NOW), Some(rotate));
-        assert_eq!(queue.pending_wish(&secret), pending(true));
+        assert_eq!(queue.pending_command(&secret), pending(true));
         queue.enqueue(&secret, None);
-        assert_eq!(queue.pending_wish(&secret), pending(true), "an event asks for nothing else");
+        assert_eq!(queue.pending_command(&secret), pending(true), "an event asks for nothing else");
         queue.next().now_or_never().unwrap();
         queue.finish(&secret, Some(NOW), None);
-        assert_eq!(queue.pending_wish(&secret), None);
+        assert_eq!(queue.pending_command(&secret), None);
     }
 }

@@ -60,8 +60,8 @@ pub struct SecretStatus {
     pub foreign_expired: usize,
     /// The other vault secrets that hold the same credential.
     pub replicas: Vec<ReplicaStatus>,
-    /// The last wish of a person that ended.
-    pub last_wish: Option<LastWish>,
+    /// The last command of a person that ended.
+    pub last_command: Option<LastCommand>,
     /// A credential that this secret is known to hold, by its text or its marker; not by a tag alone.
     #[serde(skip)]
     pub held: Option<KeyId>,
@@ -74,15 +74,15 @@ pub struct SecretStatus {
     pub warnings: Vec<String>,
 }
 
-/// A wish that ended.
+/// A command that ended.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct LastWish {
+pub struct LastCommand {
     /// What was asked for.
     pub kind: &'static str,
     /// When it was asked for.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
-    /// `met` or `dropped`.
+    /// `completed` or `rejected`.
     pub outcome: &'static str,
     /// Why it was dropped, or what has come about.
     pub reason: String,
@@ -240,7 +240,7 @@ impl SecretStatus {
             superseded: 0,
             foreign_expired: 0,
             replicas: Vec::new(),
-            last_wish: None,
+            last_command: None,
             held: None,
             is_objected: false,
             orphans: 0,

@@ -4,7 +4,7 @@
 
 use tracing::info;
 
-use crate::domain::{SecretId, WishKind};
+use crate::domain::{CommandKind, SecretId};
 
 /// The target of all lines of the trail.
 pub const TARGET: &str = "audit";
@@ -27,17 +27,17 @@ impl<'a> From<&'a str> for Asker<'a> {
 }
 
 /// Somebody asked for something, and was told that it will be seen to.
-pub fn wish<'a>(secret: &SecretId, kind: WishKind, asker: impl Into<Asker<'a>>) {
-    let (asker, wish) = (asker.into(), kind.label());
-    info!(target: TARGET, event = "wish", %secret, wish, all_credentials = all_credentials(kind), by = asker.by,
-        caller = asker.caller, idempotency_key = asker.key, "{wish} was asked for {secret}");
+pub fn command<'a>(secret: &SecretId, kind: CommandKind, asker: impl Into<Asker<'a>>) {
+    let (asker, command) = (asker.into(), kind.label());
+    info!(target: TARGET, event = "command", %secret, command, all_credentials = all_credentials(kind), by = asker.by,
+        caller = asker.caller, idempotency_key = asker.key, "{command} was asked for {secret}");
 }
 
 /// Somebody asked for something and was refused, for the reason `why`.
-pub fn wish_refused<'a>(secret: &SecretId, kind: WishKind, asker: impl Into<Asker<'a>>, why: &str) {
-    let (asker, wish) = (asker.into(), kind.label());
-    info!(target: TARGET, event = "wish_refused", %secret, wish, all_credentials = all_credentials(kind),
-        by = asker.by, caller = asker.caller, idempotency_key = asker.key, reason = why, "{wish} was refused for {secret}: {why}");
+pub fn command_rejected<'a>(secret: &SecretId, kind: CommandKind, asker: impl Into<Asker<'a>>, why: &str) {
+    let (asker, command) = (asker.into(), kind.label());
+    info!(target: TARGET, event = "command_rejected", %secret, command, all_credentials = all_credentials(kind),
+        by = asker.by, caller = asker.caller, idempotency_key = asker.key, reason = why, "{command} was refused for {secret}: {why}");
 }
 
 /// An action was executed. `label` and `outcome` are those of the metric `rekeyd_actions_total`; `detail` says on what,
@@ -59,9 +59,13 @@ pub fn proven(secret: &SecretId, refused: usize) {
 }
 
 /// Said only where it means something.
-fn all_credentials(kind: WishKind) -> Option<bool> {
+fn all_credentials(kind: CommandKind) -> Option<bool> {
     match kind {
-        WishKind::Compromised { all_credentials } => Some(all_credentials),
-        WishKind::Rotate | WishKind::Rollback | WishKind::Retire | WishKind::Pause | WishKind::Resume => None,
+        CommandKind::Compromised { all_credentials } => Some(all_credentials),
+        CommandKind::Rotate
+        | CommandKind::Rollback
+        | CommandKind::Retire
+        | CommandKind::Pause
+        | CommandKind::Resume => None,
     }
 }

@@ -89,7 +89,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::domain::{SecretId, WishKind};
+    use crate::domain::{CommandKind, SecretId};
 
     #[test]
     fn the_audit_file_gets_every_line_of_the_trail_whatever_the_filter_says_and_nothing_else() {
@@ -101,8 +101,8 @@ mod tests {
             tracing::subscriber::with_default(logging, || {
                 tracing::error!("not of the trail");
                 let key = audit::Asker { by: "api", caller: Some("entra:1"), key: Some("key-1") };
-                audit::wish(&secret, WishKind::Rotate, key);
-                audit::wish_refused(&secret, WishKind::Pause, "cli", "stopping");
+                audit::command(&secret, CommandKind::Rotate, key);
+                audit::command_rejected(&secret, CommandKind::Pause, "cli", "stopping");
                 audit::action(&secret, "revoke", "success", "1 credential");
                 audit::blocked(&secret, "no_consent", "the application does not consent");
                 audit::proven(&secret, 2);
@@ -111,12 +111,12 @@ mod tests {
         let text = std::fs::read_to_string(&file).unwrap();
         let told: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let events: Vec<_> = told.iter().filter_map(|line| line.pointer("/event")?.as_str()).collect();
-        let once = ["wish", "wish_refused", "action", "blocked", "compromised_proven"];
+        let once = ["command", "command_rejected", "action", "blocked", "compromised_proven"];
         assert_eq!(events, [once, once].concat(), "{text}");
         let first = told.first().unwrap();
         for (pointer, said) in [
             ("/secret", "kv-1/app-foo"),
-            ("/wish", "rotate"),
+            ("/command", "rotate"),
             ("/by", "api"),
             ("/caller", "entra:1"),
             ("/idempotency_key", "key-1"),

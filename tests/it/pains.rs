@@ -113,7 +113,7 @@ async fn pain_04_a_new_secret_is_not_usable_at_once_and_is_published_once_it_is(
 #[test]
 fn pain_05_concurrent_writes_conflict_and_are_made_one_after_another() {
     let world = World::with_sibling();
-    world.wish_to_rotate();
+    world.command_to_rotate();
     world.live(Duration::hours(2));
     assert_eq!(world.issued(), 2, "one for each secret of the application");
     world.live(Duration::days(100));

@@ -32,7 +32,7 @@ pub(crate) fn retag(world: &Arc<World>, change: impl FnOnce(&mut Tags)) {
 fn a_credential_that_flickers_is_published_only_when_it_is_known_everywhere() {
     for seed in 0..10 {
         let world = World::with_propagation(Duration::seconds(18), seed);
-        world.wish_to_rotate();
+        world.command_to_rotate();
         world.live(Duration::days(1));
         assert_eq!(world.issued(), 1);
         let published = block_on(world.versions()).into_iter().map(|version| version.created).max().unwrap();
@@ -188,7 +188,7 @@ fn a_text_of_no_known_credential_is_reported_and_not_displaced() {
     world.live(Duration::days(20));
     assert_eq!(world.last_state(), ("blocked", "unknown_credential"));
     assert_eq!((world.issued(), block_on(world.application()).credentials.len()), (0, 1));
-    world.wish_to_rotate();
+    world.command_to_rotate();
     world.live(Duration::hours(1));
     assert_eq!(world.issued(), 1);
 }
@@ -196,19 +196,19 @@ fn a_text_of_no_known_credential_is_reported_and_not_displaced() {
 #[test]
 fn asking_twice_rotates_once_and_asking_an_hour_later_rotates_again() {
     let world = World::new(None);
-    world.wish_to_rotate();
+    world.command_to_rotate();
     world.live(Duration::minutes(5));
-    world.wish_to_rotate();
+    world.command_to_rotate();
     world.live(Duration::minutes(30));
     assert_eq!(world.issued(), 1);
     world.live(Duration::minutes(30));
-    world.wish_to_rotate();
+    world.command_to_rotate();
     world.live(Duration::minutes(30));
     assert_eq!(world.issued(), 2);
 }
 
 #[test]
-fn a_wish_stands_while_another_instance_may_be_rotating() {
+fn a_command_stands_while_another_instance_may_be_rotating() {
     let world = World::new(None);
     world.live(Duration::days(1));
     let began = world.now();
@@ -216,7 +216,7 @@ fn a_wish_stands_while_another_instance_may_be_rotating() {
     retag(&world, |tags| {
         tags.set(tags::PENDING_ROTATION, PendingRotation { rotation, began, attempt: 1, failed: false });
     });
-    world.wish_to_rotate();
+    world.command_to_rotate();
     world.live(Duration::hours(2));
     assert_eq!(world.issued(), 2);
 }

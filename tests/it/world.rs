@@ -12,8 +12,8 @@ pub(crate) use ports::Interference;
 use rekeyd::clock::ClockSkew;
 use rekeyd::config::{ManagedSecret, RolloutConfig};
 use rekeyd::domain::{
-    AppObjectId, ApplicationRef, ApplicationRules, ClientId, Origin, PolicyValues, RotationPolicy, SecretId,
-    VerifyPolicy, Wish, WishKind,
+    AppObjectId, ApplicationRef, ApplicationRules, ClientId, Command, CommandKind, Origin, PolicyValues,
+    RotationPolicy, SecretId, VerifyPolicy,
 };
 use rekeyd::metrics::Metrics;
 use rekeyd::ports::{
@@ -42,7 +42,7 @@ pub(crate) struct World {
     /// Told when the process ends.
     ended: Notify,
     /// What a person asks for when the next daemon starts.
-    wishes: Mutex<Vec<Wish>>,
+    commands: Mutex<Vec<Command>>,
     /// What the last daemon knew of the secret when it ended.
     status: Mutex<Option<SecretStatus>>,
     /// Another managed secret of the same application, if there is one.
@@ -122,7 +122,7 @@ impl World {
             interference: Mutex::new(interference),
             interfered: AtomicBool::new(false),
             ended: Notify::new(),
-            wishes: Mutex::default(),
+            commands: Mutex::default(),
             status: Mutex::default(),
             sibling: None,
             replicas: Vec::new(),
@@ -185,13 +185,13 @@ impl World {
     }
 
     /// Asks for a rotation, as a person does through the API.
-    pub(crate) fn wish_to_rotate(&self) {
-        self.wish(WishKind::Rotate);
+    pub(crate) fn command_to_rotate(&self) {
+        self.command(CommandKind::Rotate);
     }
 
     /// Asks for something, as a person does through the API, when the next daemon starts.
-    pub(crate) fn wish(&self, kind: WishKind) {
-        self.wishes.lock().unwrap().push(Wish { kind, at: self.now() });
+    pub(crate) fn command(&self, kind: CommandKind) {
+        self.commands.lock().unwrap().push(Command { kind, at: self.now() });
     }
 
     /// From here on services say that it is `distance` later than it is.
@@ -248,8 +248,8 @@ fn one_life(world: &Arc<World>, end: OffsetDateTime) {
     let runtime = runtime();
     runtime.block_on(async {
         let daemon = Daemon::start(world, 1);
-        for wish in world.wishes.lock().unwrap().drain(..) {
-            daemon.queue.enqueue(&world.secret, Some(wish));
+        for command in world.commands.lock().unwrap().drain(..) {
+            daemon.queue.enqueue(&world.secret, Some(command));
         }
         let clock = world.clock();
         let secrets: Vec<_> = world.secrets().cloned().collect();

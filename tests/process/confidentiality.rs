@@ -59,7 +59,7 @@ async fn nothing_that_can_be_read_shows_a_secret_even_when_everything_is_logged(
 }
 
 #[tokio::test]
-async fn neither_a_probe_nor_a_wish_nor_an_audit_nor_a_command_that_looks_shows_a_secret() {
+async fn neither_a_probe_nor_a_command_nor_an_audit_nor_a_command_that_looks_shows_a_secret() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "2", "--log", "trace"]).await;
     let (config, audit) = probing(&azure);
     let mut texts: BTreeSet<String> = azure.texts().await.into_iter().collect();
@@ -68,16 +68,16 @@ async fn neither_a_probe_nor_a_wish_nor_an_audit_nor_a_command_that_looks_shows_
     azure.settle(&daemon).await;
     texts.extend(azure.texts().await);
     let secret = "/api/v1/secrets/vault-1/app-01";
-    for wish in ["rotate", "rollback", "compromised"] {
-        let answer = daemon.send(Method::POST, &format!("{secret}/{wish}"), Some(&daemon.token)).await;
-        assert_eq!(answer.status(), StatusCode::ACCEPTED, "{wish}");
-        eventually("the wish is met", PATIENCE, async || {
+    for command in ["rotate", "rollback", "compromised"] {
+        let answer = daemon.send(Method::POST, &format!("{secret}/{command}"), Some(&daemon.token)).await;
+        assert_eq!(answer.status(), StatusCode::ACCEPTED, "{command}");
+        eventually("the command is completed", PATIENCE, async || {
             azure.advance("10s").await;
             pause(Duration::from_millis(150)).await;
             texts.extend(azure.texts().await);
             let seen: Value = serde_json::from_str(&daemon.get(secret).await.1).unwrap();
-            let last = |key| seen.pointer(&format!("/last_wish/{key}")).and_then(Value::as_str);
-            (last("kind") == Some(wish) && last("outcome") == Some("met")).then_some(())
+            let last = |key| seen.pointer(&format!("/last_command/{key}")).and_then(Value::as_str);
+            (last("kind") == Some(command) && last("outcome") == Some("completed")).then_some(())
         })
         .await;
     }
@@ -102,7 +102,7 @@ async fn neither_a_probe_nor_a_wish_nor_an_audit_nor_a_command_that_looks_shows_
     }
     let of = |place: &str| told.iter().find(|(name, _)| name == place).map(|(_, content)| content).unwrap();
     assert!(of("/metrics").contains("service=\"resource\""), "the probe was asked");
-    assert!(of("the audit file").contains("compromised"), "wishes are audited");
+    assert!(of("the audit file").contains("compromised"), "commands are audited");
     for command in ["doctor --all", "plan", "inventory"] {
         assert!(of(command).contains("vault-1/app-01"), "{command} shows something");
     }

@@ -10,6 +10,7 @@
 mod alerts;
 mod clock_skew;
 mod command_line;
+mod commands;
 mod confidentiality;
 mod flood;
 mod functions;
@@ -21,4 +22,3 @@ mod sandbox_run;
 mod support;
 mod termination;
 mod tokens;
-mod wishes;

@@ -15,7 +15,7 @@ use url::Url;
 use super::following::Standing;
 use super::{Taken, Unseen, Way};
 use crate::azure::AzLogin;
-use crate::domain::{SecretId, WishKind};
+use crate::domain::{CommandKind, SecretId};
 use crate::ports::{PortError, chain};
 
 /// Where it is, and what opens it.
@@ -96,16 +96,18 @@ impl Daemon {
     }
 
     /// Asks for `kind`, under a key of this secret and invocation.
-    pub(super) async fn ask(&self, secret: &SecretId, kind: WishKind) -> Result<Taken, DaemonError> {
+    pub(super) async fn ask(&self, secret: &SecretId, kind: CommandKind) -> Result<Taken, DaemonError> {
         let url = format!("{}/{}", self.url(secret), kind.label());
         let request = self.http.post(url).header("Idempotency-Key", self.key_of(secret));
         let request = match kind {
-            WishKind::Compromised { all_credentials } => {
+            CommandKind::Compromised { all_credentials } => {
                 request.json(&json!({ "all_credentials": all_credentials }))
             }
-            WishKind::Rotate | WishKind::Rollback | WishKind::Retire | WishKind::Pause | WishKind::Resume => {
-                request
-            }
+            CommandKind::Rotate
+            | CommandKind::Rollback
+            | CommandKind::Retire
+            | CommandKind::Pause
+            | CommandKind::Resume => request,
         };
         let answer = self.answer(request).await?;
         answer.json().await.map_err(|error| self.no_answer(error))

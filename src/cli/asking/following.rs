@@ -1,4 +1,4 @@
-//! Following a wish until it is met, or something is in its way.
+//! Following a command until it is completed, or something is in its way.
 
 use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
@@ -7,21 +7,21 @@ use super::outcome::{Answer, Outcome};
 use super::{Party, Unseen};
 use crate::cli::complain;
 use crate::clock::SystemClock;
-use crate::domain::{BlockReason, SecretId, WaitReason, WishKind};
+use crate::domain::{BlockReason, CommandKind, SecretId, WaitReason};
 use crate::ports::sleep;
 
-/// What the API says of a secret, as far as a wish needs it.
+/// What the API says of a secret, as far as a command needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Standing {
     pub(super) secret: SecretId,
     pub(super) state: String,
     pub(super) reason: String,
     pub(super) message: String,
-    wish: Option<Pending>,
-    last_wish: Option<Ended>,
+    pending_command: Option<Pending>,
+    last_command: Option<Ended>,
 }
 
-/// A wish that is seen to.
+/// A command that is seen to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct Pending {
     kind: String,
@@ -30,7 +30,7 @@ struct Pending {
     tried: bool,
 }
 
-/// The wish that ended at last.
+/// The command that ended at last.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct Ended {
     kind: String,
@@ -41,21 +41,21 @@ struct Ended {
 }
 
 impl Standing {
-    /// What has become of the wish `kind` that was taken at `asked`, and why, where the state does not say it; `None`:
+    /// What has become of the command `kind` that was taken at `asked`, and why, where the state does not say it; `None`:
     /// it is being seen to. That it is gone is no proof that it was met.
-    fn outcome(&self, kind: WishKind, asked: OffsetDateTime) -> Option<(Outcome, Option<String>)> {
+    fn outcome(&self, kind: CommandKind, asked: OffsetDateTime) -> Option<(Outcome, Option<String>)> {
         let is_it = |ended: &&Ended| ended.kind == kind.label() && ended.at >= asked;
-        if let Some(ended) = self.last_wish.as_ref().filter(is_it) {
-            let is_met = ended.outcome == "met";
+        if let Some(ended) = self.last_command.as_ref().filter(is_it) {
+            let is_met = ended.outcome == "completed";
             let failed = || (Outcome::Failed, Some(ended.reason.clone()));
             return Some(if is_met { (Outcome::Done, None) } else { failed() });
         }
-        let Some(pending) = &self.wish else {
-            let why = "the daemon knows nothing of this wish any more: ask again";
+        let Some(pending) = &self.pending_command else {
+            let why = "the daemon knows nothing of this command any more: ask again";
             return Some((Outcome::Failed, Some(why.to_owned())));
         };
         if pending.kind != kind.label() {
-            let why = format!("another wish took its place ({}): ask again", pending.kind);
+            let why = format!("another command took its place ({}): ask again", pending.kind);
             return Some((Outcome::Failed, Some(why)));
         }
         match self.state.as_str() {
@@ -70,22 +70,22 @@ impl Standing {
         is_soon_over(&self.reason)
     }
 
-    /// Whether a wish for `kind` of that very moment stands here, or stood.
-    fn shares(&self, kind: WishKind, asked: OffsetDateTime) -> bool {
-        let pending = self.wish.as_ref().map(|wish| (&wish.kind, wish.at));
-        let ended = self.last_wish.as_ref().map(|wish| (&wish.kind, wish.at));
+    /// Whether a command for `kind` of that very moment stands here, or stood.
+    fn shares(&self, kind: CommandKind, asked: OffsetDateTime) -> bool {
+        let pending = self.pending_command.as_ref().map(|command| (&command.kind, command.at));
+        let ended = self.last_command.as_ref().map(|command| (&command.kind, command.at));
         pending.into_iter().chain(ended).any(|(label, at)| label == kind.label() && at == asked)
     }
 }
 
-/// Whether a state with this reason is a matter of minutes: a wish, or a sweep, is followed through it.
+/// Whether a state with this reason is a matter of minutes: a command, or a sweep, is followed through it.
 fn is_soon_over(reason: &str) -> bool {
     SOON_OVER.contains(&reason)
 }
 
-/// Follows every wish that was taken until each has an outcome, and tells what changes meanwhile. What can't be seen
+/// Follows every command that was taken until each has an outcome, and tells what changes meanwhile. What can't be seen
 /// for a while is looked for again.
-pub(super) async fn follow(party: &Party, kind: WishKind, answers: &mut Vec<Answer>) {
+pub(super) async fn follow(party: &Party, kind: CommandKind, answers: &mut Vec<Answer>) {
     for answer in answers.iter_mut().filter(|answer| answer.outcome == Outcome::Accepted) {
         answer.outcome = Outcome::Unfinished;
     }
@@ -102,7 +102,7 @@ pub(super) async fn follow(party: &Party, kind: WishKind, answers: &mut Vec<Answ
     }
 }
 
-async fn look(party: &Party, kind: WishKind, answer: &mut Answer, told: &mut String) {
+async fn look(party: &Party, kind: CommandKind, answer: &mut Answer, told: &mut String) {
     let standing = match party.standing(&answer.secret).await {
         Ok(standing) => standing,
         Err(Unseen::Lasting(why)) => return answer.end(Outcome::Failed, Some(why)),
@@ -118,11 +118,11 @@ async fn look(party: &Party, kind: WishKind, answer: &mut Answer, told: &mut Str
     }
 }
 
-/// The loop passes a wish on to every other secret whose application has the same credentials, and only the loop knows
+/// The loop passes a command on to every other secret whose application has the same credentials, and only the loop knows
 /// them all. Whether there is more to look at.
-async fn add_others(party: &Party, kind: WishKind, answers: &mut Vec<Answer>, told: &mut String) -> bool {
+async fn add_others(party: &Party, kind: CommandKind, answers: &mut Vec<Answer>, told: &mut String) -> bool {
     let asked: Vec<_> = answers.iter().filter_map(|answer| answer.at).collect();
-    if kind != (WishKind::Compromised { all_credentials: true }) || asked.is_empty() {
+    if kind != (CommandKind::Compromised { all_credentials: true }) || asked.is_empty() {
         return false;
     }
     let standings = match party.standings().await {
@@ -152,7 +152,7 @@ fn tell_once(why: String, told: &mut String) {
 
 const BETWEEN_LOOKS: Duration = Duration::milliseconds(500);
 
-/// What a wish is waited for through.
+/// What a command is waited for through.
 const SOON_OVER: [&str; 7] = [
     WaitReason::InFlight.label(),
     WaitReason::ConfirmingLoss.label(),
@@ -173,16 +173,16 @@ mod tests {
 
     const ASKED: OffsetDateTime = datetime!(2026-01-01 12:00 UTC);
 
-    fn standing(state: &str, reason: &str, wish: &Value, last_wish: &Value) -> Standing {
+    fn standing(state: &str, reason: &str, command: &Value, last_command: &Value) -> Standing {
         let standing = json!({
-            "secret": "kv-1/app", "state": state, "reason": reason, "message": "", "wish": wish,
-            "last_wish": last_wish, "more": 1,
+            "secret": "kv-1/app", "state": state, "reason": reason, "message": "", "pending_command": command,
+            "last_command": last_command, "more": 1,
         });
         serde_json::from_value(standing).unwrap()
     }
 
     fn outcome(standing: &Standing) -> Option<Outcome> {
-        standing.outcome(WishKind::Rotate, ASKED).map(|(outcome, _)| outcome)
+        standing.outcome(CommandKind::Rotate, ASKED).map(|(outcome, _)| outcome)
     }
 
     fn ended(kind: &str, at: &str, outcome: &str) -> Value {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_is_followed_until_something_lasting_is_in_its_way() {
+    fn a_command_is_followed_until_something_lasting_is_in_its_way() {
         for (state, reason, tried, expected) in [
             ("waiting", "not_due", false, None),
             ("blocked", "forbidden", false, None),
@@ -201,21 +201,21 @@ mod tests {
             ("blocked", "forbidden", true, Some(Outcome::Blocked)),
             ("waiting", "frozen", true, Some(Outcome::Waiting)),
         ] {
-            let wish = json!({"kind": "rotate", "at": "2026-01-01T12:00:00Z", "tried": tried});
-            let seen = standing(state, reason, &wish, &Value::Null);
+            let command = json!({"kind": "rotate", "at": "2026-01-01T12:00:00Z", "tried": tried});
+            let seen = standing(state, reason, &command, &Value::Null);
             assert_eq!(outcome(&seen), expected, "{state} {reason} {tried:?}");
         }
     }
 
     #[test]
-    fn a_wish_that_is_gone_is_met_only_if_the_daemon_says_so() {
+    fn a_command_that_is_gone_is_met_only_if_the_daemon_says_so() {
         for (last, expected) in [
             (Value::Null, Outcome::Failed),
-            (ended("rotate", "12:00:00", "met"), Outcome::Done),
-            (ended("rotate", "12:00:01", "met"), Outcome::Done),
-            (ended("rotate", "11:59:59", "met"), Outcome::Failed),
-            (ended("pause", "12:00:01", "met"), Outcome::Failed),
-            (ended("rotate", "12:00:00", "dropped"), Outcome::Failed),
+            (ended("rotate", "12:00:00", "completed"), Outcome::Done),
+            (ended("rotate", "12:00:01", "completed"), Outcome::Done),
+            (ended("rotate", "11:59:59", "completed"), Outcome::Failed),
+            (ended("pause", "12:00:01", "completed"), Outcome::Failed),
+            (ended("rotate", "12:00:00", "rejected"), Outcome::Failed),
         ] {
             // Whatever state the secret is in.
             for (state, reason) in [("waiting", "not_due"), ("blocked", "forbidden"), ("rotating", "issue")] {
@@ -226,12 +226,12 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_that_failed_says_why() {
-        let why = |wish: &Value, last: &Value| {
-            let seen = standing("waiting", "not_due", wish, last);
-            seen.outcome(WishKind::Rotate, ASKED).unwrap().1.unwrap()
+    fn a_command_that_failed_says_why() {
+        let why = |command: &Value, last: &Value| {
+            let seen = standing("waiting", "not_due", command, last);
+            seen.outcome(CommandKind::Rotate, ASKED).unwrap().1.unwrap()
         };
-        assert_eq!(why(&Value::Null, &ended("rotate", "12:00:00", "dropped")), "why");
+        assert_eq!(why(&Value::Null, &ended("rotate", "12:00:00", "rejected")), "why");
         assert!(why(&Value::Null, &Value::Null).contains("ask again"));
         let other = json!({"kind": "pause", "at": "2026-01-01T12:00:01Z", "tried": false});
         let told = why(&other, &Value::Null);
@@ -240,15 +240,19 @@ mod tests {
 
     #[test]
     fn a_compromise_that_was_passed_on_is_known_by_its_moment() {
-        let kind = WishKind::Compromised { all_credentials: true };
+        let kind = CommandKind::Compromised { all_credentials: true };
         let pending = json!({"kind": "compromised", "at": "2026-01-01T12:00:00Z", "tried": false});
         let other = json!({"kind": "compromised", "at": "2026-01-01T12:00:01Z", "tried": false});
-        for (wish, last, expected) in [
+        for (command, last, expected) in [
             (&pending, Value::Null, true),
-            (&Value::Null, ended("compromised", "12:00:00", "met"), true),
-            (&other, ended("rotate", "12:00:00", "met"), false),
+            (&Value::Null, ended("compromised", "12:00:00", "completed"), true),
+            (&other, ended("rotate", "12:00:00", "completed"), false),
         ] {
-            assert_eq!(standing("waiting", "not_due", wish, &last).shares(kind, ASKED), expected, "{last}");
+            assert_eq!(
+                standing("waiting", "not_due", command, &last).shares(kind, ASKED),
+                expected,
+                "{last}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The loop in this very process, for as long as a wish needs it.
+//! The loop in this very process, for as long as a command needs it.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::app::Works;
 use crate::cli::run::{AnyError, clock};
 use crate::cli::sweep::HORIZON;
 use crate::config::{Config, InvalidConfig};
-use crate::domain::{SecretId, VaultName, WishKind};
+use crate::domain::{CommandKind, SecretId, VaultName};
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 
@@ -38,20 +38,21 @@ impl Here {
         Ok(Ok(Self { works, polling, gaps }))
     }
 
-    pub(super) fn ask(&self, secret: &SecretId, kind: WishKind) -> Result<Taken, String> {
-        let taken = self.works.wishes.ask(secret, kind, "cli").map_err(|error| error.to_string())?;
+    pub(super) fn ask(&self, secret: &SecretId, kind: CommandKind) -> Result<Taken, String> {
+        let taken = self.works.commands.ask(secret, kind, "cli").map_err(|error| error.to_string())?;
         Ok(Taken { at: taken.at, also: taken.also })
     }
 
     /// What is known of a secret, in the form that the API has.
     pub(super) fn standing(&self, secret: &SecretId) -> Result<Standing, Unseen> {
-        let standing = self.works.wishes.show(secret).map_err(|error| Unseen::Lasting(error.to_string()))?;
+        let standing =
+            self.works.commands.show(secret).map_err(|error| Unseen::Lasting(error.to_string()))?;
         as_shown(&standing)
     }
 
     /// What is known of every secret, in the form that the API has.
     pub(super) fn standings(&self) -> Result<Vec<Standing>, Unseen> {
-        as_shown(&self.works.wishes.list())
+        as_shown(&self.works.commands.list())
     }
 
     /// The vaults that could not be searched for tagged secrets.
@@ -59,7 +60,7 @@ impl Here {
         &self.gaps
     }
 
-    /// Waits until what was begun is brought to its end: a wish may be met before every replica has followed.
+    /// Waits until what was begun is brought to its end: a command may be completed before every replica has followed.
     pub(super) async fn rest(&self) {
         self.works.queue.settled(HORIZON).await;
     }

@@ -1,4 +1,4 @@
-//! How a person's wish gets to the loop: through a running daemon, or into one that runs here until it is met.
+//! How a person's command gets to the loop: through a running daemon, or into one that runs here until it is completed.
 
 mod daemon;
 mod following;
@@ -21,7 +21,7 @@ use self::here::Here;
 use self::outcome::{Answer, conclude};
 use super::run::AnyError;
 use super::{Output, USAGE, complain};
-use crate::domain::{SecretId, VaultName, WishKind};
+use crate::domain::{CommandKind, SecretId, VaultName};
 use crate::ports::chain;
 use crate::shutdown::requested;
 
@@ -47,7 +47,7 @@ pub(super) struct SecretsOrAll {
     yes: bool,
 }
 
-/// Which way a wish takes, and how its end is waited for.
+/// Which way a command takes, and how its end is waited for.
 #[derive(Debug, Args)]
 pub(super) struct Way {
     /// Ask the daemon that answers here, directly: no proxy is used.
@@ -66,7 +66,7 @@ pub(super) struct Way {
     /// If neither this nor --server is given, REKEYD_CONFIG names it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Wait until the daemon has met the wish, or something is in its way.
+    /// Wait until the daemon has completed the command, or something is in its way.
     #[arg(long, requires = "server")]
     wait: bool,
     /// How long to wait at most.
@@ -101,7 +101,7 @@ impl From<SecretsOrAll> for Wanted {
     }
 }
 
-/// A wish that was taken.
+/// A command that was taken.
 #[derive(Debug, Deserialize)]
 struct Taken {
     #[serde(with = "time::serde::rfc3339")]
@@ -129,7 +129,7 @@ enum Party {
 }
 
 impl Party {
-    async fn ask(&self, secret: &SecretId, kind: WishKind) -> Result<Taken, String> {
+    async fn ask(&self, secret: &SecretId, kind: CommandKind) -> Result<Taken, String> {
         match self {
             Self::Daemon(daemon) => daemon.ask(secret, kind).await.map_err(|error| chain(&error)),
             Self::Here(here) => here.ask(secret, kind),
@@ -160,7 +160,7 @@ impl Party {
 }
 
 /// Asks for `kind`, and says what came of it.
-pub(super) fn execute(kind: WishKind, wanted: Wanted, way: &Way) -> ExitCode {
+pub(super) fn execute(kind: CommandKind, wanted: Wanted, way: &Way) -> ExitCode {
     if matches!(wanted, Wanted::All { confirmed: false }) && !std::io::stdin().is_terminal() {
         complain("--all is confirmed on a terminal: say --yes where there is none");
         return ExitCode::from(USAGE);
@@ -187,7 +187,7 @@ struct Come {
 
 /// `None` if somebody has to say it in another way.
 #[tokio::main]
-async fn run(kind: WishKind, wanted: Wanted, way: &Way) -> Result<Option<Come>, AnyError> {
+async fn run(kind: CommandKind, wanted: Wanted, way: &Way) -> Result<Option<Come>, AnyError> {
     let Some(party) = party(way).await? else { return Ok(None) };
     for vault in party.gaps() {
         complain(format_args!(
@@ -220,7 +220,7 @@ async fn run(kind: WishKind, wanted: Wanted, way: &Way) -> Result<Option<Come>, 
     followed.map(|()| Some(Come { answers, has_gaps }))
 }
 
-async fn see_through(party: &Party, kind: WishKind, answers: &mut Vec<Answer>) {
+async fn see_through(party: &Party, kind: CommandKind, answers: &mut Vec<Answer>) {
     follow(party, kind, answers).await;
     if let Party::Here(here) = party {
         here.rest().await;
@@ -249,7 +249,7 @@ async fn party(way: &Way) -> Result<Option<Party>, AnyError> {
 }
 
 /// Asks, and notes the other secrets that the same is asked of with one.
-async fn ask_each(party: &Party, kind: WishKind, secrets: Vec<SecretId>) -> Vec<Answer> {
+async fn ask_each(party: &Party, kind: CommandKind, secrets: Vec<SecretId>) -> Vec<Answer> {
     let mut answers: Vec<Answer> = Vec::new();
     for secret in secrets {
         let (taken, also) = match party.ask(&secret, kind).await {
@@ -267,9 +267,9 @@ async fn ask_each(party: &Party, kind: WishKind, secrets: Vec<SecretId>) -> Vec<
 }
 
 /// Whether somebody at the terminal types yes.
-fn confirm(kind: WishKind, count: usize) -> std::io::Result<bool> {
+fn confirm(kind: CommandKind, count: usize) -> std::io::Result<bool> {
     let mut prompt = anstream::stderr();
-    if kind == WishKind::Rotate {
+    if kind == CommandKind::Rotate {
         writeln!(
             prompt,
             "The limits, windows and canaries of [rollout] hold none of them back: only a hard freeze does."

@@ -1,4 +1,4 @@
-//! What came of a wish: for people, for programs, and as an exit code.
+//! What came of a command: for people, for programs, and as an exit code.
 
 use std::process::ExitCode;
 
@@ -7,9 +7,9 @@ use time::OffsetDateTime;
 
 use super::following::Standing;
 use crate::cli::{Output, print_line};
-use crate::domain::{SecretId, WishKind};
+use crate::domain::{CommandKind, SecretId};
 
-/// What came of one wish.
+/// What came of one command.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) secret: SecretId,
@@ -22,7 +22,7 @@ pub(super) struct Answer {
     pub(super) standing: Option<Standing>,
 }
 
-/// How a wish can end.
+/// How a command can end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// The daemon has taken it; nobody waited for its end.
@@ -65,19 +65,19 @@ impl Outcome {
 }
 
 impl Answer {
-    /// The answer to a wish that was taken then, or was refused for this reason.
+    /// The answer to a command that was taken then, or was refused for this reason.
     pub(super) fn new(secret: SecretId, taken: Result<OffsetDateTime, String>) -> Self {
         let outcome = if taken.is_ok() { Outcome::Accepted } else { Outcome::Refused };
         let (at, why) = taken.map_or_else(|why| (None, Some(why)), |at| (Some(at), None));
         Self { secret, at, outcome, why, standing: None }
     }
 
-    /// The answer to a wish that was passed on from another secret, and is followed.
+    /// The answer to a command that was passed on from another secret, and is followed.
     pub(super) const fn followed(secret: SecretId, at: OffsetDateTime) -> Self {
         Self { secret, at: Some(at), outcome: Outcome::Unfinished, why: None, standing: None }
     }
 
-    /// What has become of the wish, and why, where the state of the secret does not say it.
+    /// What has become of the command, and why, where the state of the secret does not say it.
     pub(super) fn end(&mut self, outcome: Outcome, why: Option<String>) {
         (self.outcome, self.why) = (outcome, why);
     }
@@ -97,7 +97,7 @@ impl Answer {
 }
 
 /// Prints what came of each, and says how the process ends: a failure counts more than what is waited for.
-pub(super) fn conclude(kind: WishKind, answers: &[Answer], output: Output) -> ExitCode {
+pub(super) fn conclude(kind: CommandKind, answers: &[Answer], output: Output) -> ExitCode {
     match output {
         Output::Text => {
             for answer in answers {
@@ -118,7 +118,7 @@ pub(super) fn conclude(kind: WishKind, answers: &[Answer], output: Output) -> Ex
                        "reason": reason, "message": answer.message()})
             };
             let all: Vec<_> = answers.iter().map(shown).collect();
-            print_line(json!({"wish": kind.label(), "secrets": all}));
+            print_line(json!({"command": kind.label(), "secrets": all}));
         }
     }
     let codes: Vec<u8> = answers.iter().map(|answer| answer.outcome.exit_code()).collect();

@@ -6,13 +6,13 @@ use super::retire::{abandoned_orphan, expired, revoke};
 use super::{LOSS_CONFIRMED_AFTER, WORST_LAG};
 use crate::domain::attempt::{Held, is_critical, may_issue};
 use crate::domain::classification::CREATION_LAG;
+use crate::domain::command::CommandKind;
 use crate::domain::decision::{
     Action, BlockReason, Decision, IssueReason, RescueReason, RevokeReason, WaitReason,
 };
 use crate::domain::observed::{CredentialFacts, Current, CurrentSignIn, Observed, VersionFacts};
 use crate::domain::policy::RotationPolicy;
 use crate::domain::policy_values::Adopt;
-use crate::domain::wish::WishKind;
 
 /// Consumers are locked out: the most urgent state there is.
 pub(super) fn current_lost(
@@ -88,7 +88,7 @@ pub(super) fn current_unnamed(
     match policy.adopt() {
         Adopt::Match | Adopt::Rotate => Some(Decision::Act(Action::Adopt { key_id })),
         // A person's word stands above the policy.
-        Adopt::Report if seen.is_compromised() || is_wished(seen) => None,
+        Adopt::Report if seen.is_compromised() || is_commanded(seen) => None,
         Adopt::Report => Some(Decision::Blocked { until: None, reason: BlockReason::UnknownCredential }),
     }
 }
@@ -111,8 +111,8 @@ pub(super) fn current_unlisted(
     if seen.is_compromised() {
         return Some(issue(IssueReason::Compromised, seen, policy, now));
     }
-    if is_wished(seen) {
-        return Some(issue(IssueReason::Wish, seen, policy, now));
+    if is_commanded(seen) {
+        return Some(issue(IssueReason::Command, seen, policy, now));
     }
     let listed_by = version.created.saturating_add(WORST_LAG);
     if has_tag(version) && now < listed_by {
@@ -145,8 +145,8 @@ pub(super) fn wanted(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTi
     if seen.is_compromised() {
         return Some(IssueReason::Compromised);
     }
-    if is_wished(seen) {
-        return Some(IssueReason::Wish);
+    if is_commanded(seen) {
+        return Some(IssueReason::Command);
     }
     let current = seen.current_credential()?;
     let kept = seen.current_version().is_some_and(|version| version.tags.is_rolled_back());
@@ -155,8 +155,8 @@ pub(super) fn wanted(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTi
 }
 
 /// Whether a person asked for a rotation that has not come about.
-fn is_wished(seen: &Observed) -> bool {
-    seen.wish.is_some_and(|wish| wish.kind == WishKind::Rotate) && !seen.is_wish_met()
+fn is_commanded(seen: &Observed) -> bool {
+    seen.command.is_some_and(|command| command.kind == CommandKind::Rotate) && !seen.is_command_completed()
 }
 
 /// Makes a successor for this reason, room for it, or says what that waits for.

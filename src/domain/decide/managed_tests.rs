@@ -5,24 +5,24 @@ use proptest::prelude::*;
 use super::properties::any_observed;
 use super::tests::{NOW, credential, decided, key, seen, version};
 use super::*;
+use crate::domain::command::{Command, CommandKind};
 use crate::domain::decision::{Action, BlockReason, IssueReason, RevokeReason, WaitReason};
 use crate::domain::observed::{Current, VersionFacts};
 use crate::domain::tags::{self, Quarantine, QuarantineReason};
-use crate::domain::wish::{Wish, WishKind};
 use crate::domain::{Adopt, ForeignExpired, PolicyValues};
 
-const WISHES: [WishKind; 7] = [
-    WishKind::Rotate,
-    WishKind::Rollback,
-    WishKind::Compromised { all_credentials: false },
-    WishKind::Compromised { all_credentials: true },
-    WishKind::Retire,
-    WishKind::Pause,
-    WishKind::Resume,
+const COMMANDS: [CommandKind; 7] = [
+    CommandKind::Rotate,
+    CommandKind::Rollback,
+    CommandKind::Compromised { all_credentials: false },
+    CommandKind::Compromised { all_credentials: true },
+    CommandKind::Retire,
+    CommandKind::Pause,
+    CommandKind::Resume,
 ];
 
-fn wish(kind: WishKind) -> Wish {
-    Wish { kind, at: NOW }
+fn command(kind: CommandKind) -> Command {
+    Command { kind, at: NOW }
 }
 
 fn blocked(reason: BlockReason) -> Decision {
@@ -38,23 +38,23 @@ fn revoke(number: u128, reason: RevokeReason) -> Decision {
 }
 
 /// A young credential whose version does not name it.
-fn unnamed(proven: bool, kind: Option<WishKind>) -> Observed {
+fn unnamed(proven: bool, kind: Option<CommandKind>) -> Observed {
     let mut facts = version(1, Duration::days(2));
     facts.tags.remove(tags::CREDENTIAL_ID);
     facts.tags.remove(tags::ROTATION_ID);
     facts.proven = proven.then(|| key(1));
     let mut foreign = credential(1, Duration::days(2));
     (foreign.rotation, foreign.may_be_current_text) = (None, true);
-    Observed { wish: kind.map(wish), ..seen(vec![facts], vec![foreign]) }
+    Observed { command: kind.map(command), ..seen(vec![facts], vec![foreign]) }
 }
 
 #[test]
 fn what_becomes_of_a_version_that_names_no_credential() {
     let (adopt, reported) =
         (Decision::Act(Action::Adopt { key_id: key(1) }), blocked(BlockReason::UnknownCredential));
-    let (wished, unadopted) = (issue(IssueReason::Wish), issue(IssueReason::Unadopted));
-    let asked = Some(WishKind::Rotate);
-    for (rule, proven, wish, expected) in [
+    let (commanded, unadopted) = (issue(IssueReason::Command), issue(IssueReason::Unadopted));
+    let asked = Some(CommandKind::Rotate);
+    for (rule, proven, command, expected) in [
         (Adopt::Match, true, None, &adopt),
         (Adopt::Rotate, true, None, &adopt),
         (Adopt::Report, true, None, &reported),
@@ -62,13 +62,17 @@ fn what_becomes_of_a_version_that_names_no_credential() {
         (Adopt::Rotate, false, None, &unadopted),
         (Adopt::Report, false, None, &reported),
         (Adopt::Match, true, asked, &adopt),
-        (Adopt::Report, true, asked, &wished),
-        (Adopt::Match, false, asked, &wished),
-        (Adopt::Report, false, asked, &wished),
+        (Adopt::Report, true, asked, &commanded),
+        (Adopt::Match, false, asked, &commanded),
+        (Adopt::Report, false, asked, &commanded),
     ] {
         let policy =
             RotationPolicy::try_new(PolicyValues { adopt: rule, ..PolicyValues::default() }).unwrap();
-        assert_eq!(decide(&unnamed(proven, wish), &policy, NOW), *expected, "{rule:?} {proven} {wish:?}");
+        assert_eq!(
+            decide(&unnamed(proven, command), &policy, NOW),
+            *expected,
+            "{rule:?} {proven} {command:?}"
+        );
     }
 }
 
@@ -87,12 +91,12 @@ fn a_tag_that_can_t_be_read_is_somebody_s_word_and_is_not_overwritten() {
 }
 
 /// A due credential, in an application that has room for two: the second one is as `change` makes it.
-fn crowded(kind: Option<WishKind>, change: impl FnOnce(&mut Observed)) -> Observed {
+fn crowded(kind: Option<CommandKind>, change: impl FnOnce(&mut Observed)) -> Observed {
     let age = Duration::days(70);
     let mut seen = seen(vec![version(2, age)], vec![credential(1, age), credential(2, age)]);
     seen.credentials[1].may_be_current_text = true;
     seen.most_credentials = Some(2);
-    seen.wish = kind.map(wish);
+    seen.command = kind.map(command);
     change(&mut seen);
     seen
 }
@@ -138,14 +142,14 @@ fn room_is_made_with_what_nobody_needs_and_with_nothing_else() {
     })));
     assert!(is_full(&crowded(None, orphaned(Duration::hours(23)))), "it may still be in hand");
     assert!(is_full(&crowded(None, superseded)), "consumers are moving over");
-    assert!(is_full(&crowded(Some(WishKind::Rotate), |seen| {
+    assert!(is_full(&crowded(Some(CommandKind::Rotate), |seen| {
         superseded(seen);
         seen.versions[1].tags.remove(tags::ROTATION_ID);
         seen.current = Current::Readable(Box::new(seen.versions[1].clone()));
     })));
     assert_eq!(decided(&crowded(None, expired)), revoke(1, RevokeReason::Expired));
     assert_eq!(decided(&crowded(None, orphaned(Duration::hours(25)))), revoke(1, RevokeReason::Orphaned));
-    let bad = Some(WishKind::Compromised { all_credentials: false });
+    let bad = Some(CommandKind::Compromised { all_credentials: false });
     assert_eq!(decided(&crowded(bad, compromised)), revoke(1, RevokeReason::Room));
     assert!(is_full(&crowded(bad, |seen| {
         compromised(seen);
@@ -173,8 +177,8 @@ fn what_is_expired_goes_before_an_orphan_and_others_only_where_the_policy_names_
 fn a_first_credential_needs_nothing_but_an_application_that_may_have_one() {
     let missing = seen(Vec::new(), Vec::new());
     assert_eq!(decided(&missing), issue(IssueReason::FirstCredential));
-    for kind in WISHES {
-        let asked = Observed { wish: Some(wish(kind)), ..missing.clone() };
+    for kind in COMMANDS {
+        let asked = Observed { command: Some(command(kind)), ..missing.clone() };
         assert_eq!(decided(&asked), issue(IssueReason::FirstCredential), "{kind:?}");
     }
     let refused = Observed { objection: Some(BlockReason::PublicClient), ..missing };
@@ -205,8 +209,8 @@ fn a_compromise_ends_although_a_tag_names_another_s_credential() {
     assert_eq!(told(61), Decision::Act(Action::Disable { version, replica: None }));
 }
 
-fn any_wish() -> impl Strategy<Value = Option<Wish>> {
-    proptest::option::of((0..WISHES.len()).prop_map(|index| wish(WISHES[index])))
+fn any_command() -> impl Strategy<Value = Option<Command>> {
+    proptest::option::of((0..COMMANDS.len()).prop_map(|index| command(COMMANDS[index])))
 }
 
 fn any_objection() -> impl Strategy<Value = BlockReason> {
@@ -218,16 +222,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn an_objection_lets_nothing_happen(seen in any_observed(), wish in any_wish(), objection in any_objection()) {
-        let seen = Observed { wish, objection: Some(objection), ..seen };
+    fn an_objection_lets_nothing_happen(seen in any_observed(), command in any_command(), objection in any_objection()) {
+        let seen = Observed { command, objection: Some(objection), ..seen };
         prop_assert_eq!(decided(&seen), blocked(objection));
     }
 
     #[test]
     fn whatever_a_person_asks_for_what_is_current_or_another_s_stays(
-        seen in any_observed(), wish in any_wish(), noted in any::<bool>(), most in proptest::option::of(0_usize..5),
+        seen in any_observed(), command in any_command(), noted in any::<bool>(), most in proptest::option::of(0_usize..5),
     ) {
-        let mut seen = Observed { wish, most_credentials: most, ..seen };
+        let mut seen = Observed { command, most_credentials: most, ..seen };
         if let Current::Readable(version) = &mut seen.current && noted {
             version.tags.set(tags::QUARANTINED, Quarantine { reason: QuarantineReason::Compromised, at: NOW });
         }
@@ -240,8 +244,8 @@ proptest! {
     }
 
     #[test]
-    fn a_full_application_gets_no_other_credential(seen in any_observed(), wish in any_wish(), most in 0_usize..5) {
-        let seen = Observed { wish, most_credentials: Some(most), ..seen };
+    fn a_full_application_gets_no_other_credential(seen in any_observed(), command in any_command(), most in 0_usize..5) {
+        let seen = Observed { command, most_credentials: Some(most), ..seen };
         if let Decision::Act(Action::Issue { .. }) = decided(&seen) {
             prop_assert!(seen.credentials.len() < most);
         }

@@ -58,6 +58,8 @@ const CHECKS: [Check; 21] = [
 ];
 
 #[cfg(test)]
+mod command_tests;
+#[cfg(test)]
 mod managed_tests;
 #[cfg(test)]
 mod proof_tests;
@@ -67,5 +69,3 @@ mod properties;
 mod rollout_tests;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod wishes_tests;

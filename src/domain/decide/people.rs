@@ -3,11 +3,11 @@
 use time::OffsetDateTime;
 
 use super::{issue, retire};
+use crate::domain::command::CommandKind;
 use crate::domain::decision::{Action, BlockReason, Decision, IssueReason, RescueReason, WaitReason};
 use crate::domain::observed::{Current, Observed};
 use crate::domain::policy::RotationPolicy;
 use crate::domain::tags::QuarantineReason;
-use crate::domain::wish::WishKind;
 
 /// This application's credentials may not be put into this secret.
 pub(super) fn objected(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
@@ -17,15 +17,15 @@ pub(super) fn objected(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -
 /// A person asked for a pause, or for its end.
 pub(super) fn pause_asked_for(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
     let is_disabled = seen.current_version()?.tags.is_rotation_disabled();
-    match seen.wish?.kind {
-        WishKind::Pause if !is_disabled => Some(Decision::Act(Action::Pause)),
-        WishKind::Resume if is_disabled => Some(Decision::Act(Action::Resume)),
-        WishKind::Pause
-        | WishKind::Resume
-        | WishKind::Rotate
-        | WishKind::Rollback
-        | WishKind::Compromised { .. }
-        | WishKind::Retire => None,
+    match seen.command?.kind {
+        CommandKind::Pause if !is_disabled => Some(Decision::Act(Action::Pause)),
+        CommandKind::Resume if is_disabled => Some(Decision::Act(Action::Resume)),
+        CommandKind::Pause
+        | CommandKind::Resume
+        | CommandKind::Rotate
+        | CommandKind::Rollback
+        | CommandKind::Compromised { .. }
+        | CommandKind::Retire => None,
     }
 }
 
@@ -61,8 +61,8 @@ pub(super) fn compromise_told(seen: &Observed, _: &RotationPolicy, _: OffsetDate
 /// A person wants the previous text back: the bad version is marked first, so that it is never published again.
 pub(super) fn rollback_asked_for(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
     let current = seen.current_version()?;
-    seen.wish.filter(|wish| wish.kind == WishKind::Rollback)?;
-    if seen.is_wish_met() || current.tags.is_quarantined() {
+    seen.command.filter(|command| command.kind == CommandKind::Rollback)?;
+    if seen.is_command_completed() || current.tags.is_quarantined() {
         return None;
     }
     let reason = QuarantineReason::Rollback;
@@ -85,7 +85,7 @@ pub(super) fn rollback_under_way(
     let reason = RescueReason::Rollback;
     Some(match &seen.fallback {
         Some(from) => Decision::Act(Action::Rescue { from: from.clone(), reason }),
-        None => match issue::issue(IssueReason::Wish, seen, policy, now) {
+        None => match issue::issue(IssueReason::Command, seen, policy, now) {
             act @ Decision::Act(_) => act,
             // What holds a person's word back does not hold back the end of a loss.
             held @ (Decision::Wait { .. } | Decision::Blocked { .. }) => {

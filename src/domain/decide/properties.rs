@@ -4,11 +4,11 @@ use proptest::prelude::*;
 
 use super::tests::{NOW, decided, key, policy, rotation, seen, version};
 use super::*;
+use crate::domain::command::{Command, CommandKind};
 use crate::domain::decision::{Action, RevokeReason};
 use crate::domain::observed::{CredentialFacts, CurrentSignIn};
 use crate::domain::observed::{SignInTrouble, VersionFacts};
 use crate::domain::tags::{self, PendingRotation};
-use crate::domain::wish::{Wish, WishKind};
 
 prop_compose! {
     fn any_credential(number: u128)(
@@ -56,14 +56,14 @@ prop_compose! {
         credentials in (any_credential(0), any_credential(1), any_credential(2), any_credential(3)),
         listed in 0_usize..=4,
         sign_in in any_sign_in(),
-        wished in proptest::option::weighted(0.2, 0_i64..100),
+        commanded in proptest::option::weighted(0.2, 0_i64..100),
     ) -> Observed {
         let mut versions = vec![versions.0, versions.1, versions.2];
         versions.sort_by_key(|version| version.created);
         let credentials = vec![credentials.0, credentials.1, credentials.2, credentials.3];
         let credentials = credentials.into_iter().take(listed).collect();
-        let wish = wished.map(|hours| Wish { kind: WishKind::Rotate, at: NOW - Duration::hours(hours) });
-        Observed { sign_in, wish, lost_since: Some(NOW - Duration::minutes(3)), ..seen(versions, credentials) }
+        let command = commanded.map(|hours| Command { kind: CommandKind::Rotate, at: NOW - Duration::hours(hours) });
+        Observed { sign_in, command, lost_since: Some(NOW - Duration::minutes(3)), ..seen(versions, credentials) }
     }
 }
 

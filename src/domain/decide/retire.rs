@@ -3,13 +3,13 @@
 use time::OffsetDateTime;
 
 use super::WORST_LAG;
+use crate::domain::command::CommandKind;
 use crate::domain::decision::{Action, Decision, RevokeReason};
 use crate::domain::names::SecretId;
 use crate::domain::observed::{CredentialFacts, CurrentSignIn, Observed, UsageFacts, VersionFacts};
 use crate::domain::policy::RotationPolicy;
 use crate::domain::policy_values::{ForeignExpired, UsageGate};
 use crate::domain::replica::{ReplicaFacts, ReplicaState};
-use crate::domain::wish::WishKind;
 
 /// A replica holds another text than the primary, whose own is good.
 pub(super) fn replica_behind(seen: &Observed, _: &RotationPolicy, now: OffsetDateTime) -> Option<Decision> {
@@ -125,7 +125,7 @@ fn end_of(
     now: OffsetDateTime,
 ) -> Option<RevokeReason> {
     // What is superseded after a person's word, by a rotation that happened to follow, has its overlap.
-    if seen.wish.is_some_and(|wish| wish.kind == WishKind::Retire && at <= wish.at) {
+    if seen.command.is_some_and(|command| command.kind == CommandKind::Retire && at <= command.at) {
         return Some(RevokeReason::Retired);
     }
     if now < at.saturating_add(policy.overlap()) {
@@ -176,8 +176,8 @@ pub(super) fn revoked_version_enabled(
         };
         seen.older_versions().filter(|version| version.enabled && version.named().is_some()).find(|version| {
             let followed = seen.followed_at(version.created);
-            let by_word = seen.wish.is_some_and(|wish| {
-                wish.kind == WishKind::Retire && followed.is_some_and(|at| at <= wish.at)
+            let by_word = seen.command.is_some_and(|command| {
+                command.kind == CommandKind::Retire && followed.is_some_and(|at| at <= command.at)
             });
             version.refused && is_gone(seen, version) && (over(version) || by_word)
         })

@@ -33,8 +33,11 @@ fn each_brake_holds_what_it_is_for() {
         ("sweep", Brakes { sweep: brake, ..none }, [Some(RolloutLimit), None, None]),
     ];
     for (name, brakes, expected) in table {
-        let asked =
-            [(IssueReason::NearExpiry, false), (IssueReason::NearExpiry, true), (IssueReason::Wish, false)];
+        let asked = [
+            (IssueReason::NearExpiry, false),
+            (IssueReason::NearExpiry, true),
+            (IssueReason::Command, false),
+        ];
         let held = asked.map(|(reason, is_critical)| brakes.on(reason, is_critical).map(|(why, _)| why));
         assert_eq!(held, expected, "{name}");
         for emergency in [IssueReason::CurrentLost, IssueReason::CurrentExpired, IssueReason::Compromised] {
@@ -52,7 +55,7 @@ proptest! {
         let held = decided(&Observed { brakes: hard(), ..seen });
         let is_emergency = match &free {
             Decision::Act(Action::Issue { reason, .. }) => {
-                !matches!(reason, IssueReason::NearExpiry | IssueReason::Wish | IssueReason::FirstCredential | IssueReason::Unadopted)
+                !matches!(reason, IssueReason::NearExpiry | IssueReason::Command | IssueReason::FirstCredential | IssueReason::Unadopted)
             }
             Decision::Act(_) => true,
             Decision::Wait { .. } | Decision::Blocked { .. } => false,

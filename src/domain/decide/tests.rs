@@ -4,12 +4,12 @@ use time::macros::datetime;
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::command::{Command, CommandKind};
 use crate::domain::decision::{Action, BlockReason, IssueReason, RescueReason, RevokeReason, WaitReason};
 use crate::domain::observed::{CredentialFacts, Current, CurrentSignIn};
 use crate::domain::observed::{SignInTrouble, VersionFacts};
 use crate::domain::policy_values::PolicyValues;
 use crate::domain::tags::{self, PendingRotation, Tags};
-use crate::domain::wish::{Wish, WishKind};
 use crate::domain::{KeyId, RotationId};
 
 pub(super) const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
@@ -330,13 +330,13 @@ fn people_are_not_fought() {
 }
 
 #[test]
-fn a_wish_is_met_by_a_rotation_since_shortly_before_it() {
-    let wished = |days, minutes_ago| {
+fn a_command_is_met_by_a_rotation_since_shortly_before_it() {
+    let commanded = |days, minutes_ago| {
         let at = NOW - Duration::minutes(minutes_ago);
-        Observed { wish: Some(Wish { kind: WishKind::Rotate, at }), ..aged(days) }
+        Observed { command: Some(Command { kind: CommandKind::Rotate, at }), ..aged(days) }
     };
-    assert_eq!(decided(&wished(1, 0)), issue(IssueReason::Wish, 1));
-    let mut met = wished(0, 0);
+    assert_eq!(decided(&commanded(1, 0)), issue(IssueReason::Command, 1));
+    let mut met = commanded(0, 0);
     met.versions = vec![version(1, Duration::minutes(10))];
     met.current = Current::Readable(Box::new(version(1, Duration::minutes(10))));
     assert_eq!(waits(&met), WaitReason::NotDue);

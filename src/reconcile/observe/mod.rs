@@ -10,9 +10,9 @@ use time::OffsetDateTime;
 use super::Ports;
 use crate::config::ManagedSecret;
 use crate::domain::{
-    ApplicationFacts, ApplicationRules, BlockReason, ClientId, CredentialFacts, Current, CurrentSignIn,
-    Marker, Observed, Origin, ReplicaFacts, RotationPolicy, SignInTrouble, VerifyPolicy, VersionFacts, Wish,
-    consents, objection, provider_address, tags,
+    ApplicationFacts, ApplicationRules, BlockReason, ClientId, Command, CredentialFacts, Current,
+    CurrentSignIn, Marker, Observed, Origin, ReplicaFacts, RotationPolicy, SignInTrouble, VerifyPolicy,
+    VersionFacts, consents, objection, provider_address, tags,
 };
 use crate::ports::{Application, Credential, CurrentVersion, PortError, ReadVersion, SignIn, Version};
 
@@ -26,7 +26,7 @@ pub(super) struct Subject<'a> {
     /// The application that the daemon itself signs in with.
     pub(super) own: Option<ClientId>,
     /// What a person asked for.
-    pub(super) wish: Option<Wish>,
+    pub(super) command: Option<Command>,
     /// Whether old texts may be tried: each try is a sign-in that the report on them shows.
     pub(super) may_try: bool,
 }
@@ -85,7 +85,7 @@ impl Observer<'_> {
             None => CurrentSignIn::NoText,
         };
         let mut seen = Observed {
-            wish: self.subject.wish,
+            command: self.subject.command,
             objection: refused,
             replicas,
             most_credentials: self.application.admits_personal_accounts.then_some(PERSONAL_ACCOUNTS_LIMIT),

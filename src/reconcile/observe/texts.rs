@@ -5,7 +5,7 @@ use time::{Duration, OffsetDateTime};
 use super::{Observer, has_hint, may_have_text};
 use crate::domain::tags::QuarantineReason;
 use crate::domain::{
-    CurrentSignIn, KeyId, Observed, RotationPolicy, UsageFacts, VersionFacts, VersionId, WishKind,
+    CommandKind, CurrentSignIn, KeyId, Observed, RotationPolicy, UsageFacts, VersionFacts, VersionId,
 };
 use crate::ports::{Credential, PortError, ReadVersion};
 
@@ -42,7 +42,8 @@ impl Observer<'_> {
         };
         let in_wrong_hands = seen.compromised_versions().map(|(version, _)| version.created).max();
         // A compromise may need their room: then whose they are has to be known before their overlap is over.
-        let asked = seen.is_compromised() || seen.wish.is_some_and(|wish| wish.kind == WishKind::Retire);
+        let asked =
+            seen.is_compromised() || seen.command.is_some_and(|command| command.kind == CommandKind::Retire);
         let urgent =
             |version: &VersionFacts| asked || in_wrong_hands.is_some_and(|latest| version.created <= latest);
         let ends = |version: &VersionFacts| {
@@ -151,7 +152,7 @@ fn is_fallback_wanted(seen: &Observed, now: OffsetDateTime) -> bool {
     let expired = seen.current_credential().is_some_and(|credential| credential.end <= now);
     let gone = seen.sign_in == CurrentSignIn::Refused && seen.current_credential().is_none();
     let lost = seen.sign_in != CurrentSignIn::Accepted && (expired || gone);
-    let asked_for = seen.wish.is_some_and(|wish| wish.kind == WishKind::Rollback);
+    let asked_for = seen.command.is_some_and(|command| command.kind == CommandKind::Rollback);
     let bad = seen.current_quarantine().is_some_and(|bad| bad.reason == QuarantineReason::Rollback);
     lost || asked_for || bad
 }

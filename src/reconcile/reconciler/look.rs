@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use super::{Reconciler, Trouble};
 use crate::config::ManagedSecret;
 use crate::domain::{
-    BlockReason, ClientId, Decision, KeyId, Observed, ReplicaState, SecretId, UsageFacts, Wish, WishKind,
-    decide,
+    BlockReason, ClientId, Command, CommandKind, Decision, KeyId, Observed, ReplicaState, SecretId,
+    UsageFacts, decide,
 };
 use crate::ports::Application;
 use crate::reconcile::observe::{Look, Subject, observe};
@@ -28,12 +28,12 @@ impl Reconciler {
     pub(super) async fn look(
         &self,
         managed: &ManagedSecret,
-        wish: Option<Wish>,
+        command: Option<Command>,
         may_try: bool,
         now: OffsetDateTime,
     ) -> Result<Look, Trouble> {
         let own = self.own().await?;
-        let subject = Subject { ports: &self.ports, managed, rules: &self.rules, own, wish, may_try };
+        let subject = Subject { ports: &self.ports, managed, rules: &self.rules, own, command, may_try };
         let look = observe(subject, now).await?;
         let mut look = look.ok_or_else(|| Trouble::of(BlockReason::ApplicationMissing))?;
         let (application, listed) = (look.application.object_id, look.application.credentials.len());
@@ -51,9 +51,9 @@ impl Reconciler {
         look.seen.most_credentials = look.seen.most_credentials.into_iter().chain(learned).min();
         let siblings = self.siblings(&managed.id, &look.application);
         look.seen.held_elsewhere = self.held_elsewhere(&siblings);
-        let is_told = |wish: &Wish| matches!(wish.kind, WishKind::Compromised { .. });
-        if let Some(wish) = wish.filter(|wish| look.seen.objection.is_none() && is_told(wish)) {
-            self.pass_on(wish, &self.concerned(&look.seen, siblings));
+        let is_told = |command: &Command| matches!(command.kind, CommandKind::Compromised { .. });
+        if let Some(command) = command.filter(|command| look.seen.objection.is_none() && is_told(command)) {
+            self.pass_on(command, &self.concerned(&look.seen, siblings));
         }
         for replica in &mut look.seen.replicas {
             if replica.state == ReplicaState::Behind
@@ -103,10 +103,10 @@ impl Reconciler {
     }
 
     /// Every credential of the application is in wrong hands: so are those of its other secrets, which are asked once.
-    fn pass_on(&self, wish: Wish, siblings: &[SecretId]) {
+    fn pass_on(&self, command: Command, siblings: &[SecretId]) {
         for sibling in siblings {
-            if self.said.is_news(sibling, &format!("compromised at {}", wish.at)) {
-                self.queue.enqueue(sibling, Some(wish));
+            if self.said.is_news(sibling, &format!("compromised at {}", command.at)) {
+                self.queue.enqueue(sibling, Some(command));
             }
         }
     }

@@ -28,8 +28,8 @@ use super::status::StatusBoard;
 use crate::clock::ClockSkew;
 use crate::config::ManagedSecret;
 use crate::domain::{
-    Action, AppObjectId, ApplicationRules, BlockReason, ClientId, CurrentSignIn, Decision, SecretId,
-    SignInTrouble, WaitReason, Wish, decide,
+    Action, AppObjectId, ApplicationRules, BlockReason, ClientId, Command, CurrentSignIn, Decision, SecretId,
+    SignInTrouble, WaitReason, decide,
 };
 use crate::metrics::Metrics;
 use crate::ports::chain;
@@ -86,11 +86,11 @@ pub struct Parts {
     pub stop: CancellationToken,
 }
 
-/// When to look again, and with which wish.
+/// When to look again, and with which command.
 #[derive(Debug, Default)]
 struct Next {
     at: Option<OffsetDateTime>,
-    wish: Option<Wish>,
+    command: Option<Command>,
 }
 
 impl Reconciler {
@@ -132,22 +132,22 @@ impl Reconciler {
 
     /// One pass over one secret, whatever becomes of it.
     async fn work(self: Arc<Self>, item: WorkItem) {
-        let WorkItem { secret, wish, hold } = item;
+        let WorkItem { secret, command, hold } = item;
         let place = self.places.take().await;
         let next = if self.stop.is_cancelled() {
             Next::default()
         } else {
-            let pass = AssertUnwindSafe(self.pass(&secret, wish, &place)).catch_unwind().await;
+            let pass = AssertUnwindSafe(self.pass(&secret, command, &place)).catch_unwind().await;
             // A panic is a mistake of ours: it must not keep this secret, or its application, for ever.
-            pass.unwrap_or_else(|_| self.blocked(&secret, &Trouble::of(BlockReason::InternalError), wish))
+            pass.unwrap_or_else(|_| self.blocked(&secret, &Trouble::of(BlockReason::InternalError), command))
         };
         drop(place);
-        self.queue.finish(&secret, next.at, next.wish);
+        self.queue.finish(&secret, next.at, next.command);
         drop(hold);
     }
 
     /// Looks, decides, executes one action. Says when to look again.
-    async fn pass(&self, secret: &SecretId, wish: Option<Wish>, place: &Place) -> Next {
+    async fn pass(&self, secret: &SecretId, command: Option<Command>, place: &Place) -> Next {
         let Some(managed) = self.catalogue.find(secret) else { return Next::default() };
         let started = self.ports.clock.now();
         // Nothing has an effect before a decision is executed, so that a stop need not wait for slow reads.
@@ -157,9 +157,9 @@ impl Reconciler {
             reserved = self.reserve(&managed) => reserved,
         };
         let next = match reserved {
-            Ok(Some(_application)) => self.look_and_act(&managed, wish, place).await,
-            Ok(None) => Next { at: Some(started + APPLICATION_BUSY_PAUSE), wish },
-            Err(trouble) => self.blocked(secret, &trouble, wish),
+            Ok(Some(_application)) => self.look_and_act(&managed, command, place).await,
+            Ok(None) => Next { at: Some(started + APPLICATION_BUSY_PAUSE), command },
+            Err(trouble) => self.blocked(secret, &trouble, command),
         };
         let took = (self.ports.clock.now() - started).as_seconds_f64();
         self.metrics.reconcile_duration.observe(took);
@@ -183,22 +183,22 @@ impl Reconciler {
         Ok(free.then(|| Reserved { reconciler: self, application: object_id }))
     }
 
-    async fn look_and_act(&self, managed: &ManagedSecret, wish: Option<Wish>, place: &Place) -> Next {
+    async fn look_and_act(&self, managed: &ManagedSecret, command: Option<Command>, place: &Place) -> Next {
         let secret = &managed.id;
         let now = self.ports.clock.now();
         let looked = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Next::default(),
-            looked = self.look(managed, wish, true, now) => looked,
+            looked = self.look(managed, command, true, now) => looked,
         };
         let mut look = match looked {
             Ok(look) => look,
-            Err(trouble) => return self.blocked(secret, &trouble, wish),
+            Err(trouble) => return self.blocked(secret, &trouble, command),
         };
-        if look.seen.is_wish_met() {
-            self.tell_met(&mut look);
+        if look.seen.is_command_completed() {
+            self.complete_command(&mut look);
         }
-        let wish = look.seen.wish;
+        let command = look.seen.command;
         let decision = decide(&look.seen, &look.policy, now);
         debug!(%secret, ?decision, "decided");
         self.show(managed, &look, &decision, now);
@@ -206,18 +206,18 @@ impl Reconciler {
             Decision::Act(action) => self.act(secret, &look, &action, now, place).await,
             Decision::Wait { until, reason } => {
                 self.lock().no_hindrance(secret);
-                self.wait(secret, until, reason, wish, now)
+                self.wait(secret, until, reason, command, now)
             }
             Decision::Blocked { until, reason } => {
                 let error = self.error_behind(&look, reason);
                 self.lock().no_hindrance(secret);
-                let wish = match wish {
-                    Some(wish) if reason == BlockReason::NothingToRollBackTo => {
-                        self.drop_wish(secret, wish, reason.text())
+                let command = match command {
+                    Some(command) if reason == BlockReason::NothingToRollBackTo => {
+                        self.reject_command(secret, command, reason.text())
                     }
                     kept => kept,
                 };
-                let next = self.blocked(secret, &Trouble { reason, error }, wish);
+                let next = self.blocked(secret, &Trouble { reason, error }, command);
                 Next { at: until.into_iter().chain(next.at).min(), ..next }
             }
         };
@@ -284,25 +284,31 @@ impl Reconciler {
             None => Err(Failure::blocked(BlockReason::ServiceTrouble)),
         };
         if result.as_ref().is_err_and(Failure::is_held) {
-            return Next { at: Some(now + RECHECK), wish: look.seen.wish };
+            return Next { at: Some(now + RECHECK), command: look.seen.command };
         }
         self.record(secret, look, action, result.as_ref().err());
         if begun.into_inner() && result.as_ref().is_err_and(Failure::had_no_effect) {
             self.rollout.came_to_nothing(now);
         }
         match result {
-            Ok(()) => Next { at: Some(self.ports.clock.now() + NEXT_LOOK), wish: look.seen.wish },
-            Err(failure) => self.failed(secret, action, &failure, look.seen.wish),
+            Ok(()) => Next { at: Some(self.ports.clock.now() + NEXT_LOOK), command: look.seen.command },
+            Err(failure) => self.failed(secret, action, &failure, look.seen.command),
         }
     }
 
-    fn failed(&self, secret: &SecretId, action: &Action, failure: &Failure, wish: Option<Wish>) -> Next {
+    fn failed(
+        &self,
+        secret: &SecretId,
+        action: &Action,
+        failure: &Failure,
+        command: Option<Command>,
+    ) -> Next {
         warn!(%secret, action = action.label(), error = %failure, "{} failed for {secret}", action.label());
         if failure.is_stop() {
             return Next::default();
         }
         let trouble = Trouble { reason: failure.block_reason(), error: Some(failure.to_string()) };
-        let next = self.blocked(secret, &trouble, wish);
+        let next = self.blocked(secret, &trouble, command);
         if matches!(action, Action::Issue { .. }) {
             // What else there is to do need not wait for the next try.
             let soon = self.ports.clock.now() + NEXT_LOOK;
@@ -317,7 +323,7 @@ impl Reconciler {
         secret: &SecretId,
         until: Option<OffsetDateTime>,
         reason: WaitReason,
-        wish: Option<Wish>,
+        command: Option<Command>,
         now: OffsetDateTime,
     ) -> Next {
         let mut memory = self.lock();
@@ -341,13 +347,13 @@ impl Reconciler {
             | WaitReason::RotationDisabled
             | WaitReason::RolledBack => None,
         };
-        let wish = match wish {
-            Some(wish) if !reason.keeps_wish() => self.drop_wish(secret, wish, reason.text()),
+        let command = match command {
+            Some(command) if !reason.keeps_command() => self.reject_command(secret, command, reason.text()),
             kept => kept,
         };
         // A moment that is past already must not make a loop without a pause.
         let at = until.into_iter().chain(patience).chain(fresh).min().map(|at| at.max(now + NEXT_LOOK));
-        Next { at, wish }
+        Next { at, command }
     }
 
     fn lock(&self) -> MutexGuard<'_, Memory> {

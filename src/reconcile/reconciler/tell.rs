@@ -6,40 +6,41 @@ use tracing::{error, info, warn};
 use super::{Next, Reconciler, Trouble};
 use crate::config::ManagedSecret;
 use crate::domain::{
-    Action, BlockReason, Decision, KeyId, Observed, RevokeReason, SecretId, UsageFacts, VersionFacts, Wish,
-    WishKind,
+    Action, BlockReason, Command, CommandKind, Decision, KeyId, Observed, RevokeReason, SecretId, UsageFacts,
+    VersionFacts,
 };
 use crate::reconcile::failure::Failure;
 use crate::reconcile::observe::Look;
 use crate::reconcile::presentation::{is_well, message, shown};
-use crate::reconcile::status::{LastOutcome, LastWish, ReplicaStatus};
+use crate::reconcile::status::{LastCommand, LastOutcome, ReplicaStatus};
 use crate::telemetry::audit;
 
 impl Reconciler {
-    /// A wish that is met stands no more.
-    pub(super) fn tell_met(&self, look: &mut Look) {
-        let Some(wish) = look.seen.wish.take() else { return };
+    /// A command that is completed stands no more.
+    pub(super) fn complete_command(&self, look: &mut Look) {
+        let Some(command) = look.seen.command.take() else { return };
         let secret = &look.seen.secret;
-        if let WishKind::Compromised { .. } = wish.kind {
+        if let CommandKind::Compromised { .. } = command.kind {
             let refused = look.seen.older_versions().filter(|version| !version.enabled).count();
             info!(%secret, refused, "every older credential of {secret} is revoked, and its text is refused");
             audit::proven(secret, refused);
         }
-        info!(%secret, wish = wish.kind.label(), "what was asked for {secret} is done: {}", wish.kind.label());
-        self.end_wish(secret, wish, "met", wish.kind.label());
+        info!(%secret, command = command.kind.label(), "what was asked for {secret} is done: {}", command.kind.label());
+        self.end_command(secret, command, "completed", command.kind.label());
     }
 
-    /// A wish that can't be met now is told, not kept: nobody should be surprised by it later.
-    pub(super) fn drop_wish(&self, secret: &SecretId, wish: Wish, why: &str) -> Option<Wish> {
-        warn!(%secret, wish = wish.kind.label(), "{} of {secret} is not done: {why}", wish.kind.label());
-        audit::wish_refused(secret, wish.kind, "loop", why);
-        self.end_wish(secret, wish, "dropped", why);
+    /// A command that can't be met now is told, not kept: nobody should be surprised by it later.
+    pub(super) fn reject_command(&self, secret: &SecretId, command: Command, why: &str) -> Option<Command> {
+        warn!(%secret, command = command.kind.label(), "{} of {secret} is not done: {why}", command.kind.label());
+        audit::command_rejected(secret, command.kind, "loop", why);
+        self.end_command(secret, command, "rejected", why);
         None
     }
 
-    fn end_wish(&self, secret: &SecretId, wish: Wish, outcome: &'static str, reason: &str) {
-        let ended = LastWish { kind: wish.kind.label(), at: wish.at, outcome, reason: reason.to_owned() };
-        self.board.update(secret, |status| status.last_wish = Some(ended));
+    fn end_command(&self, secret: &SecretId, command: Command, outcome: &'static str, reason: &str) {
+        let ended =
+            LastCommand { kind: command.kind.label(), at: command.at, outcome, reason: reason.to_owned() };
+        self.board.update(secret, |status| status.last_command = Some(ended));
     }
 
     pub(super) fn record(&self, secret: &SecretId, look: &Look, action: &Action, failure: Option<&Failure>) {
@@ -75,7 +76,7 @@ impl Reconciler {
     }
 
     /// Something is in the way: say so, and look again with growing pauses.
-    pub(super) fn blocked(&self, secret: &SecretId, trouble: &Trouble, wish: Option<Wish>) -> Next {
+    pub(super) fn blocked(&self, secret: &SecretId, trouble: &Trouble, command: Option<Command>) -> Next {
         let (reason, message) = (trouble.reason, trouble.text());
         self.metrics.blocked.with_label_values(&[reason.label()]).inc();
         // Another application that is pointed at is news as well.
@@ -96,7 +97,7 @@ impl Reconciler {
             status.needs_person = reason.needs_person();
         });
         let pause = self.lock().trouble_pause(secret, reason.needs_person());
-        Next { at: Some(self.ports.clock.now() + pause), wish }
+        Next { at: Some(self.ports.clock.now() + pause), command }
     }
 
     pub(super) fn show(

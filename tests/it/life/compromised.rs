@@ -1,7 +1,7 @@
 //! Compromised: every older text ends refused, whatever else is the matter, and whoever reads the current one signs in.
 
 use rekeyd::domain::tags::{self, Quarantine, QuarantineReason};
-use rekeyd::domain::{Marker, PolicyValues, UsageGate, WishKind};
+use rekeyd::domain::{CommandKind, Marker, PolicyValues, UsageGate};
 use rekeyd::ports::SecretStore;
 use secrecy::ExposeSecret;
 use time::Duration;
@@ -36,7 +36,7 @@ fn every_older_text_is_refused_at_once_and_what_others_made_stays() {
 fn a_second_compromise_is_met_only_by_another_credential() {
     let world = World::new(None);
     ask(&world, COMPROMISED, Duration::minutes(1));
-    world.wish(COMPROMISED);
+    world.command(COMPROMISED);
     world.live(Duration::hours(1));
     let between = current(&world);
     ask(&world, COMPROMISED, Duration::hours(1));
@@ -49,7 +49,7 @@ fn a_second_compromise_is_met_only_by_another_credential() {
 fn a_paused_secret_that_is_compromised_is_rotated_and_stays_paused() {
     let world = World::new(None);
     let old = current(&world);
-    ask(&world, WishKind::Pause, Duration::hours(1));
+    ask(&world, CommandKind::Pause, Duration::hours(1));
     ask(&world, COMPROMISED, Duration::hours(1));
     assert!(!signs_in(&world, &old.text));
     assert!(tags_now(&world).is_rotation_disabled());
@@ -99,7 +99,7 @@ fn all_credentials_takes_what_others_made_and_never_what_a_sibling_s_consumers_r
     assert!(is_same(&current_of(&world, world.sibling()), &siblings));
     ask(&world, ALL_COMPROMISED, Duration::hours(2));
     assert!(!signs_in(&world, &colleague.text));
-    assert!(!signs_in(&world, &siblings.text), "the wish is passed on to the sibling");
+    assert!(!signs_in(&world, &siblings.text), "the command is passed on to the sibling");
     for secret in [&world.secret, world.sibling()] {
         assert!(signs_in(&world, &current_of(&world, secret).text), "{secret}");
     }
@@ -153,7 +153,7 @@ fn a_paused_secret_s_replica_that_is_locked_out_is_repaired() {
     for point in 0.. {
         let world = World::with_replica();
         world.live(Duration::days(1));
-        ask(&world, WishKind::Pause, Duration::hours(1));
+        ask(&world, CommandKind::Pause, Duration::hours(1));
         world.lock_consumers_out();
         world.interfere_at(point, Interference::NotSent);
         ask(&world, COMPROMISED, Duration::days(6));

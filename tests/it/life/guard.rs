@@ -72,11 +72,11 @@ async fn a_tag_writer_who_points_at_an_unconsenting_application_gets_nothing() {
     ] {
         set(&fleet, &secret, PROVIDER_ADDRESS, &address);
         fleet.live(SWEEP).await;
-        for wish in ["rotate", "rollback", "compromised", "retire"] {
-            ask(&fleet, &secret, wish).await;
+        for command in ["rotate", "rollback", "compromised", "retire"] {
+            ask(&fleet, &secret, command).await;
             fleet.live(Duration::hours(1)).await;
             let status = fleet.status(&secret);
-            assert_eq!((status.state, status.reason), ("blocked", "no_consent"), "{address}, {wish}");
+            assert_eq!((status.state, status.reason), ("blocked", "no_consent"), "{address}, {command}");
             assert!(status.needs_person && status.message.contains("rekeyd:secret="), "{status:?}");
             assert!(status.message.contains(&powerful.object_id.to_string()), "{status:?}");
         }
@@ -129,18 +129,18 @@ async fn a_tag_writer_who_names_a_colleague_s_credential_does_not_get_it_revoked
         fleet.model().put_secret(secret.vault.as_str(), secret.name.as_str(), new, now).unwrap();
     };
     put(format!("{}-and-so-on", theirs.hint()), theirs.key_id.to_string());
-    for wish in ["retire", "compromised", "rollback"] {
-        ask(&fleet, &secret, wish).await;
+    for command in ["retire", "compromised", "rollback"] {
+        ask(&fleet, &secret, command).await;
         fleet.live(Duration::hours(3)).await;
-        assert!(credentials(&fleet, object_id).contains(&theirs.key_id), "{wish}");
+        assert!(credentials(&fleet, object_id).contains(&theirs.key_id), "{command}");
     }
     // Now the good text, and the colleague's id in the index and on an older version.
     put(good.value.expose_secret().to_owned(), good.tags[CREDENTIAL_ID].clone());
     set(&fleet, &secret, SUPERSEDED_CREDENTIAL_ID, theirs.key_id);
-    for wish in ["retire", "rotate", "compromised", "retire"] {
-        ask(&fleet, &secret, wish).await;
+    for command in ["retire", "rotate", "compromised", "retire"] {
+        ask(&fleet, &secret, command).await;
         fleet.live(Duration::days(8)).await;
-        assert!(credentials(&fleet, object_id).contains(&theirs.key_id), "{wish}");
+        assert!(credentials(&fleet, object_id).contains(&theirs.key_id), "{command}");
     }
     fleet.live(Duration::days(150)).await;
     assert!(credentials(&fleet, object_id).contains(&theirs.key_id));

@@ -1,8 +1,8 @@
-//! Wishes that are interrupted at every call: consumers sign in all the while, and asking again finishes the wish.
+//! Commands that are interrupted at every call: consumers sign in all the while, and asking again finishes the command.
 
 use std::sync::Arc;
 
-use rekeyd::domain::WishKind;
+use rekeyd::domain::CommandKind;
 use rekeyd::domain::tags;
 use time::Duration;
 
@@ -13,16 +13,16 @@ use super::seen::{
 use crate::world::{Interference, World};
 
 /// What is asked for, where, and what has to be true in the end.
-struct Wished {
+struct Commanded {
     world: fn() -> Arc<World>,
-    kind: WishKind,
-    /// What is true once the wish is met, whether it was asked for once or again.
+    kind: CommandKind,
+    /// What is true once the command is completed, whether it was asked for once or again.
     met: fn(&World, &Before),
-    /// How many credentials may be made at most, from the wish on.
+    /// How many credentials may be made at most, from the command on.
     most_issued: u64,
 }
 
-/// What there was before the wish.
+/// What there was before the command.
 struct Before {
     previous: Held,
     current: Held,
@@ -39,18 +39,18 @@ fn rotated(world: Arc<World>) -> (Arc<World>, Before) {
 }
 
 /// Lives once for each point. The promise itself is checked by the world, after every call.
-fn interrupted_at_every_point(wished: &Wished, how: Interference) {
+fn interrupted_at_every_point(commanded: &Commanded, how: Interference) {
     for point in 0.. {
-        let (world, before) = rotated((wished.world)());
+        let (world, before) = rotated((commanded.world)());
         let issued = world.issued();
         world.interfere_at(point, how);
-        ask(&world, wished.kind, long_enough(how));
+        ask(&world, commanded.kind, long_enough(how));
         let reached = world.has_interfered();
         // Whoever asked sees that the process is gone, and asks again.
-        ask(&world, wished.kind, Duration::hours(5));
-        (wished.met)(&world, &before);
+        ask(&world, commanded.kind, Duration::hours(5));
+        (commanded.met)(&world, &before);
         let more = world.issued() - issued;
-        assert!(more <= wished.most_issued, "{how:?} at point {point}: {more} issued");
+        assert!(more <= commanded.most_issued, "{how:?} at point {point}: {more} issued");
         assert!(is_listed(&world, before.colleague.key_id), "{how:?} at point {point}");
         if !reached && (how != Interference::Stall || !point.is_multiple_of(2)) {
             assert!(point > 10, "only {point} points");
@@ -64,8 +64,8 @@ fn long_enough(how: Interference) -> Duration {
     if how == Interference::Stall { Duration::hours(30) } else { Duration::hours(3) }
 }
 
-const ROLLBACK: Wished =
-    Wished { world: || World::new(None), kind: WishKind::Rollback, met: rolled_back, most_issued: 0 };
+const ROLLBACK: Commanded =
+    Commanded { world: || World::new(None), kind: CommandKind::Rollback, met: rolled_back, most_issued: 0 };
 
 fn rolled_back(world: &World, before: &Before) {
     assert!(is_same(&current(world), &before.previous));
@@ -88,8 +88,8 @@ fn a_rollback_beside_another_instance_is_finished_and_locks_nobody_out() {
     interrupted_at_every_point(&ROLLBACK, Interference::OtherInstance);
 }
 
-const COMPROMISE: Wished =
-    Wished { world: World::with_replica, kind: COMPROMISED, met: all_refused, most_issued: 4 };
+const COMPROMISE: Commanded =
+    Commanded { world: World::with_replica, kind: COMPROMISED, met: all_refused, most_issued: 4 };
 
 fn all_refused(world: &World, before: &Before) {
     for old in [&before.previous, &before.current] {
@@ -114,8 +114,8 @@ fn a_compromise_beside_another_instance_is_finished_and_locks_nobody_out() {
     interrupted_at_every_point(&COMPROMISE, Interference::OtherInstance);
 }
 
-const RETIREMENT: Wished =
-    Wished { world: World::with_replica, kind: WishKind::Retire, met: retired, most_issued: 0 };
+const RETIREMENT: Commanded =
+    Commanded { world: World::with_replica, kind: CommandKind::Retire, met: retired, most_issued: 0 };
 
 fn retired(world: &World, before: &Before) {
     assert!(!signs_in(world, &before.previous.text));

@@ -65,8 +65,8 @@ pub(super) fn current(fleet: &Fleet, secret: &SecretId) -> Version {
     versions(fleet, secret).pop().expect("a version")
 }
 
-pub(super) async fn ask(fleet: &Fleet, secret: &SecretId, wish: &str) -> StatusCode {
-    fleet.post(&format!("/api/v1/secrets/{secret}/{wish}"), &Value::Null).await.0
+pub(super) async fn ask(fleet: &Fleet, secret: &SecretId, command: &str) -> StatusCode {
+    fleet.post(&format!("/api/v1/secrets/{secret}/{command}"), &Value::Null).await.0
 }
 
 /// Replaces all tags of the secret's application.
@@ -159,10 +159,10 @@ async fn a_tag_that_was_removed_since_the_last_sweep_is_not_written_again() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(FOUND);
     unset(&fleet, &secret, PROVIDER_ADDRESS);
-    for wish in ["rotate", "compromised"] {
-        assert_eq!(ask(&fleet, &secret, wish).await, StatusCode::ACCEPTED);
+    for command in ["rotate", "compromised"] {
+        assert_eq!(ask(&fleet, &secret, command).await, StatusCode::ACCEPTED);
         fleet.live(Duration::minutes(20)).await;
-        assert_eq!(state(&fleet, &secret), ("blocked", "no_provider"), "{wish}");
+        assert_eq!(state(&fleet, &secret), ("blocked", "no_provider"), "{command}");
     }
     let [version] = versions(&fleet, &secret).try_into().expect("one version");
     assert_eq!(version.tags.get(PROVIDER_ADDRESS), None);

@@ -1,5 +1,6 @@
 //! The whole life of a credential on the sandbox: each line of what is promised is a test here.
 
+mod commands_over_https;
 mod compromised;
 mod guard;
 mod interrupted;
@@ -14,4 +15,3 @@ mod room;
 mod seen;
 mod short_lived;
 mod taken_over;
-mod wishes_over_https;

@@ -61,8 +61,8 @@ fn shown(fleet: &Fleet, secret: &SecretId) -> (&'static str, Option<String>) {
     (replica.state, replica.error.clone())
 }
 
-async fn ask(fleet: &Fleet, secret: &SecretId, wish: &str) {
-    fleet.post(&format!("/api/v1/secrets/{secret}/{wish}"), &Value::Null).await;
+async fn ask(fleet: &Fleet, secret: &SecretId, command: &str) {
+    fleet.post(&format!("/api/v1/secrets/{secret}/{command}"), &Value::Null).await;
 }
 
 /// Asks for a rotation, and lives until it is published in the primary.

@@ -1,7 +1,7 @@
 //! Rollback, pause, resume, rotate and retire: what a person asks for is done once, and nobody is locked out by it.
 
 use rekeyd::domain::tags::{self, QuarantineReason};
-use rekeyd::domain::{PolicyValues, WishKind};
+use rekeyd::domain::{CommandKind, PolicyValues};
 use time::Duration;
 
 use super::seen::{
@@ -16,7 +16,7 @@ fn after_a_rollback_the_previous_text_is_current_and_the_bad_one_is_quarantined(
     let previous = current(&world);
     world.live(Duration::days(1));
     let bad = current(&world);
-    ask(&world, WishKind::Rollback, Duration::hours(1));
+    ask(&world, CommandKind::Rollback, Duration::hours(1));
     assert!(is_same(&current(&world), &previous));
     assert!(tags_now(&world).is_rolled_back());
     let versions = block_on(world.versions());
@@ -35,7 +35,7 @@ fn a_rollback_holds_the_schedule_until_it_is_critical() {
     let world = World::new(None);
     let end = block_on(world.application()).credentials[0].end;
     world.live(Duration::days(1));
-    ask(&world, WishKind::Rollback, Duration::hours(1));
+    ask(&world, CommandKind::Rollback, Duration::hours(1));
     world.live_until(end - Duration::days(8));
     assert_eq!(world.issued(), 1, "it is due, and a person went back to it");
     world.live_until(end - Duration::days(1));
@@ -49,7 +49,7 @@ fn a_rollback_to_a_text_that_ends_soon_is_followed_by_one_successor_and_no_more(
     let world = World::with_policy(values);
     world.live(Duration::days(2));
     assert_eq!(world.issued(), 1);
-    ask(&world, WishKind::Rollback, Duration::hours(12));
+    ask(&world, CommandKind::Rollback, Duration::hours(12));
     assert_eq!(world.issued(), 2, "nothing mints in a loop");
     assert_eq!(block_on(world.versions()).len(), 4, "the first, the bad one, the first again, its successor");
 }
@@ -58,8 +58,8 @@ fn a_rollback_to_a_text_that_ends_soon_is_followed_by_one_successor_and_no_more(
 fn a_person_s_word_to_rotate_ends_a_rollback() {
     let world = World::new(None);
     world.live(Duration::days(1));
-    ask(&world, WishKind::Rollback, Duration::hours(1));
-    ask(&world, WishKind::Rotate, Duration::hours(1));
+    ask(&world, CommandKind::Rollback, Duration::hours(1));
+    ask(&world, CommandKind::Rotate, Duration::hours(1));
     assert_eq!(world.issued(), 2);
     assert!(!tags_now(&world).is_rolled_back());
     assert_eq!(quarantined(&world), 1, "what is quarantined stays so");
@@ -70,7 +70,7 @@ fn nothing_to_roll_back_to_is_told_and_changes_nothing() {
     let world = World::new(None);
     world.live(Duration::days(20));
     let before = (current(&world), block_on(world.versions()));
-    ask(&world, WishKind::Rollback, Duration::seconds(2));
+    ask(&world, CommandKind::Rollback, Duration::seconds(2));
     assert_eq!(world.last_state(), ("blocked", "nothing_to_roll_back_to"));
     world.live(Duration::days(1));
     assert_ne!(world.last_state().0, "blocked", "it is told, not kept");
@@ -84,13 +84,13 @@ fn rolling_back_again_goes_one_further_back_and_asking_twice_at_once_does_not() 
     let first = current(&world);
     world.live(Duration::days(1));
     let second = current(&world);
-    ask(&world, WishKind::Rotate, Duration::days(1));
-    ask(&world, WishKind::Rollback, Duration::minutes(5));
-    ask(&world, WishKind::Rollback, Duration::hours(1));
+    ask(&world, CommandKind::Rotate, Duration::days(1));
+    ask(&world, CommandKind::Rollback, Duration::minutes(5));
+    ask(&world, CommandKind::Rollback, Duration::hours(1));
     assert!(is_same(&current(&world), &second), "asking twice did it once");
-    ask(&world, WishKind::Rollback, Duration::hours(1));
+    ask(&world, CommandKind::Rollback, Duration::hours(1));
     assert!(is_same(&current(&world), &first));
-    ask(&world, WishKind::Rollback, Duration::seconds(2));
+    ask(&world, CommandKind::Rollback, Duration::seconds(2));
     assert_eq!(world.last_state(), ("blocked", "nothing_to_roll_back_to"));
     assert!(is_same(&current(&world), &first));
     assert_eq!(quarantined(&world), 2);
@@ -104,7 +104,7 @@ fn a_quarantined_text_is_never_published_again_not_even_to_end_a_loss() {
     world.live(Duration::days(1));
     publish_again(&world);
     let bad = current(&world);
-    ask(&world, WishKind::Rollback, Duration::hours(1));
+    ask(&world, CommandKind::Rollback, Duration::hours(1));
     assert!(is_same(&current(&world), &good));
     world.lock_consumers_out();
     remove(&world, good.key_id);
@@ -120,7 +120,7 @@ fn a_rollback_reaches_the_replica() {
     let world = World::with_replica();
     let previous = current(&world);
     world.live(Duration::days(1));
-    ask(&world, WishKind::Rollback, Duration::hours(1));
+    ask(&world, CommandKind::Rollback, Duration::hours(1));
     assert!(is_same(&super::seen::current_of(&world, world.replica()), &previous));
 }
 
@@ -128,11 +128,11 @@ fn a_rollback_reaches_the_replica() {
 fn a_paused_secret_is_left_alone_until_it_is_resumed() {
     let world = World::new(None);
     let end = block_on(world.application()).credentials[0].end;
-    ask(&world, WishKind::Pause, Duration::hours(1));
+    ask(&world, CommandKind::Pause, Duration::hours(1));
     assert!(tags_now(&world).is_rotation_disabled());
     world.live_until(end - Duration::days(3));
     assert_eq!((world.issued(), world.last_state()), (0, ("waiting", "rotation_disabled")));
-    ask(&world, WishKind::Resume, Duration::hours(2));
+    ask(&world, CommandKind::Resume, Duration::hours(2));
     assert!(!tags_now(&world).is_rotation_disabled());
     assert_eq!(world.issued(), 1);
 }
@@ -145,12 +145,12 @@ fn retire_now_ends_what_is_superseded_and_its_version_without_waiting() {
     let colleague = issue(&world, "made by a colleague");
     world.live(Duration::days(1));
     let second = current(&world);
-    ask(&world, WishKind::Retire, Duration::hours(1));
+    ask(&world, CommandKind::Retire, Duration::hours(1));
     assert!(!signs_in(&world, &first.text), "the overlap was not waited for");
     assert_eq!((enabled(&world), signs_in(&world, &second.text)), (1, true));
     assert!(is_listed(&world, colleague.key_id));
-    ask(&world, WishKind::Rotate, Duration::hours(1));
-    ask(&world, WishKind::Retire, Duration::hours(1));
+    ask(&world, CommandKind::Rotate, Duration::hours(1));
+    ask(&world, CommandKind::Retire, Duration::hours(1));
     assert!(!signs_in(&world, &second.text), "so with one that bears our marker");
     assert_eq!(enabled(&world), 1);
     world.live(Duration::days(8));
@@ -159,12 +159,12 @@ fn retire_now_ends_what_is_superseded_and_its_version_without_waiting() {
 }
 
 #[test]
-fn a_wish_to_retire_ends_nothing_that_consumers_read() {
+fn a_command_to_retire_ends_nothing_that_consumers_read() {
     let world = World::new(None);
-    ask(&world, WishKind::Pause, Duration::hours(1));
-    ask(&world, WishKind::Resume, Duration::ZERO);
+    ask(&world, CommandKind::Pause, Duration::hours(1));
+    ask(&world, CommandKind::Resume, Duration::ZERO);
     let before = current(&world);
-    ask(&world, WishKind::Retire, Duration::minutes(1));
+    ask(&world, CommandKind::Retire, Duration::minutes(1));
     assert!(signs_in(&world, &before.text));
     world.live(Duration::days(2));
     assert_eq!(world.issued(), 1);

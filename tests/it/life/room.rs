@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use rekeyd::domain::{ForeignExpired, KeyId, Marker, PolicyValues, WishKind};
+use rekeyd::domain::{CommandKind, ForeignExpired, KeyId, Marker, PolicyValues};
 use rekeyd::ports::{CredentialIssuer, SignIn};
 use rekeyd::sandbox::model::{
     ApplicationChange, Audience, PasswordRestriction, RestrictionKind, RestrictionState,
@@ -114,11 +114,11 @@ fn only_a_compromise_ends_an_overlap_to_make_room() {
     let first = block_on(world.current()).text;
     world.live(Duration::days(1));
     let second = block_on(world.current()).text;
-    world.wish(WishKind::Rotate);
+    world.command(CommandKind::Rotate);
     world.live(Duration::days(2));
     assert_eq!((versions(&world), world.last_state()), (2, ("blocked", "no_room")));
     assert_eq!(answer_to(&world, &first), SignIn::Accepted, "consumers are still moving over");
-    world.wish(WishKind::Compromised { all_credentials: false });
+    world.command(CommandKind::Compromised { all_credentials: false });
     world.live(Duration::hours(3));
     assert_eq!(versions(&world), 3);
     let third = block_on(world.current()).text;
@@ -133,14 +133,14 @@ fn a_compromise_without_room_waits_for_a_person_and_revokes_nobody() {
     let world = World::new(None);
     admit_personal_accounts(&world);
     let theirs = made(&world, "made by a colleague", Duration::days(300));
-    world.wish(WishKind::Compromised { all_credentials: false });
+    world.command(CommandKind::Compromised { all_credentials: false });
     world.live(Duration::days(3));
     assert_eq!((versions(&world), credentials(&world).len()), (1, 2));
     assert_eq!(world.last_state(), ("blocked", "no_room"));
     let bad = block_on(world.current()).text;
     block_on(world.direct.revoke(object_id(&world), theirs)).unwrap();
     world.live(Duration::days(2));
-    assert_eq!((versions(&world), answer_to(&world, &bad)), (2, SignIn::Wrong), "the tag kept the wish");
+    assert_eq!((versions(&world), answer_to(&world, &bad)), (2, SignIn::Wrong), "the tag kept the command");
 }
 
 /// A restriction of the policy that holds by default.

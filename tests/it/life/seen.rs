@@ -1,9 +1,9 @@
-//! What the tests of wishes look at in the in-memory world, and what people do there.
+//! What the tests of commands look at in the in-memory world, and what people do there.
 
 use std::sync::Arc;
 
 use rekeyd::domain::tags::{self, Tags};
-use rekeyd::domain::{KeyId, SecretId, WishKind};
+use rekeyd::domain::{CommandKind, KeyId, SecretId};
 use rekeyd::ports::{
     CredentialIssuer, CurrentVersion, IssuedCredential, NewVersion, ReadVersion, SecretStore, SignIn,
     SignInVerifier,
@@ -14,8 +14,8 @@ use time::Duration;
 pub(super) use crate::situations::block_on;
 use crate::world::World;
 
-pub(super) const COMPROMISED: WishKind = WishKind::Compromised { all_credentials: false };
-pub(super) const ALL_COMPROMISED: WishKind = WishKind::Compromised { all_credentials: true };
+pub(super) const COMPROMISED: CommandKind = CommandKind::Compromised { all_credentials: false };
+pub(super) const ALL_COMPROMISED: CommandKind = CommandKind::Compromised { all_credentials: true };
 
 /// A credential that somebody holds: its text, and Entra's name for it.
 #[derive(Debug)]
@@ -86,8 +86,8 @@ pub(super) fn enabled(world: &World) -> usize {
 }
 
 /// A person asks for `kind`, and time goes by.
-pub(super) fn ask(world: &Arc<World>, kind: WishKind, then_live: Duration) {
-    world.wish(kind);
+pub(super) fn ask(world: &Arc<World>, kind: CommandKind, then_live: Duration) {
+    world.command(kind);
     world.live(then_live);
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rekeyd::domain::tags::{CREDENTIAL_ID, Tags};
-use rekeyd::domain::{Adopt, KeyId, PolicyValues, UsageGate, WishKind};
+use rekeyd::domain::{Adopt, CommandKind, KeyId, PolicyValues, UsageGate};
 use rekeyd::ports::{CredentialIssuer, NewVersion, SecretStore, SignIn};
 use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
@@ -52,7 +52,7 @@ fn of_two_credentials_that_fit_none_is_adopted_and_none_is_revoked() {
     world.live(Duration::days(20));
     assert_eq!(world.last_state(), ("blocked", "unknown_credential"));
     assert_eq!((named(&world), versions(&world)), (None, 1));
-    world.wish(WishKind::Rotate);
+    world.command(CommandKind::Rotate);
     world.live(Duration::days(10));
     assert_eq!(versions(&world), 2, "a person's word makes a successor");
     assert!([first, twin].iter().all(|key_id| credentials(&world).contains(key_id)));
@@ -89,7 +89,7 @@ fn a_policy_that_reports_changes_nothing_until_a_person_asks() {
     world.live(Duration::days(20));
     assert_eq!(world.last_state(), ("blocked", "unknown_credential"));
     assert_eq!(block_on(world.current()).properties, before);
-    world.wish(WishKind::Rotate);
+    world.command(CommandKind::Rotate);
     world.live(Duration::hours(1));
     assert_eq!((versions(&world), answer_to(&world, &text)), (2, SignIn::Accepted));
     world.live(Duration::days(9));
@@ -99,7 +99,7 @@ fn a_policy_that_reports_changes_nothing_until_a_person_asks() {
 #[test]
 fn a_compromise_of_what_is_only_reported_ends_with_the_old_text_refused() {
     let (world, _, text) = unnamed(Adopt::Report);
-    world.wish(WishKind::Compromised { all_credentials: false });
+    world.command(CommandKind::Compromised { all_credentials: false });
     world.live(Duration::hours(3));
     assert_eq!((versions(&world), answer_to(&world, &text)), (2, SignIn::Wrong));
     assert_eq!(credentials(&world).len(), 1);
@@ -160,7 +160,7 @@ fn a_compromise_ends_an_adopted_credential_that_is_still_in_use() {
         world.live(Duration::days(1));
         assert_eq!(answer_to(&world, &first), SignIn::Accepted, "the gate keeps what is in use");
     }
-    world.wish(WishKind::Compromised { all_credentials: false });
+    world.command(CommandKind::Compromised { all_credentials: false });
     world.live(Duration::hours(3));
     assert_eq!((versions(&world), answer_to(&world, &first)), (3, SignIn::Wrong));
     assert_eq!(credentials(&world).len(), 1);

@@ -8,14 +8,14 @@ use proptest::prelude::*;
 use super::properties::any_observed;
 use super::tests::{NOW, credential, decided, key, seen, version};
 use super::*;
+use crate::domain::command::{Command, CommandKind};
 use crate::domain::decision::{Action, BlockReason, IssueReason, RescueReason, RevokeReason, WaitReason};
 use crate::domain::observed::{CredentialFacts, Current, CurrentSignIn};
 use crate::domain::rollout::{Brake, Brakes, Freeze};
 use crate::domain::tags::{self, PendingRotation, Quarantine, QuarantineReason};
-use crate::domain::wish::{Wish, WishKind};
 use crate::domain::{ReplicaFacts, ReplicaState};
 
-const COMPROMISED: WishKind = WishKind::Compromised { all_credentials: false };
+const COMPROMISED: CommandKind = CommandKind::Compromised { all_credentials: false };
 
 /// The credential 2 was published a day ago in the place of 1, which still signs in. No other secret is of interest.
 fn rotated() -> Observed {
@@ -25,8 +25,8 @@ fn rotated() -> Observed {
     Observed { held_elsewhere: Some(BTreeSet::new()), ..facts }
 }
 
-fn wished(kind: WishKind, mut seen: Observed) -> Observed {
-    seen.wish = Some(Wish { kind, at: NOW });
+fn commanded(kind: CommandKind, mut seen: Observed) -> Observed {
+    seen.command = Some(Command { kind, at: NOW });
     seen
 }
 
@@ -72,14 +72,14 @@ fn revoke(number: u128, reason: RevokeReason) -> Decision {
 }
 
 #[test]
-fn each_wish_has_its_first_step() {
-    let rollback = wished(WishKind::Rollback, with_fallback(rotated()));
+fn each_command_has_its_first_step() {
+    let rollback = commanded(CommandKind::Rollback, with_fallback(rotated()));
     let quarantine = |reason| act(Action::Quarantine { reason });
-    let issue = act(Action::Issue { reason: IssueReason::Wish, attempt: 1 });
+    let issue = act(Action::Issue { reason: IssueReason::Command, attempt: 1 });
     let told = Decision::Blocked { until: None, reason: BlockReason::NothingToRollBackTo };
     for (seen, first) in [
         (
-            wished(WishKind::Rotate, {
+            commanded(CommandKind::Rotate, {
                 let mut old = rotated();
                 old.versions.clear();
                 old.current = Current::Readable(Box::new(version(2, Duration::DAY)));
@@ -88,14 +88,14 @@ fn each_wish_has_its_first_step() {
             issue,
         ),
         (rollback, quarantine(QuarantineReason::Rollback)),
-        (wished(WishKind::Rollback, rotated()), told),
-        (wished(COMPROMISED, rotated()), quarantine(QuarantineReason::Compromised)),
-        (wished(COMPROMISED, paused(rotated())), quarantine(QuarantineReason::Compromised)),
-        (wished(WishKind::Retire, rotated()), revoke(1, RevokeReason::Retired)),
-        (wished(WishKind::Pause, rotated()), act(Action::Pause)),
-        (wished(WishKind::Resume, paused(rotated())), act(Action::Resume)),
+        (commanded(CommandKind::Rollback, rotated()), told),
+        (commanded(COMPROMISED, rotated()), quarantine(QuarantineReason::Compromised)),
+        (commanded(COMPROMISED, paused(rotated())), quarantine(QuarantineReason::Compromised)),
+        (commanded(CommandKind::Retire, rotated()), revoke(1, RevokeReason::Retired)),
+        (commanded(CommandKind::Pause, rotated()), act(Action::Pause)),
+        (commanded(CommandKind::Resume, paused(rotated())), act(Action::Resume)),
     ] {
-        assert_eq!(decided(&seen), first, "{:?}", seen.wish);
+        assert_eq!(decided(&seen), first, "{:?}", seen.command);
     }
 }
 
@@ -152,29 +152,29 @@ fn gone_back_to(number: u128, ago: Duration, mut seen: Observed) -> Observed {
 
 #[test]
 fn a_rollback_whose_successor_had_to_follow_at_once_is_not_repeated() {
-    let asked = wished(WishKind::Rollback, with_fallback(rotated()));
-    assert!(!asked.is_wish_met());
+    let asked = commanded(CommandKind::Rollback, with_fallback(rotated()));
+    assert!(!asked.is_command_completed());
     let followed = gone_back_to(1, Duration::minutes(3), asked);
-    assert!(followed.is_wish_met());
+    assert!(followed.is_command_completed());
     assert!(!matches!(decided(&followed), Decision::Act(Action::Quarantine { .. })));
 }
 
 #[test]
-fn a_version_that_a_person_went_back_from_meets_no_wish_to_rotate() {
-    let mut fresh = wished(WishKind::Rotate, rotated());
+fn a_version_that_a_person_went_back_from_meets_no_command_to_rotate() {
+    let mut fresh = commanded(CommandKind::Rotate, rotated());
     fresh.versions.last_mut().unwrap().created = NOW - Duration::minutes(5);
-    assert!(fresh.is_wish_met());
+    assert!(fresh.is_command_completed());
     fresh.current = Current::Readable(Box::new(fresh.versions.first().unwrap().clone()));
     let back = marked(2, QuarantineReason::Rollback, Duration::minutes(3), fresh);
-    assert!(!back.is_wish_met());
+    assert!(!back.is_command_completed());
 }
 
 #[test]
 fn what_is_superseded_after_the_word_to_retire_has_its_overlap() {
-    let mut asked = wished(WishKind::Retire, rotated());
+    let mut asked = commanded(CommandKind::Retire, rotated());
     assert_eq!(decided(&asked), revoke(1, RevokeReason::Retired));
-    asked.wish = Some(Wish { kind: WishKind::Retire, at: NOW - Duration::days(2) });
-    assert!(asked.is_wish_met());
+    asked.command = Some(Command { kind: CommandKind::Retire, at: NOW - Duration::days(2) });
+    assert!(asked.is_command_completed());
     assert!(!matches!(decided(&asked), Decision::Act(_)), "{:?}", decided(&asked));
 }
 
@@ -182,11 +182,11 @@ fn what_is_superseded_after_the_word_to_retire_has_its_overlap() {
 fn a_compromise_is_not_over_while_a_credential_that_it_names_is_not_provably_ours() {
     let mut leaked = marked(1, QuarantineReason::Compromised, Duration::days(2), rotated());
     leaked.credentials.first_mut().unwrap().rotation = None;
-    leaked.wish = Some(Wish { kind: COMPROMISED, at: NOW - Duration::days(2) });
+    leaked.command = Some(Command { kind: COMPROMISED, at: NOW - Duration::days(2) });
     let reason = BlockReason::LeftInWrongHands;
     let blocked = decided(&leaked);
     assert!(matches!(blocked, Decision::Blocked { reason: told, .. } if told == reason), "{blocked:?}");
-    assert!(!leaked.is_wish_met());
+    assert!(!leaked.is_command_completed());
     leaked.versions.first_mut().unwrap().refused = true;
     assert!(
         !matches!(decided(&leaked), Decision::Blocked { .. }),
@@ -210,12 +210,12 @@ fn a_credential_without_a_hint_hides_a_loss_only_if_it_was_there_when_the_versio
 fn a_mark_from_the_future_hides_no_later_news() {
     let forged = marked(1, QuarantineReason::Compromised, Duration::days(-9_000), rotated());
     let reason = QuarantineReason::Compromised;
-    assert_eq!(decided(&wished(COMPROMISED, forged)), act(Action::Quarantine { reason }));
+    assert_eq!(decided(&commanded(COMPROMISED, forged)), act(Action::Quarantine { reason }));
 }
 
 #[test]
 fn what_another_secret_holds_is_kept_and_what_bears_no_mark_waits_for_that_to_be_known() {
-    let mut over = wished(WishKind::Retire, rotated());
+    let mut over = commanded(CommandKind::Retire, rotated());
     over.versions.first_mut().unwrap().proven = Some(key(1));
     over.credentials.first_mut().unwrap().rotation = None;
     assert_eq!(decided(&over), revoke(1, RevokeReason::Retired));
@@ -242,18 +242,18 @@ fn a_pause_keeps_no_replica_s_consumers_locked_out() {
     assert_eq!(behind(9), act(Action::Copy { to: to.clone() }));
 }
 
-fn any_kind() -> impl Strategy<Value = WishKind> {
+fn any_kind() -> impl Strategy<Value = CommandKind> {
     prop_oneof![
-        Just(WishKind::Rollback),
-        Just(WishKind::Retire),
+        Just(CommandKind::Rollback),
+        Just(CommandKind::Retire),
         Just(COMPROMISED),
-        Just(WishKind::Compromised { all_credentials: true }),
+        Just(CommandKind::Compromised { all_credentials: true }),
     ]
 }
 
 prop_compose! {
-    /// Anything, with a wish, marks on versions, and credentials that other secrets hold.
-    fn any_wished()(
+    /// Anything, with a command, marks on versions, and credentials that other secrets hold.
+    fn any_commanded()(
         seen in any_observed(), kind in any_kind(), ago in 0_i64..100 * 24,
         marks in proptest::collection::vec((0_u128..5, any::<bool>(), -100_i64..100 * 24), 0..4),
         held in proptest::option::of(proptest::collection::btree_set((0_u128..5).prop_map(key), 0..3)),
@@ -262,8 +262,8 @@ prop_compose! {
         let seen = marks.into_iter().fold(seen, |seen, (number, is_leak, hours)| {
             marked(number, reason(is_leak), Duration::hours(hours), seen)
         });
-        let wish = Some(Wish { kind, at: NOW - Duration::hours(ago) });
-        Observed { wish, held_elsewhere: held, ..seen }
+        let command = Some(Command { kind, at: NOW - Duration::hours(ago) });
+        Observed { command, held_elsewhere: held, ..seen }
     }
 }
 
@@ -271,7 +271,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     #[test]
-    fn no_wish_revokes_what_consumers_read_here_or_elsewhere(seen in any_wished()) {
+    fn no_command_revokes_what_consumers_read_here_or_elsewhere(seen in any_commanded()) {
         if let Decision::Act(Action::Revoke { key_id, .. }) = decided(&seen) {
             prop_assert!(!seen.protected().contains(&key_id));
             let ended = seen.credential(key_id).unwrap().end <= NOW;
@@ -281,7 +281,7 @@ proptest! {
     }
 
     #[test]
-    fn only_a_person_s_word_revokes_what_is_not_proven_ours(seen in any_wished()) {
+    fn only_a_person_s_word_revokes_what_is_not_proven_ours(seen in any_commanded()) {
         if let Decision::Act(Action::Revoke { key_id, .. }) = decided(&seen) {
             let marked = seen.credential(key_id).unwrap().rotation.is_some();
             let proven = seen.older_versions().any(|version| version.proven == Some(key_id));
@@ -290,7 +290,7 @@ proptest! {
     }
 
     #[test]
-    fn brakes_hold_no_emergency(seen in any_wished()) {
+    fn brakes_hold_no_emergency(seen in any_commanded()) {
         let held = Observed { brakes: everything_held_back(), ..seen.clone() };
         let emergency = [IssueReason::CurrentLost, IssueReason::CurrentExpired, IssueReason::Compromised];
         let (free, held) = (decided(&seen), decided(&held));

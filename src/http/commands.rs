@@ -1,4 +1,4 @@
-//! A person's wishes: taken with 202, and seen to by the loop.
+//! A person's commands: taken with 202, and seen to by the loop.
 
 use axum::Extension;
 use axum::Json;
@@ -19,10 +19,10 @@ use super::api::{SecretPath, parse};
 use super::idempotency::key_of;
 use super::operations::Operation;
 use super::problem::{Common, Details, Problem};
-use crate::domain::{SecretId, WishKind};
+use crate::domain::{CommandKind, SecretId};
 use crate::telemetry::audit::{self, Asker};
 
-/// The body of a wish that needs to say nothing more: none, or an empty object.
+/// The body of a command that needs to say nothing more: none, or an empty object.
 #[derive(Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Nothing {}
@@ -46,7 +46,7 @@ pub(super) struct KeyHeader {
     idempotency_key: Option<String>,
 }
 
-/// What any wish may be answered with.
+/// What any command may be answered with.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "for the description of the API only")]
 pub(super) enum Answers {
@@ -64,54 +64,54 @@ pub(super) enum Answers {
     WrongBody(Details),
 }
 
-/// A request for a wish, before anything of it is looked at.
+/// A request for a command, before anything of it is looked at.
 pub(super) type Request =
     (State<HttpState>, Extension<Caller>, Path<(String, String)>, HeaderMap, Result<Bytes, BytesRejection>);
 
 /// A successor now, whatever the schedule says. Asking twice within ten minutes rotates once.
-#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/rotate", tag = "wishes", params(SecretPath, KeyHeader),
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/rotate", tag = "commands", params(SecretPath, KeyHeader),
     request_body(content = Option<Nothing>), responses(Answers, Common))]
 pub(super) async fn rotate(request: Request) -> Result<Response, Problem> {
-    ask(WishKind::Rotate, request)
+    ask(CommandKind::Rotate, request)
 }
 
 /// The previous version's text again while its credential lives; the bad version is quarantined.
-#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/rollback", tag = "wishes", params(SecretPath, KeyHeader),
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/rollback", tag = "commands", params(SecretPath, KeyHeader),
     request_body(content = Option<Nothing>), responses(Answers, Common))]
 pub(super) async fn rollback(request: Request) -> Result<Response, Problem> {
-    ask(WishKind::Rollback, request)
+    ask(CommandKind::Rollback, request)
 }
 
 /// A successor, then the end of every older credential at once, proven by trying each old text.
-#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/compromised", tag = "wishes", params(SecretPath, KeyHeader),
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/compromised", tag = "commands", params(SecretPath, KeyHeader),
     request_body(content = Option<Extent>), responses(Answers, Common))]
 pub(super) async fn compromised(request: Request) -> Result<Response, Problem> {
-    ask(WishKind::Compromised { all_credentials: false }, request)
+    ask(CommandKind::Compromised { all_credentials: false }, request)
 }
 
 /// The end of what is superseded, without waiting.
-#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/retire", tag = "wishes", params(SecretPath, KeyHeader),
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/retire", tag = "commands", params(SecretPath, KeyHeader),
     request_body(content = Option<Nothing>), responses(Answers, Common))]
 pub(super) async fn retire(request: Request) -> Result<Response, Problem> {
-    ask(WishKind::Retire, request)
+    ask(CommandKind::Retire, request)
 }
 
 /// No rotation until `resume`.
-#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/pause", tag = "wishes", params(SecretPath, KeyHeader),
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/pause", tag = "commands", params(SecretPath, KeyHeader),
     request_body(content = Option<Nothing>), responses(Answers, Common))]
 pub(super) async fn pause(request: Request) -> Result<Response, Problem> {
-    ask(WishKind::Pause, request)
+    ask(CommandKind::Pause, request)
 }
 
 /// The end of a pause.
-#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/resume", tag = "wishes", params(SecretPath, KeyHeader),
+#[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/resume", tag = "commands", params(SecretPath, KeyHeader),
     request_body(content = Option<Nothing>), responses(Answers, Common))]
 pub(super) async fn resume(request: Request) -> Result<Response, Problem> {
-    ask(WishKind::Resume, request)
+    ask(CommandKind::Resume, request)
 }
 
-/// Takes the wish `kind`. Asking twice within ten minutes does it once, and so does asking twice under one key.
-fn ask(kind: WishKind, request: Request) -> Result<Response, Problem> {
+/// Takes the command `kind`. Asking twice within ten minutes does it once, and so does asking twice under one key.
+fn ask(kind: CommandKind, request: Request) -> Result<Response, Problem> {
     let (State(state), Extension(caller), Path((vault, name)), headers, body) = request;
     let body = body.map_err(|_| Problem::TooLarge)?;
     let secret = parse(&vault, &name)?;
@@ -123,19 +123,19 @@ fn ask(kind: WishKind, request: Request) -> Result<Response, Problem> {
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(operation)).into_response())
 }
 
-/// Takes a wish, once a key; the id of its operation.
+/// Takes a command, once a key; the id of its operation.
 pub(super) fn take(
     state: &HttpState,
     secret: &SecretId,
-    kind: WishKind,
+    kind: CommandKind,
     asker: Asker<'_>,
 ) -> Result<Uuid, Problem> {
     if state.readiness.is_draining() {
-        audit::wish_refused(secret, kind, asker, "stopping");
+        audit::command_rejected(secret, kind, asker, "stopping");
         return Err(Problem::Stopping);
     }
     let grant = || {
-        let taken = state.wishes.ask(secret, kind, asker)?;
+        let taken = state.commands.ask(secret, kind, asker)?;
         Ok(state.operations.begin(secret, kind, asker.caller.unwrap_or(asker.by), taken))
     };
     match asker.key {
@@ -148,16 +148,18 @@ pub(super) fn take(
     }
 }
 
-/// The wish with what its body says.
-fn in_full(kind: WishKind, body: &[u8]) -> Result<WishKind, Problem> {
+/// The command with what its body says.
+fn in_full(kind: CommandKind, body: &[u8]) -> Result<CommandKind, Problem> {
     match kind {
-        WishKind::Compromised { .. } => {
+        CommandKind::Compromised { .. } => {
             let Extent { all_credentials } = read(body)?;
-            Ok(WishKind::Compromised { all_credentials })
+            Ok(CommandKind::Compromised { all_credentials })
         }
-        WishKind::Rotate | WishKind::Rollback | WishKind::Retire | WishKind::Pause | WishKind::Resume => {
-            read::<Nothing>(body).map(|Nothing {}| kind)
-        }
+        CommandKind::Rotate
+        | CommandKind::Rollback
+        | CommandKind::Retire
+        | CommandKind::Pause
+        | CommandKind::Resume => read::<Nothing>(body).map(|Nothing {}| kind),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Wishes through the daemon's API, over the sandbox's HTTPS.
+//! Commands through the daemon's API, over the sandbox's HTTPS.
 
 use rekeyd::sandbox::Options;
 use reqwest::StatusCode;
@@ -45,7 +45,7 @@ async fn compromised_ends_with_every_old_text_refused_and_consumers_that_read_ag
         .collect();
     let wanted = ["issue", "quarantine", "issue", "revoke", "revoke", "disable", "disable"];
     assert_eq!(done, wanted, "in this order");
-    assert_eq!(told(&fleet, &name, "wish").len(), 2);
+    assert_eq!(told(&fleet, &name, "command").len(), 2);
     assert_eq!(told(&fleet, &name, "compromised_proven")[0]["refused"], 2);
     fleet.end().await;
 }

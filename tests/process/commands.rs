@@ -1,4 +1,4 @@
-//! A person's wishes by the command line: through a daemon and directly; and the sweep of a scheduled job.
+//! A person's commands by the command line: through a daemon and directly; and the sweep of a scheduled job.
 
 use std::path::Path;
 use std::time::Duration;
@@ -106,11 +106,11 @@ async fn a_secret_is_rotated_directly_and_its_outcome_is_shown() {
 }
 
 #[tokio::test]
-async fn every_wish_is_met_directly_and_no_consumer_is_locked_out_before_a_compromise() {
+async fn every_command_is_met_directly_and_no_consumer_is_locked_out_before_a_compromise() {
     let azure = Azure::start(&["--propagation", "0s..1s"]).await;
     let secret = not_due(&azure).await;
     let config = azure.file("rekeyd.toml");
-    for (wish, versions) in [
+    for (command, versions) in [
         ("pause", 1),
         ("resume", 1),
         ("rotate", 2),
@@ -119,18 +119,18 @@ async fn every_wish_is_met_directly_and_no_consumer_is_locked_out_before_a_compr
         ("retire", 4),
         ("compromised", 5),
     ] {
-        if wish == "compromised" {
+        if command == "compromised" {
             assert_eq!(azure.state().await.consumers.failures, 0, "{}", azure.printed());
         }
-        let direct = [wish, &secret, "--output", "json", "--config", config.to_str().unwrap()];
-        let (code, answer) = live_through(&azure, wish, &direct).await;
+        let direct = [command, &secret, "--output", "json", "--config", config.to_str().unwrap()];
+        let (code, answer) = live_through(&azure, command, &direct).await;
         assert_eq!(code, Some(0), "{answer}");
-        assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"done".into()), "{wish}: {answer}");
+        assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"done".into()), "{command}: {answer}");
         let state = azure.state().await;
         let seen = state.secrets().get(&secret).copied().unwrap();
-        assert_eq!(seen.len(), versions, "{wish}: {answer}");
+        assert_eq!(seen.len(), versions, "{command}: {answer}");
         let is_paused = seen.last().unwrap().tags.contains_key("RotationDisabled");
-        assert_eq!(is_paused, wish == "pause", "{wish}");
+        assert_eq!(is_paused, command == "pause", "{command}");
         azure.advance("1h").await;
     }
 }
@@ -148,24 +148,24 @@ async fn a_daemon_rotates_while_the_command_waits() {
 }
 
 #[tokio::test]
-async fn every_wish_reaches_the_daemon_once_a_key_and_leaves_an_audit_line_whatever_is_logged() {
+async fn every_command_reaches_the_daemon_once_a_key_and_leaves_an_audit_line_whatever_is_logged() {
     let azure = Azure::start(&["--secrets", "2"]).await;
     let daemon = azure.daemon(&[("REKEYD_LOG__FILTER", "off")]).await;
-    for wish in ["retire", "pause", "resume", "rotate", "rollback", "compromised"] {
+    for command in ["retire", "pause", "resume", "rotate", "rollback", "compromised"] {
         for _ in 0..2 {
-            let one = asked(&azure, &[wish, "vault-1/app-01", "--idempotency-key", wish]);
-            let (code, answer) = live_through(&azure, wish, &one).await;
+            let one = asked(&azure, &[command, "vault-1/app-01", "--idempotency-key", command]);
+            let (code, answer) = live_through(&azure, command, &one).await;
             assert_eq!(code, Some(0), "{answer}");
             assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"accepted".into()), "{answer}");
         }
-        assert_eq!(wishes(&daemon, wish).await, "1", "{wish}");
-        let line = format!("{wish} was asked for vault-1/app-01");
+        assert_eq!(commands(&daemon, command).await, "1", "{command}");
+        let line = format!("{command} was asked for vault-1/app-01");
         assert_eq!(daemon.printed().matches(&line).count(), 1, "{}", daemon.printed());
     }
     assert!(!daemon.printed().contains("sweeping"), "nothing else is logged");
 
     let (code, answer) = live_through(&azure, "all", &asked(&azure, &["pause", "--all", "--yes"])).await;
-    assert_eq!((code, wishes(&daemon, "pause").await.as_str()), (Some(0), "3"), "{answer}");
+    assert_eq!((code, commands(&daemon, "pause").await.as_str()), (Some(0), "3"), "{answer}");
     let unknown = asked(&azure, &["rotate", "vault-1/nobody-s"]);
     let (code, answer) = live_through(&azure, "unknown", &unknown).await;
     assert_eq!(code, Some(1), "{answer}");
@@ -192,8 +192,8 @@ async fn not_due(azure: &Azure) -> String {
     state.secrets().into_iter().find(single).unwrap().0
 }
 
-async fn wishes(daemon: &Daemon, wish: &str) -> String {
-    daemon.metric(&format!("rekeyd_wishes_total{{wish=\"{wish}\"}}")).await.to_string()
+async fn commands(daemon: &Daemon, command: &str) -> String {
+    daemon.metric(&format!("rekeyd_commands_total{{command=\"{command}\"}}")).await.to_string()
 }
 
 /// Runs `rekeyd` while time passes. Its exit code, and the object on the last line of its output.

@@ -1,19 +1,19 @@
-//! What a person asks for: a wish is met or refused by the same loop that does everything else.
+//! What a person asks for: a command is completed or refused by the same loop that does everything else.
 
 use time::{Duration, OffsetDateTime};
 
 /// What a person asked for, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wish {
+pub struct Command {
     /// What.
-    pub kind: WishKind,
+    pub kind: CommandKind,
     /// When it was asked for.
     pub at: OffsetDateTime,
 }
 
 /// What a person can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum WishKind {
+pub enum CommandKind {
     /// A successor now, whatever the schedule says.
     Rotate,
     /// The previous version's text again, in the place of one that turned out to be bad.
@@ -25,13 +25,13 @@ pub enum WishKind {
     },
     /// The end of what is superseded, without waiting for the overlap or the usage gate.
     Retire,
-    /// No rotation until [`WishKind::Resume`].
+    /// No rotation until [`CommandKind::Resume`].
     Pause,
     /// The end of a pause.
     Resume,
 }
 
-impl WishKind {
+impl CommandKind {
     /// Its name in paths, commands, logs and metrics.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -62,28 +62,30 @@ impl WishKind {
     }
 }
 
-impl Wish {
+impl Command {
     /// What stands if both were asked for: the graver one, and of two equal ones the later.
     ///
     /// Of two compromises the wider one stands as of the later word: what was done between the two does not meet it.
     #[must_use]
-    pub fn merged(self, other: Self) -> Self {
-        let weight = |wish: &Self| (wish.kind.rank(), wish.at);
+    pub fn combined_with(self, other: Self) -> Self {
+        let weight = |command: &Self| (command.kind.rank(), command.at);
         let (graver, lesser) = if weight(&other) > weight(&self) { (other, self) } else { (self, other) };
         match lesser.kind {
-            WishKind::Compromised { .. } => Self { at: graver.at.max(lesser.at), ..graver },
-            WishKind::Rotate | WishKind::Rollback | WishKind::Retire | WishKind::Pause | WishKind::Resume => {
-                graver
-            }
+            CommandKind::Compromised { .. } => Self { at: graver.at.max(lesser.at), ..graver },
+            CommandKind::Rotate
+            | CommandKind::Rollback
+            | CommandKind::Retire
+            | CommandKind::Pause
+            | CommandKind::Resume => graver,
         }
     }
 
-    /// Whether something that happened at `moment` meets this wish: asking twice does it once.
+    /// Whether something that happened at `moment` meets this command: asking twice does it once.
     #[must_use]
-    pub fn is_met_by(&self, moment: OffsetDateTime) -> bool {
+    pub fn is_completed_by(&self, moment: OffsetDateTime) -> bool {
         moment >= self.at.saturating_sub(TOLERANCE)
     }
 }
 
-/// What began this long before a wish meets it.
+/// What began this long before a command meets it.
 const TOLERANCE: Duration = Duration::minutes(10);

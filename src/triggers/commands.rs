@@ -1,4 +1,4 @@
-//! A person's wish: told to the loop, whichever way it came. It decides nothing and waits for nothing.
+//! A person's command: told to the loop, whichever way it came. It decides nothing and waits for nothing.
 
 use std::sync::Arc;
 
@@ -7,18 +7,18 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::config::ManagedSecret;
-use crate::domain::{SecretId, Wish, WishKind};
+use crate::domain::{Command, CommandKind, SecretId};
 use crate::metrics::Metrics;
 use crate::ports::Clock;
 use crate::reconcile::{Catalogue, SecretStatus, StatusBoard, WorkQueue};
 use crate::telemetry::audit::{self, Asker};
 
-/// Where wishes go, and where is seen what became of them.
+/// Where commands go, and where is seen what became of them.
 #[derive(Debug)]
-pub struct Wishes {
+pub struct Commands {
     /// Where they go.
     pub queue: Arc<WorkQueue>,
-    /// What can be wished for.
+    /// What can be asked for.
     pub catalogue: Arc<Catalogue>,
     /// What is known of it.
     pub board: Arc<StatusBoard>,
@@ -28,19 +28,19 @@ pub struct Wishes {
     pub clock: Arc<dyn Clock>,
 }
 
-/// What is known of a secret, with the wish that is not met yet.
+/// What is known of a secret, with the command that is not completed yet.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Standing {
     /// What the last looks found.
     #[serde(flatten)]
     pub status: SecretStatus,
-    /// What a person asked for, until it is met.
-    pub wish: Option<StandingWish>,
+    /// What a person asked for, until it is completed.
+    pub pending_command: Option<PendingCommand>,
 }
 
-/// A wish that is not met yet.
+/// A command that is not completed yet.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct StandingWish {
+pub struct PendingCommand {
     /// Its label.
     pub kind: &'static str,
     /// When it was made.
@@ -50,10 +50,10 @@ pub struct StandingWish {
     pub tried: bool,
 }
 
-/// A wish that was taken.
+/// A command that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
-    /// When it was made, as [`StandingWish::at`] and the wish that ended at last say it.
+    /// When it was made, as [`PendingCommand::at`] and the command that ended at last say it.
     pub at: OffsetDateTime,
     /// The other secrets that the same is asked of.
     pub also: Vec<SecretId>,
@@ -85,7 +85,7 @@ impl NotManaged {
     }
 }
 
-impl Wishes {
+impl Commands {
     /// Asks for `kind`, now. Where every credential of the application is meant, the same is asked of every other secret
     /// that holds one of them.
     ///
@@ -94,26 +94,26 @@ impl Wishes {
     pub fn ask<'a>(
         &self,
         secret: &SecretId,
-        kind: WishKind,
+        kind: CommandKind,
         asker: impl Into<Asker<'a>>,
     ) -> Result<Taken, NotManaged> {
         let asker = asker.into();
         let managed = self.find(secret).inspect_err(|refused| {
-            audit::wish_refused(secret, kind, asker, refused.label());
+            audit::command_rejected(secret, kind, asker, refused.label());
         })?;
         let mut others = Vec::new();
-        if kind == (WishKind::Compromised { all_credentials: true }) {
+        if kind == (CommandKind::Compromised { all_credentials: true }) {
             let holders = self.catalogue.of_application(managed.application);
             others.extend(holders.iter().map(|holder| holder.id.clone()).filter(|other| other != secret));
         }
-        let wish = Wish { kind, at: self.clock.now() };
+        let command = Command { kind, at: self.clock.now() };
         for wanted in [secret].into_iter().chain(&others) {
-            audit::wish(wanted, kind, asker);
-            self.metrics.wishes.with_label_values(&[kind.label()]).inc();
+            audit::command(wanted, kind, asker);
+            self.metrics.commands.with_label_values(&[kind.label()]).inc();
             self.metrics.triggers.with_label_values(&[asker.by]).inc();
-            self.queue.enqueue(wanted, Some(wish));
+            self.queue.enqueue(wanted, Some(command));
         }
-        Ok(Taken { at: wish.at, also: others })
+        Ok(Taken { at: command.at, also: others })
     }
 
     fn find(&self, secret: &SecretId) -> Result<Arc<ManagedSecret>, NotManaged> {
@@ -139,24 +139,24 @@ impl Wishes {
         known.iter().filter_map(|status| self.standing(&status.secret)).collect()
     }
 
-    /// A wish that ends is told on the board first and leaves the queue then: read the other way round, it is always seen.
+    /// A command that ends is told on the board first and leaves the queue then: read the other way round, it is always seen.
     fn standing(&self, secret: &SecretId) -> Option<Standing> {
-        let pending = self.queue.pending_wish(secret);
-        let wish = pending.map(|pending| StandingWish {
-            kind: pending.wish.kind.label(),
-            at: pending.wish.at,
+        let pending = self.queue.pending_command(secret);
+        let pending_command = pending.map(|pending| PendingCommand {
+            kind: pending.command.kind.label(),
+            at: pending.command.at,
             tried: pending.tried,
         });
-        Some(Standing { status: self.board.show(secret)?, wish })
+        Some(Standing { status: self.board.show(secret)?, pending_command })
     }
 }
 
-/// Everything that can be asked for, in the order of [`WishKind::LABELS`].
-pub const WISHES: [WishKind; 6] = [
-    WishKind::Rotate,
-    WishKind::Rollback,
-    WishKind::Compromised { all_credentials: false },
-    WishKind::Retire,
-    WishKind::Pause,
-    WishKind::Resume,
+/// Everything that can be asked for, in the order of [`CommandKind::LABELS`].
+pub const COMMANDS: [CommandKind; 6] = [
+    CommandKind::Rotate,
+    CommandKind::Rollback,
+    CommandKind::Compromised { all_credentials: false },
+    CommandKind::Retire,
+    CommandKind::Pause,
+    CommandKind::Resume,
 ];
