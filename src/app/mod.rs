@@ -1,10 +1,10 @@
 //! The composition root: makes all parts of a daemon, starts them, and stops them.
 
 pub mod doctor;
-mod faces;
 mod fleet;
 pub mod inventory;
 pub mod plan;
+mod servers;
 mod works;
 
 use std::net::{SocketAddr, TcpListener};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use faces::Faces;
+use servers::Servers;
 pub use works::Works;
 
 use crate::azure::{Azure, AzureError};
@@ -30,7 +30,7 @@ pub struct App {
     address: SocketAddr,
     works: Works,
     readiness: Arc<Readiness>,
-    faces: Faces,
+    servers: Servers,
 }
 
 /// Why a daemon can't start.
@@ -65,7 +65,7 @@ impl App {
     /// # Errors
     /// Why it can't.
     pub async fn start(config: &Config, clock: &Arc<dyn Clock>, seed: u64) -> Result<Self, AppError> {
-        Self::start_on(faces::bind(config.listen)?, config, clock, seed).await
+        Self::start_on(servers::bind(config.listen)?, config, clock, seed).await
     }
 
     /// Starts a daemon on a port that is already open. `seed` is for jitter and rotation ids.
@@ -97,9 +97,9 @@ impl App {
             works.shutdown.spawn(trigger.run(works.shutdown.stop()));
         }
         spawn_probes(Arc::clone(&works.azure), config, clock, &readiness, &works.shutdown);
-        let faces = Faces::open(listener, config, &works, &readiness).await?;
+        let servers = Servers::open(listener, config, &works, &readiness).await?;
         info!(%address, version = env!("CARGO_PKG_VERSION"), secrets = config.secrets.len(), "listening");
-        Ok(Self { address, works, readiness, faces })
+        Ok(Self { address, works, readiness, servers })
     }
 
     /// Where it listens.
@@ -124,7 +124,7 @@ impl App {
     pub async fn drain(self) -> bool {
         self.readiness.drain();
         let drained = self.works.drain().await;
-        self.faces.close().await;
+        self.servers.close().await;
         drained
     }
 }

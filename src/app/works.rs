@@ -1,4 +1,4 @@
-//! The works of a daemon, without a face: ports, queue, board, catalogue and the loop over them.
+//! Everything the daemon runs except its listeners: ports, work queue, status board, catalogue and the reconcile loop.
 //!
 //! The daemon and the commands that do something directly run the same works.
 

@@ -20,9 +20,9 @@ mod values;
 mod verify;
 
 #[cfg(test)]
-mod faces_tests;
-#[cfg(test)]
 mod life_tests;
+#[cfg(test)]
+mod listener_tests;
 #[cfg(test)]
 mod tests;
 

@@ -1,4 +1,4 @@
-//! The face for an Azure Functions host (contract F): its triggers in envelopes, and HTTP requests as they are.
+//! The routes for an Azure Functions host (contract F): its triggers in envelopes, and HTTP requests as they are.
 //!
 //! The host has checked who may come in; it is the only one that knows this port, on loopback. An invocation waits for its
 //! work within its budget, since an instance may be taken away after its answer; what takes longer is finished by the

@@ -1,4 +1,4 @@
-//! The HTTP face: routes, who may come in, the API of secrets, events, Functions invocations, health and metrics.
+//! The HTTP servers: routes, access, the API of secrets, events, Functions invocations, health and metrics.
 //!
 //! Handlers call the queue or the board; they decide nothing and, but for invocations, never wait for a rotation.
 

@@ -1,4 +1,4 @@
-//! Errors of the HTTP face, as problem details (RFC 9457).
+//! Errors of the HTTP API, as problem details (RFC 9457).
 
 use std::time::Duration;
 

@@ -38,7 +38,7 @@ pub struct Metrics {
     pub remote_duration: HistogramVec,
     /// By `path` and `outcome`: events that came in.
     pub events: IntCounterVec,
-    /// By `face` and `reason`: requests of those who may not.
+    /// By `endpoint` and `reason`: requests of those who may not.
     pub refusals: IntCounterVec,
     /// Messages of the queue that were received and are not deleted yet.
     pub queue_messages_held: IntGauge,
@@ -130,8 +130,8 @@ impl Metrics {
             )?,
             refusals: own.counters(
                 "refused_requests_total",
-                "Requests that were refused, by face (api or webhook) and reason.",
-                &["face", "reason"],
+                "Requests that were refused, by endpoint (api or webhook) and reason.",
+                &["endpoint", "reason"],
             )?,
             queue_messages_held: own.add(IntGauge::new(
                 "queue_messages_held",

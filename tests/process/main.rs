@@ -14,7 +14,7 @@ mod commands;
 mod confidentiality;
 mod flood;
 mod functions;
-mod http_face;
+mod http_server;
 mod kill;
 mod paths;
 mod read_only_commands;

@@ -157,7 +157,7 @@ async fn who_has_no_proof_is_not_heard_and_what_is_not_agreed_to_not_subscribed(
     }
     assert_eq!(ground.subscribe("path-2", 0, "EventGridSchema", good).await, "Succeeded");
     let refused = async |reason: &str| {
-        let sample = format!("rekeyd_refused_requests_total{{face=\"webhook\",reason=\"{reason}\"}}");
+        let sample = format!("rekeyd_refused_requests_total{{endpoint=\"webhook\",reason=\"{reason}\"}}");
         (reason.to_owned(), ground.daemon.metric(&sample).await)
     };
     for reason in ["missing", "unknown", "wrong_audience", "unknown_subscription"] {

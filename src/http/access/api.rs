@@ -105,7 +105,7 @@ impl ApiAccess {
         }
         let peer = peer.map(|peer| peer.to_string());
         warn!(
-            face = "api",
+            endpoint = "api",
             reason = refusal.label(),
             caller,
             peer,
@@ -119,7 +119,7 @@ impl ApiAccess {
     fn limited(&self, wait: Duration, caller: &str) -> Problem {
         let reason = Refusal::RateLimited.label();
         tracing::debug!(
-            face = "api",
+            endpoint = "api",
             reason,
             caller,
             "a request was refused: {}",

@@ -72,9 +72,9 @@ impl Refusal {
     ];
 
     /// Shows that nobody was refused yet.
-    pub(super) fn declare(face: &str, metrics: &Metrics) {
+    pub(super) fn declare(endpoint: &str, metrics: &Metrics) {
         for reason in Self::ALL {
-            metrics.refusals.with_label_values(&[face, reason.label()]);
+            metrics.refusals.with_label_values(&[endpoint, reason.label()]);
         }
     }
 

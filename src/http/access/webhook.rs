@@ -103,7 +103,12 @@ impl WebhookAccess {
 
     fn told(&self, checked: Result<(), Refusal>) -> Result<(), Refusal> {
         checked.inspect_err(|refusal| {
-            warn!(face = "webhook", reason = refusal.label(), "a request was refused: {}", refusal.text());
+            warn!(
+                endpoint = "webhook",
+                reason = refusal.label(),
+                "a request was refused: {}",
+                refusal.text()
+            );
             self.metrics.refusals.with_label_values(&["webhook", refusal.label()]).inc();
         })
     }

@@ -96,7 +96,7 @@ async fn the_daemon_knows_itself_by_its_own_token() {
 }
 
 #[tokio::test]
-async fn either_face_of_the_sandbox_tells_the_same_of_an_application() {
+async fn the_sandbox_shows_the_same_application_over_https_and_directly() {
     let bench = Bench::new().await;
     let direct = DirectPorts { model: Arc::clone(bench.sandbox.model()), clock: bench.sandbox.clock() };
     let redirects = || Some(Redirects { redirect_uris: vec!["https://somewhere.example".to_owned()] });

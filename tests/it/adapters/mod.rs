@@ -180,7 +180,7 @@ async fn a_secret_that_is_not_there_is_missing_and_has_no_versions() {
 }
 
 #[tokio::test]
-async fn a_deleted_secret_is_missing_to_read_and_keeps_its_name_on_either_face() {
+async fn a_deleted_secret_is_missing_to_read_and_keeps_its_name_over_https_and_directly() {
     let bench = Bench::new().await;
     let (secret, model) = (bench.secret(), bench.sandbox.model());
     model.delete_secret(secret.vault.as_str(), secret.name.as_str(), START).unwrap();

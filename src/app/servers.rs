@@ -1,4 +1,4 @@
-//! What of a daemon faces others: its listeners, with the API, the webhook, health, and the Functions host's routes.
+//! The daemon's HTTP servers: the API, the webhook, health checks and the routes for a Functions host.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::ports::Clock;
 
 /// The listeners of a daemon. They answer until the last moment, so that `/readyz` can say that it is being stopped.
 #[derive(Debug)]
-pub(super) struct Faces {
+pub(super) struct Servers {
     servers: Vec<Server>,
 }
 
-impl Faces {
+impl Servers {
     /// Opens what `config` names besides `listener`, and serves all of it.
     pub(super) async fn open(
         listener: TcpListener,
@@ -84,7 +84,7 @@ fn state(config: &Config, works: &Works, readiness: &Arc<Readiness>) -> Result<H
     })
 }
 
-/// Both faces take tokens of the same tenant.
+/// Both servers take tokens of the same tenant.
 fn token_rules(config: &Config, works: &Works) -> TokenRules {
     let clock: Arc<dyn Clock> = Arc::clone(&works.clock);
     TokenRules {
