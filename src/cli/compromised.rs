@@ -1,4 +1,4 @@
-//! `rekeyd compromised`: the credential is in wrong hands.
+//! `rekeyd compromised`: the credential is compromised.
 
 use std::process::ExitCode;
 

@@ -48,7 +48,7 @@ enum Subcommand {
     Rotate(rotate::Rotate),
     /// Publishes the previous version's text again, in the place of one that turned out to be bad.
     Rollback(rollback::Rollback),
-    /// Replaces a credential that is in wrong hands, revokes every older one, and proves that they are refused.
+    /// Replaces a credential that is compromised, revokes every older one, and proves that they are refused.
     Compromised(compromised::Compromised),
     /// Ends what is superseded, without waiting for the overlap.
     Retire(retire::Retire),

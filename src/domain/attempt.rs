@@ -96,7 +96,7 @@ fn most_orphans(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -
     if is_critical(seen.current_credential(), policy, now) { MAX_ORPHANS_AT_RISK } else { 2 }
 }
 
-/// Where consumers would be locked out soon, or a credential is in wrong hands.
+/// Where consumers would be locked out soon, or a credential is compromised.
 const MAX_ORPHANS_AT_RISK: usize = 4;
 
 impl Observed {

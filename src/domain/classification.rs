@@ -1,4 +1,4 @@
-//! What a credential is to its secret: protected, orphaned, superseded, or in wrong hands.
+//! What a credential is to its secret: protected, orphaned, superseded, or compromised.
 
 use std::collections::BTreeSet;
 
@@ -103,7 +103,7 @@ impl Observed {
         self.all_versions().any(|version| version.tags.is_quarantined() && version.holds(key_id))
     }
 
-    /// Older versions whose credential was said to be in wrong hands, and since when.
+    /// Older versions whose credential was said to be compromised, and since when.
     ///
     /// That was said before the next version followed, whatever the tag says: one from the future hides no later news.
     pub fn compromised_versions(&self) -> impl Iterator<Item = (&VersionFacts, OffsetDateTime)> {
@@ -114,7 +114,7 @@ impl Observed {
         })
     }
 
-    /// Whether a person said that the credential is in wrong hands, and nobody has noted that yet.
+    /// Whether a person said that the credential is compromised, and nobody has noted that yet.
     #[must_use]
     pub fn is_compromise_news(&self) -> bool {
         let Some(command) = self.command else { return false };
@@ -125,7 +125,7 @@ impl Observed {
             && noted.max().is_none_or(|at| at.saturating_add(Duration::SECOND) <= command.at)
     }
 
-    /// Whether the credential that consumers use is said to be in wrong hands.
+    /// Whether the credential that consumers use is said to be compromised.
     ///
     /// Also after a rescue: an older version that was published again, and whose credential is older than the news.
     #[must_use]
@@ -143,11 +143,11 @@ impl Observed {
             && self.compromised_versions().any(|(_, at)| credential.start < at && version.created > at)
     }
 
-    /// Credentials that have to go at once, since they are in wrong hands and another one is published; but none whose
+    /// Credentials that have to go at once, since they are compromised and another one is published; but none whose
     /// text the consumers of another managed secret may read.
     #[must_use]
     pub fn compromised(&self) -> Vec<&CredentialFacts> {
-        self.in_wrong_hands()
+        self.compromised_credentials()
             .into_iter()
             .filter(|credential| !self.may_be_held_elsewhere(credential))
             .collect()
@@ -163,12 +163,12 @@ impl Observed {
         }
     }
 
-    /// Credentials that are said to be in wrong hands, but for what the current version holds.
+    /// Credentials that are said to be compromised, but for what the current version holds.
     ///
     /// Those of this secret that are older than the news, but for one that a rotation is just publishing. Only while a
     /// person's word stands, never by a tag alone, those of others too; but none that another managed secret holds.
     #[must_use]
-    pub fn in_wrong_hands(&self) -> Vec<&CredentialFacts> {
+    pub fn compromised_credentials(&self) -> Vec<&CredentialFacts> {
         let protected = self.protected();
         let under_way = self.pending().filter(|pending| !pending.failed).map(|pending| pending.rotation);
         let in_flight =
@@ -209,15 +209,16 @@ impl Observed {
     /// A credential that a compromised version names, that is still good, and that nothing proves to be ours: rekeyd may
     /// not revoke it, and must not say that all is over.
     #[must_use]
-    pub fn left_in_wrong_hands(&self) -> Option<&CredentialFacts> {
+    pub fn remaining_compromised(&self) -> Option<&CredentialFacts> {
         let protected = self.protected();
-        let ours: Vec<_> = self.in_wrong_hands().into_iter().map(|credential| credential.key_id).collect();
+        let ours: Vec<_> =
+            self.compromised_credentials().into_iter().map(|credential| credential.key_id).collect();
         let suspects = self.compromised_versions().filter(|(version, _)| version.enabled && !version.refused);
         let mut named = suspects.filter_map(|(version, _)| self.credential(version.named()?));
         named.find(|credential| !protected.contains(&credential.key_id) && !ours.contains(&credential.key_id))
     }
 
-    /// Whether a person said that every credential of the application is in wrong hands.
+    /// Whether a person said that every credential of the application is compromised.
     #[must_use]
     pub fn wants_all_credentials_gone(&self) -> bool {
         self.command.is_some_and(|command| command.kind == CommandKind::Compromised { all_credentials: true })

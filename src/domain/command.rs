@@ -18,7 +18,7 @@ pub enum CommandKind {
     Rotate,
     /// The previous version's text again, in the place of one that turned out to be bad.
     Rollback,
-    /// The credential is in wrong hands: a successor now, and the end of every older one at once.
+    /// The credential is compromised: a successor now, and the end of every older one at once.
     Compromised {
         /// Whether that means every credential of the application, those of others too.
         all_credentials: bool,

@@ -189,8 +189,8 @@ reasons! {
         CurrentLost = "current_lost", "the current credential is gone from Entra and refused";
         /// The current credential is past its end.
         CurrentExpired = "current_expired", "the current credential is past its end";
-        /// The current credential is in wrong hands.
-        Compromised = "compromised", "the current credential is in wrong hands";
+        /// The current credential is compromised.
+        Compromised = "compromised", "the current credential is compromised";
         /// No credential is known to be the current one, and the policy says to make one.
         Unadopted = "unadopted", "no credential matches the current version";
     }
@@ -221,8 +221,8 @@ reasons! {
         MaxOverlap = "max_overlap", "its successor is published and the longest overlap is over, although it is still in use";
         /// A person asked for its end.
         Retired = "retired", "its successor is published and somebody asked for its end";
-        /// It is in wrong hands.
-        Compromised = "compromised", "it is in wrong hands and its successor is published";
+        /// It is compromised.
+        Compromised = "compromised", "it is compromised and its successor is published";
         /// There has to be room for a successor.
         Room = "room", "there has to be room for a successor";
     }
@@ -312,7 +312,7 @@ reasons! {
         /// The `ProviderAddress` tag names the application no more that it named when its vault was last searched.
         NoProvider = "no_provider", "the ProviderAddress tag was removed or changed since the vault was last searched: nothing is done before the next sweep";
         /// A compromised version names a credential that is not provably ours.
-        LeftInWrongHands = "left_in_wrong_hands", "a compromised version names a credential that is not provably rekeyd's: revoke it by hand, or ask again with all credentials";
+        CompromisedCredentialRemains = "compromised_credential_remains", "a compromised version names a credential that is not provably rekeyd's: revoke it by hand, or ask again with all credentials";
         /// The clock and Azure's differ.
         ClockSkew = "clock_skew", "this machine's clock and Azure's differ by more than 5 minutes: set the clock";
         /// The application holds as many credentials as it can.
@@ -377,7 +377,7 @@ impl BlockReason {
             | Self::NoServicePrincipal
             | Self::RoleMissing
             | Self::NothingToRollBackTo
-            | Self::LeftInWrongHands
+            | Self::CompromisedCredentialRemains
             | Self::NoRoom
             | Self::ClockSkew => true,
             Self::SignInUnclear

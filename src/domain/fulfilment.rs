@@ -35,9 +35,9 @@ impl Observed {
         self.sign_in == CurrentSignIn::Accepted
             && !self.is_compromise_news()
             && !self.is_compromised()
-            && self.in_wrong_hands().is_empty()
+            && self.compromised_credentials().is_empty()
             && self.unproven_revocations().next().is_none()
-            && self.left_in_wrong_hands().is_none()
+            && self.remaining_compromised().is_none()
             && known
     }
 

@@ -22,7 +22,7 @@ pub struct Quarantine {
 pub enum QuarantineReason {
     /// A person went back to the version before it.
     Rollback,
-    /// A person said that its credential is in wrong hands.
+    /// A person said that its credential is compromised.
     Compromised,
 }
 

@@ -40,7 +40,7 @@ pub struct Freeze {
 impl Brakes {
     /// What holds back a rotation for this reason; `is_critical`: consumers would be locked out soon.
     ///
-    /// A consumer that is locked out already, and a credential in wrong hands, wait for nothing. A person's word to
+    /// A consumer that is locked out already, and a compromised credential, wait for nothing. A person's word to
     /// rotate waits for a hard freeze only; a secret below `critical` for a hard freeze and the limit of an hour, which
     /// is over soon. Sweeps may be days apart, and its credential would come to its end meanwhile.
     #[must_use]

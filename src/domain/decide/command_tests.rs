@@ -183,7 +183,7 @@ fn a_compromise_is_not_over_while_a_credential_that_it_names_is_not_provably_our
     let mut leaked = marked(1, QuarantineReason::Compromised, Duration::days(2), rotated());
     leaked.credentials.first_mut().unwrap().rotation = None;
     leaked.command = Some(Command { kind: COMPROMISED, at: NOW - Duration::days(2) });
-    let reason = BlockReason::LeftInWrongHands;
+    let reason = BlockReason::CompromisedCredentialRemains;
     let blocked = decided(&leaked);
     assert!(matches!(blocked, Decision::Blocked { reason: told, .. } if told == reason), "{blocked:?}");
     assert!(!leaked.is_command_completed());

@@ -32,7 +32,7 @@ type Check = fn(&Observed, &RotationPolicy, OffsetDateTime) -> Option<Decision>;
 /// In order of precedence: people first, then rescue, issue, publish everywhere, clear up, retire.
 ///
 /// Issuing comes before clearing up: a credential that can't be revoked must not keep a successor from being made.
-/// What is in wrong hands is revoked after a copy to the replicas was tried, and before anything that can wait.
+/// A compromised credential is revoked after a copy to the replicas was tried, and before anything that can wait.
 const CHECKS: [Check; 21] = [
     people::objected,
     people::pause_asked_for,

@@ -42,7 +42,7 @@ pub(super) fn rotation_disabled(
 }
 
 fn is_compromise_unfinished(seen: &Observed) -> bool {
-    !seen.in_wrong_hands().is_empty() || seen.unproven_revocations().next().is_some()
+    !seen.compromised_credentials().is_empty() || seen.unproven_revocations().next().is_some()
 }
 
 /// Somebody disabled the version that consumers read.
@@ -51,7 +51,7 @@ pub(super) fn current_disabled(seen: &Observed, _: &RotationPolicy, _: OffsetDat
     by_a_person.then_some(Decision::Blocked { until: None, reason: BlockReason::CurrentDisabled })
 }
 
-/// A person said that the credential is in wrong hands: that is noted before any other effect.
+/// A person said that the credential is compromised: that is noted before any other effect.
 pub(super) fn compromise_told(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
     seen.current_version()?;
     let reason = QuarantineReason::Compromised;

@@ -129,7 +129,7 @@ fn an_orphan_is_in_no_version_of_any_replica() {
 }
 
 #[test]
-fn what_is_in_wrong_hands_goes_whatever_a_replica_does() {
+fn a_compromised_credential_goes_whatever_a_replica_does() {
     for state in [ReplicaState::Disabled, unreadable()] {
         let mut seen = with_replica(state, rotated(0));
         let quarantine = Quarantine { reason: QuarantineReason::Compromised, at: NOW - Duration::HOUR };

@@ -26,8 +26,8 @@ pub(super) fn current_in_doubt(
 /// Nothing to do now.
 pub(super) fn rest(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Decision {
     let until = next_change(seen, policy, now);
-    if seen.left_in_wrong_hands().is_some() {
-        return Decision::Blocked { until, reason: BlockReason::LeftInWrongHands };
+    if seen.remaining_compromised().is_some() {
+        return Decision::Blocked { until, reason: BlockReason::CompromisedCredentialRemains };
     }
     if let Some(reason) = wanted(seen, policy, now) {
         return match issue(reason, seen, policy, now) {
@@ -43,7 +43,8 @@ fn rest_reason(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) ->
     let due = |credential: &CredentialFacts| policy.due(credential.start, credential.end) <= now;
     let superseded = seen.superseded();
     let unknown = || seen.wants_all_credentials_gone() && seen.held_elsewhere.is_none();
-    if !seen.in_wrong_hands().is_empty() || seen.unproven_revocations().next().is_some() || unknown() {
+    if !seen.compromised_credentials().is_empty() || seen.unproven_revocations().next().is_some() || unknown()
+    {
         WaitReason::ProvingRevocation
     } else if seen.current_credential().is_some_and(due) {
         WaitReason::RolledBack

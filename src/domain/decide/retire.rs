@@ -32,7 +32,7 @@ pub(super) fn replica_locked_out(seen: &Observed, now: OffsetDateTime) -> Option
     Some(Decision::Act(Action::Copy { to: dead.secret.clone() }))
 }
 
-/// In wrong hands, and its successor is published: no overlap, no gate and no replica keeps it.
+/// Compromised, and its successor is published: no overlap, no gate and no replica keeps it.
 pub(super) fn compromised_left(seen: &Observed, _: &RotationPolicy, now: OffsetDateTime) -> Option<Decision> {
     is_proven_good(seen, now)?;
     if seen.is_compromised() {
@@ -166,7 +166,7 @@ pub(super) fn revoked_version_enabled(
     is_proven_good(seen, now)?;
     let told = seen.compromised_versions().map(|(_, at)| at).max();
     let settled = told.is_some_and(|at| at.saturating_add(WORST_LAG) <= now);
-    let in_wrong_hands = seen.unproven_revocations().find(|version| {
+    let compromised = seen.unproven_revocations().find(|version| {
         version.refused && (is_gone(seen, version) || (settled && names_another_s(seen, version)))
     });
     let dead = || {
@@ -182,7 +182,7 @@ pub(super) fn revoked_version_enabled(
             version.refused && is_gone(seen, version) && (over(version) || by_word)
         })
     };
-    in_wrong_hands.or_else(dead).map(|version| disable(version, None))
+    compromised.or_else(dead).map(|version| disable(version, None))
 }
 
 /// The same in a replica.

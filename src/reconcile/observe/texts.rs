@@ -40,12 +40,12 @@ impl Observer<'_> {
             let named = version.named().and_then(|key_id| seen.credential(key_id));
             named.is_some_and(|credential| credential.rotation.is_some())
         };
-        let in_wrong_hands = seen.compromised_versions().map(|(version, _)| version.created).max();
+        let compromised = seen.compromised_versions().map(|(version, _)| version.created).max();
         // A compromise may need their room: then whose they are has to be known before their overlap is over.
         let asked =
             seen.is_compromised() || seen.command.is_some_and(|command| command.kind == CommandKind::Retire);
         let urgent =
-            |version: &VersionFacts| asked || in_wrong_hands.is_some_and(|latest| version.created <= latest);
+            |version: &VersionFacts| asked || compromised.is_some_and(|latest| version.created <= latest);
         let ends = |version: &VersionFacts| {
             let superseded = seen.followed_at(version.created);
             urgent(version) || superseded.is_some_and(|at| at.saturating_add(policy.max_overlap()) <= now)

@@ -77,12 +77,12 @@ impl Reconciler {
     }
 
     /// Of the other secrets of the application, those that a compromise concerns as well: all of them if every
-    /// credential is meant, else those that hold what is in wrong hands.
+    /// credential is meant, else those that hold what is compromised.
     fn concerned(&self, seen: &Observed, siblings: Vec<SecretId>) -> Vec<SecretId> {
         let held = |sibling: &SecretId| self.board.show(sibling).and_then(|status| status.held);
-        let in_wrong_hands = seen.in_wrong_hands();
+        let compromised = seen.compromised_credentials();
         let shares = |sibling: &SecretId| {
-            in_wrong_hands.iter().any(|credential| held(sibling) == Some(credential.key_id))
+            compromised.iter().any(|credential| held(sibling) == Some(credential.key_id))
         };
         let all = seen.wants_all_credentials_gone();
         siblings.into_iter().filter(|sibling| all || shares(sibling)).collect()
@@ -102,7 +102,7 @@ impl Reconciler {
         self.board.show(secret).is_some_and(|status| status.reason == BlockReason::NoConsent.label())
     }
 
-    /// Every credential of the application is in wrong hands: so are those of its other secrets, which are asked once.
+    /// Every credential of the application is compromised: so are those of its other secrets, which are asked once.
     fn pass_on(&self, command: Command, siblings: &[SecretId]) {
         for sibling in siblings {
             if self.said.is_news(sibling, &format!("compromised at {}", command.at)) {

@@ -210,7 +210,7 @@ fn shared_by_hand(world: &World) -> Held {
 }
 
 #[test]
-fn what_is_in_wrong_hands_is_so_for_every_secret_that_holds_it() {
+fn a_credential_is_compromised_for_every_secret_that_holds_it() {
     let world = World::with_sibling();
     let shared = shared_by_hand(&world);
     pause_sibling(&world);

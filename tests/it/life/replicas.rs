@@ -278,7 +278,7 @@ async fn a_replica_whose_old_version_can_t_be_read_does_not_hold_the_primary_up(
     fleet.end().await;
 }
 
-/// What is in wrong hands goes, whatever a replica does; its consumers re-read, or are told by its state.
+/// A compromised credential goes, whatever a replica does; its consumers re-read, or are told by its state.
 #[tokio::test]
 async fn a_replica_that_can_t_be_written_does_not_keep_a_compromised_credential_alive() {
     let fleet = settled_fleet().await;

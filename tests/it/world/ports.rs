@@ -45,7 +45,7 @@ pub(crate) enum Interference {
     PersonPublishes,
     /// A person publishes the oldest version's text again.
     PersonGoesBack,
-    /// A person marks the current version: its credential is in wrong hands.
+    /// A person marks the current version: its credential is compromised.
     PersonMarks,
 }
 
