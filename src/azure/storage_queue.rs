@@ -69,8 +69,8 @@ impl EventQueue for StorageQueue {
         deleted.map(drop).map_err(|error| from_sdk("delete a message", error))
     }
 
-    async fn put_aside(&self, message: &QueueMessage) -> Result<(), PortError> {
-        let failed = |error| from_sdk("put a message aside", error);
+    async fn move_to_poison(&self, message: &QueueMessage) -> Result<(), PortError> {
+        let failed = |error| from_sdk("move a message to the poison queue", error);
         // Answered well also if the queue is there already; without the right to make it, it may be there.
         let _ = self.poison.create(None).await;
         let text = NewMessage { message_text: Some(message.text.clone()) };

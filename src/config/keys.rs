@@ -136,7 +136,7 @@ pub const KEYS: &[Key] = &[
     bare("health.listen", "address and port of health and metrics; none: those of listen"),
     bare("queue.url", "URL of a Storage Queue with events"),
     key("queue.visibility_timeout", "5m", "how long a received message is hidden: 1s to 1h"),
-    key("queue.max_attempts", "5", "tries before a message is put aside: 1 to 100"),
+    key("queue.max_attempts", "5", "tries before a message is moved to the poison queue: 1 to 100"),
     key("queue.poll_interval", "10s", "pause between looks into an empty queue: 100ms to 5m"),
     key("functions.budget", "4m", "how long a Functions invocation waits for its work: 1s to 30m"),
     key("reconcile.concurrency", "8", "passes at a time: 1 to 64"),

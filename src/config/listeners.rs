@@ -27,7 +27,7 @@ pub struct QueueConfig {
     /// How long a message that was received is hidden from others: 1 s to 1 h, default 5 min. Renewed while it is
     /// worked on.
     pub visibility_timeout: Duration,
-    /// How often a message is tried before it is put aside: 1 to 100, default 5.
+    /// How often a message is tried before it is moved to the poison queue: 1 to 100, default 5.
     pub max_attempts: u64,
     /// The pause between two looks into an empty queue: 100 ms to 5 min, default 10 s.
     pub poll_interval: Duration,

@@ -65,7 +65,7 @@ async fn events(
     answered(&state, &parts, taken).await
 }
 
-/// The queue trigger. What can't be understood fails, so that the host puts it aside after some tries.
+/// The queue trigger. What can't be understood fails, so that the host moves it to the poison queue after some tries.
 async fn queue(
     State(state): State<HttpState>,
     Extension(parts): Extension<FunctionsParts>,
@@ -163,7 +163,7 @@ impl IntoResponse for Failed {
     }
 }
 
-/// The envelope, or the answer that makes the host try again or put the message aside.
+/// The envelope, or the answer that makes the host try again or move the message to the poison queue.
 fn invocation(state: &HttpState, body: Result<Bytes, BytesRejection>) -> Result<Invocation, Failed> {
     if state.readiness.is_draining() {
         return Err(stopping());

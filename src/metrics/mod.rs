@@ -41,9 +41,9 @@ pub struct Metrics {
     /// By `endpoint` and `reason`: requests of those who may not.
     pub refusals: IntCounterVec,
     /// Messages of the queue that were received and are not deleted yet.
-    pub queue_messages_held: IntGauge,
-    /// Messages of the queue that were put aside, since nobody can use them.
-    pub queue_messages_put_aside: IntCounter,
+    pub storage_queue_messages_in_flight: IntGauge,
+    /// Messages of the queue that were moved to the poison queue, since nobody can use them.
+    pub storage_queue_poison_messages: IntCounter,
     /// By `trigger`: what woke the loop.
     pub triggers: IntCounterVec,
     /// By `command`: what people asked for.
@@ -133,12 +133,12 @@ impl Metrics {
                 "Requests that were refused, by endpoint (api or webhook) and reason.",
                 &["endpoint", "reason"],
             )?,
-            queue_messages_held: own.add(IntGauge::new(
-                "queue_messages_held",
+            storage_queue_messages_in_flight: own.add(IntGauge::new(
+                "storage_queue_messages_in_flight",
                 "Messages of the Storage Queue that are worked on and not deleted yet.",
             )?)?,
-            queue_messages_put_aside: own.add(IntCounter::new(
-                "queue_messages_put_aside_total",
+            storage_queue_poison_messages: own.add(IntCounter::new(
+                "storage_queue_poison_messages_total",
                 "Messages of the Storage Queue that were put into the poison queue.",
             )?)?,
             triggers: own.counters(

@@ -31,7 +31,7 @@ pub trait EventQueue: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// It may not be there; repeating it may put it there twice.
-    async fn put_aside(&self, message: &QueueMessage) -> Result<(), PortError>;
+    async fn move_to_poison(&self, message: &QueueMessage) -> Result<(), PortError>;
 }
 
 /// A message that was received.

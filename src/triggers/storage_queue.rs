@@ -2,7 +2,7 @@
 //!
 //! A message is deleted once a pass over its secret has ended that began after the message was received: what the event
 //! tells of was seen by then, and what follows from it can be seen in Key Vault and Entra by any later start. Until then the
-//! message is hidden and that is renewed; a process that dies lets it come again. What nobody can use is put aside in the
+//! message is hidden and that is renewed; a process that dies lets it come again. An unusable message is moved to the
 //! poison queue after some tries.
 
 use std::sync::Arc;
@@ -58,7 +58,7 @@ impl QueueTrigger {
             was_reachable = received.is_ok();
             self.settle(&mut held, &stop).await;
             self.renew(&mut held).await;
-            self.intake.metrics.queue_messages_held.set(i64::try_from(held.len()).unwrap_or(i64::MAX));
+            self.intake.metrics.storage_queue_messages_in_flight.set(i64::try_from(held.len()).unwrap_or(i64::MAX));
             if stop.is_cancelled() {
                 return;
             }
@@ -99,10 +99,10 @@ impl QueueTrigger {
         Ok(count)
     }
 
-    /// `None`: it was put aside, or is left to come again.
+    /// `None`: it was moved to the poison queue, or is left to come again.
     async fn take(&self, message: QueueMessage, hidden_since: Instant) -> Option<Held> {
         if message.attempts > self.config.max_attempts {
-            self.put_aside(&message).await;
+            self.move_to_poison(&message).await;
             return None;
         }
         let mut waits_for = Vec::new();
@@ -117,15 +117,15 @@ impl QueueTrigger {
         Some(Held { message, waits_for, hidden_since })
     }
 
-    async fn put_aside(&self, message: &QueueMessage) {
+    async fn move_to_poison(&self, message: &QueueMessage) {
         error!(
             message = message.id,
             attempts = message.attempts - 1,
             "a message of the event queue can't be used: it goes to the poison queue, for a person to look at"
         );
-        match self.messages.put_aside(message).await {
+        match self.messages.move_to_poison(message).await {
             Ok(()) => {
-                self.intake.metrics.queue_messages_put_aside.inc();
+                self.intake.metrics.storage_queue_poison_messages.inc();
                 self.delete(message).await;
             }
             Err(error) => {

@@ -1,4 +1,4 @@
-//! The queue trigger on a queue in memory: when a message is deleted, renewed, put aside, or left to come again.
+//! The queue trigger on a queue in memory: when a message is deleted, renewed, moved to poison, or left to come again.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,7 +24,7 @@ use uuid::Uuid;
 struct Done {
     deleted: Vec<String>,
     renewed: usize,
-    put_aside: Vec<String>,
+    move_to_poison: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -50,11 +50,11 @@ impl EventQueue for Queue {
         Ok(())
     }
 
-    async fn put_aside(&self, message: &QueueMessage) -> Result<(), PortError> {
+    async fn move_to_poison(&self, message: &QueueMessage) -> Result<(), PortError> {
         if self.poison_is_closed {
-            return Err(PortError::NotSent { operation: "put aside", source: "closed".into() });
+            return Err(PortError::NotSent { operation: "move to poison", source: "closed".into() });
         }
-        self.done.lock().unwrap().put_aside.push(message.id.clone());
+        self.done.lock().unwrap().move_to_poison.push(message.id.clone());
         Ok(())
     }
 }
@@ -172,15 +172,15 @@ async fn what_is_about_nothing_of_ours_is_deleted_at_once() {
 }
 
 #[tokio::test]
-async fn what_nobody_understands_comes_again_and_is_put_aside_after_its_tries() {
+async fn an_unreadable_message_comes_again_and_moves_to_poison_after_its_tries() {
     let messages = vec![message("1", "nonsense", 3), message("2", "nonsense", 4)];
     let ground = Ground::new(Queue::default(), messages);
     ground.until(|done| done.deleted == ["2"]).await;
-    assert_eq!(ground.queue.done.lock().unwrap().put_aside, ["2"]);
+    assert_eq!(ground.queue.done.lock().unwrap().move_to_poison, ["2"]);
 }
 
 #[tokio::test]
-async fn what_can_t_be_put_aside_is_not_deleted() {
+async fn a_message_that_cannot_move_to_poison_is_not_deleted() {
     let queue = Queue { poison_is_closed: true, ..Queue::default() };
     let marker = message("2", &event("kv-9", "x"), 1);
     let ground = Ground::new(queue, vec![message("1", "nonsense", 4), marker]);

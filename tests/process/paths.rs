@@ -210,7 +210,7 @@ async fn a_queue_beside_the_sandbox_is_made_once_it_answers_and_brings_events() 
 }
 
 #[tokio::test]
-async fn a_message_that_nobody_understands_is_put_aside_after_its_tries() {
+async fn an_unreadable_message_moves_to_the_poison_queue_after_its_tries() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "2"]).await;
     let azurite = Azurite::start(azure.token("https://storage.azure.com/.default").await).await;
     azurite.create("events").await;
@@ -226,7 +226,7 @@ async fn a_message_that_nobody_understands_is_put_aside_after_its_tries() {
     })
     .await;
     let malformed = "rekeyd_events_total{outcome=\"malformed\",path=\"queue\"}";
-    for (sample, expected) in [("rekeyd_queue_messages_put_aside_total", 1.0), (malformed, 2.0)] {
+    for (sample, expected) in [("rekeyd_storage_queue_poison_messages_total", 1.0), (malformed, 2.0)] {
         assert_eq!((sample, ground.daemon.metric(sample).await), (sample, expected));
     }
 }

@@ -31,13 +31,13 @@ resource processes 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-resource putsAside 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+resource movesToPoison 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(poison.id, principalId, contributor)
   scope: poison
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: contributor
-    description: 'Storage Queue Data Contributor: puts aside what nobody can use'
+    description: 'Storage Queue Data Contributor: moves unusable messages to the poison queue'
   }
 }

@@ -175,7 +175,7 @@ async fn an_event_that_can_t_be_understood_is_done_with_told_and_counted() {
 }
 
 #[tokio::test]
-async fn a_message_that_can_t_be_understood_fails_so_that_the_host_puts_it_aside() {
+async fn an_unreadable_message_fails_so_that_the_host_moves_it_to_poison() {
     let azure = sandbox(&["--secrets", "1"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     for text in ["{ message: 'Message sent' }", "", "{}", "[1]"] {
