@@ -49,7 +49,7 @@ impl Observation {
 
     /// It came back: with a status and a `Date`, or without an answer.
     pub(super) fn finish(&self, started: &Started, status: Option<u16>, date: Option<&str>) {
-        self.watch.metrics.remote_request(self.service, status, started.took());
+        self.watch.metrics.azure_request(self.service, status, started.took());
         // Tokens are asked for too rarely for their answers to say what our clock shows now.
         if !matches!(self.service, "key_vault" | "graph") {
             return;

@@ -27,13 +27,13 @@ pub struct Metrics {
     /// By `secret`: credentials of ours that were never published.
     pub orphans: IntGaugeVec,
     /// By `secret`: tags that say nothing usable.
-    pub unusable_tags: IntGaugeVec,
+    pub secret_warnings: IntGaugeVec,
     /// One observation a pass.
     pub reconcile_duration: Histogram,
     /// Secrets that wait for a pass now.
-    pub queue_depth: IntGauge,
+    pub workqueue_depth: IntGauge,
     /// By `service` and `status`.
-    pub remote_requests: IntCounterVec,
+    pub azure_requests: IntCounterVec,
     /// By `service`.
     pub remote_duration: HistogramVec,
     /// By `path` and `outcome`: events that came in.
@@ -104,8 +104,8 @@ impl Metrics {
                 "Credentials of ours that were never published.",
                 &["secret"],
             )?,
-            unusable_tags: own.int_gauges(
-                "unusable_tags",
+            secret_warnings: own.int_gauges(
+                "secret_warnings",
                 "Tags of the current version that say nothing usable; see the secret's warnings.",
                 &["secret"],
             )?,
@@ -113,14 +113,14 @@ impl Metrics {
                 HistogramOpts::new("reconcile_duration_seconds", "How long one pass over one secret took.")
                     .buckets(vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0]),
             )?)?,
-            queue_depth: own.add(IntGauge::new("queue_depth", "Secrets that wait for a pass now.")?)?,
-            remote_requests: own.counters(
-                "remote_requests_total",
+            workqueue_depth: own.add(IntGauge::new("workqueue_depth", "Secrets that wait for a pass now.")?)?,
+            azure_requests: own.counters(
+                "azure_requests_total",
                 "Requests to Azure, by service and HTTP status (none: no answer came).",
                 &["service", "status"],
             )?,
             remote_duration: own.add(HistogramVec::new(
-                HistogramOpts::new("remote_request_duration_seconds", "How long requests to Azure took."),
+                HistogramOpts::new("azure_request_duration_seconds", "How long requests to Azure took."),
                 &["service"],
             )?)?,
             events: own.counters(
@@ -197,7 +197,7 @@ impl Metrics {
             self.credential_expiry.with_label_values(&[&name]);
             self.last_success.with_label_values(&[&name]);
             self.orphans.with_label_values(&[&name]);
-            self.unusable_tags.with_label_values(&[&name]);
+            self.secret_warnings.with_label_values(&[&name]);
             self.superseded.with_label_values(&[&name]);
             self.foreign_expired.with_label_values(&[&name]);
         }
@@ -212,7 +212,7 @@ impl Metrics {
         for gauges in [&self.credential_expiry, &self.last_success] {
             let _ = gauges.remove_label_values(&[&name]);
         }
-        for gauges in [&self.orphans, &self.unusable_tags, &self.superseded, &self.foreign_expired] {
+        for gauges in [&self.orphans, &self.secret_warnings, &self.superseded, &self.foreign_expired] {
             let _ = gauges.remove_label_values(&[&name]);
         }
     }
@@ -234,9 +234,9 @@ impl Metrics {
     }
 
     /// Counts one request to Azure. `status` is `None` if no answer came.
-    pub fn remote_request(&self, service: &str, status: Option<u16>, took: Duration) {
+    pub fn azure_request(&self, service: &str, status: Option<u16>, took: Duration) {
         let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
-        self.remote_requests.with_label_values(&[service, status.as_str()]).inc();
+        self.azure_requests.with_label_values(&[service, status.as_str()]).inc();
         self.remote_duration.with_label_values(&[service]).observe(took.as_secs_f64());
     }
 

@@ -184,7 +184,7 @@ impl WorkQueue {
         let mut inner = self.lock();
         let result = change(&mut inner);
         inner.unseen.get_or_insert_with(|| self.clock.hold());
-        self.metrics.queue_depth.set(inner.depth(self.clock.now()));
+        self.metrics.workqueue_depth.set(inner.depth(self.clock.now()));
         drop(inner);
         self.changed.notify_waiters();
         result
@@ -203,7 +203,7 @@ impl WorkQueue {
         inner.in_work.insert(secret.clone(), command);
         let asked = inner.asked;
         inner.begun_at.insert(secret.clone(), asked);
-        self.metrics.queue_depth.set(inner.depth(now));
+        self.metrics.workqueue_depth.set(inner.depth(now));
         Ok(WorkItem { secret, command, hold: self.clock.hold() })
     }
 

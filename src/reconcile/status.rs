@@ -187,7 +187,7 @@ impl StatusBoard {
         self.metrics.last_success.with_label_values(&[&name]).set(seconds(status.last_success));
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.metrics.orphans.with_label_values(&[&name]).set(count(status.orphans));
-        self.metrics.unusable_tags.with_label_values(&[&name]).set(count(status.warnings.len()));
+        self.metrics.secret_warnings.with_label_values(&[&name]).set(count(status.warnings.len()));
         self.metrics.superseded.with_label_values(&[&name]).set(count(status.superseded));
         self.metrics.foreign_expired.with_label_values(&[&name]).set(count(status.foreign_expired));
         for replica in &status.replicas {

@@ -354,10 +354,10 @@ async fn requests_are_counted_by_service_and_status() {
     bench.azure.graph.probe().await.unwrap();
     let text = bench.metrics.render().unwrap();
     for series in [
-        r#"rekeyd_remote_requests_total{service="key_vault",status="200"}"#,
-        r#"rekeyd_remote_requests_total{service="key_vault",status="401"}"#,
-        r#"rekeyd_remote_requests_total{service="graph",status="200"}"#,
-        r#"rekeyd_remote_requests_total{service="entra",status="200"}"#,
+        r#"rekeyd_azure_requests_total{service="key_vault",status="200"}"#,
+        r#"rekeyd_azure_requests_total{service="key_vault",status="401"}"#,
+        r#"rekeyd_azure_requests_total{service="graph",status="200"}"#,
+        r#"rekeyd_azure_requests_total{service="entra",status="200"}"#,
     ] {
         assert!(text.contains(series), "{series} is missing in\n{text}");
     }

@@ -82,5 +82,5 @@ async fn questions_to_resources_are_counted() {
     let token = token(&bench, &at).await;
     bench.azure.probe.probe(&question(ProbeKind::Fhir, &at), &token).await;
     let text = bench.metrics.render().unwrap();
-    assert!(text.contains(r#"rekeyd_remote_requests_total{service="resource",status="200"}"#), "{text}");
+    assert!(text.contains(r#"rekeyd_azure_requests_total{service="resource",status="200"}"#), "{text}");
 }
