@@ -73,9 +73,9 @@ enum Sort {
     Due,
     #[serde(rename = "-due")]
     DueDown,
-    #[serde(rename = "next_look")]
+    #[serde(rename = "next_reconcile")]
     NextLook,
-    #[serde(rename = "-next_look")]
+    #[serde(rename = "-next_reconcile")]
     NextLookDown,
 }
 
@@ -123,7 +123,7 @@ impl Sort {
             Self::Expires | Self::ExpiresDown => (moments(|s| s.status.expires), self == Self::ExpiresDown),
             Self::Due | Self::DueDown => (moments(|s| s.status.due), self == Self::DueDown),
             Self::NextLook | Self::NextLookDown => {
-                (moments(|s| s.status.next_look), self == Self::NextLookDown)
+                (moments(|s| s.status.next_reconcile), self == Self::NextLookDown)
             }
         };
         let order = match moments {

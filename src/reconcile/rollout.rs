@@ -141,13 +141,13 @@ impl Rollout {
 
 /// What the others wait for, if this canary has not passed.
 fn waits_for(canary: &SecretStatus, now: OffsetDateTime) -> Option<Brake> {
-    if canary.last_look.is_none() && canary.state == "unknown" {
+    if canary.last_reconciled.is_none() && canary.state == "unknown" {
         return Some(Brake { until: Some(now + FIRST_LOOK) });
     }
     let is_well = canary.state == "waiting" && !canary.is_due(now);
     let passed = canary.published.map(|at| at + CANARY_HOUR);
     match passed {
-        Some(passed) if canary.is_rotated && canary.last_look.is_none_or(|look| look < passed) => {
+        Some(passed) if canary.is_rotated && canary.last_reconciled.is_none_or(|look| look < passed) => {
             Some(Brake { until: Some(passed).filter(|_| is_well) })
         }
         Some(_) | None => (!is_well).then_some(Brake { until: None }),

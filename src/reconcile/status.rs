@@ -36,13 +36,13 @@ pub struct SecretStatus {
     pub due: Option<OffsetDateTime>,
     /// When it was last looked at.
     #[serde(with = "time::serde::rfc3339::option")]
-    pub last_look: Option<OffsetDateTime>,
+    pub last_reconciled: Option<OffsetDateTime>,
     /// When a look last found nothing wrong.
     #[serde(with = "time::serde::rfc3339::option")]
     pub last_success: Option<OffsetDateTime>,
     /// When it will be looked at next, if nothing wakes it earlier.
     #[serde(with = "time::serde::rfc3339::option")]
-    pub next_look: Option<OffsetDateTime>,
+    pub next_reconcile: Option<OffsetDateTime>,
     /// The last action and how it ended.
     pub last_outcome: Option<LastOutcome>,
     /// Who says that it is managed: `configured` or `discovered`.
@@ -145,7 +145,7 @@ impl StatusBoard {
             self.metrics.forget_secret(gone);
         }
         self.metrics.declare_secrets(
-            kept.iter().filter(|(_, status)| status.last_look.is_none()).map(|(secret, _)| secret),
+            kept.iter().filter(|(_, status)| status.last_reconciled.is_none()).map(|(secret, _)| secret),
         );
         *statuses = kept;
     }
@@ -223,15 +223,15 @@ impl SecretStatus {
         Self {
             secret: secret.clone(),
             state: "unknown",
-            reason: "not_looked_at",
-            message: "not looked at yet".to_owned(),
+            reason: "not_reconciled_yet",
+            message: "not reconciled yet".to_owned(),
             needs_person: false,
             credential_id: None,
             expires: None,
             due: None,
-            last_look: None,
+            last_reconciled: None,
             last_success: None,
-            next_look: None,
+            next_reconcile: None,
             last_outcome: None,
             origin: Origin::Configured.label(),
             owner: None,

@@ -143,7 +143,7 @@ async fn swept_since(daemon: &Daemon, since: OffsetDateTime) {
     eventually("the daemon sweeps", PATIENCE, async || {
         let begun = daemon.metric("rekeyd_last_sweep_timestamp_seconds").await >= earliest;
         let looked = |look: Option<OffsetDateTime>| look.is_some_and(|look| look >= day_before);
-        (begun && daemon.secrets().await.iter().all(|secret| looked(secret.last_look))).then_some(())
+        (begun && daemon.secrets().await.iter().all(|secret| looked(secret.last_reconciled))).then_some(())
     })
     .await;
 }

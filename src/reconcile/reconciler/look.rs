@@ -70,7 +70,7 @@ impl Reconciler {
     fn held_elsewhere(&self, siblings: &[SecretId]) -> Option<BTreeSet<KeyId>> {
         let mut held = BTreeSet::new();
         for status in siblings.iter().map(|sibling| self.board.show(sibling)) {
-            let status = status.filter(|status| status.last_look.is_some())?;
+            let status = status.filter(|status| status.last_reconciled.is_some())?;
             held.extend(status.held.filter(|_| !status.is_objected));
         }
         Some(held)

@@ -165,7 +165,7 @@ impl Reconciler {
         self.metrics.reconcile_duration.observe(took);
         let skew = self.skew.largest().as_seconds_f64();
         self.metrics.clock_skew.set(skew);
-        self.board.update(secret, |status| status.next_look = next.at);
+        self.board.update(secret, |status| status.next_reconcile = next.at);
         next
     }
 

@@ -121,7 +121,7 @@ impl Reconciler {
             status.credential_id = current.map(|credential| credential.key_id);
             status.expires = current.map(|credential| credential.end);
             status.due = current.map(|credential| look.policy.due(credential.start, credential.end));
-            status.last_look = Some(now);
+            status.last_reconciled = Some(now);
             if well {
                 status.last_success = Some(now);
             }

@@ -111,7 +111,7 @@ async fn a_secret_of_microsoft_s_template_is_taken_over_without_a_rotation_or_a_
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(FOUND);
     let status = fleet.status(&secret);
-    assert!(status.due > status.last_look, "not due yet: {status:?}");
+    assert!(status.due > status.last_reconciled, "not due yet: {status:?}");
     assert_eq!(state(&fleet, &secret), ("waiting", "not_due"));
     let [version] = versions(&fleet, &secret).try_into().expect("one version");
     assert_eq!(version.updated, version.created, "nobody wrote to it");

@@ -63,7 +63,7 @@ async fn a_timer_run_looks_at_everything_with_and_without_a_status_and_says_if_i
         let answer: Value = serde_json::from_str(&text).unwrap();
         let secrets = answer.pointer("/secrets").and_then(Value::as_array).unwrap();
         let looked =
-            secrets.iter().filter(|secret| secret.pointer("/last_look").is_some_and(Value::is_string));
+            secrets.iter().filter(|secret| secret.pointer("/last_reconciled").is_some_and(Value::is_string));
         (looked.count() == azure.state().await.secrets().len()).then_some(())
     })
     .await;

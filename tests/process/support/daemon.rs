@@ -25,9 +25,9 @@ pub(crate) struct Secret {
     pub(crate) state: String,
     pub(crate) reason: String,
     #[serde(with = "time::serde::rfc3339::option")]
-    pub(crate) last_look: Option<OffsetDateTime>,
+    pub(crate) last_reconciled: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
-    next_look: Option<OffsetDateTime>,
+    next_reconcile: Option<OffsetDateTime>,
 }
 
 #[derive(Deserialize)]
@@ -40,12 +40,12 @@ impl Secret {
     pub(crate) fn is_settled(&self, now: OffsetDateTime) -> bool {
         self.state == "waiting"
             && ["not_due", "overlap"].contains(&self.reason.as_str())
-            && self.next_look.is_none_or(|next| next > now)
+            && self.next_reconcile.is_none_or(|next| next > now)
     }
 
     /// `None` while a pass is in hand, or is to begin.
     pub(crate) fn next_look_after(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
-        self.next_look.filter(|next| *next > now)
+        self.next_reconcile.filter(|next| *next > now)
     }
 }
 
