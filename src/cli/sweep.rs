@@ -176,7 +176,7 @@ impl Summary {
 const NOT_TO_BE_LEFT: [&str; 3] = [
     WaitReason::ConfirmingLoss.label(),
     WaitReason::ProvingRevocation.label(),
-    BlockReason::Overtaken.label(),
+    BlockReason::Conflict.label(),
 ];
 
 /// What is due within this time belongs to the sweep.

@@ -316,15 +316,15 @@ reasons! {
         /// The clock and Azure's differ.
         ClockSkew = "clock_skew", "this machine's clock and Azure's differ by more than 5 minutes: set the clock";
         /// The application holds as many credentials as it can.
-        NoRoom = "no_room", "the application has no room for another credential: remove expired or unused ones";
+        PasswordLimitReached = "password_limit_reached", "the application has no room for another credential: remove expired or unused ones";
         /// Somebody else wrote a version while an action was under way.
-        Overtaken = "overtaken", "somebody else wrote a version meanwhile: looking again";
+        Conflict = "conflict", "somebody else wrote a version meanwhile: looking again";
         /// A rotation took longer than its deadline.
-        TooLate = "too_late", "the rotation took longer than its deadline, so that nothing was published";
+        DeadlineExceeded = "deadline_exceeded", "the rotation took longer than its deadline, so that nothing was published";
         /// A pass over the secret panicked.
         InternalError = "internal_error", "rekeyd made a mistake: please report it with the log";
         /// A service could not be reached, or answered with an error.
-        ServiceTrouble = "service_trouble", "a service can't be reached or answers with errors";
+        ServiceUnavailable = "service_unavailable", "a service can't be reached or answers with errors";
     }
 }
 
@@ -378,16 +378,16 @@ impl BlockReason {
             | Self::RoleMissing
             | Self::NothingToRollBackTo
             | Self::CompromisedCredentialRemains
-            | Self::NoRoom
+            | Self::PasswordLimitReached
             | Self::ClockSkew => true,
             Self::SignInUnclear
             | Self::NoProvider
             | Self::NeverVerified
             | Self::NotProven
-            | Self::Overtaken
-            | Self::TooLate
+            | Self::Conflict
+            | Self::DeadlineExceeded
             | Self::InternalError
-            | Self::ServiceTrouble => false,
+            | Self::ServiceUnavailable => false,
         }
     }
 }

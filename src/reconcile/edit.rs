@@ -16,7 +16,7 @@ pub(super) enum TagEdit {
     /// There is no version to edit.
     NoVersion,
     /// The current version is not the expected one any more.
-    Overtaken,
+    Conflict,
 }
 
 /// Changes the tags of the version that is current, if that is still the `expected` one (`None`: the placeholder
@@ -67,13 +67,13 @@ async fn try_edit(
         (CurrentVersion::Missing, None) => return Ok(TagEdit::NoVersion),
         (CurrentVersion::Disabled, None) => match placeholder(ports.store.list_versions(secret).await?) {
             Some(version) => (version.version, version.tags),
-            None => return Ok(TagEdit::Overtaken),
+            None => return Ok(TagEdit::Conflict),
         },
         (CurrentVersion::Readable(read), Some(expected)) if read.properties.version == *expected => {
             (read.properties.version, read.properties.tags)
         }
         (CurrentVersion::Missing | CurrentVersion::Disabled | CurrentVersion::Readable(_), _) => {
-            return Ok(TagEdit::Overtaken);
+            return Ok(TagEdit::Conflict);
         }
     };
     let after = change(&before).map_err(Failed::Refused)?;

@@ -84,7 +84,7 @@ impl Execution<'_> {
             new.tags.check_limits()?;
         }
         if new.expires.is_none_or(|end| end <= self.ports.clock.now()) {
-            return Err(Failure::too_late());
+            return Err(Failure::deadline_exceeded());
         }
         self.ports.store.put(self.secret, new).await?;
         Ok(())
@@ -170,7 +170,7 @@ impl Execution<'_> {
         };
         match self.edit_tags(change).await? {
             TagEdit::Done => Ok(()),
-            TagEdit::NoVersion | TagEdit::Overtaken => Err(Failure::overtaken()),
+            TagEdit::NoVersion | TagEdit::Conflict => Err(Failure::conflict()),
         }
     }
 
@@ -188,10 +188,10 @@ impl Execution<'_> {
             CurrentVersion::Readable(read) => Some(read),
             CurrentVersion::Disabled if self.look.seen.is_placeholder() => None,
             CurrentVersion::Missing if self.look.seen.current == Current::Missing => None,
-            CurrentVersion::Missing | CurrentVersion::Disabled => return Err(Failure::overtaken()),
+            CurrentVersion::Missing | CurrentVersion::Disabled => return Err(Failure::conflict()),
         };
         if current.as_ref().map(|read| &read.properties.version) != self.looked_at() {
-            return Err(Failure::overtaken());
+            return Err(Failure::conflict());
         }
         self.check_fresh(now)?;
         Ok(current)
@@ -200,7 +200,7 @@ impl Execution<'_> {
     /// The last thing before an effect: a stalled process must not act on what it saw long ago.
     fn check_fresh(&self, now: OffsetDateTime) -> Result<(), Failure> {
         self.check_clock()?;
-        if self.ports.clock.now() - now > MAX_OBSERVATION_AGE { Err(Failure::too_late()) } else { Ok(()) }
+        if self.ports.clock.now() - now > MAX_OBSERVATION_AGE { Err(Failure::deadline_exceeded()) } else { Ok(()) }
     }
 
     /// The version that was current at the look; `None` if none could be read.

@@ -31,9 +31,9 @@ enum Cause {
     /// As many rotations have begun as may.
     Held,
     /// Somebody else wrote a version meanwhile.
-    Overtaken,
+    Conflict,
     /// It took longer than the deadline.
-    TooLate,
+    DeadlineExceeded,
 }
 
 impl Failure {
@@ -68,12 +68,12 @@ impl Failure {
         Self { cause: Cause::NeverVerified(last), unknown: false }
     }
 
-    pub(super) const fn overtaken() -> Self {
-        Self { cause: Cause::Overtaken, unknown: false }
+    pub(super) const fn conflict() -> Self {
+        Self { cause: Cause::Conflict, unknown: false }
     }
 
-    pub(super) const fn too_late() -> Self {
-        Self { cause: Cause::TooLate, unknown: false }
+    pub(super) const fn deadline_exceeded() -> Self {
+        Self { cause: Cause::DeadlineExceeded, unknown: false }
     }
 
     /// The same failure, after an earlier write whose outcome is `unknown`.
@@ -94,14 +94,14 @@ impl Failure {
     pub(super) const fn is_passing(&self) -> bool {
         match &self.cause {
             Cause::Port(error) => error.is_passing(),
-            Cause::Overtaken => true,
+            Cause::Conflict => true,
             Cause::Blocked(_)
             | Cause::Told(..)
             | Cause::NeverVerified(_)
             | Cause::Tags(_)
             | Cause::Stopped
             | Cause::Held
-            | Cause::TooLate => false,
+            | Cause::DeadlineExceeded => false,
         }
     }
 
@@ -112,9 +112,9 @@ impl Failure {
             Cause::Blocked(reason) | Cause::Told(reason, _) => *reason,
             Cause::NeverVerified(_) => BlockReason::NeverVerified,
             Cause::Tags(_) => BlockReason::TagLimit,
-            Cause::Overtaken => BlockReason::Overtaken,
-            Cause::TooLate => BlockReason::TooLate,
-            Cause::Stopped | Cause::Held => BlockReason::ServiceTrouble,
+            Cause::Conflict => BlockReason::Conflict,
+            Cause::DeadlineExceeded => BlockReason::DeadlineExceeded,
+            Cause::Stopped | Cause::Held => BlockReason::ServiceUnavailable,
         }
     }
 
@@ -151,8 +151,8 @@ impl fmt::Display for Failure {
             Cause::Tags(limit) => limit.fmt(f),
             Cause::Stopped => f.write_str("stopped at a safe point, since the daemon is being stopped"),
             Cause::Held => f.write_str(WaitReason::RolloutLimit.text()),
-            Cause::Overtaken => f.write_str("somebody else wrote a version meanwhile"),
-            Cause::TooLate => f.write_str("the rotation took longer than its deadline"),
+            Cause::Conflict => f.write_str("somebody else wrote a version meanwhile"),
+            Cause::DeadlineExceeded => f.write_str("the rotation took longer than its deadline"),
         }
     }
 }
@@ -164,8 +164,8 @@ pub(super) fn reason_of(error: &PortError) -> BlockReason {
         (Some("CredentialInvalidLifetimeAsPerAppPolicy"), _) => BlockReason::LifetimePolicy,
         (Some("CredentialTypeNotAllowedAsPerAppPolicy"), _) => BlockReason::PasswordsForbidden,
         (Some("Request_ResourceNotFound"), _) => BlockReason::ApplicationMissing,
-        (Some("Directory_ResourceSizeExceeded"), _) => BlockReason::NoRoom,
+        (Some("Directory_ResourceSizeExceeded"), _) => BlockReason::PasswordLimitReached,
         (_, Some(401 | 403)) => BlockReason::Forbidden,
-        (Some(_) | None, Some(_) | None) => BlockReason::ServiceTrouble,
+        (Some(_) | None, Some(_) | None) => BlockReason::ServiceUnavailable,
     }
 }

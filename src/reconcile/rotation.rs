@@ -64,7 +64,7 @@ impl<'a> Rotation<'a> {
     async fn write_intent(&self) -> Result<(), Failure> {
         let intent = |tags: &Tags| {
             if self.is_other_under_way(tags) {
-                return Err(Failure::overtaken());
+                return Err(Failure::conflict());
             }
             self.publication_tags(tags, KeyId(Uuid::nil())).check_limits()?;
             Ok(with_pending(tags, &self.pending))
@@ -72,7 +72,7 @@ impl<'a> Rotation<'a> {
         match self.with.edit_tags(intent).await? {
             TagEdit::Done => Ok(()),
             TagEdit::NoVersion => self.write_placeholder().await,
-            TagEdit::Overtaken => Err(Failure::overtaken()),
+            TagEdit::Conflict => Err(Failure::conflict()),
         }
     }
 
@@ -135,7 +135,7 @@ impl<'a> Rotation<'a> {
     ///
     /// An unknown outcome is looked at first, and then repeated with the same credential, within the deadline.
     async fn publish(&self, issued: &IssuedCredential) -> Result<(), Failure> {
-        let mut trouble = Failure::blocked(BlockReason::ServiceTrouble);
+        let mut trouble = Failure::blocked(BlockReason::ServiceUnavailable);
         let mut unknown = false;
         for attempt in 0..MAX_PUTS {
             if attempt > 0 {
@@ -171,14 +171,14 @@ impl<'a> Rotation<'a> {
                 return Ok(Prepared::AlreadyPublished);
             }
             CurrentVersion::Readable(read) if self.is_news(&read.properties.tags) => {
-                return Err(Failure::overtaken());
+                return Err(Failure::conflict());
             }
             CurrentVersion::Readable(read) if Some(&read.properties.version) == self.with.looked_at() => {
                 (read.properties.tags, read.properties.content_type)
             }
             CurrentVersion::Disabled if self.with.looked_at().is_none() => (Tags::default(), None),
             CurrentVersion::Disabled => return Err(Failure::blocked(BlockReason::CurrentDisabled)),
-            CurrentVersion::Readable(_) | CurrentVersion::Missing => return Err(Failure::overtaken()),
+            CurrentVersion::Readable(_) | CurrentVersion::Missing => return Err(Failure::conflict()),
         };
         let tags = self.publication_tags(&before, issued.key_id);
         tags.check_limits()?;
@@ -226,7 +226,7 @@ impl<'a> Rotation<'a> {
 
     fn check_deadline(&self) -> Result<(), Failure> {
         let deadline = self.pending.began + self.with.look.policy.deadline();
-        if self.with.ports.clock.now() < deadline { Ok(()) } else { Err(Failure::too_late()) }
+        if self.with.ports.clock.now() < deadline { Ok(()) } else { Err(Failure::deadline_exceeded()) }
     }
 
     /// Clears up what a failed rotation left, as far as that is certain to be safe.

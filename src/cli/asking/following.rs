@@ -159,8 +159,8 @@ const SOON_OVER: [&str; 7] = [
     WaitReason::Propagating.label(),
     WaitReason::ProvingRevocation.label(),
     BlockReason::SignInUnclear.label(),
-    BlockReason::ServiceTrouble.label(),
-    BlockReason::Overtaken.label(),
+    BlockReason::ServiceUnavailable.label(),
+    BlockReason::Conflict.label(),
 ];
 
 #[cfg(test)]
@@ -197,7 +197,7 @@ mod tests {
             ("rotating", "issue", true, None),
             ("waiting", "in_flight", true, None),
             ("waiting", "proving_revocation", true, None),
-            ("blocked", "service_trouble", true, None),
+            ("blocked", "service_unavailable", true, None),
             ("blocked", "forbidden", true, Some(Outcome::Blocked)),
             ("waiting", "frozen", true, Some(Outcome::Waiting)),
         ] {

@@ -170,7 +170,7 @@ pub(super) fn issue(
         Ok(attempt) if has_room(seen) => Decision::Act(Action::Issue { reason, attempt }),
         Ok(_) => match room(reason, seen, policy, now) {
             Some((credential, why)) => revoke(credential, why),
-            None => Decision::Blocked { until: None, reason: BlockReason::NoRoom },
+            None => Decision::Blocked { until: None, reason: BlockReason::PasswordLimitReached },
         },
         Err(Held::Waiting(reason, until)) => Decision::Wait { until, reason },
         Err(Held::Blocked(reason)) => Decision::Blocked { until: None, reason },

@@ -132,7 +132,7 @@ fn compromised(seen: &mut Observed) {
 #[test]
 fn room_is_made_with_what_nobody_needs_and_with_nothing_else() {
     let is_full = |seen: &Observed| match decided(seen) {
-        Decision::Blocked { reason, .. } => reason == BlockReason::NoRoom,
+        Decision::Blocked { reason, .. } => reason == BlockReason::PasswordLimitReached,
         Decision::Act(_) | Decision::Wait { .. } => false,
     };
     assert!(is_full(&crowded(None, foreign)), "somebody else's");

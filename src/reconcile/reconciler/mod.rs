@@ -281,7 +281,7 @@ impl Reconciler {
         let rotation = self.lock().rotation_id();
         let result = match rotation {
             Some(rotation) => execution.run(action, rotation, now).await,
-            None => Err(Failure::blocked(BlockReason::ServiceTrouble)),
+            None => Err(Failure::blocked(BlockReason::ServiceUnavailable)),
         };
         if result.as_ref().is_err_and(Failure::is_held) {
             return Next { at: Some(now + RECHECK), command: look.seen.command };

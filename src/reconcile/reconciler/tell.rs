@@ -63,7 +63,7 @@ impl Reconciler {
         let mut memory = self.lock();
         if let Action::Issue { .. } = action {
             memory.note_rotation(secret, failure);
-            if failure.is_some_and(|failure| failure.block_reason() == BlockReason::NoRoom) {
+            if failure.is_some_and(|failure| failure.block_reason() == BlockReason::PasswordLimitReached) {
                 memory.note_full(look.application.object_id, look.application.credentials.len());
             }
         }

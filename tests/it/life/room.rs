@@ -56,7 +56,7 @@ fn without_room_nothing_is_begun_and_the_remedy_is_told() {
     admit_personal_accounts(&world);
     let theirs = made(&world, "made by a colleague", Duration::days(300));
     world.live(Duration::days(5));
-    assert_eq!(world.last_state(), ("blocked", "no_room"));
+    assert_eq!(world.last_state(), ("blocked", "password_limit_reached"));
     assert!(world.last_message().contains("remove expired or unused ones"), "{}", world.last_message());
     assert_eq!((world.issued(), versions(&world), attempts(&world)), (1, 1, 0), "theirs alone was made");
     assert!(credentials(&world).contains(&theirs));
@@ -71,7 +71,7 @@ fn a_limit_that_nobody_told_is_learned_from_one_refusal() {
     change(&world, ApplicationChange { password_limit: Some(3), ..ApplicationChange::default() });
     let theirs = [(); 2].map(|()| made(&world, "made by a colleague", Duration::days(300)));
     world.live(Duration::days(4));
-    assert_eq!(world.last_state(), ("blocked", "no_room"));
+    assert_eq!(world.last_state(), ("blocked", "password_limit_reached"));
     assert_eq!(attempts(&world), 1, "it is not tried again and again");
     assert!(theirs.iter().all(|theirs| credentials(&world).contains(theirs)));
     block_on(world.direct.revoke(object_id(&world), theirs[0])).unwrap();
@@ -87,7 +87,7 @@ fn an_expired_credential_of_somebody_else_makes_room_only_where_the_policy_says_
         admit_personal_accounts(&world);
         let theirs = made(&world, "made by a colleague", Duration::hours(30));
         world.live(Duration::hours(29));
-        assert_eq!((versions(&world), world.last_state()), (1, ("blocked", "no_room")));
+        assert_eq!((versions(&world), world.last_state()), (1, ("blocked", "password_limit_reached")));
         world.live(Duration::days(2));
         assert_eq!(versions(&world) == 2, is_rotated, "{foreign_expired:?}");
         assert_eq!(credentials(&world).contains(&theirs), !is_rotated, "{foreign_expired:?}");
@@ -102,7 +102,7 @@ fn an_orphan_makes_room_after_its_grace_and_not_before() {
     let orphan = made(&world, &name, Duration::days(90));
     world.live(Duration::hours(23));
     assert_eq!((versions(&world), credentials(&world).contains(&orphan)), (1, true));
-    assert_eq!(world.last_state(), ("blocked", "no_room"));
+    assert_eq!(world.last_state(), ("blocked", "password_limit_reached"));
     world.live(Duration::hours(3));
     assert_eq!((versions(&world), credentials(&world).contains(&orphan)), (2, false));
 }
@@ -116,7 +116,7 @@ fn only_a_compromise_ends_an_overlap_to_make_room() {
     let second = block_on(world.current()).text;
     world.command(CommandKind::Rotate);
     world.live(Duration::days(2));
-    assert_eq!((versions(&world), world.last_state()), (2, ("blocked", "no_room")));
+    assert_eq!((versions(&world), world.last_state()), (2, ("blocked", "password_limit_reached")));
     assert_eq!(answer_to(&world, &first), SignIn::Accepted, "consumers are still moving over");
     world.command(CommandKind::Compromised { all_credentials: false });
     world.live(Duration::hours(3));
@@ -136,7 +136,7 @@ fn a_compromise_without_room_waits_for_a_person_and_revokes_nobody() {
     world.command(CommandKind::Compromised { all_credentials: false });
     world.live(Duration::days(3));
     assert_eq!((versions(&world), credentials(&world).len()), (1, 2));
-    assert_eq!(world.last_state(), ("blocked", "no_room"));
+    assert_eq!(world.last_state(), ("blocked", "password_limit_reached"));
     let bad = block_on(world.current()).text;
     block_on(world.direct.revoke(object_id(&world), theirs)).unwrap();
     world.live(Duration::days(2));
