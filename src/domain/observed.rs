@@ -222,8 +222,8 @@ impl Observed {
     #[must_use]
     pub fn in_step_since(&self) -> Option<OffsetDateTime> {
         let since = |replica: &ReplicaFacts| match replica.state {
-            ReplicaState::InStep(since) => Some(since),
-            ReplicaState::Behind | ReplicaState::Disabled | ReplicaState::Unreadable(_) => None,
+            ReplicaState::InSync(since) => Some(since),
+            ReplicaState::OutOfSync | ReplicaState::Disabled | ReplicaState::Unreadable(_) => None,
         };
         self.replicas
             .iter()

@@ -19,9 +19,9 @@ pub struct ReplicaFacts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReplicaState {
     /// The same text and credential, since then.
-    InStep(OffsetDateTime),
+    InSync(OffsetDateTime),
     /// Another text, or none yet: the primary's has to be copied.
-    Behind,
+    OutOfSync,
     /// Somebody disabled its current version, or deleted it: people are not fought.
     Disabled,
     /// It can't be read or is not known now, for this reason.
@@ -33,15 +33,15 @@ impl ReplicaState {
     #[must_use]
     pub const fn label(&self) -> &'static str {
         match self {
-            Self::InStep(_) => "in_step",
-            Self::Behind => "behind",
+            Self::InSync(_) => "in_sync",
+            Self::OutOfSync => "out_of_sync",
             Self::Disabled => "disabled",
             Self::Unreadable(_) => "unreadable",
         }
     }
 
     /// All names.
-    pub const LABELS: [&'static str; 4] = ["in_step", "behind", "disabled", "unreadable"];
+    pub const LABELS: [&'static str; 4] = ["in_sync", "out_of_sync", "disabled", "unreadable"];
 }
 
 impl ReplicaFacts {

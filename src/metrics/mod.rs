@@ -167,7 +167,7 @@ impl Metrics {
             )?,
             replica_state: own.int_gauges(
                 "replica_state",
-                "1 for the state that the replica is in: in_step, behind, disabled or unreadable.",
+                "1 for the state that the replica is in: in_sync, behind, disabled or unreadable.",
                 &["replica", "state"],
             )?,
             blocked: own.counters(

@@ -94,7 +94,7 @@ pub struct ReplicaStatus {
     /// `vault/name`.
     #[schema(value_type = String)]
     pub secret: SecretId,
-    /// `in_step`, `behind`, `disabled` or `unreadable`.
+    /// `in_sync`, `out_of_sync`, `disabled` or `unreadable`.
     pub state: &'static str,
     /// Why it can't be read, if it can't.
     pub error: Option<String>,
@@ -206,7 +206,7 @@ impl From<&ReplicaFacts> for ReplicaStatus {
     fn from(facts: &ReplicaFacts) -> Self {
         let error = match &facts.state {
             ReplicaState::Unreadable(why) => Some(why.clone()),
-            ReplicaState::InStep(_) | ReplicaState::Behind | ReplicaState::Disabled => None,
+            ReplicaState::InSync(_) | ReplicaState::OutOfSync | ReplicaState::Disabled => None,
         };
         Self { secret: facts.secret.clone(), state: facts.state.label(), error }
     }

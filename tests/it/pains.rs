@@ -245,7 +245,7 @@ async fn pain_11_a_copy_in_another_vault_follows_and_is_waited_for() {
     assert_eq!(fleet.sign_in_with(&secret, &old), Ok(()), "the overlap counts from the last copy");
     fleet.live(Duration::days(7)).await;
     assert!(fleet.sign_in_with(&secret, &old).is_err(), "{:?}", fleet.status(&secret));
-    assert_eq!((fleet.status(&secret).replicas[0].state, fleet.consumers_failed()), ("in_step", 0));
+    assert_eq!((fleet.status(&secret).replicas[0].state, fleet.consumers_failed()), ("in_sync", 0));
     fleet.end().await;
 }
 

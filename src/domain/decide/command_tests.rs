@@ -234,7 +234,7 @@ fn a_pause_keeps_no_replica_s_consumers_locked_out() {
     let to: crate::domain::SecretId = "kv-2/app-foo".parse().unwrap();
     let behind = |number| {
         let versions = vec![version(number, Duration::days(60))];
-        let replica = ReplicaFacts { secret: to.clone(), state: ReplicaState::Behind, versions };
+        let replica = ReplicaFacts { secret: to.clone(), state: ReplicaState::OutOfSync, versions };
         decided(&Observed { replicas: vec![replica], ..paused(rotated()) })
     };
     let left_alone = Decision::Wait { until: None, reason: WaitReason::RotationDisabled };

@@ -85,11 +85,11 @@ fn a_superseded_credential_goes_by_overlap_gate_and_deadline() {
 
 #[test]
 fn an_overlap_counts_from_the_last_vault_and_none_ends_while_one_is_behind() {
-    let in_step = |days| ReplicaState::InStep(NOW - Duration::days(days));
+    let in_sync = |days| ReplicaState::InSync(NOW - Duration::days(days));
     for (state, then) in [
-        (in_step(6), "overlap"),
-        (in_step(7), "superseded"),
-        (ReplicaState::Behind, "copy"),
+        (in_sync(6), "overlap"),
+        (in_sync(7), "superseded"),
+        (ReplicaState::OutOfSync, "copy"),
         (ReplicaState::Disabled, "replica_behind"),
         (unreadable(), "replica_behind"),
     ] {
@@ -100,16 +100,16 @@ fn an_overlap_counts_from_the_last_vault_and_none_ends_while_one_is_behind() {
 
 #[test]
 fn only_a_text_that_is_good_is_copied() {
-    assert!(copies(&with_replica(ReplicaState::Behind, rotated(1))));
+    assert!(copies(&with_replica(ReplicaState::OutOfSync, rotated(1))));
     for sign_in in [CurrentSignIn::Refused, CurrentSignIn::NoText] {
-        assert!(!copies(&Observed { sign_in, ..with_replica(ReplicaState::Behind, rotated(1)) }));
+        assert!(!copies(&Observed { sign_in, ..with_replica(ReplicaState::OutOfSync, rotated(1)) }));
     }
     for reason in [QuarantineReason::Rollback, QuarantineReason::Compromised] {
-        let mut bad = with_replica(ReplicaState::Behind, rotated(1));
+        let mut bad = with_replica(ReplicaState::OutOfSync, rotated(1));
         quarantined(&mut bad, reason);
         assert!(!copies(&bad), "{reason:?}");
     }
-    let mut unlisted = with_replica(ReplicaState::Behind, rotated(1));
+    let mut unlisted = with_replica(ReplicaState::OutOfSync, rotated(1));
     unlisted.credentials.remove(1);
     assert!(!copies(&unlisted));
 }
@@ -121,10 +121,10 @@ fn an_orphan_is_in_no_version_of_any_replica() {
         seen.credentials.push(credential(3, Duration::days(2)));
         Observed { replicas: vec![replica(state, versions)], ..seen }
     };
-    let in_step = || ReplicaState::InStep(NOW - Duration::days(3));
+    let in_sync = || ReplicaState::InSync(NOW - Duration::days(3));
     let held = || vec![version(3, Duration::days(2)), version(2, Duration::DAY)];
-    assert_eq!(word(decided(&orphaned(in_step(), Vec::new()))), "orphaned");
-    assert_eq!(word(decided(&orphaned(in_step(), held()))), "overlap");
+    assert_eq!(word(decided(&orphaned(in_sync(), Vec::new()))), "orphaned");
+    assert_eq!(word(decided(&orphaned(in_sync(), held()))), "overlap");
     assert_eq!(word(decided(&orphaned(unreadable(), Vec::new()))), "replica_behind");
 }
 
@@ -144,7 +144,7 @@ fn a_replica_s_older_versions_are_disabled_once_their_texts_are_refused() {
         let mut old = version(named, Duration::days(50));
         old.refused = refused;
         let versions = vec![old, version(2, Duration::days(40))];
-        let state = ReplicaState::InStep(NOW - Duration::days(40));
+        let state = ReplicaState::InSync(NOW - Duration::days(40));
         let mut seen = Observed { replicas: vec![replica(state, versions)], ..rotated(40) };
         seen.credentials.remove(0);
         seen.versions.first_mut().unwrap().enabled = false;
@@ -159,7 +159,7 @@ fn a_replica_s_older_versions_are_disabled_once_their_texts_are_refused() {
 
 #[test]
 fn a_rotation_that_is_hindered_lets_everything_else_go_first() {
-    let behind = || with_replica(ReplicaState::Behind, rotated(60));
+    let behind = || with_replica(ReplicaState::OutOfSync, rotated(60));
     let hindered = |seen| Observed { hindrance: Some(BlockReason::RoleMissing), ..seen };
     let issue = Decision::Act(Action::Issue { reason: IssueReason::NearExpiry, attempt: 1 });
     assert_eq!(decided(&behind()), issue);
@@ -176,7 +176,7 @@ fn a_rotation_that_is_hindered_lets_everything_else_go_first() {
 }
 
 fn any_state() -> impl Strategy<Value = ReplicaState> {
-    prop_oneof![Just(ReplicaState::Behind), Just(ReplicaState::Disabled), Just(unreadable())]
+    prop_oneof![Just(ReplicaState::OutOfSync), Just(ReplicaState::Disabled), Just(unreadable())]
 }
 
 proptest! {
@@ -194,7 +194,7 @@ proptest! {
 
     #[test]
     fn a_copy_is_made_only_of_a_text_that_signs_in_and_whose_credential_is_listed(seen in any_observed()) {
-        let seen = with_replica(ReplicaState::Behind, seen);
+        let seen = with_replica(ReplicaState::OutOfSync, seen);
         if copies(&seen) {
             prop_assert_eq!(&seen.sign_in, &CurrentSignIn::Accepted);
             prop_assert!(seen.current_credential().unwrap().end > NOW);
@@ -203,7 +203,7 @@ proptest! {
 
     #[test]
     fn a_hindrance_never_makes_a_credential(seen in any_observed(), replicated in any::<bool>()) {
-        let seen = if replicated { with_replica(ReplicaState::Behind, seen) } else { seen };
+        let seen = if replicated { with_replica(ReplicaState::OutOfSync, seen) } else { seen };
         let seen = Observed { hindrance: Some(BlockReason::RoleMissing), ..seen };
         let decision = decide(&seen, &policy(), NOW);
         let issues = matches!(decision, Decision::Act(Action::Issue { .. }));

@@ -17,7 +17,7 @@ pub(super) fn replica_behind(seen: &Observed, _: &RotationPolicy, now: OffsetDat
     if seen.current_quarantine().is_some() {
         return None;
     }
-    let behind = seen.replicas.iter().find(|replica| replica.state == ReplicaState::Behind)?;
+    let behind = seen.replicas.iter().find(|replica| replica.state == ReplicaState::OutOfSync)?;
     Some(Decision::Act(Action::Copy { to: behind.secret.clone() }))
 }
 
@@ -26,7 +26,7 @@ pub(super) fn replica_locked_out(seen: &Observed, now: OffsetDateTime) -> Option
     is_proven_good(seen, now)?;
     let is_dead = |replica: &&ReplicaFacts| {
         let named = replica.versions.last().and_then(VersionFacts::named);
-        replica.state == ReplicaState::Behind && named.is_some_and(|key_id| seen.credential(key_id).is_none())
+        replica.state == ReplicaState::OutOfSync && named.is_some_and(|key_id| seen.credential(key_id).is_none())
     };
     let dead = seen.replicas.iter().find(is_dead).filter(|_| seen.current_quarantine().is_none())?;
     Some(Decision::Act(Action::Copy { to: dead.secret.clone() }))
@@ -192,8 +192,8 @@ pub(super) fn revoked_replica_enabled(
     now: OffsetDateTime,
 ) -> Option<Decision> {
     is_proven_good(seen, now)?;
-    let in_step = seen.replicas.iter().filter(|replica| matches!(replica.state, ReplicaState::InStep(_)));
-    in_step.flat_map(|replica| replica.older().map(move |version| (replica, version))).find_map(
+    let in_sync = seen.replicas.iter().filter(|replica| matches!(replica.state, ReplicaState::InSync(_)));
+    in_sync.flat_map(|replica| replica.older().map(move |version| (replica, version))).find_map(
         |(replica, version)| {
             let dead =
                 version.enabled && version.refused && version.named().is_some() && is_gone(seen, version);

@@ -34,9 +34,9 @@ async fn read_one(
     let state = match (ports.store.read_current(replica).await?, primary) {
         (CurrentVersion::Disabled, _) => ReplicaState::Disabled,
         (CurrentVersion::Readable(copy), CurrentVersion::Readable(primary)) if is_same(&copy, primary) => {
-            ReplicaState::InStep(copy.properties.created)
+            ReplicaState::InSync(copy.properties.created)
         }
-        (CurrentVersion::Readable(_) | CurrentVersion::Missing, _) => ReplicaState::Behind,
+        (CurrentVersion::Readable(_) | CurrentVersion::Missing, _) => ReplicaState::OutOfSync,
     };
     Ok(ReplicaFacts { secret: replica.clone(), state, versions })
 }

@@ -56,7 +56,7 @@ impl Reconciler {
             self.pass_on(command, &self.concerned(&look.seen, siblings));
         }
         for replica in &mut look.seen.replicas {
-            if replica.state == ReplicaState::Behind
+            if replica.state == ReplicaState::OutOfSync
                 && let Some(why) = memory.unwritable(&replica.secret, now)
             {
                 replica.state = ReplicaState::Unreadable(why);

@@ -111,13 +111,13 @@ async fn a_credential_is_published_to_every_vault_and_each_shows_its_own_state()
     rotate(&fleet, &secret).await;
     fleet.until(Duration::hours(1), |fleet| is_in_step(fleet, &secret)).await;
     fleet.live(Duration::hours(1)).await;
-    assert_eq!(shown(&fleet, &secret), ("in_step", None));
+    assert_eq!(shown(&fleet, &secret), ("in_sync", None));
     let primary = fleet.model().get_secret("vault-1", secret.name.as_str(), None, now(&fleet)).unwrap();
     let replica = copy(&fleet).unwrap();
     assert_eq!((replica.credential(), replica.expires), (primary.credential(), primary.expires));
     let (_, api) = fleet.get(&format!("/api/v1/secrets/{secret}")).await;
-    assert_eq!(api["replicas"][0]["state"], "in_step");
-    let metric = format!("rekeyd_replica_state{{replica=\"{VAULT}/{NAME}\",state=\"in_step\"}} 1");
+    assert_eq!(api["replicas"][0]["state"], "in_sync");
+    let metric = format!("rekeyd_replica_state{{replica=\"{VAULT}/{NAME}\",state=\"in_sync\"}} 1");
     assert!(fleet.metrics_text().contains(&metric));
     fleet.live(Duration::days(2)).await;
     assert!(fleet.sign_in_with(&secret, &first).is_err(), "retired after the overlap");
