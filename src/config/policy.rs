@@ -142,7 +142,7 @@ const FIELDS: [(&str, Field); 9] = [
     ("usage_quiet", |values| &mut values.usage_quiet),
     ("jitter", |values| &mut values.jitter),
     ("orphan_grace", |values| &mut values.orphan_grace),
-    ("critical", |values| &mut values.critical),
+    ("urgent_before", |values| &mut values.urgent_before),
     ("deadline", |values| &mut values.deadline),
 ];
 

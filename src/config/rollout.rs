@@ -50,7 +50,7 @@ pub struct FreezePeriod {
     pub from: OffsetDateTime,
     /// The first moment after it.
     pub until: OffsetDateTime,
-    /// Whether even secrets below `critical` wait.
+    /// Whether even secrets below `urgent_before` wait.
     pub is_hard: bool,
 }
 

@@ -34,8 +34,8 @@ pub(super) fn may_issue(
         return Err(Held::Blocked(reason));
     }
     let known = seen.current_credential();
-    let is_critical = known.is_some() && is_critical(known, policy, now);
-    match seen.brakes.on(reason, is_critical) {
+    let is_urgent = known.is_some() && is_urgent(known, policy, now);
+    match seen.brakes.on(reason, is_urgent) {
         Some((reason, until)) => Err(Held::Waiting(reason, until)),
         None => Ok(attempt),
     }
@@ -93,7 +93,7 @@ fn pause(attempt: u32, orphans: usize) -> Duration {
 }
 
 fn most_orphans(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> usize {
-    if is_critical(seen.current_credential(), policy, now) { MAX_ORPHANS_AT_RISK } else { 2 }
+    if is_urgent(seen.current_credential(), policy, now) { MAX_ORPHANS_AT_RISK } else { 2 }
 }
 
 /// Where consumers would be locked out soon, or a credential is compromised.
@@ -109,13 +109,13 @@ impl Observed {
             IssueReason::NearExpiry
             | IssueReason::Command
             | IssueReason::FirstCredential
-            | IssueReason::Unadopted => current.is_some() && is_critical(current, policy, now),
+            | IssueReason::Unadopted => current.is_some() && is_urgent(current, policy, now),
         }
     }
 }
 
 /// Whether consumers would be locked out soon. A secret without a known credential counts as such.
-pub(super) fn is_critical(
+pub(super) fn is_urgent(
     current: Option<&CredentialFacts>,
     policy: &RotationPolicy,
     now: OffsetDateTime,

@@ -248,7 +248,7 @@ reasons! {
         /// Somebody set `RotationDisabled`.
         RotationDisabled = "rotation_disabled", "tag RotationDisabled is set: remove it to go on";
         /// A person went back to an older version.
-        RolledBack = "rolled_back", "rolled back by a person: waits until critical or asked to rotate";
+        RolledBack = "rolled_back", "rolled back by a person: waits until urgent_before or asked to rotate";
         /// A superseded credential still signs in.
         InUse = "in_use", "a superseded credential is still in use: retired when that ends, or at max_overlap";
         /// A replica is behind, or not known.

@@ -80,16 +80,16 @@ impl RotationPolicy {
         self.values.orphan_grace
     }
 
-    /// From when on consumers of a credential with these dates would be locked out soon: `critical` before its end.
+    /// From when on consumers of a credential with these dates would be locked out soon: `urgent_before` before its end.
     ///
     /// Where that would be no later than the successor is due, half of that time counts, so that a short-lived
-    /// credential is not critical as soon as it is due.
+    /// credential is not urgent_before as soon as it is due.
     #[must_use]
     pub fn critical_from(&self, start: OffsetDateTime, end: OffsetDateTime) -> OffsetDateTime {
         let lifetime = (end - start).max(Duration::ZERO);
         let due_before = self.values.rotate_before.min(lifetime / 3);
-        let critical = self.values.critical;
-        end.saturating_sub(if critical < due_before { critical } else { due_before / 2 })
+        let urgent_before = self.values.urgent_before;
+        end.saturating_sub(if urgent_before < due_before { urgent_before } else { due_before / 2 })
     }
 
     /// How long one rotation may take.

@@ -43,7 +43,7 @@ pub struct PolicyValues {
     /// The age at which a credential that was never published is revoked: 2 hours to 30 days.
     pub orphan_grace: Duration,
     /// The time to the end below which more risks are taken to get a successor: up to 90 days.
-    pub critical: Duration,
+    pub urgent_before: Duration,
     /// How long one rotation may take, from intent to publication: 10 minutes to 6 hours.
     pub deadline: Duration,
     /// When a superseded credential is retired although it is in use: at least `overlap`, up to 730 days.
@@ -67,7 +67,7 @@ impl Default for PolicyValues {
             rotate_before: Duration::days(30),
             overlap: Duration::days(7),
             orphan_grace: Duration::hours(24),
-            critical: Duration::days(7),
+            urgent_before: Duration::days(7),
             deadline: Duration::minutes(60),
             max_overlap: Duration::days(30),
             usage_quiet: Duration::days(3),
@@ -96,7 +96,7 @@ impl PolicyValues {
             ("rotate_before", self.rotate_before, Duration::hours(1), Duration::days(365)),
             ("overlap", self.overlap, Duration::hours(1), Duration::days(365)),
             ("orphan_grace", self.orphan_grace, Duration::hours(2), Duration::days(30)),
-            ("critical", self.critical, Duration::ZERO, Duration::days(90)),
+            ("urgent_before", self.urgent_before, Duration::ZERO, Duration::days(90)),
             ("deadline", self.deadline, Duration::minutes(10), Duration::hours(6)),
             ("max_overlap", self.max_overlap, Duration::HOUR, Duration::days(730)),
             ("usage_quiet", self.usage_quiet, Duration::HOUR, Duration::days(90)),

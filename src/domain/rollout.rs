@@ -33,18 +33,18 @@ pub struct Brake {
 pub struct Freeze {
     /// When it ends.
     pub until: OffsetDateTime,
-    /// Whether even a secret below `critical` waits.
+    /// Whether even a secret below `urgent_before` waits.
     pub is_hard: bool,
 }
 
 impl Brakes {
-    /// What holds back a rotation for this reason; `is_critical`: consumers would be locked out soon.
+    /// What holds back a rotation for this reason; `is_urgent`: consumers would be locked out soon.
     ///
     /// A consumer that is locked out already, and a compromised credential, wait for nothing. A person's word to
-    /// rotate waits for a hard freeze only; a secret below `critical` for a hard freeze and the limit of an hour, which
+    /// rotate waits for a hard freeze only; a secret below `urgent_before` for a hard freeze and the limit of an hour, which
     /// is over soon. Sweeps may be days apart, and its credential would come to its end meanwhile.
     #[must_use]
-    pub fn on(&self, reason: IssueReason, is_critical: bool) -> Option<(WaitReason, Option<OffsetDateTime>)> {
+    pub fn on(&self, reason: IssueReason, is_urgent: bool) -> Option<(WaitReason, Option<OffsetDateTime>)> {
         let hard = self.freeze.filter(|freeze| freeze.is_hard);
         let frozen = |freeze: Freeze| (WaitReason::Frozen, Some(freeze.until));
         let held = |brake: Option<Brake>, reason| brake.map(|brake| (reason, brake.until));
@@ -52,7 +52,7 @@ impl Brakes {
             IssueReason::CurrentLost | IssueReason::CurrentExpired | IssueReason::Compromised => None,
             IssueReason::Command => hard.map(frozen),
             IssueReason::NearExpiry | IssueReason::FirstCredential | IssueReason::Unadopted
-                if is_critical =>
+                if is_urgent =>
             {
                 hard.map(frozen).or_else(|| held(self.hour, WaitReason::RolloutLimit))
             }
@@ -79,8 +79,8 @@ mod tests {
         Brakes { freeze: None, closed: brake, canary: brake, hour: brake, sweep: brake }
     }
 
-    fn why(brakes: &Brakes, reason: IssueReason, is_critical: bool) -> Option<WaitReason> {
-        brakes.on(reason, is_critical).map(|(reason, _)| reason)
+    fn why(brakes: &Brakes, reason: IssueReason, is_urgent: bool) -> Option<WaitReason> {
+        brakes.on(reason, is_urgent).map(|(reason, _)| reason)
     }
 
     #[test]

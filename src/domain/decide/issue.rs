@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::retire::{abandoned_orphan, expired, revoke};
 use super::{LOSS_CONFIRMED_AFTER, WORST_LAG};
-use crate::domain::attempt::{Held, is_critical, may_issue};
+use crate::domain::attempt::{Held, is_urgent, may_issue};
 use crate::domain::classification::CREATION_LAG;
 use crate::domain::command::CommandKind;
 use crate::domain::decision::{
@@ -151,7 +151,7 @@ pub(super) fn wanted(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTi
     let current = seen.current_credential()?;
     let kept = seen.current_version().is_some_and(|version| version.tags.is_rolled_back());
     let due = policy.due(current.start, current.end) <= now;
-    (due && (!kept || is_critical(Some(current), policy, now))).then_some(IssueReason::NearExpiry)
+    (due && (!kept || is_urgent(Some(current), policy, now))).then_some(IssueReason::NearExpiry)
 }
 
 /// Whether a person asked for a rotation that has not come about.

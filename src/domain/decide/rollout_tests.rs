@@ -16,7 +16,7 @@ fn hard() -> Brakes {
     Brakes { freeze, closed: brake, canary: brake, hour: brake, sweep: brake }
 }
 
-/// For each brake alone: what waits for it, of a due secret, one below critical, and a person's word.
+/// For each brake alone: what waits for it, of a due secret, one below urgent_before, and a person's word.
 #[test]
 fn each_brake_holds_what_it_is_for() {
     use WaitReason::{Canary, Frozen, OutsideWindow, RolloutLimit};
@@ -38,7 +38,7 @@ fn each_brake_holds_what_it_is_for() {
             (IssueReason::NearExpiry, true),
             (IssueReason::Command, false),
         ];
-        let held = asked.map(|(reason, is_critical)| brakes.on(reason, is_critical).map(|(why, _)| why));
+        let held = asked.map(|(reason, is_urgent)| brakes.on(reason, is_urgent).map(|(why, _)| why));
         assert_eq!(held, expected, "{name}");
         for emergency in [IssueReason::CurrentLost, IssueReason::CurrentExpired, IssueReason::Compromised] {
             assert_eq!(brakes.on(emergency, false), None, "{name}: {emergency:?}");

@@ -45,7 +45,7 @@ fn a_rollback_holds_the_schedule_until_it_is_critical() {
 
 #[test]
 fn a_rollback_to_a_text_that_ends_soon_is_followed_by_one_successor_and_no_more() {
-    let values = PolicyValues { critical: Duration::days(59), ..policy_values() };
+    let values = PolicyValues { urgent_before: Duration::days(59), ..policy_values() };
     let world = World::with_policy(values);
     world.live(Duration::days(2));
     assert_eq!(world.issued(), 1);

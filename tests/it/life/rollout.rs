@@ -158,11 +158,11 @@ async fn a_canary_that_a_person_rolls_back_holds_the_rest() {
 
 #[tokio::test]
 async fn below_critical_no_canary_is_waited_for() {
-    let critical = |text: String| text.replace("[policy]", "[policy]\ncritical = \"59d\"");
-    let fleet = Fleet::start(all_due(3), critical).await;
+    let urgent_before = |text: String| text.replace("[policy]", "[policy]\ncritical = \"59d\"");
+    let fleet = Fleet::start(all_due(3), urgent_before).await;
     break_canary(&fleet);
     fleet.live(Duration::minutes(50)).await;
-    // The canary too: below critical signing in is proof enough, whatever the resource says.
+    // The canary too: below urgent_before signing in is proof enough, whatever the resource says.
     assert_eq!(count(&fleet), 3, "{:?}", published(&fleet));
     fleet.end().await;
 }

@@ -20,8 +20,8 @@ fn in_tokyo(text: &str, calendar: &str) -> String {
     without_canary(text, "time_zone = \"Asia/Tokyo\"") + calendar
 }
 
-/// Every secret below critical.
-fn critical(text: &str) -> String {
+/// Every secret below urgent_before.
+fn urgent_before(text: &str) -> String {
     text.replace("[policy]", "[policy]\ncritical = \"59d\"")
 }
 
@@ -54,7 +54,7 @@ async fn a_window_that_closes_leaves_the_rest_to_the_next_one() {
 #[tokio::test]
 async fn below_critical_a_window_and_a_soft_freeze_are_not_waited_for() {
     for calendar in [WINDOW, FREEZE] {
-        let fleet = Fleet::start(all_due(3), |text| critical(&in_tokyo(&text, calendar))).await;
+        let fleet = Fleet::start(all_due(3), |text| urgent_before(&in_tokyo(&text, calendar))).await;
         fleet.live(Duration::hours(1)).await;
         assert_eq!(count(&fleet), 3);
         fleet.end().await;
@@ -78,7 +78,7 @@ async fn a_hard_freeze_holds_what_is_critical_and_a_person_s_word_is_met_when_it
     let hard = format!("{FREEZE}hard = true\n");
     // Only the first one is due by itself, and nobody sweeps after the freeze.
     let fleet = Fleet::start(all_due(3), |text| {
-        critical(&in_tokyo(&text, &hard)).replace("cron = \"0 3 * * *\"", "cron = \"0 3 1 2 *\"")
+        urgent_before(&in_tokyo(&text, &hard)).replace("cron = \"0 3 * * *\"", "cron = \"0 3 1 2 *\"")
     })
     .await;
     fleet.live(Duration::hours(1)).await;
