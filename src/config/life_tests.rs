@@ -53,10 +53,10 @@ fn an_entry_s_verification_is_laid_over_the_default() {
         "[verify]\nclaims = \"advisory\"\nroles = [\"A\", \"B\"]\nlimit = \"30m\"\nunwanted_text = \"\"";
     let one = verify(tables, "[secrets.verify]\nsign_ins = 5\nroles = [\"C\"]\nprobe_requirement = \"off\"");
     assert_eq!((one.sign_ins, one.limit, one.claims), (5, Duration::minutes(30), Requirement::Advisory));
-    assert_eq!((one.probe_requirement, one.unwanted_text), (Requirement::Off, None));
+    assert_eq!((one.probe_requirement, one.reject_secret_pattern), (Requirement::Off, None));
     assert_eq!(one.roles, BTreeSet::from(["C".to_owned()]));
     assert_eq!(verify(tables, "[secrets.verify]\nroles = []").roles, BTreeSet::new());
-    assert!(verify("", "").unwanted_text.unwrap().matches("-x"));
+    assert!(verify("", "").reject_secret_pattern.unwrap().matches("-x"));
 }
 
 #[test]

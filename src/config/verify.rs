@@ -108,7 +108,7 @@ fn proof(section: &mut Section<'_>, policy: &mut VerifyPolicy) {
     Found::put(section.text("claims", values::one_of(&REQUIREMENTS)), &mut policy.claims);
     let requirement = section.text("probe_requirement", values::one_of(&REQUIREMENTS));
     Found::put(requirement, &mut policy.probe_requirement);
-    Found::put(section.text("unwanted_text", pattern), &mut policy.unwanted_text);
+    Found::put(section.text("reject_secret_pattern", pattern), &mut policy.reject_secret_pattern);
     if let Some(roles) = section.texts("roles", values::some_text) {
         policy.roles = roles.into_iter().map(|role| role.value).collect();
     }

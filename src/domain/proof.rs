@@ -28,7 +28,7 @@ pub struct VerifyPolicy {
     /// Whether the resource has to answer as expected.
     pub probe_requirement: Requirement,
     /// Texts that match are made anew: a leading `-` breaks command lines. A regular expression; `None`: any text will do.
-    pub unwanted_text: Option<TextPattern>,
+    pub reject_secret_pattern: Option<TextPattern>,
 }
 
 impl Default for VerifyPolicy {
@@ -42,7 +42,7 @@ impl Default for VerifyPolicy {
             roles: BTreeSet::new(),
             probe: None,
             probe_requirement: Requirement::Required,
-            unwanted_text: None,
+            reject_secret_pattern: None,
         }
     }
 }

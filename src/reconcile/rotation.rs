@@ -99,13 +99,13 @@ impl<'a> Rotation<'a> {
 
     /// Makes a credential whose text breaks no command line; one that would is revoked and made anew.
     async fn issue_usable(&self, end: OffsetDateTime) -> Result<IssuedCredential, Failure> {
-        let unwanted = self.with.look.verify.unwanted_text.as_ref();
+        let unwanted = self.with.look.verify.reject_secret_pattern.as_ref();
         for _ in 0..MAX_MINTED {
             let issued = self.issue(end).await?;
             if !unwanted.is_some_and(|pattern| pattern.matches(issued.text.expose_secret())) {
                 return Ok(issued);
             }
-            info!(secret = %self.with.secret, key_id = %issued.key_id, "the new text matches verify.unwanted_text: made anew");
+            info!(secret = %self.with.secret, key_id = %issued.key_id, "the new text matches verify.reject_secret_pattern: made anew");
             // CRASH: the credential exists and nobody wants it. Seen as an orphan.
             if self.revoke(issued.key_id).await? == Revocation::NotFound {
                 let told = "Entra doesn't know the unwanted credential to revoke yet: orphan_grace ends it"
@@ -114,7 +114,7 @@ impl<'a> Rotation<'a> {
             }
         }
         let told =
-            format!("{MAX_MINTED} texts in a row matched verify.unwanted_text: does it match every text?");
+            format!("{MAX_MINTED} texts in a row matched verify.reject_secret_pattern: does it match every text?");
         Err(Failure::told(BlockReason::NotProven, told))
     }
 

@@ -217,7 +217,7 @@ fn is_usable(parsed: Result<Config, impl Display>) {
         let end = NOW + secret.policy.validity();
         assert!(secret.policy.due(NOW, end) > NOW, "a new credential is due at once");
         assert!(secret.policy.critical_from(NOW, end) >= secret.policy.due(NOW, end));
-        let _ = secret.verify.unwanted_text.as_ref().map(|unwanted| unwanted.matches("-some~text"));
+        let _ = secret.verify.reject_secret_pattern.as_ref().map(|unwanted| unwanted.matches("-some~text"));
     }
     assert!(!format!("{config:?}").is_empty());
 }

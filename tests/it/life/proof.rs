@@ -268,7 +268,7 @@ async fn a_credential_signs_in_as_often_as_configured_before_it_is_published() {
 
 #[tokio::test]
 async fn a_text_that_matches_the_unwanted_pattern_is_made_anew_and_revoked() {
-    let fleet = fleet(verify("unwanted_text = '^[A-Za-m]'")).await;
+    let fleet = fleet(verify("reject_secret_pattern = '^[A-Za-m]'")).await;
     let secret = fleet.secret(1);
     for _ in 0..4 {
         ask_to_rotate(&fleet, &secret).await;
@@ -286,7 +286,7 @@ async fn a_text_that_matches_the_unwanted_pattern_is_made_anew_and_revoked() {
 
 #[tokio::test]
 async fn a_pattern_that_matches_every_text_is_told_and_mints_ever_more_rarely() {
-    let fleet = fleet(verify("unwanted_text = '.'")).await;
+    let fleet = fleet(verify("reject_secret_pattern = '.'")).await;
     let secret = fleet.secret(1);
     ask_to_rotate(&fleet, &secret).await;
     fleet.live(Duration::days(10)).await;
