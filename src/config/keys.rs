@@ -101,7 +101,11 @@ pub const KEYS: &[Key] = &[
     ),
     key("verify.probe_status", "[200]", "answers that prove the credential: 100 to 599"),
     key("verify.probe_requirement", "required", "the probe's answer: required, advisory or off"),
-    key("verify.reject_secret_pattern", "^-", "secret texts to make anew: a regular expression, or \"\" for none"),
+    key(
+        "verify.reject_secret_pattern",
+        "^-",
+        "secret texts to make anew: a regular expression, or \"\" for none",
+    ),
     key("applications.allow", "[]", "the only applications to rotate (GUIDs); none: all"),
     key("applications.deny", "[]", "applications never to rotate (GUIDs)"),
     key("rollout.max_per_sweep", "0", "the most rotations that a sweep begins: 0 (no limit) to 100000"),

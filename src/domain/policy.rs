@@ -83,7 +83,7 @@ impl RotationPolicy {
     /// From when on consumers of a credential with these dates would be locked out soon: `urgent_before` before its end.
     ///
     /// Where that would be no later than the successor is due, half of that time counts, so that a short-lived
-    /// credential is not urgent_before as soon as it is due.
+    /// credential is not urgent as soon as it is due.
     #[must_use]
     pub fn critical_from(&self, start: OffsetDateTime, end: OffsetDateTime) -> OffsetDateTime {
         let lifetime = (end - start).max(Duration::ZERO);

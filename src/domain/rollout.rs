@@ -51,9 +51,7 @@ impl Brakes {
         match reason {
             IssueReason::CurrentLost | IssueReason::CurrentExpired | IssueReason::Compromised => None,
             IssueReason::Command => hard.map(frozen),
-            IssueReason::NearExpiry | IssueReason::FirstCredential | IssueReason::Unadopted
-                if is_urgent =>
-            {
+            IssueReason::NearExpiry | IssueReason::FirstCredential | IssueReason::Unadopted if is_urgent => {
                 hard.map(frozen).or_else(|| held(self.hour, WaitReason::RolloutLimit))
             }
             IssueReason::NearExpiry | IssueReason::FirstCredential | IssueReason::Unadopted => self

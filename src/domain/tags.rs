@@ -37,7 +37,7 @@ pub const PENDING_ROTATION: &str = "PendingRotation";
 pub const SUPERSEDED_CREDENTIAL_ID: &str = "SupersededCredentialId";
 /// On a version that must never be published again.
 pub const QUARANTINED: &str = "Quarantined";
-/// After a rollback: no scheduled rotation until it becomes urgent_before.
+/// After a rollback: no scheduled rotation until it is urgent.
 pub const ROLLED_BACK: &str = "RolledBack";
 
 /// Never carried over to a new version.

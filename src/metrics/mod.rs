@@ -113,7 +113,8 @@ impl Metrics {
                 HistogramOpts::new("reconcile_duration_seconds", "How long one pass over one secret took.")
                     .buckets(vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0]),
             )?)?,
-            workqueue_depth: own.add(IntGauge::new("workqueue_depth", "Secrets that wait for a pass now.")?)?,
+            workqueue_depth: own
+                .add(IntGauge::new("workqueue_depth", "Secrets that wait for a pass now.")?)?,
             azure_requests: own.counters(
                 "azure_requests_total",
                 "Requests to Azure, by service and HTTP status (none: no answer came).",
@@ -167,7 +168,7 @@ impl Metrics {
             )?,
             replica_state: own.int_gauges(
                 "replica_state",
-                "1 for the state that the replica is in: in_sync, behind, disabled or unreadable.",
+                "1 for the state that the replica is in: in_sync, out_of_sync, disabled or unreadable.",
                 &["replica", "state"],
             )?,
             blocked: own.counters(

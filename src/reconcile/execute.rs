@@ -75,8 +75,8 @@ impl Execution<'_> {
         now: OffsetDateTime,
     ) -> Result<(), Failure> {
         let read = self.ports.store.read_version(self.secret, from).await.map_err(Failure::of_read)?;
-        let older = read.ok_or_else(Failure::overtaken)?;
-        let current = self.unchanged_current(now).await?.ok_or_else(Failure::overtaken)?;
+        let older = read.ok_or_else(Failure::conflict)?;
+        let current = self.unchanged_current(now).await?.ok_or_else(Failure::conflict)?;
         let mut new = self.rescue_version(from, &older, &current)?;
         if reason == RescueReason::Rollback {
             let at = now.replace_nanosecond(0).unwrap_or(now);
@@ -98,7 +98,7 @@ impl Execution<'_> {
     ) -> Result<NewVersion, Failure> {
         let seen = &self.look.seen;
         let proven = seen.versions.iter().find(|version| version.version == *from).and_then(|v| v.proven);
-        let credential = proven.and_then(|key_id| seen.credential(key_id)).ok_or_else(Failure::overtaken)?;
+        let credential = proven.and_then(|key_id| seen.credential(key_id)).ok_or_else(Failure::conflict)?;
         let mut after = current.properties.tags.carried_over();
         after.set(tags::CREDENTIAL_ID, credential.key_id);
         // No rotation made this version, so it meets nobody's command to rotate.
@@ -133,7 +133,7 @@ impl Execution<'_> {
 
     /// Writes what the primary holds now into a replica, which keeps its own other tags.
     async fn copy(&self, to: &SecretId, now: OffsetDateTime) -> Result<(), Failure> {
-        let primary = self.unchanged_current(now).await?.ok_or_else(Failure::overtaken)?;
+        let primary = self.unchanged_current(now).await?.ok_or_else(Failure::conflict)?;
         let before = match self.ports.store.read_current(to).await.map_err(Failure::of_read)? {
             CurrentVersion::Readable(read) => Some(read.properties),
             CurrentVersion::Missing => None,
@@ -200,7 +200,11 @@ impl Execution<'_> {
     /// The last thing before an effect: a stalled process must not act on what it saw long ago.
     fn check_fresh(&self, now: OffsetDateTime) -> Result<(), Failure> {
         self.check_clock()?;
-        if self.ports.clock.now() - now > MAX_OBSERVATION_AGE { Err(Failure::deadline_exceeded()) } else { Ok(()) }
+        if self.ports.clock.now() - now > MAX_OBSERVATION_AGE {
+            Err(Failure::deadline_exceeded())
+        } else {
+            Ok(())
+        }
     }
 
     /// The version that was current at the look; `None` if none could be read.

@@ -113,8 +113,9 @@ impl<'a> Rotation<'a> {
                 return Err(Failure::told(BlockReason::NotProven, told));
             }
         }
-        let told =
-            format!("{MAX_MINTED} texts in a row matched verify.reject_secret_pattern: does it match every text?");
+        let told = format!(
+            "{MAX_MINTED} texts in a row matched verify.reject_secret_pattern: does it match every text?"
+        );
         Err(Failure::told(BlockReason::NotProven, told))
     }
 

@@ -58,7 +58,10 @@ impl QueueTrigger {
             was_reachable = received.is_ok();
             self.settle(&mut held, &stop).await;
             self.renew(&mut held).await;
-            self.intake.metrics.storage_queue_messages_in_flight.set(i64::try_from(held.len()).unwrap_or(i64::MAX));
+            self.intake
+                .metrics
+                .storage_queue_messages_in_flight
+                .set(i64::try_from(held.len()).unwrap_or(i64::MAX));
             if stop.is_cancelled() {
                 return;
             }

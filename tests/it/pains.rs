@@ -211,7 +211,10 @@ async fn pain_10_tenant_policies_clamp_and_two_passwords_are_no_dead_end() {
     let second = model.add_password(object_id, Some("a colleague's"), None, end, START).unwrap();
     ask_to_rotate(&fleet, &secret).await;
     fleet.live(Duration::hours(3)).await;
-    assert_eq!((fleet.status(&secret).state, fleet.status(&secret).reason), ("blocked", "password_limit_reached"));
+    assert_eq!(
+        (fleet.status(&secret).state, fleet.status(&secret).reason),
+        ("blocked", "password_limit_reached")
+    );
     assert_eq!(fleet.summary().issued, 1, "the colleague's alone");
     model.remove_password(object_id, second.key_id, fleet.sandbox.clock().now()).unwrap();
     fleet.until(Duration::days(2), |fleet| fleet.summary().published == 1).await;

@@ -26,7 +26,8 @@ pub(super) fn replica_locked_out(seen: &Observed, now: OffsetDateTime) -> Option
     is_proven_good(seen, now)?;
     let is_dead = |replica: &&ReplicaFacts| {
         let named = replica.versions.last().and_then(VersionFacts::named);
-        replica.state == ReplicaState::OutOfSync && named.is_some_and(|key_id| seen.credential(key_id).is_none())
+        replica.state == ReplicaState::OutOfSync
+            && named.is_some_and(|key_id| seen.credential(key_id).is_none())
     };
     let dead = seen.replicas.iter().find(is_dead).filter(|_| seen.current_quarantine().is_none())?;
     Some(Decision::Act(Action::Copy { to: dead.secret.clone() }))

@@ -22,7 +22,7 @@ fn in_tokyo(text: &str, calendar: &str) -> String {
 
 /// Every secret below urgent_before.
 fn urgent_before(text: &str) -> String {
-    text.replace("[policy]", "[policy]\ncritical = \"59d\"")
+    text.replace("[policy]", "[policy]\nurgent_before = \"59d\"")
 }
 
 #[tokio::test]
