@@ -100,7 +100,7 @@ impl Metrics {
                 &["secret", "state"],
             )?,
             orphans: own.int_gauges(
-                "orphans",
+                "orphaned_credentials",
                 "Credentials of ours that were never published.",
                 &["secret"],
             )?,

@@ -60,12 +60,12 @@ fn the_readme_names_every_metric() {
     let metrics = Metrics::new().expect("metrics can be registered");
     let secret: SecretId = "vault/secret".parse().expect("a name");
     metrics.declare_secrets([&secret]);
-    metrics.remote_request("graph", Some(200), std::time::Duration::ZERO);
+    metrics.azure_request("graph", Some(200), std::time::Duration::ZERO);
     let text = metrics.render().expect("metrics can be written");
     let all: Vec<_> = text
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
-        .filter(|name| !name.starts_with("rekeyd_process_"))
+        .filter(|name| !name.starts_with("process_"))
         .collect();
     assert!(all.len() > 10 && all.iter().all(|name| name.starts_with("rekeyd_")), "{all:?}");
     let missing: Vec<_> = all.into_iter().filter(|name| !names(&readme, name)).collect();

@@ -11,15 +11,16 @@ use rekeyd::clock::SystemClock;
 use rekeyd::config::ManagedSecret;
 use rekeyd::config::{ApiConfig, ScheduleConfig, StaticToken, WebhookConfig};
 use rekeyd::domain::{
-    AppObjectId, ApplicationRef, Origin, PolicyValues, Role, RotationPolicy, SecretId, VerifyPolicy, WishKind,
+    AppObjectId, ApplicationRef, CommandKind, Origin, PolicyValues, Role, RotationPolicy, SecretId,
+    VerifyPolicy,
 };
 use rekeyd::http::access::{ApiAccess, KeyCache, TokenRules, WebhookAccess};
 use rekeyd::http::{HttpState, Operations, Readiness, describe, health_router, router};
 use rekeyd::metrics::Metrics;
 use rekeyd::ports::{Clock, IssuerKeys, PortError, TokenKeys};
 use rekeyd::reconcile::{Catalogue, StatusBoard, WorkQueue};
+use rekeyd::triggers::commands::Commands;
 use rekeyd::triggers::intake::Intake;
-use rekeyd::triggers::wishes::Wishes;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -55,7 +56,7 @@ impl TestServer {
         let siblings = ["kv-1/app-foo", "kv-2/app-foo"].map(|secret| managed(secret, 1));
         let catalogue = Arc::new(Catalogue::new(siblings.into_iter().chain([with_replica])));
         let readiness = Arc::new(Readiness::new(["graph".to_owned()]));
-        let wishes = Arc::new(Wishes {
+        let commands = Arc::new(Commands {
             queue: Arc::clone(&queue),
             catalogue: Arc::clone(&catalogue),
             board: Arc::clone(&board),
@@ -69,8 +70,8 @@ impl TestServer {
                 vaults: ["kv-1", "kv-2"].map(|vault| vault.parse().unwrap()).into(),
                 metrics: Arc::clone(&metrics),
             }),
-            operations: Arc::new(Operations::new(Arc::clone(&wishes))),
-            wishes,
+            operations: Arc::new(Operations::new(Arc::clone(&commands))),
+            commands,
             keys: Arc::default(),
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
@@ -106,7 +107,7 @@ impl TestServer {
         (answer.status(), answer.json().await.unwrap())
     }
 
-    /// Asks for the wish `label` for `kv-1/app-foo`.
+    /// Asks for the command `label` for `kv-1/app-foo`.
     pub(crate) async fn ask(&self, label: &str, key: Option<&str>, body: &str) -> Response {
         let request = self.request(Method::POST, &format!("/api/v1/secrets/kv-1/app-foo/{label}"));
         let request = request.bearer_auth("the-right-token").body(body.to_owned());
@@ -117,11 +118,14 @@ impl TestServer {
             .unwrap()
     }
 
-    /// What the queue has now, each with its wish.
-    pub(crate) fn queued(&self) -> Vec<(String, Option<WishKind>)> {
+    /// What the queue has now, each with its command.
+    pub(crate) fn queued(&self) -> Vec<(String, Option<CommandKind>)> {
         let next = || self.queue.next().now_or_never();
         let items: Vec<_> = std::iter::from_fn(next).collect();
-        items.into_iter().map(|item| (item.secret.to_string(), item.wish.map(|wish| wish.kind))).collect()
+        items
+            .into_iter()
+            .map(|item| (item.secret.to_string(), item.command.map(|command| command.kind)))
+            .collect()
     }
 
     /// How many requests to the API were refused for this reason.

@@ -148,10 +148,10 @@ async fn a_clock_that_is_known_to_be_off_refuses_nobody_for_the_time() {
     world.has_shown_no_token();
 }
 
-const LIST: &Route = &Route { face: "api", method: Method::GET, path: "/api/v1/secrets" };
+const LIST: &Route = &Route { endpoint: "api", method: Method::GET, path: "/api/v1/secrets" };
 const ROTATE: &Route =
-    &Route { face: "api", method: Method::POST, path: "/api/v1/secrets/vault-1/app-01/rotate" };
-const DELIVER: &Route = &Route { face: "webhook", method: Method::POST, path: "/events/key-vault" };
+    &Route { endpoint: "api", method: Method::POST, path: "/api/v1/secrets/vault-1/app-01/rotate" };
+const DELIVER: &Route = &Route { endpoint: "webhook", method: Method::POST, path: "/events/key-vault" };
 const READER: &str = "Rekeyd.Reader";
 const OPERATOR: &str = "Rekeyd.Operator";
 const EVENT_ROLE: &str = "AzureEventGridSecureWebhookSubscriber";

@@ -11,7 +11,7 @@ use crate::support::{Azure, Daemon, PATIENCE, Provider, eventually};
 
 /// Whom a request is for, as refusals are counted, and the request.
 pub(super) struct Route {
-    pub(super) face: &'static str,
+    pub(super) endpoint: &'static str,
     pub(super) method: Method,
     pub(super) path: &'static str,
 }
@@ -24,7 +24,7 @@ pub(super) struct World {
     /// How far the daemon's clock is from the sandbox's, in seconds.
     clock_is_off: i64,
     sent: Vec<String>,
-    /// By face and reason: what has to be in the log and in the metrics.
+    /// By endpoint and reason: what has to be in the log and in the metrics.
     refused: Vec<(String, String)>,
 }
 
@@ -111,7 +111,7 @@ impl World {
         what: &str,
     ) {
         assert_problem(self.send(route, token).await, status, what).await;
-        self.refused.push((route.face.to_owned(), reason.to_owned()));
+        self.refused.push((route.endpoint.to_owned(), reason.to_owned()));
         let told = eventually("the refusal is told", PATIENCE, async || {
             let told = self.told();
             (told.len() >= self.refused.len()).then_some(told)
@@ -121,16 +121,16 @@ impl World {
         assert_eq!(self.counted().await, counts(&self.refused), "{what}, {}", route.path);
     }
 
-    /// By face and reason: the lines about refusals.
+    /// By endpoint and reason: the lines about refusals.
     fn told(&self) -> Vec<(String, String)> {
         let text = |line: &Value, key| line.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let printed = self.daemon.printed();
         let lines = printed.lines().filter(|line| line.contains("\"a request was refused"));
         let lines = lines.map(|line| serde_json::from_str(line).unwrap());
-        lines.map(|line: Value| (text(&line, "face"), text(&line, "reason"))).collect()
+        lines.map(|line: Value| (text(&line, "endpoint"), text(&line, "reason"))).collect()
     }
 
-    /// By face and reason: the metric.
+    /// By endpoint and reason: the metric.
     async fn counted(&self) -> BTreeMap<String, f64> {
         let (_, metrics) = self.daemon.get("/metrics").await;
         let samples = metrics.lines().filter(|line| line.starts_with(METRIC));
@@ -202,7 +202,7 @@ async fn assert_problem(response: Response, status: StatusCode, what: &str) {
 fn counts(refused: &[(String, String)]) -> BTreeMap<String, f64> {
     let mut counts = BTreeMap::new();
     for (face, reason) in refused {
-        *counts.entry(format!("{METRIC}{{face=\"{face}\",reason=\"{reason}\"}}")).or_default() += 1.0;
+        *counts.entry(format!("{METRIC}{{endpoint=\"{face}\",reason=\"{reason}\"}}")).or_default() += 1.0;
     }
     counts
 }
