@@ -1,7 +1,7 @@
 //! Routes that change a secret: authentication, counting, idempotency keys, unusable bodies.
 
-use rekeyd::domain::WishKind;
-use rekeyd::triggers::wishes::WISHES;
+use rekeyd::domain::CommandKind;
+use rekeyd::triggers::commands::COMMANDS;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -9,14 +9,14 @@ use super::webhook::event;
 use super::{TestServer, problem};
 
 #[tokio::test]
-async fn a_wish_is_taken_for_a_managed_secret_and_refused_while_stopping() {
+async fn a_command_is_taken_for_a_managed_secret_and_refused_while_stopping() {
     let server = TestServer::new().await;
     let rotate =
         |path: &'static str| server.request(Method::POST, path).bearer_auth("the-right-token").send();
     // The letter case of a name does not matter.
     let answer = rotate("/api/v1/secrets/KV-1/App-Foo/rotate").await.unwrap();
     assert_eq!(answer.status(), StatusCode::ACCEPTED);
-    assert!(server.queue.next().await.wish.is_some());
+    assert!(server.queue.next().await.command.is_some());
     for unknown in ["/api/v1/secrets/kv-1/other/rotate", "/api/v1/secrets/kv-1/..%2Fapp-foo/rotate"] {
         let answer = rotate(unknown).await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{unknown}");
@@ -31,20 +31,23 @@ async fn a_wish_is_taken_for_a_managed_secret_and_refused_while_stopping() {
 }
 
 #[tokio::test]
-async fn every_wish_has_a_route_is_counted_and_stands_until_it_is_met() {
+async fn every_command_has_a_route_is_counted_and_stands_until_it_is_met() {
     let server = TestServer::new().await;
-    for kind in WISHES {
+    for kind in COMMANDS {
         let answer = server.ask(kind.label(), None, "").await;
         assert_eq!(answer.status(), StatusCode::ACCEPTED, "{kind:?}");
         let answer: Value = answer.json().await.unwrap();
-        assert_eq!((&answer["secret"], &answer["wish"]), (&json!("kv-1/app-foo"), &json!(kind.label())));
+        assert_eq!((&answer["secret"], &answer["command"]), (&json!("kv-1/app-foo"), &json!(kind.label())));
         let shown = server.request(Method::GET, answer["secret_url"].as_str().unwrap());
         let shown: Value = shown.bearer_auth("the-right-token").send().await.unwrap().json().await.unwrap();
-        assert_eq!((&shown["wish"]["kind"], &shown["wish"]["tried"]), (&json!(kind.label()), &json!(false)));
-        assert_eq!((answer["at"].is_string(), &shown["wish"]["at"]), (true, &answer["at"]));
+        assert_eq!(
+            (&shown["pending_command"]["kind"], &shown["pending_command"]["tried"]),
+            (&json!(kind.label()), &json!(false))
+        );
+        assert_eq!((answer["at"].is_string(), &shown["pending_command"]["at"]), (true, &answer["at"]));
         assert_eq!(server.queued(), [("kv-1/app-foo".to_owned(), Some(kind))]);
         server.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None);
-        assert_eq!(server.metrics.wishes.with_label_values(&[kind.label()]).get(), 1);
+        assert_eq!(server.metrics.commands.with_label_values(&[kind.label()]).get(), 1);
     }
 }
 
@@ -64,8 +67,10 @@ async fn whoever_asks_for_a_replica_is_told_of_its_primary() {
 #[tokio::test]
 async fn compromised_means_the_secret_alone_unless_all_credentials_are_meant() {
     let server = TestServer::new().await;
-    let (alone, all) =
-        (WishKind::Compromised { all_credentials: false }, WishKind::Compromised { all_credentials: true });
+    let (alone, all) = (
+        CommandKind::Compromised { all_credentials: false },
+        CommandKind::Compromised { all_credentials: true },
+    );
     let answer: Value = server.ask("compromised", None, "{}").await.json().await.unwrap();
     assert_eq!(answer["also"], json!([]));
     assert_eq!(server.queued(), [("kv-1/app-foo".to_owned(), Some(alone))]);
@@ -101,7 +106,7 @@ async fn a_body_that_can_t_be_used_asks_for_nothing() {
 }
 
 #[tokio::test]
-async fn a_repeated_key_gets_the_same_answer_and_no_new_wish() {
+async fn a_repeated_key_gets_the_same_answer_and_no_new_command() {
     let server = TestServer::new().await;
     let first: Value = server.ask("rotate", Some("key-1"), "").await.json().await.unwrap();
     assert_eq!(server.queued().len(), 1);
