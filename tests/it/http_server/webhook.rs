@@ -36,7 +36,7 @@ async fn an_event_about_a_managed_secret_puts_its_name_into_the_queue() {
     assert_eq!((server.events("enqueued"), server.events("not_managed")), (2, 1));
     let item = server.queue.next().await;
     assert_eq!((item.secret.to_string().as_str(), item.command), ("kv-1/app-foo", None));
-    assert_eq!(server.metrics.queue_depth.get(), 0, "two events are one pass");
+    assert_eq!(server.metrics.workqueue_depth.get(), 0, "two events are one pass");
 }
 
 #[tokio::test]
