@@ -127,7 +127,7 @@ impl Observed {
 
     /// Whether the credential that consumers use is said to be compromised.
     ///
-    /// Also after a rescue: an older version that was published again, and whose credential is older than the news.
+    /// Also after a republish: an older version that was published again, and whose credential is older than the news.
     #[must_use]
     pub fn is_compromised(&self) -> bool {
         if self

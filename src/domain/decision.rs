@@ -45,11 +45,11 @@ pub enum Action {
     ///
     /// # If it stops half-way
     /// The text is published, or it isn't: then the next pass sees the same loss.
-    Rescue {
+    Republish {
         /// The version whose text still signs in.
         from: VersionId,
         /// Why.
-        reason: RescueReason,
+        reason: RepublishReason,
     },
     /// Takes a credential out of Entra.
     ///
@@ -118,7 +118,7 @@ impl Action {
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Issue { .. } => "issue",
-            Self::Rescue { .. } => "rescue",
+            Self::Republish { .. } => "republish",
             Self::Revoke { .. } => "revoke",
             Self::Disable { .. } => "disable",
             Self::ClearIndex => "clear_index",
@@ -139,7 +139,7 @@ impl Action {
     /// All names, for metrics that show a zero as a zero.
     pub const LABELS: [&'static str; 10] = [
         "issue",
-        "rescue",
+        "republish",
         "revoke",
         "disable",
         "clear_index",
@@ -198,7 +198,7 @@ reasons! {
 
 reasons! {
     /// Why an older version's text is published again.
-    RescueReason {
+    RepublishReason {
         /// The current credential is gone.
         CurrentLost = "current_lost", "the current credential is lost";
         /// A person asked for it.

@@ -43,7 +43,7 @@ pub mod tags;
 
 pub use command::{Command, CommandKind};
 pub use decide::{LOSS_CONFIRMED_AFTER, WORST_LAG, decide};
-pub use decision::{Action, BlockReason, Decision, IssueReason, RescueReason, RevokeReason, WaitReason};
+pub use decision::{Action, BlockReason, Decision, IssueReason, RepublishReason, RevokeReason, WaitReason};
 pub use inventory::{Class, CredentialSeen, Holdings, LastUse, NEAR_EXPIRY, SecretSeen};
 pub use marker::Marker;
 pub use names::{

@@ -14,7 +14,7 @@ use super::rotation::Rotation;
 use super::said::Said;
 use crate::clock::ClockSkew;
 use crate::domain::tags::{self, Quarantine, SupersededIndex, Tags};
-use crate::domain::{Action, BlockReason, Current, KeyId, RescueReason, RotationId, SecretId, VersionId};
+use crate::domain::{Action, BlockReason, Current, KeyId, RepublishReason, RotationId, SecretId, VersionId};
 use crate::ports::{CurrentVersion, NewVersion, ReadVersion};
 
 /// What an action is executed with.
@@ -52,7 +52,7 @@ impl Execution<'_> {
             Action::Issue { attempt, .. } => {
                 Rotation::new(self, rotation, now, *attempt).run().await.map(drop)
             }
-            Action::Rescue { from, reason } => self.rescue(from, *reason, now).await,
+            Action::Republish { from, reason } => self.republish(from, *reason, now).await,
             Action::Revoke { key_id, .. } => self.revoke(*key_id, now).await,
             Action::Disable { version, replica } => self.disable(version, replica.as_ref(), now).await,
             Action::Copy { to } => self.copy(to, now).await,
@@ -68,17 +68,17 @@ impl Execution<'_> {
     }
 
     /// Publishes the text of `from` again, in the place of a credential that is lost or not wanted any more.
-    async fn rescue(
+    async fn republish(
         &self,
         from: &VersionId,
-        reason: RescueReason,
+        reason: RepublishReason,
         now: OffsetDateTime,
     ) -> Result<(), Failure> {
         let read = self.ports.store.read_version(self.secret, from).await.map_err(Failure::of_read)?;
         let older = read.ok_or_else(Failure::conflict)?;
         let current = self.unchanged_current(now).await?.ok_or_else(Failure::conflict)?;
-        let mut new = self.rescue_version(from, &older, &current)?;
-        if reason == RescueReason::Rollback {
+        let mut new = self.republished_version(from, &older, &current)?;
+        if reason == RepublishReason::Rollback {
             let at = now.replace_nanosecond(0).unwrap_or(now);
             new.tags.set(tags::ROLLED_BACK, at.format(&Rfc3339).unwrap_or_default());
             new.tags.check_limits()?;
@@ -90,7 +90,7 @@ impl Execution<'_> {
         Ok(())
     }
 
-    fn rescue_version(
+    fn republished_version(
         &self,
         from: &VersionId,
         older: &ReadVersion,

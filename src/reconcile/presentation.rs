@@ -34,7 +34,7 @@ pub(super) fn message(decision: &Decision) -> String {
     match decision {
         Decision::Act(Action::Issue { reason, .. }) => format!("making a successor: {}", reason.text()),
         Decision::Act(Action::Revoke { key_id, reason }) => format!("revoking {key_id}: {}", reason.text()),
-        Decision::Act(Action::Rescue { from, reason }) => {
+        Decision::Act(Action::Republish { from, reason }) => {
             format!("publishing version {from} again: {}", reason.text())
         }
         Decision::Act(Action::Disable { version, .. }) => {

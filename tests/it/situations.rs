@@ -101,9 +101,9 @@ fn a_current_credential_that_somebody_removed_is_replaced_by_an_older_one_that_s
     block_on(world.direct.revoke(object_id(&world), lost)).unwrap();
     let since = world.now();
     world.live(Duration::hours(1));
-    let rescued = block_on(world.current()).properties;
-    assert_ne!(rescued.tags.credential_id().unwrap(), Some(lost));
-    let confirmed = rescued.created - since;
+    let republished = block_on(world.current()).properties;
+    assert_ne!(republished.tags.credential_id().unwrap(), Some(lost));
+    let confirmed = republished.created - since;
     assert!(confirmed >= Duration::minutes(10), "displaced after {confirmed}");
     // The older one is due, so that a new one follows at once.
     assert_eq!(world.issued(), 2);

@@ -9,7 +9,7 @@ use super::properties::any_observed;
 use super::tests::{NOW, credential, decided, key, seen, version};
 use super::*;
 use crate::domain::command::{Command, CommandKind};
-use crate::domain::decision::{Action, BlockReason, IssueReason, RescueReason, RevokeReason, WaitReason};
+use crate::domain::decision::{Action, BlockReason, IssueReason, RepublishReason, RevokeReason, WaitReason};
 use crate::domain::observed::{CredentialFacts, Current, CurrentSignIn};
 use crate::domain::rollout::{Brake, Brakes, Freeze};
 use crate::domain::tags::{self, PendingRotation, Quarantine, QuarantineReason};
@@ -103,7 +103,7 @@ fn each_command_has_its_first_step() {
 fn what_is_noted_goes_on_without_the_person_who_asked() {
     let bad = with_fallback(marked(2, QuarantineReason::Rollback, Duration::MINUTE, rotated()));
     let from = bad.fallback.clone().unwrap();
-    assert_eq!(decided(&bad), act(Action::Rescue { from, reason: RescueReason::Rollback }));
+    assert_eq!(decided(&bad), act(Action::Republish { from, reason: RepublishReason::Rollback }));
     let leaked = marked(2, QuarantineReason::Compromised, Duration::MINUTE, rotated());
     assert_eq!(decided(&leaked), act(Action::Issue { reason: IssueReason::Compromised, attempt: 1 }));
     let followed = marked(1, QuarantineReason::Compromised, Duration::days(2), rotated());

@@ -8,7 +8,7 @@ use crate::domain::attempt::{Held, is_urgent, may_issue};
 use crate::domain::classification::CREATION_LAG;
 use crate::domain::command::CommandKind;
 use crate::domain::decision::{
-    Action, BlockReason, Decision, IssueReason, RescueReason, RevokeReason, WaitReason,
+    Action, BlockReason, Decision, IssueReason, RepublishReason, RevokeReason, WaitReason,
 };
 use crate::domain::observed::{CredentialFacts, Current, CurrentSignIn, Observed, VersionFacts};
 use crate::domain::policy::RotationPolicy;
@@ -29,8 +29,8 @@ pub(super) fn current_lost(
         Loss::Expired => IssueReason::CurrentExpired,
     };
     if let Some(from) = &seen.fallback {
-        let reason = RescueReason::CurrentLost;
-        return Some(Decision::Act(Action::Rescue { from: from.clone(), reason }));
+        let reason = RepublishReason::CurrentLost;
+        return Some(Decision::Act(Action::Republish { from: from.clone(), reason }));
     }
     // Orphans of earlier attempts may be what holds the next one up. The current text is none of theirs.
     if may_issue(reason, seen, policy, now).is_err()

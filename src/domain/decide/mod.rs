@@ -29,7 +29,7 @@ pub fn decide(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> 
 
 type Check = fn(&Observed, &RotationPolicy, OffsetDateTime) -> Option<Decision>;
 
-/// In order of precedence: people first, then rescue, issue, publish everywhere, clear up, retire.
+/// In order of precedence: people first, then republish, issue, publish everywhere, clear up, retire.
 ///
 /// Issuing comes before clearing up: a credential that can't be revoked must not keep a successor from being made.
 /// A compromised credential is revoked after a copy to the replicas was tried, and before anything that can wait.

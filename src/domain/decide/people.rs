@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::{issue, retire};
 use crate::domain::command::CommandKind;
-use crate::domain::decision::{Action, BlockReason, Decision, IssueReason, RescueReason, WaitReason};
+use crate::domain::decision::{Action, BlockReason, Decision, IssueReason, RepublishReason, WaitReason};
 use crate::domain::observed::{Current, Observed};
 use crate::domain::policy::RotationPolicy;
 use crate::domain::tags::QuarantineReason;
@@ -82,9 +82,9 @@ pub(super) fn rollback_under_way(
     if quarantine.reason != QuarantineReason::Rollback {
         return None;
     }
-    let reason = RescueReason::Rollback;
+    let reason = RepublishReason::Rollback;
     Some(match &seen.fallback {
-        Some(from) => Decision::Act(Action::Rescue { from: from.clone(), reason }),
+        Some(from) => Decision::Act(Action::Republish { from: from.clone(), reason }),
         None => match issue::issue(IssueReason::Command, seen, policy, now) {
             act @ Decision::Act(_) => act,
             // What holds a person's word back does not hold back the end of a loss.

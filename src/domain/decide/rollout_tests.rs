@@ -50,7 +50,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn brakes_never_hold_a_rescue_nor_what_replaces_a_credential_that_is_lost(seen in any_observed()) {
+    fn brakes_never_hold_a_republish_nor_what_replaces_a_credential_that_is_lost(seen in any_observed()) {
         let free = decided(&seen);
         let held = decided(&Observed { brakes: hard(), ..seen });
         let is_emergency = match &free {

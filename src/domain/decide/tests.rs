@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::command::{Command, CommandKind};
-use crate::domain::decision::{Action, BlockReason, IssueReason, RescueReason, RevokeReason, WaitReason};
+use crate::domain::decision::{Action, BlockReason, IssueReason, RepublishReason, RevokeReason, WaitReason};
 use crate::domain::observed::{CredentialFacts, Current, CurrentSignIn};
 use crate::domain::observed::{SignInTrouble, VersionFacts};
 use crate::domain::policy_values::PolicyValues;
@@ -203,10 +203,10 @@ fn a_lost_credential_is_displaced_only_after_ten_minutes_of_refusals() {
     assert_eq!(waits(&lost(9)), WaitReason::ConfirmingLoss);
     assert_eq!(decided(&lost(10)), issue(IssueReason::CurrentLost, 1));
     let from = lost(10).versions.first().unwrap().version.clone();
-    let rescuable = Observed { fallback: Some(from.clone()), ..lost(10) };
+    let republishable = Observed { fallback: Some(from.clone()), ..lost(10) };
     assert_eq!(
-        decided(&rescuable),
-        Decision::Act(Action::Rescue { from, reason: RescueReason::CurrentLost })
+        decided(&republishable),
+        Decision::Act(Action::Republish { from, reason: RepublishReason::CurrentLost })
     );
 }
 
