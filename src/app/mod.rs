@@ -1,19 +1,19 @@
 //! The composition root: makes all parts of a daemon, starts them, and stops them.
 
 pub mod doctor;
+mod engine;
 mod fleet;
 pub mod inventory;
 pub mod plan;
 mod servers;
-mod works;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use tracing::{info, warn};
 
+pub use engine::Engine;
 use servers::Servers;
-pub use works::Works;
 
 use crate::azure::{Azure, AzureError};
 use crate::config::Config;
@@ -28,7 +28,7 @@ use crate::shutdown::Shutdown;
 #[derive(Debug)]
 pub struct App {
     address: SocketAddr,
-    works: Works,
+    engine: Engine,
     readiness: Arc<Readiness>,
     servers: Servers,
 }
@@ -80,26 +80,26 @@ impl App {
     ) -> Result<Self, AppError> {
         let address =
             listener.local_addr().map_err(|source| AppError::Listen { address: config.listen, source })?;
-        let works = Works::start(config, clock, seed)?;
+        let engine = Engine::start(config, clock, seed)?;
         let readiness = Arc::new(Readiness::new(awaited(config)));
         // A Functions host has a timer of its own, and may stop the process between two invocations; but what tags bind
         // has to be known before the first of them.
         if config.functions.is_none() {
-            works.shutdown.spawn(works.schedule(config).run(works.shutdown.stop()));
+            engine.shutdown.spawn(engine.schedule(config).run(engine.shutdown.stop()));
         } else {
-            let (sweeper, hold) = (works.sweeper(config), works.clock.hold());
-            works.shutdown.spawn(async move {
+            let (sweeper, hold) = (engine.sweeper(config), engine.clock.hold());
+            engine.shutdown.spawn(async move {
                 let _hold = hold;
                 sweeper.discover().await;
             });
         }
-        if let Some(trigger) = works.queue_trigger(config) {
-            works.shutdown.spawn(trigger.run(works.shutdown.stop()));
+        if let Some(trigger) = engine.queue_trigger(config) {
+            engine.shutdown.spawn(trigger.run(engine.shutdown.stop()));
         }
-        spawn_probes(Arc::clone(&works.azure), config, clock, &readiness, &works.shutdown);
-        let servers = Servers::open(listener, config, &works, &readiness).await?;
+        spawn_probes(Arc::clone(&engine.azure), config, clock, &readiness, &engine.shutdown);
+        let servers = Servers::open(listener, config, &engine, &readiness).await?;
         info!(%address, version = env!("CARGO_PKG_VERSION"), secrets = config.secrets.len(), "listening");
-        Ok(Self { address, works, readiness, servers })
+        Ok(Self { address, engine, readiness, servers })
     }
 
     /// Where it listens.
@@ -111,19 +111,19 @@ impl App {
     /// What it knows of its secrets.
     #[must_use]
     pub fn board(&self) -> Arc<StatusBoard> {
-        Arc::clone(&self.works.board)
+        Arc::clone(&self.engine.board)
     }
 
     /// What it counts.
     #[must_use]
     pub fn metrics(&self) -> Arc<Metrics> {
-        Arc::clone(&self.works.metrics)
+        Arc::clone(&self.engine.metrics)
     }
 
     /// Takes no more work, waits for what is in hand (at most the grace period), leaves. Whether all ended.
     pub async fn drain(self) -> bool {
         self.readiness.drain();
-        let drained = self.works.drain().await;
+        let drained = self.engine.drain().await;
         self.servers.close().await;
         drained
     }

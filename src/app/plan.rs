@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::engine::ports;
 use super::fleet::Fleet;
-use super::works::ports;
 use crate::azure::Azure;
 use crate::clock::ClockSkew;
 use crate::config::{Config, ManagedSecret};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{AppError, Works};
+use super::{AppError, Engine};
 use crate::config::{Cloud, Config};
 use crate::http::access::{ApiAccess, KeyCache, TokenRules, WebhookAccess};
 use crate::http::{
@@ -26,17 +26,18 @@ impl Servers {
     pub(super) async fn open(
         listener: TcpListener,
         config: &Config,
-        works: &Works,
+        engine: &Engine,
         readiness: &Arc<Readiness>,
     ) -> Result<Self, AppError> {
-        let state = state(config, works, readiness)?;
+        let state = state(config, engine, readiness)?;
         let tls = match &config.tls {
             Some(files) => Some(Tls::read(files).await?),
             None => None,
         };
         let mut routes = router(state.clone());
         if let Some(functions) = &config.functions {
-            let parts = FunctionsParts { sweeper: Arc::new(works.sweeper(config)), budget: functions.budget };
+            let parts =
+                FunctionsParts { sweeper: Arc::new(engine.sweeper(config)), budget: functions.budget };
             routes = functions_router(state.clone(), parts).fallback_service(routes);
         }
         let mut servers = Vec::new();
@@ -49,7 +50,7 @@ impl Servers {
         }
         servers.push(Server::start(listener, routes, tls.as_ref())?);
         if let Some(tls) = tls {
-            works.shutdown.spawn(tls.keep_fresh(BETWEEN_LOOKS, works.shutdown.stop()));
+            engine.shutdown.spawn(tls.keep_fresh(BETWEEN_LOOKS, engine.shutdown.stop()));
         }
         Ok(Self { servers })
     }
@@ -64,38 +65,38 @@ pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, AppError> {
     TcpListener::bind(address).map_err(|source| AppError::Listen { address, source })
 }
 
-fn state(config: &Config, works: &Works, readiness: &Arc<Readiness>) -> Result<HttpState, AppError> {
-    let rules = token_rules(config, works);
-    let metrics = &works.metrics;
+fn state(config: &Config, engine: &Engine, readiness: &Arc<Readiness>) -> Result<HttpState, AppError> {
+    let rules = token_rules(config, engine);
+    let metrics = &engine.metrics;
     Ok(HttpState {
-        intake: Arc::clone(&works.intake),
-        commands: Arc::clone(&works.commands),
-        operations: Arc::new(Operations::new(Arc::clone(&works.commands))),
+        intake: Arc::clone(&engine.intake),
+        commands: Arc::clone(&engine.commands),
+        operations: Arc::new(Operations::new(Arc::clone(&engine.commands))),
         keys: Arc::default(),
         metrics: Arc::clone(metrics),
         readiness: Arc::clone(readiness),
-        clock: Arc::clone(&works.clock),
+        clock: Arc::clone(&engine.clock),
         api: Arc::new(ApiAccess::new(&config.api, rules.clone(), Arc::clone(metrics))),
         webhook: Arc::new(WebhookAccess::new(&config.webhook, rules, Arc::clone(metrics))),
         schedule: Arc::new(config.schedule.clone()),
         description: describe()?.into(),
         max_concurrent: config.api.max_concurrent,
-        stop: works.shutdown.stop(),
+        stop: engine.shutdown.stop(),
     })
 }
 
 /// Both servers take tokens of the same tenant.
-fn token_rules(config: &Config, works: &Works) -> TokenRules {
-    let clock: Arc<dyn Clock> = Arc::clone(&works.clock);
+fn token_rules(config: &Config, engine: &Engine) -> TokenRules {
+    let clock: Arc<dyn Clock> = Arc::clone(&engine.clock);
     TokenRules {
-        keys: Arc::new(KeyCache::new(works.azure.token_keys.clone())),
+        keys: Arc::new(KeyCache::new(engine.azure.token_keys.clone())),
         tenant: Uuid::try_parse(&config.azure.tenant_id).ok(),
         version_1_issuer: match config.azure.cloud {
             Cloud::China => "https://sts.chinacloudapi.cn",
             Cloud::Public | Cloud::UsGovernment | Cloud::Custom => "https://sts.windows.net",
         },
         clock,
-        skew: Arc::clone(&works.skew),
+        skew: Arc::clone(&engine.skew),
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::run::{AnyError, clock};
 use super::{ConfigFile, Output, complain, print_line};
-use crate::app::Works;
+use crate::app::Engine;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::domain::{Action, BlockReason, VaultName, WaitReason};
@@ -73,41 +73,41 @@ async fn sweep(config: &Config, limit: Duration) -> Result<Summary, AnyError> {
     telemetry::init(&config.log.filter, config.log.format, config.log.audit_file.as_deref())?;
     let polling = Shutdown::default();
     let clock = clock(config, &polling).await?;
-    let works = Works::start(config, &clock, fastrand::u64(..))?;
-    let unsearched = works.sweeper(config).discover().await;
-    complain(format_args!("sweeping over {} secrets", works.catalogue.list().len()));
+    let engine = Engine::start(config, &clock, fastrand::u64(..))?;
+    let unsearched = engine.sweeper(config).discover().await;
+    complain(format_args!("sweeping over {} secrets", engine.catalogue.list().len()));
     let finished = tokio::select! {
-        swept = tokio::time::timeout(limit, sweep_over(&works, config)) => swept.is_ok(),
+        swept = tokio::time::timeout(limit, sweep_over(&engine, config)) => swept.is_ok(),
         asked = requested() => {
             asked?;
             false
         }
     };
-    let drained = works.drain().await;
+    let drained = engine.drain().await;
     polling.stop().cancel();
     let counted = |action: &'static str| {
-        let count = works.metrics.actions.with_label_values(&[action, "success"]).get();
+        let count = engine.metrics.actions.with_label_values(&[action, "success"]).get();
         (count > 0).then_some((action, count))
     };
     let actions = Action::LABELS.into_iter().filter_map(counted).collect();
-    Ok(Summary { secrets: works.board.list(), actions, unsearched, finished: finished && drained })
+    Ok(Summary { secrets: engine.board.list(), actions, unsearched, finished: finished && drained })
 }
 
 /// The canaries first: what the others may do depends on them.
-async fn sweep_over(works: &Works, config: &Config) {
-    let sweeper = works.sweeper(config);
+async fn sweep_over(engine: &Engine, config: &Config) {
+    let sweeper = engine.sweeper(config);
     for canaries in [true, false] {
-        sweeper.sweep_over(|secret| works.is_canary(secret) == canaries);
-        come_to_rest(works).await;
+        sweeper.sweep_over(|secret| engine.is_canary(secret) == canaries);
+        come_to_rest(engine).await;
     }
 }
 
 /// Until nothing more is to be done within the horizon, and no secret is in a state that the next sweep would find
 /// again: a loss has to be confirmed by looks of one process. What a service's trouble holds up is for the next one.
-async fn come_to_rest(works: &Works) {
+async fn come_to_rest(engine: &Engine) {
     loop {
-        works.queue.settled(HORIZON).await;
-        if !works.board.list().iter().any(|status| NOT_TO_BE_LEFT.contains(&status.reason)) {
+        engine.queue.settled(HORIZON).await;
+        if !engine.board.list().iter().any(|status| NOT_TO_BE_LEFT.contains(&status.reason)) {
             return;
         }
         sleep(&SystemClock, BETWEEN_LOOKS).await;

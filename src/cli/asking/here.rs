@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::app::Works;
+use crate::app::Engine;
 use crate::cli::run::{AnyError, clock};
 use crate::cli::sweep::HORIZON;
 use crate::config::{Config, InvalidConfig};
@@ -16,15 +16,15 @@ use crate::telemetry;
 use super::following::Standing;
 use super::{Taken, Unseen};
 
-/// Works that run, without a listener.
+/// An engine that runs without a listener.
 pub(super) struct Here {
-    works: Works,
+    engine: Engine,
     polling: Shutdown,
     gaps: Vec<VaultName>,
 }
 
 impl Here {
-    /// Starts the works of the configuration `file`; the inner error is what is wrong with that.
+    /// Starts the engine of the configuration `file`; the inner error is what is wrong with that.
     pub(super) async fn start(file: &Path) -> Result<Result<Self, InvalidConfig>, AnyError> {
         let config = match Config::load(file) {
             Ok(config) => config,
@@ -33,26 +33,26 @@ impl Here {
         telemetry::init(&config.log.filter, config.log.format, config.log.audit_file.as_deref())?;
         let polling = Shutdown::default();
         let clock = clock(&config, &polling).await?;
-        let works = Works::start(&config, &clock, fastrand::u64(..))?;
-        let gaps = works.sweeper(&config).discover().await;
-        Ok(Ok(Self { works, polling, gaps }))
+        let engine = Engine::start(&config, &clock, fastrand::u64(..))?;
+        let gaps = engine.sweeper(&config).discover().await;
+        Ok(Ok(Self { engine, polling, gaps }))
     }
 
     pub(super) fn ask(&self, secret: &SecretId, kind: CommandKind) -> Result<Taken, String> {
-        let taken = self.works.commands.ask(secret, kind, "cli").map_err(|error| error.to_string())?;
+        let taken = self.engine.commands.ask(secret, kind, "cli").map_err(|error| error.to_string())?;
         Ok(Taken { at: taken.at, also: taken.also })
     }
 
     /// What is known of a secret, in the form that the API has.
     pub(super) fn standing(&self, secret: &SecretId) -> Result<Standing, Unseen> {
         let standing =
-            self.works.commands.show(secret).map_err(|error| Unseen::Lasting(error.to_string()))?;
+            self.engine.commands.show(secret).map_err(|error| Unseen::Lasting(error.to_string()))?;
         as_shown(&standing)
     }
 
     /// What is known of every secret, in the form that the API has.
     pub(super) fn standings(&self) -> Result<Vec<Standing>, Unseen> {
-        as_shown(&self.works.commands.list())
+        as_shown(&self.engine.commands.list())
     }
 
     /// The vaults that could not be searched for tagged secrets.
@@ -62,11 +62,11 @@ impl Here {
 
     /// Waits until what was begun is brought to its end: a command may be completed before every replica has followed.
     pub(super) async fn rest(&self) {
-        self.works.queue.settled(HORIZON).await;
+        self.engine.queue.settled(HORIZON).await;
     }
 
     pub(super) async fn end(self) {
-        self.works.drain().await;
+        self.engine.drain().await;
         self.polling.stop().cancel();
     }
 }

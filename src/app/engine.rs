@@ -1,6 +1,6 @@
 //! Everything the daemon runs except its listeners: ports, work queue, status board, catalogue and the reconcile loop.
 //!
-//! The daemon and the commands that do something directly run the same works.
+//! The daemon and the commands that act without a daemon run the same engine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +19,9 @@ use crate::triggers::intake::Intake;
 use crate::triggers::schedule::Schedule;
 use crate::triggers::storage_queue::QueueTrigger;
 
-/// Everything that rotates, running.
+/// The running parts of a daemon that don't listen.
 #[derive(Debug)]
-pub struct Works {
+pub struct Engine {
     /// The services.
     pub azure: Arc<Azure>,
     /// What is managed.
@@ -47,7 +47,7 @@ pub struct Works {
     grace: Duration,
 }
 
-impl Works {
+impl Engine {
     /// Starts the loop, with nothing to do yet. `seed` is for jitter and rotation ids.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl Works {
         let (clock, shutdown) = (Arc::clone(clock), Shutdown::default());
         let grace = config.reconcile.shutdown_grace;
         let rollout = Arc::new(Rollout::new(config.rollout.clone()));
-        let works = Self {
+        let engine = Self {
             azure,
             catalogue,
             queue,
@@ -89,9 +89,9 @@ impl Works {
             rollout,
             grace,
         };
-        let reconciler = Arc::new(Reconciler::new(works.parts(config, seed)));
-        works.shutdown.spawn(reconciler.run(works.shutdown.clone()));
-        Ok(works)
+        let reconciler = Arc::new(Reconciler::new(engine.parts(config, seed)));
+        engine.shutdown.spawn(reconciler.run(engine.shutdown.clone()));
+        Ok(engine)
     }
 
     /// What the loop is made of.
