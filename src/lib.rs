@@ -1,14 +1,15 @@
 //! rekeyd keeps the client secrets of Microsoft Entra applications fresh, without an outage.
 //!
-//! The layers, each using only what stands above it:
+//! The layers, from the bottom up: each may use only those listed before it.
 //! [`domain`], [`ports`], [`clock`], [`config`], [`metrics`], [`telemetry`], [`shutdown`], [`reconcile`],
-//! [`azure`], [`triggers`], [`http`], `sandbox`, [`app`], [`cli`].
+//! [`azure`], [`diagnostics`], [`triggers`], [`http`], `sandbox`, [`app`], [`cli`].
 
 pub mod app;
 pub mod azure;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod diagnostics;
 pub mod domain;
 pub mod http;
 pub mod metrics;

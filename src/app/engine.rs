@@ -158,7 +158,9 @@ impl Engine {
     }
 }
 
-pub(super) fn ports(azure: &Azure, clock: &Arc<dyn Clock>) -> Ports {
+/// Returns the ports of the reconcile loop, each on its adapter.
+#[must_use]
+pub fn ports(azure: &Azure, clock: &Arc<dyn Clock>) -> Ports {
     Ports {
         store: azure.key_vault.clone(),
         issuer: azure.graph.clone(),

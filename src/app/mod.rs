@@ -1,10 +1,6 @@
-//! The composition root: makes all parts of a daemon, starts them, and stops them.
+//! The composition root: makes all parts of a daemon, starts them, and stops them. Decides nothing else.
 
-pub mod doctor;
 mod engine;
-mod fleet;
-pub mod inventory;
-pub mod plan;
 mod servers;
 
 use std::net::{SocketAddr, TcpListener};
@@ -12,7 +8,7 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-pub use engine::Engine;
+pub use engine::{Engine, ports};
 use servers::Servers;
 
 use crate::azure::{Azure, AzureError};

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::looking::{Looking, look};
 use super::table::{Listing, table};
 use super::{ConfigFile, USAGE, complain, print_line};
-use crate::app::doctor::{Doctor, Finding, Verdict};
+use crate::diagnostics::doctor::{Doctor, Finding, Verdict};
 
 /// What `rekeyd doctor` takes.
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use super::looking::look;
 use super::table::table;
 use super::{ConfigFile, complain, print_line};
-use crate::app::inventory::{Inventory, Item};
+use crate::diagnostics::inventory::{Inventory, Item};
 use crate::domain::Class;
 
 /// What `rekeyd inventory` takes.
@@ -179,7 +179,7 @@ fn inert(cell: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::inventory::Kind;
+    use crate::diagnostics::inventory::Kind;
     use time::macros::datetime;
 
     fn item(note: &str, owner: &str) -> Item {

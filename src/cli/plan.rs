@@ -10,7 +10,8 @@ use time::OffsetDateTime;
 use super::looking::look;
 use super::table::{Listing, table};
 use super::{ConfigFile, complain, print_line};
-use crate::app::plan::{Looked, Planner};
+use crate::app::ports;
+use crate::diagnostics::plan::{Looked, Planner};
 use crate::domain::{Decision, Outlook, SecretId};
 use crate::reconcile::Preview;
 
@@ -59,9 +60,8 @@ impl PlanCommand {
         look(&self.config, async |looking| {
             let planner = Planner {
                 config: &looking.config,
-                azure: &looking.azure,
+                ports: &ports(&looking.azure, &looking.clock),
                 skew: &looking.skew,
-                clock: &looking.clock,
                 metrics: &looking.metrics,
             };
             let plan = planner.plan(tell).await;

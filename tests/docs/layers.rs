@@ -6,7 +6,7 @@ use crate::source::Source;
 use crate::{root, sources};
 
 /// From the bottom up; a layer may use those before it. `main` and `lib` may use all.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 15] = [
     "domain",
     "ports",
     "clock",
@@ -16,6 +16,7 @@ const LAYERS: [&str; 14] = [
     "shutdown",
     "reconcile",
     "azure",
+    "diagnostics",
     "triggers",
     "http",
     "sandbox",

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use azure_core::error::ErrorKind;
 
-use super::super::fleet::Fleet;
 use super::finding::{Check, Finding};
 use super::{Doctor, remedies};
+use crate::diagnostics::fleet::Fleet;
 use crate::domain::VaultName;
 use crate::ports::{Caller, PortError, SecretStore as _, chain};
 

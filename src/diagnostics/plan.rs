@@ -5,15 +5,13 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::engine::ports;
 use super::fleet::Fleet;
-use crate::azure::Azure;
 use crate::clock::ClockSkew;
 use crate::config::{Config, ManagedSecret};
 use crate::domain::{Action, Decision, SecretId, WaitReason};
 use crate::metrics::Metrics;
-use crate::ports::{Clock, SecretStore as _, chain};
-use crate::reconcile::{Catalogue, Parts, Preview, Reconciler, Rollout, StatusBoard, WorkQueue};
+use crate::ports::chain;
+use crate::reconcile::{Catalogue, Parts, Ports, Preview, Reconciler, Rollout, StatusBoard, WorkQueue};
 
 /// What would be done about each managed secret.
 #[derive(Debug)]
@@ -33,11 +31,9 @@ pub struct Planner<'a> {
     /// The daemon's configuration.
     pub config: &'a Config,
     /// The services, as the daemon would reach them.
-    pub azure: &'a Azure,
+    pub ports: &'a Ports,
     /// What their answers say about the time.
     pub skew: &'a Arc<ClockSkew>,
-    /// What time it is.
-    pub clock: &'a Arc<dyn Clock>,
     /// What is counted meanwhile.
     pub metrics: &'a Arc<Metrics>,
 }
@@ -70,7 +66,7 @@ impl Planner<'_> {
     async fn fleet(&self) -> (Fleet, Vec<String>) {
         let (mut fleet, mut gaps) = (Fleet::configured(self.config), Vec::new());
         for vault in &self.config.discovery.vaults {
-            match self.azure.key_vault.list_secrets(vault).await {
+            match self.ports.store.list_secrets(vault).await {
                 Ok(listed) => fleet.discover(self.config, vault, &listed),
                 Err(error) => gaps.push(format!("vault {vault}: {}", chain(&error))),
             }
@@ -83,7 +79,7 @@ impl Planner<'_> {
         let secrets = catalogue.list();
         let ids = secrets.iter().map(|managed| &managed.id);
         Parts {
-            ports: ports(self.azure, self.clock),
+            ports: self.ports.clone(),
             skew: Arc::clone(self.skew),
             catalogue: Arc::clone(catalogue),
             rules: self.config.applications.clone(),
@@ -91,7 +87,7 @@ impl Planner<'_> {
             tenant: self.config.azure.tenant_id.clone(),
             own: self.config.identity.client_id(),
             concurrency: 1,
-            queue: Arc::new(WorkQueue::new(Arc::clone(self.clock), Arc::clone(self.metrics))),
+            queue: Arc::new(WorkQueue::new(Arc::clone(&self.ports.clock), Arc::clone(self.metrics))),
             board: Arc::new(StatusBoard::new(Arc::clone(self.metrics), ids)),
             metrics: Arc::clone(self.metrics),
             seed: 0,

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use futures::StreamExt as _;
 use time::Duration;
 
-use super::super::fleet::Fleet;
 use super::finding::{Check, Finding};
 use super::{AT_A_TIME, Doctor, remedies};
 use crate::config::ManagedSecret;
+use crate::diagnostics::fleet::Fleet;
 use crate::domain::{
     AppObjectId, ApplicationFacts, ApplicationRef, BlockReason, Marker, Origin, SecretId, consent_tag,
     consents, objection,

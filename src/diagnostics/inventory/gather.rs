@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::StreamExt as _;
 use time::OffsetDateTime;
 
-use super::super::fleet::Fleet;
 use super::{OWNER, named};
 use crate::azure::Azure;
 use crate::config::{Config, ManagedSecret};
+use crate::diagnostics::fleet::Fleet;
 use crate::domain::tags::{SupersededIndex, Tags};
 use crate::domain::{
     AppObjectId, ApplicationFacts, ApplicationRef, ClientId, Holdings, KeyId, LastUse, Marker, SecretId,
