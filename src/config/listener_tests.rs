@@ -35,7 +35,7 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn each_broken_rule_of_the_faces_is_told() {
+fn each_broken_rule_of_the_listeners_is_reported() {
     for (tables, expected) in REFUSED {
         let told = told(parse(&file("", tables, "")));
         assert!(told.contains(expected), "{tables}:\n{told}");

@@ -201,8 +201,8 @@ async fn assert_problem(response: Response, status: StatusCode, what: &str) {
 /// As the metric shows them.
 fn counts(refused: &[(String, String)]) -> BTreeMap<String, f64> {
     let mut counts = BTreeMap::new();
-    for (face, reason) in refused {
-        *counts.entry(format!("{METRIC}{{endpoint=\"{face}\",reason=\"{reason}\"}}")).or_default() += 1.0;
+    for (endpoint, reason) in refused {
+        *counts.entry(format!("{METRIC}{{endpoint=\"{endpoint}\",reason=\"{reason}\"}}")).or_default() += 1.0;
     }
     counts
 }
