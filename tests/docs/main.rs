@@ -8,6 +8,7 @@ mod layers;
 mod shape;
 #[path = "../../deploy/xtask/src/source/mod.rs"]
 mod source;
+mod words;
 
 use std::fs;
 use std::path::{Path, PathBuf};
