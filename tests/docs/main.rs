@@ -1,10 +1,11 @@
 //! What is written about rekeyd says what rekeyd is: README.md, CHANGELOG.md, config/rekeyd.toml, the doc comments
-//! of actions, the order of the layers, and the shape of the code.
+//! of actions, the order of the layers, names, and the shape of the code.
 
 #![expect(clippy::expect_used, reason = "a test may fail")]
 
 mod contracts;
 mod layers;
+mod names;
 mod shape;
 #[path = "../../deploy/xtask/src/source/mod.rs"]
 mod source;
