@@ -2,9 +2,9 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::decision::{BlockReason, IssueReason, WaitReason};
 use super::observed::{CredentialFacts, CurrentSignIn, Observed, SignInTrouble};
 use super::policy::RotationPolicy;
+use super::reasons::{BlockReason, IssueReason, WaitReason};
 
 /// Why no credential is made although one is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

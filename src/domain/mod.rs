@@ -36,6 +36,7 @@ mod policy;
 mod policy_values;
 mod proof;
 mod quarantine;
+mod reasons;
 mod replica;
 mod role;
 mod rollout;
@@ -43,7 +44,7 @@ pub mod tags;
 
 pub use command::{Command, CommandKind};
 pub use decide::{LOSS_CONFIRMED_AFTER, WORST_LAG, decide};
-pub use decision::{Action, BlockReason, Decision, IssueReason, RepublishReason, RevokeReason, WaitReason};
+pub use decision::{Action, Decision};
 pub use inventory::{Class, CredentialSeen, Holdings, LastUse, NEAR_EXPIRY, SecretSeen};
 pub use marker::Marker;
 pub use names::{
@@ -62,6 +63,7 @@ pub use policy_values::{Adopt, ForeignExpired, PolicyProblem, PolicyValues, Usag
 pub use proof::{
     ClaimProblem, Claims, Probe, ProbeAnswer, ProbeKind, Requirement, TextPattern, VerifyPolicy,
 };
+pub use reasons::{BlockReason, IssueReason, RepublishReason, RevokeReason, WaitReason};
 pub use replica::{ReplicaFacts, ReplicaState};
 pub use role::Role;
 pub use rollout::{Brake, Brakes, Freeze};

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 
 use super::command::Command;
-use super::decision::BlockReason;
 use super::names::{KeyId, RotationId, SecretId, VersionId};
+use super::reasons::BlockReason;
 use super::replica::{ReplicaFacts, ReplicaState};
 use super::rollout::Brakes;
 use super::tags::{PendingRotation, Tags};

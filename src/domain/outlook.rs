@@ -2,7 +2,8 @@
 
 use time::OffsetDateTime;
 
-use super::decision::{Decision, WaitReason};
+use super::decision::Decision;
+use super::reasons::WaitReason;
 
 /// What is to be expected of a managed secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

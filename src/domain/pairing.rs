@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::decision::BlockReason;
 use super::names::{AppObjectId, ApplicationRef, ClientId, SecretId};
+use super::reasons::BlockReason;
 
 /// Who says that a secret belongs to an application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@
 
 use time::OffsetDateTime;
 
-use super::decision::{IssueReason, WaitReason};
+use super::reasons::{IssueReason, WaitReason};
 
 /// What holds rotations back now. Each moment is when that ends, if it ends by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,12 +7,11 @@ use super::{LOSS_CONFIRMED_AFTER, WORST_LAG};
 use crate::domain::attempt::{Held, is_urgent, may_issue};
 use crate::domain::classification::CREATION_LAG;
 use crate::domain::command::CommandKind;
-use crate::domain::decision::{
-    Action, BlockReason, Decision, IssueReason, RepublishReason, RevokeReason, WaitReason,
-};
+use crate::domain::decision::{Action, Decision};
 use crate::domain::observed::{CredentialFacts, Current, CurrentSignIn, Observed, VersionFacts};
 use crate::domain::policy::RotationPolicy;
 use crate::domain::policy_values::Adopt;
+use crate::domain::reasons::{BlockReason, IssueReason, RepublishReason, RevokeReason, WaitReason};
 
 /// Consumers are locked out: the most urgent state there is.
 pub(super) fn current_lost(

@@ -6,8 +6,9 @@ use super::properties::any_observed;
 use super::tests::{NOW, credential, decided, key, seen, version};
 use super::*;
 use crate::domain::command::{Command, CommandKind};
-use crate::domain::decision::{Action, BlockReason, IssueReason, RevokeReason, WaitReason};
+use crate::domain::decision::Action;
 use crate::domain::observed::{Current, VersionFacts};
+use crate::domain::reasons::{BlockReason, IssueReason, RevokeReason, WaitReason};
 use crate::domain::tags::{self, Quarantine, QuarantineReason};
 use crate::domain::{Adopt, ForeignExpired, PolicyValues};
 

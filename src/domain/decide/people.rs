@@ -4,9 +4,10 @@ use time::OffsetDateTime;
 
 use super::{issue, retire};
 use crate::domain::command::CommandKind;
-use crate::domain::decision::{Action, BlockReason, Decision, IssueReason, RepublishReason, WaitReason};
+use crate::domain::decision::{Action, Decision};
 use crate::domain::observed::{Current, Observed};
 use crate::domain::policy::RotationPolicy;
+use crate::domain::reasons::{BlockReason, IssueReason, RepublishReason, WaitReason};
 use crate::domain::tags::QuarantineReason;
 
 /// This application's credentials may not be put into this secret.

@@ -5,9 +5,10 @@ use proptest::prelude::*;
 use super::tests::{NOW, decided, key, policy, rotation, seen, version};
 use super::*;
 use crate::domain::command::{Command, CommandKind};
-use crate::domain::decision::{Action, RevokeReason};
+use crate::domain::decision::Action;
 use crate::domain::observed::{CredentialFacts, CurrentSignIn};
 use crate::domain::observed::{SignInTrouble, VersionFacts};
+use crate::domain::reasons::RevokeReason;
 use crate::domain::tags::{self, PendingRotation};
 
 prop_compose! {

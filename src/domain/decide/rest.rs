@@ -5,9 +5,10 @@ use time::OffsetDateTime;
 use super::issue::{issue, wanted};
 use super::retire::quiet_from;
 use crate::domain::attempt::{Held, block_reason, may_issue};
-use crate::domain::decision::{BlockReason, Decision, WaitReason};
+use crate::domain::decision::Decision;
 use crate::domain::observed::{CredentialFacts, CurrentSignIn, Observed};
 use crate::domain::policy::RotationPolicy;
+use crate::domain::reasons::{BlockReason, WaitReason};
 
 /// Entra lists the current credential and yet does not accept its text, or can't be asked.
 pub(super) fn current_in_doubt(

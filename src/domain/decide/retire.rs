@@ -4,11 +4,12 @@ use time::OffsetDateTime;
 
 use super::WORST_LAG;
 use crate::domain::command::CommandKind;
-use crate::domain::decision::{Action, Decision, RevokeReason};
+use crate::domain::decision::{Action, Decision};
 use crate::domain::names::SecretId;
 use crate::domain::observed::{CredentialFacts, CurrentSignIn, Observed, UsageFacts, VersionFacts};
 use crate::domain::policy::RotationPolicy;
 use crate::domain::policy_values::{ForeignExpired, UsageGate};
+use crate::domain::reasons::RevokeReason;
 use crate::domain::replica::{ReplicaFacts, ReplicaState};
 
 /// A replica holds another text than the primary, whose own is good.

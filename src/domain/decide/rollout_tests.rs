@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::properties::any_observed;
 use super::tests::{NOW, decided};
 use super::*;
-use crate::domain::decision::{Action, IssueReason, WaitReason};
+use crate::domain::decision::Action;
+use crate::domain::reasons::{IssueReason, WaitReason};
 use crate::domain::rollout::{Brake, Brakes, Freeze};
 
 const LATER: OffsetDateTime = NOW.saturating_add(Duration::HOUR);

@@ -5,10 +5,11 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::command::{Command, CommandKind};
-use crate::domain::decision::{Action, BlockReason, IssueReason, RepublishReason, RevokeReason, WaitReason};
+use crate::domain::decision::Action;
 use crate::domain::observed::{CredentialFacts, Current, CurrentSignIn};
 use crate::domain::observed::{SignInTrouble, VersionFacts};
 use crate::domain::policy_values::PolicyValues;
+use crate::domain::reasons::{BlockReason, IssueReason, RepublishReason, RevokeReason, WaitReason};
 use crate::domain::tags::{self, PendingRotation, Tags};
 use crate::domain::{KeyId, RotationId};
 
