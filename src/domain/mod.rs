@@ -22,9 +22,9 @@
 mod attempt;
 mod classification;
 mod command;
+mod completion;
 mod decide;
 mod decision;
-mod fulfilment;
 mod inventory;
 mod marker;
 mod names;
