@@ -20,6 +20,7 @@
 //! `tests/it/crash.rs` stops a daemon at each of these points, and at every other.
 
 mod attempt;
+mod binding;
 mod classification;
 mod command;
 mod completion;
@@ -30,7 +31,6 @@ mod marker;
 mod names;
 mod observed;
 mod outlook;
-mod pairing;
 mod pending;
 mod policy;
 mod policy_values;
@@ -42,6 +42,9 @@ mod role;
 mod rollout;
 pub mod tags;
 
+pub use binding::{
+    ApplicationFacts, ApplicationRules, Origin, consent_tag, consents, denied_reason, provider_address,
+};
 pub use command::{Command, CommandKind};
 pub use decide::{LOSS_CONFIRMED_AFTER, WORST_LAG, decide};
 pub use decision::{Action, Decision};
@@ -55,9 +58,6 @@ pub use observed::{
     CredentialFacts, Current, CurrentSignIn, Observed, SignInTrouble, UsageFacts, VersionFacts,
 };
 pub use outlook::Outlook;
-pub use pairing::{
-    ApplicationFacts, ApplicationRules, Origin, consent_tag, consents, objection, provider_address,
-};
 pub use policy::{RotationPolicy, TagBounds, TagProblem};
 pub use policy_values::{Adopt, ForeignExpired, PolicyProblem, PolicyValues, UsageGate};
 pub use proof::{

@@ -32,7 +32,7 @@ pub struct Observed {
     /// What a person asked for.
     pub command: Option<Command>,
     /// Why the application's credentials may not be put into this secret.
-    pub objection: Option<BlockReason>,
+    pub denied_reason: Option<BlockReason>,
     /// The other vault secrets that hold the same credential.
     pub replicas: Vec<ReplicaFacts>,
     /// When credentials last signed in.
@@ -149,7 +149,7 @@ impl Observed {
             lost_since: None,
             fallback: None,
             command: None,
-            objection: None,
+            denied_reason: None,
             replicas: Vec::new(),
             usage: UsageFacts::NotAsked,
             brakes: Brakes::default(),

@@ -67,7 +67,7 @@ pub struct SecretStatus {
     pub held: Option<KeyId>,
     /// Whether the application may not be rotated into it, so that what it holds protects nothing.
     #[serde(skip)]
-    pub is_objected: bool,
+    pub is_denied: bool,
     /// Credentials of ours that were never published.
     pub orphans: usize,
     /// What is odd and not followed, for example unusable tags.
@@ -242,7 +242,7 @@ impl SecretStatus {
             replicas: Vec::new(),
             last_command: None,
             held: None,
-            is_objected: false,
+            is_denied: false,
             orphans: 0,
             warnings: Vec::new(),
         }

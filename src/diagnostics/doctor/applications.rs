@@ -11,7 +11,7 @@ use crate::config::ManagedSecret;
 use crate::diagnostics::fleet::Fleet;
 use crate::domain::{
     AppObjectId, ApplicationFacts, ApplicationRef, BlockReason, Marker, Origin, SecretId, consent_tag,
-    consents, objection,
+    consents, denied_reason,
 };
 use crate::ports::{Application, Caller, CredentialIssuer as _, Directory as _, chain};
 
@@ -162,7 +162,7 @@ fn pairing(doctor: &Doctor<'_>, patient: &Patient<'_>, caller: Option<&Caller>) 
     let is_own = own == Some(application.client_id);
     let rules = &doctor.config.applications;
     let none = crate::domain::ApplicationRules::default();
-    let object = |facts: ApplicationFacts, rules| objection(Origin::Configured, &facts, rules);
+    let object = |facts: ApplicationFacts, rules| denied_reason(Origin::Configured, &facts, rules);
     let parts = [
         (Check::OwnApplication, object(ApplicationFacts { is_own, ..harmless.clone() }, &none)),
         (Check::ApplicationRules, object(harmless.clone(), rules)),

@@ -12,7 +12,7 @@ use crate::diagnostics::fleet::Fleet;
 use crate::domain::tags::{SupersededIndex, Tags};
 use crate::domain::{
     AppObjectId, ApplicationFacts, ApplicationRef, ClientId, Holdings, KeyId, LastUse, Marker, SecretId,
-    consents, objection,
+    consents, denied_reason,
 };
 use crate::ports::{
     Application, CredentialIssuer as _, Directory as _, ListedSecret, SecretStore as _, Usage,
@@ -102,7 +102,7 @@ impl Gathered {
                 is_public_only: application.is_public_only,
                 is_own: own == Some(application.client_id),
             };
-            objection(managed.origin, &facts, &config.applications).is_some()
+            denied_reason(managed.origin, &facts, &config.applications).is_some()
         });
         self.refused = refused.map(|(managed, _)| managed.id.clone()).collect();
     }

@@ -182,7 +182,7 @@ fn a_first_credential_needs_nothing_but_an_application_that_may_have_one() {
         let asked = Observed { command: Some(command(kind)), ..missing.clone() };
         assert_eq!(decided(&asked), issue(IssueReason::FirstCredential), "{kind:?}");
     }
-    let refused = Observed { objection: Some(BlockReason::PublicClient), ..missing };
+    let refused = Observed { denied_reason: Some(BlockReason::PublicClient), ..missing };
     assert_eq!(decided(&refused), blocked(BlockReason::PublicClient));
 }
 
@@ -214,7 +214,7 @@ fn any_command() -> impl Strategy<Value = Option<Command>> {
     proptest::option::of((0..COMMANDS.len()).prop_map(|index| command(COMMANDS[index])))
 }
 
-fn any_objection() -> impl Strategy<Value = BlockReason> {
+fn any_denied_reason() -> impl Strategy<Value = BlockReason> {
     let guards = BlockReason::ALL.iter().copied().filter(|reason| reason.is_of_guard());
     proptest::sample::select(guards.chain([BlockReason::NoProvider]).collect::<Vec<_>>())
 }
@@ -223,9 +223,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn an_objection_lets_nothing_happen(seen in any_observed(), command in any_command(), objection in any_objection()) {
-        let seen = Observed { command, objection: Some(objection), ..seen };
-        prop_assert_eq!(decided(&seen), blocked(objection));
+    fn a_denied_binding_lets_nothing_happen(seen in any_observed(), command in any_command(), denied_reason in any_denied_reason()) {
+        let seen = Observed { command, denied_reason: Some(denied_reason), ..seen };
+        prop_assert_eq!(decided(&seen), blocked(denied_reason));
     }
 
     #[test]

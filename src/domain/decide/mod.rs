@@ -34,7 +34,7 @@ type Check = fn(&Observed, &RotationPolicy, OffsetDateTime) -> Option<Decision>;
 /// Issuing comes before clearing up: a credential that can't be revoked must not keep a successor from being made.
 /// A compromised credential is revoked after a copy to the replicas was tried, and before anything that can wait.
 const CHECKS: [Check; 21] = [
-    people::objected,
+    people::binding_denied,
     people::pause_asked_for,
     people::rotation_disabled,
     people::current_disabled,

@@ -11,8 +11,8 @@ use crate::domain::reasons::{BlockReason, IssueReason, RepublishReason, WaitReas
 use crate::domain::tags::QuarantineReason;
 
 /// This application's credentials may not be put into this secret.
-pub(super) fn objected(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
-    seen.objection.map(|reason| Decision::Blocked { until: None, reason })
+pub(super) fn binding_denied(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
+    seen.denied_reason.map(|reason| Decision::Blocked { until: None, reason })
 }
 
 /// A person asked for a pause, or for its end.

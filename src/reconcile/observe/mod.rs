@@ -12,7 +12,7 @@ use crate::config::ManagedSecret;
 use crate::domain::{
     ApplicationFacts, ApplicationRules, BlockReason, ClientId, Command, CredentialFacts, Current,
     CurrentSignIn, Marker, Observed, Origin, ReplicaFacts, RotationPolicy, SignInTrouble, VerifyPolicy,
-    VersionFacts, consents, objection, provider_address, tags,
+    VersionFacts, consents, denied_reason, provider_address, tags,
 };
 use crate::ports::{Application, Credential, CurrentVersion, PortError, ReadVersion, SignIn, Version};
 
@@ -86,7 +86,7 @@ impl Observer<'_> {
         };
         let mut seen = Observed {
             command: self.subject.command,
-            objection: refused,
+            denied_reason: refused,
             replicas,
             most_credentials: self.application.admits_personal_accounts.then_some(PERSONAL_ACCOUNTS_LIMIT),
             ..Observed::new(
@@ -126,7 +126,7 @@ impl Observer<'_> {
             // A person deleted it, and its tags with it.
             CurrentVersion::Missing if origin == Origin::Discovered => Some(BlockReason::NoProvider),
             CurrentVersion::Readable(_) | CurrentVersion::Missing | CurrentVersion::Disabled => {
-                objection(origin, &self.facts(), self.subject.rules)
+                denied_reason(origin, &self.facts(), self.subject.rules)
             }
         }
     }

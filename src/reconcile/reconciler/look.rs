@@ -52,7 +52,8 @@ impl Reconciler {
         let siblings = self.siblings(&managed.id, &look.application);
         look.seen.held_elsewhere = self.held_elsewhere(&siblings);
         let is_told = |command: &Command| matches!(command.kind, CommandKind::Compromised { .. });
-        if let Some(command) = command.filter(|command| look.seen.objection.is_none() && is_told(command)) {
+        if let Some(command) = command.filter(|command| look.seen.denied_reason.is_none() && is_told(command))
+        {
             self.pass_on(command, &self.concerned(&look.seen, siblings));
         }
         for replica in &mut look.seen.replicas {
@@ -71,7 +72,7 @@ impl Reconciler {
         let mut held = BTreeSet::new();
         for status in siblings.iter().map(|sibling| self.board.show(sibling)) {
             let status = status.filter(|status| status.last_reconciled.is_some())?;
-            held.extend(status.held.filter(|_| !status.is_objected));
+            held.extend(status.held.filter(|_| !status.is_denied));
         }
         Some(held)
     }

@@ -131,7 +131,7 @@ impl Reconciler {
             status.published = version.map(|version| version.created);
             status.is_rotated = version.is_some_and(VersionFacts::is_of_rotation);
             status.held = held(seen);
-            status.is_objected = seen.objection.is_some();
+            status.is_denied = seen.denied_reason.is_some();
             status.superseded = seen.superseded().len();
             status.foreign_expired = seen.foreign_expired(now).count();
             status.replicas = seen.replicas.iter().map(ReplicaStatus::from).collect();

@@ -68,7 +68,7 @@ pub fn consents<'a>(secret: &SecretId, mut tags: impl Iterator<Item = &'a str>) 
 
 /// Why this application's credentials may not be put into the secret; `None`: they may.
 #[must_use]
-pub fn objection(
+pub fn denied_reason(
     origin: Origin,
     application: &ApplicationFacts,
     rules: &ApplicationRules,
@@ -124,27 +124,27 @@ mod tests {
     #[test]
     fn a_discovered_secret_needs_the_application_s_consent_and_a_configured_one_does_not() {
         let (silent, rules) = (application(), ApplicationRules::default());
-        assert_eq!(objection(Origin::Configured, &silent, &rules), None);
-        assert_eq!(objection(Origin::Discovered, &silent, &rules), Some(BlockReason::NoConsent));
+        assert_eq!(denied_reason(Origin::Configured, &silent, &rules), None);
+        assert_eq!(denied_reason(Origin::Discovered, &silent, &rules), Some(BlockReason::NoConsent));
         let willing = ApplicationFacts { consents: true, ..silent };
-        assert_eq!(objection(Origin::Discovered, &willing, &rules), None);
+        assert_eq!(denied_reason(Origin::Discovered, &willing, &rules), None);
     }
 
     #[test]
     fn the_own_application_is_always_refused_and_the_lists_hold_for_both_guids() {
         let own = ApplicationFacts { is_own: true, consents: true, ..application() };
         let allowing = ApplicationRules { allow: [Uuid::from_u128(1)].into(), ..ApplicationRules::default() };
-        assert_eq!(objection(Origin::Configured, &own, &allowing), Some(BlockReason::OwnApplication));
-        assert_eq!(objection(Origin::Configured, &application(), &allowing), None);
+        assert_eq!(denied_reason(Origin::Configured, &own, &allowing), Some(BlockReason::OwnApplication));
+        assert_eq!(denied_reason(Origin::Configured, &application(), &allowing), None);
         for id in [1, 2] {
             let denying = ApplicationRules { deny: [Uuid::from_u128(id)].into(), ..allowing.clone() };
             assert_eq!(
-                objection(Origin::Configured, &application(), &denying),
+                denied_reason(Origin::Configured, &application(), &denying),
                 Some(BlockReason::NotAllowed)
             );
         }
         let others = ApplicationRules { allow: [Uuid::from_u128(9)].into(), ..ApplicationRules::default() };
-        assert_eq!(objection(Origin::Configured, &application(), &others), Some(BlockReason::NotAllowed));
+        assert_eq!(denied_reason(Origin::Configured, &application(), &others), Some(BlockReason::NotAllowed));
     }
 
     #[test]
