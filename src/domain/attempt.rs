@@ -8,7 +8,7 @@ use super::reasons::{BlockReason, IssueReason, WaitReason};
 
 /// Why no credential is made although one is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Held {
+pub(super) enum Deferred {
     /// Until this moment, if that is known.
     Waiting(WaitReason, Option<OffsetDateTime>),
     /// By something in the way.
@@ -23,7 +23,7 @@ pub(super) fn may_issue(
     seen: &Observed,
     policy: &RotationPolicy,
     now: OffsetDateTime,
-) -> Result<u32, Held> {
+) -> Result<u32, Deferred> {
     let most = if reason == IssueReason::Compromised {
         MAX_ORPHANS_AT_RISK
     } else {
@@ -31,12 +31,12 @@ pub(super) fn may_issue(
     };
     let attempt = next_attempt(most, seen, policy, now)?;
     if let Some(reason) = seen.hindrance {
-        return Err(Held::Blocked(reason));
+        return Err(Deferred::Blocked(reason));
     }
     let known = seen.current_credential();
     let is_urgent = known.is_some() && is_urgent(known, policy, now);
     match seen.brakes.on(reason, is_urgent) {
-        Some((reason, until)) => Err(Held::Waiting(reason, until)),
+        Some((reason, until)) => Err(Deferred::Waiting(reason, until)),
         None => Ok(attempt),
     }
 }
@@ -50,13 +50,13 @@ fn next_attempt(
     seen: &Observed,
     policy: &RotationPolicy,
     now: OffsetDateTime,
-) -> Result<u32, Held> {
+) -> Result<u32, Deferred> {
     if let CurrentSignIn::Unclear(trouble) = &seen.sign_in {
-        return Err(Held::Blocked(block_reason(trouble)));
+        return Err(Deferred::Blocked(block_reason(trouble)));
     }
     let pending = seen.pending().filter(|pending| pending.is_honest(now));
     if let Some(end) = pending.as_ref().and_then(|pending| pending.under_way_until(policy.deadline(), now)) {
-        return Err(Held::Waiting(WaitReason::InFlight, Some(end)));
+        return Err(Deferred::Waiting(WaitReason::InFlight, Some(end)));
     }
     let live = || seen.orphans().filter(|orphan| orphan.end > now);
     let (attempt, began) = pending.map_or((0, None), |pending| (pending.attempt, Some(pending.began)));
@@ -65,7 +65,7 @@ fn next_attempt(
         && let Some(oldest) = live().map(|orphan| orphan.start).min()
     {
         let until = Some(oldest.saturating_add(policy.orphan_grace()));
-        return Err(Held::Waiting(WaitReason::TooManyOrphans, until));
+        return Err(Deferred::Waiting(WaitReason::TooManyOrphans, until));
     }
     if let Some(latest) = latest {
         wait_until(latest.saturating_add(pause(attempt, live().count())), WaitReason::BackOff, now)?;
@@ -82,8 +82,8 @@ pub(super) fn block_reason(trouble: &SignInTrouble) -> BlockReason {
     }
 }
 
-fn wait_until(moment: OffsetDateTime, reason: WaitReason, now: OffsetDateTime) -> Result<(), Held> {
-    if now < moment { Err(Held::Waiting(reason, Some(moment))) } else { Ok(()) }
+fn wait_until(moment: OffsetDateTime, reason: WaitReason, now: OffsetDateTime) -> Result<(), Deferred> {
+    if now < moment { Err(Deferred::Waiting(reason, Some(moment))) } else { Ok(()) }
 }
 
 /// The pause after the latest attempt: 15 min · 4^max(attempt − 1, orphans), at most a day.

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::retire::{abandoned_orphan, expired, revoke};
 use super::{LOSS_CONFIRMED_AFTER, WORST_LAG};
-use crate::domain::attempt::{Held, is_urgent, may_issue};
+use crate::domain::attempt::{Deferred, is_urgent, may_issue};
 use crate::domain::classification::CREATION_LAG;
 use crate::domain::command::CommandKind;
 use crate::domain::decision::{Action, Decision};
@@ -171,8 +171,8 @@ pub(super) fn issue(
             Some((credential, why)) => revoke(credential, why),
             None => Decision::Blocked { until: None, reason: BlockReason::PasswordLimitReached },
         },
-        Err(Held::Waiting(reason, until)) => Decision::Wait { until, reason },
-        Err(Held::Blocked(reason)) => Decision::Blocked { until: None, reason },
+        Err(Deferred::Waiting(reason, until)) => Decision::Wait { until, reason },
+        Err(Deferred::Blocked(reason)) => Decision::Blocked { until: None, reason },
     }
 }
 

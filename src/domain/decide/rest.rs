@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::issue::{issue, wanted};
 use super::retire::quiet_from;
-use crate::domain::attempt::{Held, block_reason, may_issue};
+use crate::domain::attempt::{Deferred, block_reason, may_issue};
 use crate::domain::decision::Decision;
 use crate::domain::observed::{CredentialFacts, CurrentSignIn, Observed};
 use crate::domain::policy::RotationPolicy;
@@ -78,8 +78,8 @@ fn next_change(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) ->
         .map(|at| at.saturating_add(policy.overlap()));
     let published = seen.current_version().map(|version| version.created.saturating_add(policy.overlap()));
     let held = wanted(seen, policy, now).and_then(|reason| match may_issue(reason, seen, policy, now) {
-        Err(Held::Waiting(_, until)) => until,
-        Ok(_) | Err(Held::Blocked(_)) => None,
+        Err(Deferred::Waiting(_, until)) => until,
+        Ok(_) | Err(Deferred::Blocked(_)) => None,
     });
     let moments = ends.chain(due).chain(orphans).chain(overlaps).chain(followed).chain(published).chain(held);
     moments.filter(|moment| *moment > now).min()
