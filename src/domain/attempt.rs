@@ -54,7 +54,7 @@ fn next_attempt(
     if let CurrentSignIn::Unclear(trouble) = &seen.sign_in {
         return Err(Deferred::Blocked(block_reason(trouble)));
     }
-    let pending = seen.pending().filter(|pending| pending.is_honest(now));
+    let pending = seen.pending().filter(|pending| pending.is_plausible(now));
     if let Some(end) = pending.as_ref().and_then(|pending| pending.under_way_until(policy.deadline(), now)) {
         return Err(Deferred::Waiting(WaitReason::InFlight, Some(end)));
     }

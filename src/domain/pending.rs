@@ -25,17 +25,17 @@ pub struct PendingRotation {
 impl PendingRotation {
     /// Until when others leave the secret to this rotation; `None` if it is not under way at `now`.
     ///
-    /// It is from its beginning, give or take an honest clock, to its `deadline`, unless it is known to have failed.
+    /// It is from its beginning, give or take the clock of another instance, to its `deadline`, unless it is known to have failed.
     #[must_use]
     pub fn under_way_until(&self, deadline: Duration, now: OffsetDateTime) -> Option<OffsetDateTime> {
         let end = self.began.saturating_add(deadline);
-        (!self.failed && self.is_honest(now) && now < end).then_some(end)
+        (!self.failed && self.is_plausible(now) && now < end).then_some(end)
     }
 
     /// Whether it began by `now`, give or take a clock: a note from the future must not hold anything up.
     #[must_use]
-    pub(super) fn is_honest(&self, now: OffsetDateTime) -> bool {
-        self.began <= now + HONEST_LEAD
+    pub(super) fn is_plausible(&self, now: OffsetDateTime) -> bool {
+        self.began <= now + MAX_CLOCK_LEAD
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
@@ -62,7 +62,7 @@ impl fmt::Display for PendingRotation {
 }
 
 /// How far ahead of ours another instance's clock may be.
-const HONEST_LEAD: Duration = Duration::minutes(5);
+const MAX_CLOCK_LEAD: Duration = Duration::minutes(5);
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may fail")]
@@ -71,7 +71,7 @@ mod tests {
     use time::macros::datetime;
 
     #[test]
-    fn a_rotation_is_under_way_from_an_honest_beginning_to_its_deadline() {
+    fn a_rotation_is_under_way_from_a_plausible_beginning_to_its_deadline() {
         let began = datetime!(2026-11-22 10:00 UTC);
         let (deadline, lead, second) = (Duration::HOUR, Duration::minutes(5), Duration::SECOND);
         let rotation = "0123456789ab".parse().unwrap();
