@@ -35,7 +35,7 @@ pub(super) fn may_issue(
     }
     let known = seen.current_credential();
     let is_urgent = known.is_some() && is_urgent(known, policy, now);
-    match seen.brakes.on(reason, is_urgent) {
+    match seen.rollout_limits.applying_to(reason, is_urgent) {
         Some((reason, until)) => Err(Deferred::Waiting(reason, until)),
         None => Ok(attempt),
     }

@@ -66,4 +66,4 @@ pub use proof::{
 pub use reasons::{BlockReason, IssueReason, RepublishReason, RevokeReason, WaitReason};
 pub use replica::{ReplicaFacts, ReplicaState};
 pub use role::Role;
-pub use rollout::{Brake, Brakes, Freeze};
+pub use rollout::{ActiveLimit, Freeze, RolloutLimits};

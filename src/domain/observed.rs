@@ -8,7 +8,7 @@ use super::command::Command;
 use super::names::{KeyId, RotationId, SecretId, VersionId};
 use super::reasons::BlockReason;
 use super::replica::{ReplicaFacts, ReplicaState};
-use super::rollout::Brakes;
+use super::rollout::RolloutLimits;
 use super::tags::{PendingRotation, Tags};
 
 /// Everything that a decision about one managed secret rests on.
@@ -38,7 +38,7 @@ pub struct Observed {
     /// When credentials last signed in.
     pub usage: UsageFacts,
     /// What holds scheduled rotations back.
-    pub brakes: Brakes,
+    pub rollout_limits: RolloutLimits,
     /// What a rotation met a moment ago, before anything was noted of it: whatever else there is to do goes first.
     pub hindrance: Option<BlockReason>,
     /// How many credentials the application may have, if that is known.
@@ -152,7 +152,7 @@ impl Observed {
             denied_reason: None,
             replicas: Vec::new(),
             usage: UsageFacts::NotAsked,
-            brakes: Brakes::default(),
+            rollout_limits: RolloutLimits::default(),
             hindrance: None,
             most_credentials: None,
             held_elsewhere: Some(BTreeSet::new()),

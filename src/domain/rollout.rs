@@ -8,22 +8,22 @@ use super::reasons::{IssueReason, WaitReason};
 
 /// What holds rotations back now. Each moment is when that ends, if it ends by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Brakes {
+pub struct RolloutLimits {
     /// A freeze, and whether it is hard.
     pub freeze: Option<Freeze>,
     /// No maintenance window is open.
-    pub closed: Option<Brake>,
+    pub closed: Option<ActiveLimit>,
     /// The canaries have not passed yet.
-    pub canary: Option<Brake>,
+    pub canary: Option<ActiveLimit>,
     /// As many rotations were begun as are allowed for an hour.
-    pub hour: Option<Brake>,
+    pub hour: Option<ActiveLimit>,
     /// As many rotations were begun as are allowed for a sweep. Nobody knows here when the next one comes.
-    pub sweep: Option<Brake>,
+    pub sweep: Option<ActiveLimit>,
 }
 
 /// Something that holds back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Brake {
+pub struct ActiveLimit {
     /// When it ends; `None`: nobody knows.
     pub until: Option<OffsetDateTime>,
 }
@@ -37,17 +37,21 @@ pub struct Freeze {
     pub is_hard: bool,
 }
 
-impl Brakes {
+impl RolloutLimits {
     /// What holds back a rotation for this reason; `is_urgent`: consumers would be locked out soon.
     ///
     /// A consumer that is locked out already, and a compromised credential, wait for nothing. A person's word to
     /// rotate waits for a hard freeze only; a secret below `urgent_before` for a hard freeze and the limit of an hour, which
     /// is over soon. Sweeps may be days apart, and its credential would come to its end meanwhile.
     #[must_use]
-    pub fn on(&self, reason: IssueReason, is_urgent: bool) -> Option<(WaitReason, Option<OffsetDateTime>)> {
+    pub fn applying_to(
+        &self,
+        reason: IssueReason,
+        is_urgent: bool,
+    ) -> Option<(WaitReason, Option<OffsetDateTime>)> {
         let hard = self.freeze.filter(|freeze| freeze.is_hard);
         let frozen = |freeze: Freeze| (WaitReason::Frozen, Some(freeze.until));
-        let held = |brake: Option<Brake>, reason| brake.map(|brake| (reason, brake.until));
+        let held = |limit: Option<ActiveLimit>, reason| limit.map(|limit| (reason, limit.until));
         match reason {
             IssueReason::CurrentLost | IssueReason::CurrentExpired | IssueReason::Compromised => None,
             IssueReason::Command => hard.map(frozen),
@@ -72,21 +76,24 @@ mod tests {
 
     const UNTIL: OffsetDateTime = datetime!(2026-12-24 0:00 UTC);
 
-    fn all() -> Brakes {
-        let brake = Some(Brake { until: None });
-        Brakes { freeze: None, closed: brake, canary: brake, hour: brake, sweep: brake }
+    fn all() -> RolloutLimits {
+        let limit = Some(ActiveLimit { until: None });
+        RolloutLimits { freeze: None, closed: limit, canary: limit, hour: limit, sweep: limit }
     }
 
-    fn why(brakes: &Brakes, reason: IssueReason, is_urgent: bool) -> Option<WaitReason> {
-        brakes.on(reason, is_urgent).map(|(reason, _)| reason)
+    fn why(limits: &RolloutLimits, reason: IssueReason, is_urgent: bool) -> Option<WaitReason> {
+        limits.applying_to(reason, is_urgent).map(|(reason, _)| reason)
     }
 
     #[test]
     fn near_expiry_below_critical_overrides_a_window_and_never_a_hard_freeze() {
         assert_eq!(why(&all(), IssueReason::NearExpiry, false), Some(WaitReason::OutsideWindow));
         assert_eq!(why(&all(), IssueReason::NearExpiry, true), Some(WaitReason::RolloutLimit));
-        assert_eq!(why(&Brakes { hour: None, ..all() }, IssueReason::NearExpiry, true), None);
-        let frozen = |is_hard| Brakes { freeze: Some(Freeze { until: UNTIL, is_hard }), ..Brakes::default() };
+        assert_eq!(why(&RolloutLimits { hour: None, ..all() }, IssueReason::NearExpiry, true), None);
+        let frozen = |is_hard| RolloutLimits {
+            freeze: Some(Freeze { until: UNTIL, is_hard }),
+            ..RolloutLimits::default()
+        };
         assert_eq!(why(&frozen(false), IssueReason::NearExpiry, true), None);
         assert_eq!(why(&frozen(true), IssueReason::NearExpiry, true), Some(WaitReason::Frozen));
     }
@@ -94,8 +101,8 @@ mod tests {
     #[test]
     fn a_person_waits_for_a_hard_freeze_only_and_an_emergency_for_nothing() {
         assert_eq!(why(&all(), IssueReason::Command, false), None);
-        let hard = Brakes { freeze: Some(Freeze { until: UNTIL, is_hard: true }), ..all() };
-        assert_eq!(hard.on(IssueReason::Command, false), Some((WaitReason::Frozen, Some(UNTIL))));
+        let hard = RolloutLimits { freeze: Some(Freeze { until: UNTIL, is_hard: true }), ..all() };
+        assert_eq!(hard.applying_to(IssueReason::Command, false), Some((WaitReason::Frozen, Some(UNTIL))));
         for emergency in [IssueReason::CurrentLost, IssueReason::CurrentExpired, IssueReason::Compromised] {
             assert_eq!(why(&hard, emergency, false), None);
         }

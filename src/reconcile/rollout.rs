@@ -1,4 +1,4 @@
-//! The brakes on a fleet: windows, freezes, canaries and limits, as facts for a decision.
+//! The limits of a rollout: windows, freezes, canaries and limits, as facts for a decision.
 //!
 //! The count of an hour is kept in memory and on the status board, which each look fills: a restart allows at most
 //! one more round.
@@ -9,9 +9,9 @@ use time::{Duration, OffsetDateTime};
 
 use super::status::{SecretStatus, StatusBoard};
 use crate::config::{RolloutConfig, WindowState};
-use crate::domain::{Brake, Brakes, IssueReason, SecretId};
+use crate::domain::{ActiveLimit, IssueReason, RolloutLimits, SecretId};
 
-/// The brakes of one daemon.
+/// The rollout limits of one daemon.
 #[derive(Debug)]
 pub struct Rollout {
     config: RolloutConfig,
@@ -29,7 +29,7 @@ struct Counted {
 }
 
 impl Rollout {
-    /// Brakes that have counted nothing yet.
+    /// RolloutLimits that have counted nothing yet.
     #[must_use]
     pub fn new(config: RolloutConfig) -> Self {
         Self { config, counted: Mutex::default() }
@@ -42,18 +42,19 @@ impl Rollout {
     }
 
     /// Whether a rotation for this reason may begin now; if so, it is counted. Several passes may ask at a time, so
-    /// that a limit may have been reached since the brakes that were `known` to the decision.
+    /// that a limit may have been reached since the limits that were `known` to the decision.
     pub(super) fn begins(
         &self,
         reason: IssueReason,
-        known: &Brakes,
+        known: &RolloutLimits,
         board: &StatusBoard,
         now: OffsetDateTime,
     ) -> bool {
         let mut counted = self.lock();
         let sweep = self.sweep(&counted).filter(|_| known.sweep.is_none());
-        let limits = Brakes { hour: self.hour(&counted, board, now), sweep, ..Brakes::default() };
-        if limits.on(reason, false).is_some() {
+        let limits =
+            RolloutLimits { hour: self.hour(&counted, board, now), sweep, ..RolloutLimits::default() };
+        if limits.applying_to(reason, false).is_some() {
             return false;
         }
         counted.begun.retain(|at| *at + Duration::HOUR > now);
@@ -74,13 +75,18 @@ impl Rollout {
     }
 
     /// What holds `secret` back now.
-    pub(super) fn brakes(&self, secret: &SecretId, board: &StatusBoard, now: OffsetDateTime) -> Brakes {
+    pub(super) fn limits(
+        &self,
+        secret: &SecretId,
+        board: &StatusBoard,
+        now: OffsetDateTime,
+    ) -> RolloutLimits {
         let closed = match self.config.window(now) {
             WindowState::Open => None,
-            WindowState::Closed { next } => Some(Brake { until: next }),
+            WindowState::Closed { next } => Some(ActiveLimit { until: next }),
         };
         let counted = self.lock();
-        Brakes {
+        RolloutLimits {
             freeze: self.config.freeze(now),
             closed,
             canary: self.canary(secret, board, now),
@@ -105,25 +111,25 @@ impl Rollout {
     }
 
     /// The rest wait until every canary is well, and has been for the first hour of its overlap.
-    fn canary(&self, secret: &SecretId, board: &StatusBoard, now: OffsetDateTime) -> Option<Brake> {
+    fn canary(&self, secret: &SecretId, board: &StatusBoard, now: OffsetDateTime) -> Option<ActiveLimit> {
         if self.is_canary(secret) {
             return None;
         }
         // One that discovery has not found, or not again, has not passed either.
         let waiting = self.config.canaries.iter().filter_map(|canary| match board.show(canary) {
             Some(canary) => waits_for(&canary, now),
-            None => Some(Brake { until: None }),
+            None => Some(ActiveLimit { until: None }),
         });
         // The one that nobody knows the end of decides.
-        waiting.reduce(|one, other| Brake { until: one.until.zip(other.until).map(|(a, b)| a.max(b)) })
+        waiting.reduce(|one, other| ActiveLimit { until: one.until.zip(other.until).map(|(a, b)| a.max(b)) })
     }
 
-    fn sweep(&self, counted: &Counted) -> Option<Brake> {
+    fn sweep(&self, counted: &Counted) -> Option<ActiveLimit> {
         let full = self.config.max_per_sweep.is_some_and(|most| counted.in_sweep >= most);
-        full.then_some(Brake { until: None })
+        full.then_some(ActiveLimit { until: None })
     }
 
-    fn hour(&self, counted: &Counted, board: &StatusBoard, now: OffsetDateTime) -> Option<Brake> {
+    fn hour(&self, counted: &Counted, board: &StatusBoard, now: OffsetDateTime) -> Option<ActiveLimit> {
         let most = self.config.max_per_hour?;
         let recent = |at: &OffsetDateTime| *at + Duration::HOUR > now;
         let begun: Vec<_> = counted.begun.iter().copied().filter(recent).collect();
@@ -131,7 +137,7 @@ impl Rollout {
         published.retain(recent);
         let counted = if begun.len() >= published.len() { begun } else { published };
         let first = counted.iter().min().map(|first| *first + Duration::HOUR);
-        (counted.len() >= most).then_some(Brake { until: first })
+        (counted.len() >= most).then_some(ActiveLimit { until: first })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Counted> {
@@ -140,17 +146,17 @@ impl Rollout {
 }
 
 /// What the others wait for, if this canary has not passed.
-fn waits_for(canary: &SecretStatus, now: OffsetDateTime) -> Option<Brake> {
+fn waits_for(canary: &SecretStatus, now: OffsetDateTime) -> Option<ActiveLimit> {
     if canary.last_reconciled.is_none() && canary.state == "unknown" {
-        return Some(Brake { until: Some(now + FIRST_LOOK) });
+        return Some(ActiveLimit { until: Some(now + FIRST_LOOK) });
     }
     let is_well = canary.state == "waiting" && !canary.is_due(now);
     let passed = canary.published.map(|at| at + CANARY_HOUR);
     match passed {
         Some(passed) if canary.is_rotated && canary.last_reconciled.is_none_or(|look| look < passed) => {
-            Some(Brake { until: Some(passed).filter(|_| is_well) })
+            Some(ActiveLimit { until: Some(passed).filter(|_| is_well) })
         }
-        Some(_) | None => (!is_well).then_some(Brake { until: None }),
+        Some(_) | None => (!is_well).then_some(ActiveLimit { until: None }),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::domain::command::{Command, CommandKind};
 use crate::domain::decision::Action;
 use crate::domain::observed::{CredentialFacts, Current, CurrentSignIn};
 use crate::domain::reasons::{BlockReason, IssueReason, RepublishReason, RevokeReason, WaitReason};
-use crate::domain::rollout::{Brake, Brakes, Freeze};
+use crate::domain::rollout::{ActiveLimit, Freeze, RolloutLimits};
 use crate::domain::tags::{self, PendingRotation, Quarantine, QuarantineReason};
 use crate::domain::{ReplicaFacts, ReplicaState};
 
@@ -58,10 +58,10 @@ fn paused(mut seen: Observed) -> Observed {
     seen
 }
 
-fn everything_held_back() -> Brakes {
-    let brake = Some(Brake { until: None });
+fn everything_held_back() -> RolloutLimits {
+    let limit = Some(ActiveLimit { until: None });
     let freeze = Some(Freeze { until: NOW + Duration::days(9), is_hard: true });
-    Brakes { freeze, closed: brake, canary: brake, hour: brake, sweep: brake }
+    RolloutLimits { freeze, closed: limit, canary: limit, hour: limit, sweep: limit }
 }
 
 fn act(action: Action) -> Decision {
@@ -114,7 +114,7 @@ fn what_is_noted_goes_on_without_the_person_who_asked() {
 #[test]
 fn a_loss_during_a_rollback_that_is_held_back_is_ended() {
     let mut bad = marked(2, QuarantineReason::Rollback, Duration::HOUR, rotated());
-    bad.brakes = everything_held_back();
+    bad.rollout_limits = everything_held_back();
     assert!(matches!(decided(&bad), Decision::Wait { reason: WaitReason::Frozen, .. }));
     bad.credentials.pop();
     (bad.sign_in, bad.lost_since) = (CurrentSignIn::Refused, Some(NOW - Duration::HOUR));
@@ -292,7 +292,7 @@ proptest! {
 
     #[test]
     fn brakes_hold_no_emergency(seen in any_commanded()) {
-        let held = Observed { brakes: everything_held_back(), ..seen.clone() };
+        let held = Observed { rollout_limits: everything_held_back(), ..seen.clone() };
         let emergency = [IssueReason::CurrentLost, IssueReason::CurrentExpired, IssueReason::Compromised];
         let (free, held) = (decided(&seen), decided(&held));
         match &free {

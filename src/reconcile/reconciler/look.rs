@@ -40,12 +40,12 @@ impl Reconciler {
         if self.rollout.is_canary(&managed.id) {
             look.policy = look.policy.ahead();
         }
-        let brakes = self.rollout.brakes(&managed.id, &self.board, now);
+        let limits = self.rollout.limits(&managed.id, &self.board, now);
         let mut memory = self.lock();
         let usage = std::mem::replace(&mut look.seen.usage, UsageFacts::NotAsked);
         look.seen.usage = memory.settled(application, usage, now);
         look.seen.lost_since = memory.note_loss(&look.seen, now);
-        look.seen.brakes = brakes;
+        look.seen.rollout_limits = limits;
         look.seen.hindrance = memory.hindrance(&managed.id);
         let learned = memory.limit(application).filter(|limit| *limit <= listed);
         look.seen.most_credentials = look.seen.most_credentials.into_iter().chain(learned).min();

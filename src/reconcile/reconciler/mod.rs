@@ -261,7 +261,7 @@ impl Reconciler {
         let begun = AtomicBool::new(false);
         let may_begin = || {
             let may = reason.is_none_or(|reason| {
-                self.rollout.begins(reason, &look.seen.brakes, &self.board, self.ports.clock.now())
+                self.rollout.begins(reason, &look.seen.rollout_limits, &self.board, self.ports.clock.now())
             });
             begun.store(may, Ordering::Relaxed);
             may

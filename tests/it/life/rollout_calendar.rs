@@ -104,10 +104,10 @@ async fn a_soft_freeze_does_not_hold_a_person_s_word() {
 
 #[tokio::test]
 async fn a_compromise_waits_for_no_freeze_no_window_no_canary_and_no_limit() {
-    let brakes = format!("{FREEZE}hard = true\n{WINDOW}");
+    let limits = format!("{FREEZE}hard = true\n{WINDOW}");
     let all = |text: String| {
         let lines = "max_per_sweep = 1\nmax_per_hour = 1\ncanaries = [\"vault-1/app-01\"]\ntime_zone = \"Asia/Tokyo\"";
-        without_canary(&text, lines) + &brakes
+        without_canary(&text, lines) + &limits
     };
     let fleet = Fleet::start(all_due(3), all).await;
     // One of them has to be found by its tags first.
