@@ -24,11 +24,8 @@ pub(super) fn may_issue(
     policy: &RotationPolicy,
     now: OffsetDateTime,
 ) -> Result<u32, Deferred> {
-    let most = if reason == IssueReason::Compromised {
-        MAX_ORPHANS_AT_RISK
-    } else {
-        most_orphans(seen, policy, now)
-    };
+    let most =
+        if reason == IssueReason::Compromised { MAX_ORPHANS_AT_RISK } else { max_orphans(seen, policy, now) };
     let attempt = next_attempt(most, seen, policy, now)?;
     if let Some(reason) = seen.hindrance {
         return Err(Deferred::Blocked(reason));
@@ -92,7 +89,7 @@ fn pause(attempt: u32, orphans: usize) -> Duration {
     (Duration::minutes(15) * 4_i32.pow(exponent)).min(Duration::days(1))
 }
 
-fn most_orphans(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> usize {
+fn max_orphans(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> usize {
     if is_urgent(seen.current_credential(), policy, now) { MAX_ORPHANS_AT_RISK } else { 2 }
 }
 

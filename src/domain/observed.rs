@@ -42,7 +42,7 @@ pub struct Observed {
     /// What a rotation met a moment ago, before anything was noted of it: whatever else there is to do goes first.
     pub hindrance: Option<BlockReason>,
     /// How many credentials the application may have, if that is known.
-    pub most_credentials: Option<usize>,
+    pub max_credentials: Option<usize>,
     /// Credentials that other managed secrets of the application hold; `None`: not all of them are known yet.
     pub held_elsewhere: Option<BTreeSet<KeyId>>,
 }
@@ -154,7 +154,7 @@ impl Observed {
             usage: UsageFacts::NotAsked,
             rollout_limits: RolloutLimits::default(),
             hindrance: None,
-            most_credentials: None,
+            max_credentials: None,
             held_elsewhere: Some(BTreeSet::new()),
         }
     }

@@ -177,7 +177,7 @@ pub(super) fn issue(
 }
 
 fn has_room(seen: &Observed) -> bool {
-    seen.most_credentials.is_none_or(|most| seen.credentials.len() < most)
+    seen.max_credentials.is_none_or(|most| seen.credentials.len() < most)
 }
 
 /// The credential that makes room by going: an expired one, an abandoned orphan, for a compromise a superseded one.

@@ -96,7 +96,7 @@ fn crowded(kind: Option<CommandKind>, change: impl FnOnce(&mut Observed)) -> Obs
     let age = Duration::days(70);
     let mut seen = seen(vec![version(2, age)], vec![credential(1, age), credential(2, age)]);
     seen.credentials[1].may_be_current_text = true;
-    seen.most_credentials = Some(2);
+    seen.max_credentials = Some(2);
     seen.command = kind.map(command);
     change(&mut seen);
     seen
@@ -232,7 +232,7 @@ proptest! {
     fn whatever_a_person_asks_for_what_is_current_or_another_s_stays(
         seen in any_observed(), command in any_command(), noted in any::<bool>(), most in proptest::option::of(0_usize..5),
     ) {
-        let mut seen = Observed { command, most_credentials: most, ..seen };
+        let mut seen = Observed { command, max_credentials: most, ..seen };
         if let Current::Readable(version) = &mut seen.current && noted {
             version.tags.set(tags::QUARANTINED, Quarantine { reason: QuarantineReason::Compromised, at: NOW });
         }
@@ -246,7 +246,7 @@ proptest! {
 
     #[test]
     fn a_full_application_gets_no_other_credential(seen in any_observed(), command in any_command(), most in 0_usize..5) {
-        let seen = Observed { command, most_credentials: Some(most), ..seen };
+        let seen = Observed { command, max_credentials: Some(most), ..seen };
         if let Decision::Act(Action::Issue { .. }) = decided(&seen) {
             prop_assert!(seen.credentials.len() < most);
         }

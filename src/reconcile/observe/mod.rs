@@ -88,7 +88,7 @@ impl Observer<'_> {
             command: self.subject.command,
             denied_reason: refused,
             replicas,
-            most_credentials: self.application.admits_personal_accounts.then_some(PERSONAL_ACCOUNTS_LIMIT),
+            max_credentials: self.application.admits_personal_accounts.then_some(PERSONAL_ACCOUNTS_LIMIT),
             ..Observed::new(
                 self.subject.managed.id.clone(),
                 self.current_facts(&current, &sign_in),

@@ -48,7 +48,7 @@ impl Reconciler {
         look.seen.rollout_limits = limits;
         look.seen.hindrance = memory.hindrance(&managed.id);
         let learned = memory.limit(application).filter(|limit| *limit <= listed);
-        look.seen.most_credentials = look.seen.most_credentials.into_iter().chain(learned).min();
+        look.seen.max_credentials = look.seen.max_credentials.into_iter().chain(learned).min();
         let siblings = self.siblings(&managed.id, &look.application);
         look.seen.held_elsewhere = self.held_elsewhere(&siblings);
         let is_told = |command: &Command| matches!(command.kind, CommandKind::Compromised { .. });
