@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::retire::{abandoned_orphan, expired, revoke};
+use super::cleanup::{abandoned_orphan, expired, revoke};
 use super::{LOSS_CONFIRMED_AFTER, WORST_LAG};
 use crate::domain::attempt::{Deferred, is_urgent, may_issue};
 use crate::domain::classification::CREATION_LAG;

@@ -3,10 +3,10 @@
 //! Each check is one rule with its reason; the first that applies decides. A new rule is a new
 //! function and one word in [`CHECKS`].
 
+mod cleanup;
+mod idle;
 mod issue;
-mod people;
-mod rest;
-mod retire;
+mod operator;
 
 use time::{Duration, OffsetDateTime};
 
@@ -24,7 +24,7 @@ pub const WORST_LAG: Duration = Duration::hours(1);
 #[must_use]
 pub fn decide(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Decision {
     let check = |check: &Check| check(seen, policy, now);
-    CHECKS.iter().find_map(check).unwrap_or_else(|| rest::rest(seen, policy, now))
+    CHECKS.iter().find_map(check).unwrap_or_else(|| idle::idle(seen, policy, now))
 }
 
 type Check = fn(&Observed, &RotationPolicy, OffsetDateTime) -> Option<Decision>;
@@ -34,27 +34,27 @@ type Check = fn(&Observed, &RotationPolicy, OffsetDateTime) -> Option<Decision>;
 /// Issuing comes before clearing up: a credential that can't be revoked must not keep a successor from being made.
 /// A compromised credential is revoked after a copy to the replicas was tried, and before anything that can wait.
 const CHECKS: [Check; 21] = [
-    people::binding_denied,
-    people::pause_asked_for,
-    people::rotation_disabled,
-    people::current_disabled,
-    people::compromise_told,
-    people::rollback_asked_for,
-    people::rollback_under_way,
+    operator::binding_denied,
+    operator::pause_asked_for,
+    operator::rotation_disabled,
+    operator::current_disabled,
+    operator::compromise_reported,
+    operator::rollback_asked_for,
+    operator::rollback_under_way,
     issue::current_lost,
     issue::current_unnamed,
     issue::current_unlisted,
     issue::successor_wanted,
-    retire::replica_behind,
-    retire::compromised_left,
-    retire::orphan_abandoned,
-    retire::expired_left_behind,
-    retire::foreign_expired,
-    retire::superseded_over,
-    retire::revoked_version_enabled,
-    retire::revoked_replica_enabled,
-    retire::index_left_behind,
-    rest::current_in_doubt,
+    cleanup::replica_behind,
+    cleanup::compromised_left,
+    cleanup::orphan_abandoned,
+    cleanup::expired_left_behind,
+    cleanup::foreign_expired,
+    cleanup::superseded_over,
+    cleanup::revoked_version_enabled,
+    cleanup::revoked_replica_enabled,
+    cleanup::index_left_behind,
+    idle::current_in_doubt,
 ];
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{issue, retire};
+use super::{cleanup, issue};
 use crate::domain::command::CommandKind;
 use crate::domain::decision::{Action, Decision};
 use crate::domain::observed::{Current, Observed};
@@ -39,7 +39,7 @@ pub(super) fn rotation_disabled(
     let disabled = seen.current_version()?.tags.is_rotation_disabled();
     let urgent = seen.is_compromise_news() || seen.is_compromised() || is_compromise_unfinished(seen);
     let left_alone = Decision::Wait { until: None, reason: WaitReason::RotationDisabled };
-    (disabled && !urgent).then(|| retire::replica_locked_out(seen, now).unwrap_or(left_alone))
+    (disabled && !urgent).then(|| cleanup::replica_locked_out(seen, now).unwrap_or(left_alone))
 }
 
 fn is_compromise_unfinished(seen: &Observed) -> bool {
@@ -53,7 +53,11 @@ pub(super) fn current_disabled(seen: &Observed, _: &RotationPolicy, _: OffsetDat
 }
 
 /// A person said that the credential is compromised: that is noted before any other effect.
-pub(super) fn compromise_told(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
+pub(super) fn compromise_reported(
+    seen: &Observed,
+    _: &RotationPolicy,
+    _: OffsetDateTime,
+) -> Option<Decision> {
     seen.current_version()?;
     let reason = QuarantineReason::Compromised;
     seen.is_compromise_news().then_some(Decision::Act(Action::Quarantine { reason }))

@@ -2,8 +2,8 @@
 
 use time::OffsetDateTime;
 
+use super::cleanup::quiet_from;
 use super::issue::{issue, wanted};
-use super::retire::quiet_from;
 use crate::domain::attempt::{Deferred, block_reason, may_issue};
 use crate::domain::decision::Decision;
 use crate::domain::observed::{CredentialFacts, CurrentSignIn, Observed};
@@ -25,7 +25,7 @@ pub(super) fn current_in_doubt(
 }
 
 /// Nothing to do now.
-pub(super) fn rest(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Decision {
+pub(super) fn idle(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Decision {
     let until = next_change(seen, policy, now);
     if seen.remaining_compromised().is_some() {
         return Decision::Blocked { until, reason: BlockReason::CompromisedCredentialRemains };
@@ -37,10 +37,10 @@ pub(super) fn rest(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime
             act @ Decision::Act(_) => act,
         };
     }
-    Decision::Wait { until, reason: rest_reason(seen, policy, now) }
+    Decision::Wait { until, reason: idle_reason(seen, policy, now) }
 }
 
-fn rest_reason(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> WaitReason {
+fn idle_reason(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> WaitReason {
     let due = |credential: &CredentialFacts| policy.due(credential.start, credential.end) <= now;
     let superseded = seen.superseded();
     let unknown = || seen.wants_all_credentials_gone() && seen.held_elsewhere.is_none();
