@@ -34,13 +34,13 @@ mod outlook;
 mod pending;
 mod policy;
 mod policy_values;
-mod proof;
 mod quarantine;
 mod reasons;
 mod replica;
 mod role;
 mod rollout;
 pub mod tags;
+mod verify;
 
 pub use binding::{
     ApplicationFacts, ApplicationRules, Origin, consent_tag, consents, denied_reason, provider_address,
@@ -60,10 +60,10 @@ pub use observed::{
 pub use outlook::Outlook;
 pub use policy::{RotationPolicy, TagBounds, TagProblem};
 pub use policy_values::{Adopt, ForeignExpired, PolicyProblem, PolicyValues, UsageGate};
-pub use proof::{
-    ClaimProblem, Claims, Probe, ProbeAnswer, ProbeKind, Requirement, TextPattern, VerifyPolicy,
-};
 pub use reasons::{BlockReason, IssueReason, RepublishReason, RevokeReason, WaitReason};
 pub use replica::{ReplicaFacts, ReplicaState};
 pub use role::Role;
 pub use rollout::{ActiveLimit, Freeze, RolloutLimits};
+pub use verify::{
+    ClaimProblem, Claims, Probe, ProbeAnswer, ProbeKind, Requirement, TextPattern, VerifyPolicy,
+};
