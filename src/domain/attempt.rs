@@ -117,7 +117,7 @@ pub(super) fn is_urgent(
     policy: &RotationPolicy,
     now: OffsetDateTime,
 ) -> bool {
-    current.is_none_or(|credential| now >= policy.critical_from(credential.start, credential.end))
+    current.is_none_or(|credential| now >= policy.urgent_from(credential.start, credential.end))
 }
 
 #[cfg(test)]

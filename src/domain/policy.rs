@@ -85,7 +85,7 @@ impl RotationPolicy {
     /// Where that would be no later than the successor is due, half of that time counts, so that a short-lived
     /// credential is not urgent as soon as it is due.
     #[must_use]
-    pub fn critical_from(&self, start: OffsetDateTime, end: OffsetDateTime) -> OffsetDateTime {
+    pub fn urgent_from(&self, start: OffsetDateTime, end: OffsetDateTime) -> OffsetDateTime {
         let lifetime = (end - start).max(Duration::ZERO);
         let due_before = self.values.rotate_before.min(lifetime / 3);
         let urgent_before = self.values.urgent_before;
@@ -313,11 +313,11 @@ mod tests {
     }
 
     #[test]
-    fn a_short_lived_credential_is_not_critical_as_soon_as_it_is_due() {
+    fn a_short_lived_credential_is_not_urgent_as_soon_as_it_is_due() {
         let start = datetime!(2026-01-01 0:00 UTC);
         let before = |days| {
             let end = start + Duration::days(days);
-            (end - policy().due(start, end), end - policy().critical_from(start, end))
+            (end - policy().due(start, end), end - policy().urgent_from(start, end))
         };
         assert_eq!(before(90), (Duration::days(30), Duration::days(7)));
         assert_eq!(before(18), (Duration::days(6), Duration::days(3)));

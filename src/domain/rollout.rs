@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn near_expiry_below_critical_overrides_a_window_and_never_a_hard_freeze() {
+    fn near_expiry_below_urgent_before_overrides_a_window_and_never_a_hard_freeze() {
         assert_eq!(why(&all(), IssueReason::NearExpiry, false), Some(WaitReason::OutsideWindow));
         assert_eq!(why(&all(), IssueReason::NearExpiry, true), Some(WaitReason::RolloutLimit));
         assert_eq!(why(&RolloutLimits { hour: None, ..all() }, IssueReason::NearExpiry, true), None);

@@ -216,7 +216,7 @@ fn is_usable(parsed: Result<Config, impl Display>) {
     for secret in &config.secrets {
         let end = NOW + secret.policy.validity();
         assert!(secret.policy.due(NOW, end) > NOW, "a new credential is due at once");
-        assert!(secret.policy.critical_from(NOW, end) >= secret.policy.due(NOW, end));
+        assert!(secret.policy.urgent_from(NOW, end) >= secret.policy.due(NOW, end));
         let _ = secret.verify.reject_secret_pattern.as_ref().map(|unwanted| unwanted.matches("-some~text"));
     }
     assert!(!format!("{config:?}").is_empty());

@@ -64,7 +64,7 @@ fn idle_reason(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) ->
 fn next_change(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Option<OffsetDateTime> {
     let ends = seen.credentials.iter().map(|credential| credential.end);
     let current = seen.current_credential().into_iter();
-    let due = current.flat_map(|c| [policy.due(c.start, c.end), policy.critical_from(c.start, c.end)]);
+    let due = current.flat_map(|c| [policy.due(c.start, c.end), policy.urgent_from(c.start, c.end)]);
     let orphans = seen.orphans().map(|orphan| orphan.start.saturating_add(policy.orphan_grace()));
     let superseded = seen.superseded();
     let overlaps = superseded.iter().flat_map(|(credential, at)| {

@@ -156,7 +156,7 @@ fn attempts_come_ever_more_rarely() {
 }
 
 #[test]
-fn two_orphans_stop_minting_and_four_do_when_it_is_critical() {
+fn two_orphans_stop_minting_and_four_do_when_it_is_urgent() {
     let with_orphans = |age, count| {
         let mut seen = aged(age);
         seen.credentials.extend((0..count).map(|n| credential(10 + n, Duration::hours(23))));

@@ -31,7 +31,7 @@ fn after_a_rollback_the_previous_text_is_current_and_the_bad_one_is_quarantined(
 }
 
 #[test]
-fn a_rollback_holds_the_schedule_until_it_is_critical() {
+fn a_rollback_holds_the_schedule_until_it_is_urgent() {
     let world = World::new(None);
     let end = block_on(world.application()).credentials[0].end;
     world.live(Duration::days(1));

@@ -157,7 +157,7 @@ async fn a_canary_that_a_person_rolls_back_holds_the_rest() {
 }
 
 #[tokio::test]
-async fn below_critical_no_canary_is_waited_for() {
+async fn below_urgent_before_no_canary_is_waited_for() {
     let urgent_before = |text: String| text.replace("[policy]", "[policy]\nurgent_before = \"59d\"");
     let fleet = Fleet::start(all_due(3), urgent_before).await;
     break_canary(&fleet);
@@ -181,7 +181,7 @@ async fn a_secret_that_can_t_be_rotated_does_not_take_the_only_place_of_every_sw
 
 /// Sweeps may be days apart: a limit for each must not let a credential come to its end.
 #[tokio::test]
-async fn below_critical_the_limit_of_a_sweep_holds_nothing_and_that_of_an_hour_does() {
+async fn below_urgent_before_the_limit_of_a_sweep_holds_nothing_and_that_of_an_hour_does() {
     let limits = |text: String| {
         let text = text.replace("cron = \"0 3 * * *\"", "cron = \"0 3 1 2 *\"");
         let text = text.replace("[policy]", "[policy]\nurgent_before = \"59d\"");

@@ -52,7 +52,7 @@ async fn a_window_that_closes_leaves_the_rest_to_the_next_one() {
 }
 
 #[tokio::test]
-async fn below_critical_a_window_and_a_soft_freeze_are_not_waited_for() {
+async fn below_urgent_before_a_window_and_a_soft_freeze_are_not_waited_for() {
     for calendar in [WINDOW, FREEZE] {
         let fleet = Fleet::start(all_due(3), |text| urgent_before(&in_tokyo(&text, calendar))).await;
         fleet.live(Duration::hours(1)).await;
@@ -74,7 +74,7 @@ async fn a_soft_freeze_holds_what_is_due_until_its_last_moment_in_its_time_zone(
 }
 
 #[tokio::test]
-async fn a_hard_freeze_holds_what_is_critical_and_a_person_s_word_is_met_when_it_ends() {
+async fn a_hard_freeze_holds_what_is_urgent_and_a_person_s_word_is_met_when_it_ends() {
     let hard = format!("{FREEZE}hard = true\n");
     // Only the first one is due by itself, and nobody sweeps after the freeze.
     let fleet = Fleet::start(all_due(3), |text| {
