@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
 
 /// A moment that no run reaches: sleeping until then means "until something else happens".
-pub const NEVER: OffsetDateTime = time::macros::datetime!(9999-12-31 0:00 UTC);
+pub const FAR_FUTURE: OffsetDateTime = time::macros::datetime!(9999-12-31 0:00 UTC);
 
 /// Time as the daemon sees it: the system's, or the sandbox's.
 ///
@@ -71,7 +71,7 @@ pub async fn unheld<F: Future>(clock: &dyn Clock, work: F) -> F::Output {
         tokio::select! {
             biased;
             output = &mut work => return output,
-            () = clock.sleep_until(NEVER) => {}
+            () = clock.sleep_until(FAR_FUTURE) => {}
         }
     }
 }

@@ -13,7 +13,7 @@ mod sign_in;
 mod token_keys;
 mod usage_report;
 
-pub use clock::{Clock, Hold, NEVER, sleep, unheld};
+pub use clock::{Clock, FAR_FUTURE, Hold, sleep, unheld};
 pub use credential_issuer::{
     Application, Credential, CredentialIssuer, CredentialRules, IssuedCredential, Revocation,
     ServicePrincipal,

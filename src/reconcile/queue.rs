@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::domain::{Command, SecretId};
 use crate::metrics::Metrics;
-use crate::ports::{Clock, Hold, NEVER, unheld};
+use crate::ports::{Clock, FAR_FUTURE, Hold, unheld};
 
 /// Secrets that wait for a pass, now or later. A secret that is in work waits until that pass ends.
 #[derive(Debug)]
@@ -195,7 +195,7 @@ impl WorkQueue {
         let mut inner = self.lock();
         inner.unseen = None;
         let now = self.clock.now();
-        let Some((secret, at)) = inner.earliest() else { return Err(NEVER) };
+        let Some((secret, at)) = inner.earliest() else { return Err(FAR_FUTURE) };
         if at > now {
             return Err(at);
         }

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use crate::config::ScheduleConfig;
 use crate::metrics::{Metrics, unix_seconds};
-use crate::ports::{Clock, NEVER};
+use crate::ports::{Clock, FAR_FUTURE};
 use crate::reconcile::Sweeper;
 
 /// What a schedule needs to run.
@@ -38,7 +38,7 @@ impl Schedule {
                 next_run(&self.config, self.clock.now()).map(|next| next + put_off(&self.config, next));
             self.metrics.next_sweep.set(next.map_or(0.0, unix_seconds));
             let run = async {
-                self.clock.sleep_until(next.unwrap_or(NEVER)).await;
+                self.clock.sleep_until(next.unwrap_or(FAR_FUTURE)).await;
                 self.sweeper.sweep().await;
             };
             if stop.run_until_cancelled(run).await.is_none() {
@@ -50,7 +50,7 @@ impl Schedule {
 
 /// How far a run is put off: never so far that the one after it would be missed.
 fn put_off(config: &ScheduleConfig, run: OffsetDateTime) -> time::Duration {
-    let following = next_run(config, run).unwrap_or(NEVER);
+    let following = next_run(config, run).unwrap_or(FAR_FUTURE);
     let most = time::Duration::try_from(config.jitter).unwrap_or_default().min((following - run) / 2);
     time::Duration::milliseconds(fastrand::i64(0..=i64::try_from(most.whole_milliseconds()).unwrap_or(0)))
 }

@@ -13,7 +13,7 @@ use super::notice::Provisioned;
 use super::sending::Completion;
 use super::subscriber::{Standing, Subscriber};
 use super::subscription::Subscription;
-use crate::ports::NEVER;
+use crate::ports::FAR_FUTURE;
 
 impl EventGrid {
     /// Makes a subscription or changes the one of this name, which begins with a handshake either way.
@@ -89,7 +89,7 @@ impl EventGrid {
         let Some(invitation) = self.invitation(key) else { return };
         let Some(subscriber) = self.subscribers.get_mut(key) else { return };
         if let Standing::Patient(attempts, _) = subscriber.standing {
-            subscriber.standing = Standing::Patient(attempts, NEVER);
+            subscriber.standing = Standing::Patient(attempts, FAR_FUTURE);
         }
         let (endpoint, token) = (Arc::clone(&subscriber.endpoint), subscriber.token.clone());
         let key = key.to_owned();

@@ -44,7 +44,7 @@ use self::subscriber::{Standing, Subscriber};
 pub(crate) use self::subscription::Subscription;
 use super::azure::Azure;
 use super::model::{EVENT_GRID, VersionCreated};
-use crate::ports::{Clock, Hold, NEVER};
+use crate::ports::{Clock, FAR_FUTURE, Hold};
 
 /// Every subscription, and everything that is still to be sent.
 pub(crate) struct EventGrid {
@@ -122,7 +122,7 @@ impl EventGrid {
     fn next_moment(&self) -> OffsetDateTime {
         let subscribers = self.subscribers.values().filter_map(Subscriber::next_moment);
         let others = [self.calendar.next_moment(), self.dead_letters.next_moment()];
-        subscribers.chain(others.into_iter().flatten()).min().unwrap_or(NEVER)
+        subscribers.chain(others.into_iter().flatten()).min().unwrap_or(FAR_FUTURE)
     }
 
     fn handle_notice(&mut self, notice: Notice) {

@@ -13,7 +13,7 @@ use super::event::Event;
 use super::notice::Provisioned;
 use super::outcome::Outcome;
 use super::subscription::{Subscription, first_version_told};
-use crate::ports::NEVER;
+use crate::ports::FAR_FUTURE;
 
 /// A subscription and everything that is still to be sent to it.
 pub(super) struct Subscriber {
@@ -46,7 +46,7 @@ pub(super) enum Standing {
     Asked(oneshot::Sender<Provisioned>),
     /// Somebody has to open the validation URL before this moment.
     AwaitingManualAction(OffsetDateTime, oneshot::Sender<Provisioned>),
-    /// Asked again and again: how often so far, and when next (`NEVER` while an answer is awaited).
+    /// Asked again and again: how often so far, and when next (`FAR_FUTURE` while an answer is awaited).
     Patient(usize, OffsetDateTime),
     Succeeded,
     Failed(String),
@@ -69,7 +69,7 @@ impl Subscriber {
             incarnation: Uuid::new_v4(),
             gathering: Vec::new(),
             gathered_bytes: 0,
-            gathered_at: NEVER,
+            gathered_at: FAR_FUTURE,
             batches: BTreeMap::new(),
             next_id: 0,
             is_sending: false,
@@ -131,7 +131,7 @@ impl Subscriber {
     /// Now and then the events are in another order, are sent twice, or are late.
     pub(super) fn close_batch(&mut self, now: OffsetDateTime, rng: &mut fastrand::Rng) {
         let mut events = std::mem::take(&mut self.gathering);
-        (self.gathered_at, self.gathered_bytes) = (NEVER, 0);
+        (self.gathered_at, self.gathered_bytes) = (FAR_FUTURE, 0);
         if events.is_empty() {
             return;
         }
