@@ -2,7 +2,7 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::observed::{CredentialFacts, CurrentSignIn, Observed, SignInTrouble};
+use super::observed::{CredentialFacts, CurrentSignIn, Observed, SignInProblem};
 use super::policy::RotationPolicy;
 use super::reasons::{BlockReason, IssueReason, WaitReason};
 
@@ -48,8 +48,8 @@ fn next_attempt(
     policy: &RotationPolicy,
     now: OffsetDateTime,
 ) -> Result<u32, Deferred> {
-    if let CurrentSignIn::Unclear(trouble) = &seen.sign_in {
-        return Err(Deferred::Blocked(block_reason(trouble)));
+    if let CurrentSignIn::Unclear(problem) = &seen.sign_in {
+        return Err(Deferred::Blocked(block_reason(problem)));
     }
     let pending = seen.pending().filter(|pending| pending.is_plausible(now));
     if let Some(end) = pending.as_ref().and_then(|pending| pending.under_way_until(policy.deadline(), now)) {
@@ -70,12 +70,12 @@ fn next_attempt(
     Ok(attempt.saturating_add(1))
 }
 
-pub(super) fn block_reason(trouble: &SignInTrouble) -> BlockReason {
-    match trouble {
-        SignInTrouble::ApplicationDisabled => BlockReason::ApplicationDisabled,
-        SignInTrouble::ApplicationUnknown => BlockReason::ApplicationMissing,
-        SignInTrouble::NoServicePrincipal => BlockReason::NoServicePrincipal,
-        SignInTrouble::Other(_) => BlockReason::SignInUnclear,
+pub(super) fn block_reason(problem: &SignInProblem) -> BlockReason {
+    match problem {
+        SignInProblem::ApplicationDisabled => BlockReason::ApplicationDisabled,
+        SignInProblem::ApplicationUnknown => BlockReason::ApplicationMissing,
+        SignInProblem::NoServicePrincipal => BlockReason::NoServicePrincipal,
+        SignInProblem::Other(_) => BlockReason::SignInUnclear,
     }
 }
 

@@ -55,7 +55,7 @@ pub use names::{
     VersionId,
 };
 pub use observed::{
-    CredentialFacts, Current, CurrentSignIn, Observed, SignInTrouble, UsageFacts, VersionFacts,
+    CredentialFacts, Current, CurrentSignIn, Observed, SignInProblem, UsageFacts, VersionFacts,
 };
 pub use outlook::Outlook;
 pub use policy::{RotationPolicy, TagBounds, TagProblem};

@@ -114,12 +114,12 @@ pub enum CurrentSignIn {
     /// Entra says that the secret is wrong or expired: the only answers that speak against it.
     Refused,
     /// Entra could not be asked, or its answer is about something else.
-    Unclear(SignInTrouble),
+    Unclear(SignInProblem),
 }
 
 /// Why a sign-in says nothing about the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SignInTrouble {
+pub enum SignInProblem {
     /// The application is disabled in Entra.
     ApplicationDisabled,
     /// The application is unknown to the tenant.

@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 use super::back_off;
 use super::failure::Failure;
 use crate::domain::{
-    AppObjectId, ApplicationRef, BlockReason, CurrentSignIn, Observed, RotationId, SecretId, SignInTrouble,
+    AppObjectId, ApplicationRef, BlockReason, CurrentSignIn, Observed, RotationId, SecretId, SignInProblem,
     UsageFacts, VersionId,
 };
 use crate::ports::Caller;
@@ -147,7 +147,7 @@ impl Memory {
             self.lost.insert(seen.secret.clone(), (version, since));
             return Some(since);
         }
-        if !matches!(seen.sign_in, CurrentSignIn::Unclear(SignInTrouble::Other(_))) {
+        if !matches!(seen.sign_in, CurrentSignIn::Unclear(SignInProblem::Other(_))) {
             self.lost.remove(&seen.secret);
         }
         None

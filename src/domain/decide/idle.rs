@@ -19,7 +19,7 @@ pub(super) fn current_in_doubt(
     let until = next_change(seen, policy, now);
     match &seen.sign_in {
         CurrentSignIn::Refused => Some(Decision::Blocked { until, reason: BlockReason::CurrentRefused }),
-        CurrentSignIn::Unclear(trouble) => Some(Decision::Blocked { until, reason: block_reason(trouble) }),
+        CurrentSignIn::Unclear(problem) => Some(Decision::Blocked { until, reason: block_reason(problem) }),
         CurrentSignIn::Accepted | CurrentSignIn::NoText => None,
     }
 }

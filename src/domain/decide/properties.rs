@@ -7,7 +7,7 @@ use super::*;
 use crate::domain::command::{Command, CommandKind};
 use crate::domain::decision::Action;
 use crate::domain::observed::{CredentialFacts, CurrentSignIn};
-use crate::domain::observed::{SignInTrouble, VersionFacts};
+use crate::domain::observed::{SignInProblem, VersionFacts};
 use crate::domain::reasons::RevokeReason;
 use crate::domain::tags::{self, PendingRotation};
 
@@ -47,7 +47,7 @@ fn any_sign_in() -> impl Strategy<Value = CurrentSignIn> {
     prop_oneof![
         3 => Just(CurrentSignIn::Accepted),
         1 => Just(CurrentSignIn::Refused),
-        1 => Just(CurrentSignIn::Unclear(SignInTrouble::Other("busy".into()))),
+        1 => Just(CurrentSignIn::Unclear(SignInProblem::Other("busy".into()))),
     ]
 }
 

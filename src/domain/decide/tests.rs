@@ -7,7 +7,7 @@ use super::*;
 use crate::domain::command::{Command, CommandKind};
 use crate::domain::decision::Action;
 use crate::domain::observed::{CredentialFacts, Current, CurrentSignIn};
-use crate::domain::observed::{SignInTrouble, VersionFacts};
+use crate::domain::observed::{SignInProblem, VersionFacts};
 use crate::domain::policy_values::PolicyValues;
 use crate::domain::reasons::{BlockReason, IssueReason, RepublishReason, RevokeReason, WaitReason};
 use crate::domain::tags::{self, PendingRotation, Tags};
@@ -173,9 +173,9 @@ fn only_an_answer_about_the_secret_lets_a_successor_be_made() {
     let answered = |sign_in| Observed { sign_in, ..aged(60) };
     assert_eq!(decided(&answered(CurrentSignIn::Refused)), issue(IssueReason::NearExpiry, 1));
     for (trouble, reason) in [
-        (SignInTrouble::ApplicationDisabled, BlockReason::ApplicationDisabled),
-        (SignInTrouble::ApplicationUnknown, BlockReason::ApplicationMissing),
-        (SignInTrouble::Other("busy".into()), BlockReason::SignInUnclear),
+        (SignInProblem::ApplicationDisabled, BlockReason::ApplicationDisabled),
+        (SignInProblem::ApplicationUnknown, BlockReason::ApplicationMissing),
+        (SignInProblem::Other("busy".into()), BlockReason::SignInUnclear),
     ] {
         assert_eq!(blocked(&answered(CurrentSignIn::Unclear(trouble))), reason);
     }
@@ -183,7 +183,7 @@ fn only_an_answer_about_the_secret_lets_a_successor_be_made() {
 
 #[test]
 fn a_credential_in_doubt_is_never_retired() {
-    for sign_in in [CurrentSignIn::Refused, CurrentSignIn::Unclear(SignInTrouble::Other(String::new()))] {
+    for sign_in in [CurrentSignIn::Refused, CurrentSignIn::Unclear(SignInProblem::Other(String::new()))] {
         let doubtful = Observed { sign_in, ..rotated(20) };
         assert!(!matches!(decided(&doubtful), Decision::Act(_)), "{doubtful:?}");
     }

@@ -11,7 +11,7 @@ use super::Ports;
 use crate::config::ManagedSecret;
 use crate::domain::{
     ApplicationFacts, ApplicationRules, BlockReason, ClientId, Command, CredentialFacts, Current,
-    CurrentSignIn, Marker, Observed, Origin, ReplicaFacts, RotationPolicy, SignInTrouble, VerifyPolicy,
+    CurrentSignIn, Marker, Observed, Origin, ReplicaFacts, RotationPolicy, SignInProblem, VerifyPolicy,
     VersionFacts, consents, denied_reason, provider_address, tags,
 };
 use crate::ports::{Application, Credential, CurrentVersion, PortError, ReadVersion, SignIn, Version};
@@ -146,10 +146,10 @@ impl Observer<'_> {
         match self.subject.ports.verifier.sign_in(self.application.client_id, text).await {
             SignIn::Accepted => CurrentSignIn::Accepted,
             SignIn::Wrong | SignIn::Expired => CurrentSignIn::Refused,
-            SignIn::ApplicationDisabled => CurrentSignIn::Unclear(SignInTrouble::ApplicationDisabled),
-            SignIn::ApplicationUnknown => CurrentSignIn::Unclear(SignInTrouble::ApplicationUnknown),
-            SignIn::NoServicePrincipal => CurrentSignIn::Unclear(SignInTrouble::NoServicePrincipal),
-            SignIn::Unclear(why) => CurrentSignIn::Unclear(SignInTrouble::Other(why)),
+            SignIn::ApplicationDisabled => CurrentSignIn::Unclear(SignInProblem::ApplicationDisabled),
+            SignIn::ApplicationUnknown => CurrentSignIn::Unclear(SignInProblem::ApplicationUnknown),
+            SignIn::NoServicePrincipal => CurrentSignIn::Unclear(SignInProblem::NoServicePrincipal),
+            SignIn::Unclear(why) => CurrentSignIn::Unclear(SignInProblem::Other(why)),
         }
     }
 

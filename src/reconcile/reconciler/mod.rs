@@ -29,7 +29,7 @@ use crate::clock::ClockSkew;
 use crate::config::ManagedSecret;
 use crate::domain::{
     Action, AppObjectId, ApplicationRules, BlockReason, ClientId, Command, CurrentSignIn, Decision, SecretId,
-    SignInTrouble, WaitReason, decide,
+    SignInProblem, WaitReason, decide,
 };
 use crate::metrics::Metrics;
 use crate::ports::chain;
@@ -233,7 +233,7 @@ impl Reconciler {
                 "application {}, client id {}",
                 look.application.object_id, look.application.client_id
             )),
-            CurrentSignIn::Unclear(SignInTrouble::Other(why)) => Some(why.clone()),
+            CurrentSignIn::Unclear(SignInProblem::Other(why)) => Some(why.clone()),
             CurrentSignIn::Unclear(_)
             | CurrentSignIn::Accepted
             | CurrentSignIn::Refused
