@@ -38,9 +38,8 @@ pub use keys::{KEYS, Key};
 pub use listeners::{FunctionsConfig, QueueConfig, TlsConfig};
 pub use problems::{InvalidConfig, Problem};
 pub use rollout::{FreezePeriod, RolloutConfig, Window, WindowState};
-pub use secrets::{DiscoveryConfig, ManagedSecret};
 
-use crate::domain::{ApplicationRules, VerifyPolicy};
+use crate::domain::{ApplicationRules, DiscoveryRules, ManagedSecret, VerifyPolicy};
 use applications::Applications;
 use policy::Policy;
 use problems::Problems;
@@ -63,7 +62,7 @@ pub struct Config {
     /// How a fresh credential is proven, where its secret says nothing else.
     pub verify: VerifyPolicy,
     /// Which secrets are found by their tags.
-    pub discovery: DiscoveryConfig,
+    pub discovery: DiscoveryRules,
     /// Which applications may be rotated at all.
     pub applications: ApplicationRules,
     /// How far the fleet may move at a time.
@@ -172,7 +171,7 @@ impl Config {
 
         let azure = azure.checked()?;
         let verify = verify.policy;
-        let discovery = DiscoveryConfig {
+        let discovery = DiscoveryRules {
             vaults: vaults.discovered,
             policy: policy.of_discovered()?,
             verify: verify.clone(),

@@ -12,37 +12,8 @@ use super::reader::{Found, Section};
 use super::values;
 use super::verify::{Verify, deadline_of};
 use crate::domain::{
-    AppObjectId, ApplicationRef, ClientId, Origin, RotationPolicy, SecretId, SecretName, VaultName,
-    VerifyPolicy,
+    AppObjectId, ApplicationRef, ClientId, ManagedSecret, Origin, SecretId, SecretName, VaultName,
 };
-
-/// A vault secret, the application whose credential it holds, and its rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ManagedSecret {
-    /// Which secret of which vault.
-    pub id: SecretId,
-    /// Whose credential. Several secrets may share one application.
-    pub application: ApplicationRef,
-    /// `[policy]`, overlaid with the entry's own keys.
-    pub policy: RotationPolicy,
-    /// `[verify]`, overlaid with the entry's own keys.
-    pub verify: VerifyPolicy,
-    /// Other vault secrets that hold the same credential.
-    pub replicas: Vec<SecretId>,
-    /// Who says so.
-    pub origin: Origin,
-}
-
-/// Secrets that are found by their tags.
-#[derive(Debug, Clone)]
-pub struct DiscoveryConfig {
-    /// The vaults that are searched; none by default.
-    pub vaults: Vec<VaultName>,
-    /// The policy of what is found there, before its tags.
-    pub policy: RotationPolicy,
-    /// How what is found there is proven.
-    pub verify: VerifyPolicy,
-}
 
 /// What every entry is read with.
 pub(super) struct Rules<'a> {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::{Config, ManagedSecret};
-use crate::domain::{SecretId, VaultName};
+use crate::config::Config;
+use crate::domain::{ManagedSecret, SecretId, VaultName};
 use crate::ports::ListedSecret;
 use crate::reconcile::discovered;
 

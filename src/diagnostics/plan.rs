@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::fleet::Fleet;
 use crate::clock::ClockSkew;
-use crate::config::{Config, ManagedSecret};
-use crate::domain::{Action, Decision, SecretId, WaitReason};
+use crate::config::Config;
+use crate::domain::{Action, Decision, ManagedSecret, SecretId, WaitReason};
 use crate::metrics::Metrics;
 use crate::ports::chain;
 use crate::reconcile::{Catalogue, Parts, Ports, Preview, Reconciler, Rollout, StatusBoard, WorkQueue};

@@ -27,6 +27,7 @@ mod completion;
 mod decide;
 mod decision;
 mod inventory;
+mod managed;
 mod marker;
 mod names;
 mod observed;
@@ -49,6 +50,7 @@ pub use command::{Command, CommandKind};
 pub use decide::{LOSS_CONFIRMED_AFTER, WORST_LAG, decide};
 pub use decision::{Action, Decision};
 pub use inventory::{Class, CredentialSeen, Holdings, LastUse, NEAR_EXPIRY, SecretSeen};
+pub use managed::{DiscoveryRules, ManagedSecret};
 pub use marker::Marker;
 pub use names::{
     AppObjectId, ApplicationRef, ClientId, InvalidName, KeyId, RotationId, SecretId, SecretName, VaultName,

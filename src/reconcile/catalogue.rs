@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::config::ManagedSecret;
-use crate::domain::{ApplicationRef, Origin, SecretId};
+use crate::domain::{ApplicationRef, ManagedSecret, Origin, SecretId};
 
 /// What is managed now. Configured secrets stay; discovered ones come and go with their tags.
 #[derive(Debug, Default)]

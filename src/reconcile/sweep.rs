@@ -8,8 +8,7 @@ use super::catalogue::Catalogue;
 use super::queue::WorkQueue;
 use super::rollout::Rollout;
 use super::status::StatusBoard;
-use crate::config::{DiscoveryConfig, ManagedSecret};
-use crate::domain::{Origin, SecretId, VaultName, provider_address, tags};
+use crate::domain::{DiscoveryRules, ManagedSecret, Origin, SecretId, VaultName, provider_address, tags};
 use crate::metrics::{Metrics, unix_seconds};
 use crate::ports::{Clock, ListedSecret, PortError, SecretStore, chain};
 use crate::telemetry::audit;
@@ -20,7 +19,7 @@ pub struct Sweeper {
     /// Where tags are read.
     pub store: Arc<dyn SecretStore>,
     /// Which vaults are searched.
-    pub discovery: DiscoveryConfig,
+    pub discovery: DiscoveryRules,
     /// What is managed.
     pub catalogue: Arc<Catalogue>,
     /// Where names go.
@@ -107,7 +106,7 @@ impl Sweeper {
 /// templates for other services use the tag too.
 #[must_use]
 pub fn discovered(
-    discovery: &DiscoveryConfig,
+    discovery: &DiscoveryRules,
     vault: &VaultName,
     listed: &ListedSecret,
 ) -> Option<ManagedSecret> {

@@ -6,8 +6,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use crate::config::ManagedSecret;
-use crate::domain::{Command, CommandKind, SecretId};
+use crate::domain::{Command, CommandKind, ManagedSecret, SecretId};
 use crate::metrics::Metrics;
 use crate::ports::Clock;
 use crate::reconcile::{Catalogue, SecretStatus, StatusBoard, WorkQueue};

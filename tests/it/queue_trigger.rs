@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rekeyd::clock::SystemClock;
-use rekeyd::config::{ManagedSecret, QueueConfig};
+use rekeyd::config::QueueConfig;
 use rekeyd::domain::{
-    AppObjectId, ApplicationRef, Origin, PolicyValues, RotationPolicy, SecretId, VerifyPolicy,
+    AppObjectId, ApplicationRef, ManagedSecret, Origin, PolicyValues, RotationPolicy, SecretId, VerifyPolicy,
 };
 use rekeyd::metrics::Metrics;
 use rekeyd::ports::{Clock, EventQueue, PortError, QueueMessage};

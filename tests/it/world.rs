@@ -10,10 +10,10 @@ use std::time::Duration as StdDuration;
 
 pub(crate) use ports::Interference;
 use rekeyd::clock::ClockSkew;
-use rekeyd::config::{ManagedSecret, RolloutConfig};
+use rekeyd::config::RolloutConfig;
 use rekeyd::domain::{
-    AppObjectId, ApplicationRef, ApplicationRules, ClientId, Command, CommandKind, Origin, PolicyValues,
-    RotationPolicy, SecretId, VerifyPolicy,
+    AppObjectId, ApplicationRef, ApplicationRules, ClientId, Command, CommandKind, ManagedSecret, Origin,
+    PolicyValues, RotationPolicy, SecretId, VerifyPolicy,
 };
 use rekeyd::metrics::Metrics;
 use rekeyd::ports::{

@@ -7,11 +7,10 @@ use time::Duration;
 
 use super::finding::{Check, Finding};
 use super::{AT_A_TIME, Doctor, remedies};
-use crate::config::ManagedSecret;
 use crate::diagnostics::fleet::Fleet;
 use crate::domain::{
-    AppObjectId, ApplicationFacts, ApplicationRef, BlockReason, Marker, Origin, SecretId, consent_tag,
-    consents, denied_reason,
+    AppObjectId, ApplicationFacts, ApplicationRef, BlockReason, ManagedSecret, Marker, Origin, SecretId,
+    consent_tag, consents, denied_reason,
 };
 use crate::ports::{Application, Caller, CredentialIssuer as _, Directory as _, chain};
 

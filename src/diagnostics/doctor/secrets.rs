@@ -7,11 +7,10 @@ use time::Duration;
 use super::finding::{Check, Finding};
 use super::{Doctor, remedies};
 use crate::azure::Right;
-use crate::config::ManagedSecret;
 use crate::domain::tags::{
     CREDENTIAL_ID, PENDING_ROTATION, PROVIDER_ADDRESS, ROTATION_ID, SUPERSEDED_CREDENTIAL_ID, Tags,
 };
-use crate::domain::{SecretId, VaultName};
+use crate::domain::{ManagedSecret, SecretId, VaultName};
 use crate::ports::{Caller, CurrentVersion, PortError, SecretStore as _};
 
 impl Doctor<'_> {

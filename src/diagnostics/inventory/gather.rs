@@ -7,12 +7,12 @@ use time::OffsetDateTime;
 
 use super::{OWNER, named};
 use crate::azure::Azure;
-use crate::config::{Config, ManagedSecret};
+use crate::config::Config;
 use crate::diagnostics::fleet::Fleet;
 use crate::domain::tags::{SupersededIndex, Tags};
 use crate::domain::{
-    AppObjectId, ApplicationFacts, ApplicationRef, ClientId, Holdings, KeyId, LastUse, Marker, SecretId,
-    consents, denied_reason,
+    AppObjectId, ApplicationFacts, ApplicationRef, ClientId, Holdings, KeyId, LastUse, ManagedSecret, Marker,
+    SecretId, consents, denied_reason,
 };
 use crate::ports::{
     Application, CredentialIssuer as _, Directory as _, ListedSecret, SecretStore as _, Usage,

@@ -8,11 +8,10 @@ use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
 
 use super::Ports;
-use crate::config::ManagedSecret;
 use crate::domain::{
     ApplicationFacts, ApplicationRules, BlockReason, ClientId, Command, CredentialFacts, Current,
-    CurrentSignIn, Marker, Observed, Origin, ReplicaFacts, RotationPolicy, SignInProblem, VerifyPolicy,
-    VersionFacts, consents, denied_reason, provider_address, tags,
+    CurrentSignIn, ManagedSecret, Marker, Observed, Origin, ReplicaFacts, RotationPolicy, SignInProblem,
+    VerifyPolicy, VersionFacts, consents, denied_reason, provider_address, tags,
 };
 use crate::ports::{Application, Credential, CurrentVersion, PortError, ReadVersion, SignIn, Version};
 

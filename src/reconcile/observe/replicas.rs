@@ -3,8 +3,9 @@
 use secrecy::ExposeSecret;
 
 use super::{Observer, facts, sorted};
-use crate::config::ManagedSecret;
-use crate::domain::{CurrentSignIn, Observed, ReplicaFacts, ReplicaState, SecretId, VersionFacts};
+use crate::domain::{
+    CurrentSignIn, ManagedSecret, Observed, ReplicaFacts, ReplicaState, SecretId, VersionFacts,
+};
 use crate::ports::{CurrentVersion, PortError, ReadVersion, chain};
 use crate::reconcile::Ports;
 

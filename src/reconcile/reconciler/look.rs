@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use time::OffsetDateTime;
 
 use super::{Reconciler, Trouble};
-use crate::config::ManagedSecret;
 use crate::domain::{
-    BlockReason, ClientId, Command, CommandKind, Decision, KeyId, Observed, ReplicaState, SecretId,
-    UsageFacts, decide,
+    BlockReason, ClientId, Command, CommandKind, Decision, KeyId, ManagedSecret, Observed, ReplicaState,
+    SecretId, UsageFacts, decide,
 };
 use crate::ports::Application;
 use crate::reconcile::observe::{Look, Subject, observe};

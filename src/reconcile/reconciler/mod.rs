@@ -26,10 +26,9 @@ use super::rollout::Rollout;
 use super::said::Said;
 use super::status::StatusBoard;
 use crate::clock::ClockSkew;
-use crate::config::ManagedSecret;
 use crate::domain::{
-    Action, AppObjectId, ApplicationRules, BlockReason, ClientId, Command, CurrentSignIn, Decision, SecretId,
-    SignInProblem, WaitReason, decide,
+    Action, AppObjectId, ApplicationRules, BlockReason, ClientId, Command, CurrentSignIn, Decision,
+    ManagedSecret, SecretId, SignInProblem, WaitReason, decide,
 };
 use crate::metrics::Metrics;
 use crate::ports::chain;

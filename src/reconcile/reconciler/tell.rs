@@ -4,10 +4,9 @@ use time::OffsetDateTime;
 use tracing::{error, info, warn};
 
 use super::{Next, Reconciler, Trouble};
-use crate::config::ManagedSecret;
 use crate::domain::{
-    Action, BlockReason, Command, CommandKind, Decision, KeyId, Observed, RevokeReason, SecretId, UsageFacts,
-    VersionFacts,
+    Action, BlockReason, Command, CommandKind, Decision, KeyId, ManagedSecret, Observed, RevokeReason,
+    SecretId, UsageFacts, VersionFacts,
 };
 use crate::reconcile::failure::Failure;
 use crate::reconcile::observe::Look;

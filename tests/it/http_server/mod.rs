@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use rekeyd::clock::SystemClock;
-use rekeyd::config::ManagedSecret;
 use rekeyd::config::{ApiConfig, ScheduleConfig, StaticToken, WebhookConfig};
 use rekeyd::domain::{
-    AppObjectId, ApplicationRef, CommandKind, Origin, PolicyValues, Role, RotationPolicy, SecretId,
-    VerifyPolicy,
+    AppObjectId, ApplicationRef, CommandKind, ManagedSecret, Origin, PolicyValues, Role, RotationPolicy,
+    SecretId, VerifyPolicy,
 };
 use rekeyd::http::access::{ApiAccess, KeyCache, TokenRules, WebhookAccess};
 use rekeyd::http::{HttpState, Operations, Readiness, describe, health_router, router};
