@@ -2,11 +2,12 @@
 
 use azure_core::error::ErrorKind;
 use serde::Deserialize;
+use serde_json::Value;
 use time::Duration;
 
-use crate::ports::PortError;
+use crate::ports::{PortError, RefusalKind};
 
-/// An error body of Key Vault or Graph: `{"error": {"code", "innererror" | "innerError": {"code"}}}`.
+/// An error body of Key Vault or Graph: `{"error": {"code", "message", "innererror" | "innerError": {"code"}}}`.
 #[derive(Debug, Default, Deserialize)]
 struct ErrorBody {
     #[serde(default)]
@@ -17,27 +18,42 @@ struct ErrorBody {
 struct ErrorDetail {
     #[serde(default)]
     code: Option<String>,
+    #[serde(default)]
+    message: Option<Value>,
     #[serde(default, alias = "innererror", rename = "innerError")]
     inner: Option<Box<ErrorDetail>>,
 }
 
-/// The innermost code of an error body: the one that tells most. Without one: a dash.
-pub(super) fn innermost_code(body: &[u8]) -> String {
-    let mut detail = serde_json::from_slice::<ErrorBody>(body).unwrap_or_default().error;
-    let mut code = None;
-    loop {
-        code = detail.code.take().or(code);
-        match detail.inner.take() {
-            Some(inner) => detail = *inner,
-            None => return code.unwrap_or_else(|| NO_CODE.to_owned()),
+impl ErrorBody {
+    fn parse(body: &[u8]) -> Self {
+        serde_json::from_slice(body).unwrap_or_default()
+    }
+
+    /// Returns the innermost code: the one that tells most. Without one: a dash.
+    fn innermost_code(&self) -> &str {
+        let mut code = None;
+        let mut detail = Some(&self.error);
+        while let Some(current) = detail {
+            code = current.code.as_deref().or(code);
+            detail = current.inner.as_deref();
         }
+        code.unwrap_or(NO_CODE)
+    }
+
+    /// Returns the beginning of the message, without control characters.
+    fn message(&self) -> String {
+        let message = self.error.message.as_ref().and_then(Value::as_str).unwrap_or_default();
+        message.chars().filter(|character| !character.is_control()).take(MAX_MESSAGE).collect()
     }
 }
 
 /// Stands where an error has no code.
 pub(super) const NO_CODE: &str = "-";
 
-/// A status that says no.
+/// The most characters of a service's message that are kept.
+const MAX_MESSAGE: usize = 300;
+
+/// Returns the error for an answer with an error status.
 ///
 /// A server's error, or a gateway that gave up waiting, may come after the effect: for a write the outcome is
 /// unknown then.
@@ -47,12 +63,50 @@ pub(super) fn refusal(
     body: &[u8],
     retry_after: Option<Duration>,
 ) -> PortError {
-    let code = innermost_code(body);
+    let body = ErrorBody::parse(body);
+    let code = body.innermost_code();
     if status >= 500 || matches!(status, 408 | 499) {
         let source = format!("status {status} ({code})").into();
         return PortError::OutcomeUnknown { operation, source };
     }
-    PortError::Refused { operation, status, code, retry_after }
+    let (kind, code) = (kind_of(status, code), code.to_owned());
+    PortError::Refused { operation, kind, status, code, message: body.message(), retry_after }
+}
+
+/// Returns a refusal with this status and code, for adapters and simulations that read no error body.
+#[must_use]
+pub fn refused(operation: &'static str, status: u16, code: impl Into<String>) -> PortError {
+    let code = code.into();
+    let kind = kind_of(status, &code);
+    PortError::Refused { operation, kind, status, code, message: String::new(), retry_after: None }
+}
+
+/// Returns the kind of a refusal. The only place that gives a meaning to the services' codes for callers.
+fn kind_of(status: u16, code: &str) -> RefusalKind {
+    match (status, code) {
+        (429, _) => RefusalKind::Throttled,
+        (_, "ObjectIsDeletedButRecoverable") => RefusalKind::SecretDeleted,
+        (_, "ObjectIsBeingDeleted" | "ObjectIsBeingRecovered") => RefusalKind::SecretInTransition,
+        (_, "CredentialInvalidLifetimeAsPerAppPolicy") => RefusalKind::LifetimePolicy,
+        (_, "CredentialTypeNotAllowedAsPerAppPolicy") => RefusalKind::PasswordsForbidden,
+        (_, "Request_ResourceNotFound") => RefusalKind::ApplicationMissing,
+        (_, "Directory_ResourceSizeExceeded") => RefusalKind::PasswordLimitReached,
+        (401, _) => RefusalKind::Unauthenticated,
+        (403, "AccessDenied") => RefusalKind::AccessPolicyMissing,
+        (403, "ForbiddenByFirewall") => RefusalKind::FirewallBlocked,
+        (403, "ForbiddenByConnection") => RefusalKind::PublicAccessDisabled,
+        (403, _) => RefusalKind::Forbidden,
+        _ => RefusalKind::Other,
+    }
+}
+
+/// Returns the error for a change of a queue message, whose receipt is good until the message is received again.
+pub(super) fn from_queue_message(operation: &'static str, error: azure_core::Error) -> PortError {
+    let mut error = from_sdk(operation, error);
+    if let PortError::Refused { kind, status: 400 | 404, .. } = &mut error {
+        *kind = RefusalKind::MessageLost;
+    }
+    error
 }
 
 /// What an error of the SDK means.
@@ -67,9 +121,8 @@ pub(super) fn from_sdk(operation: &'static str, error: azure_core::Error) -> Por
             refusal(operation, u16::from(*status), body, wait.as_deref().and_then(retry_after))
         }
         // Without a connection, or without a token, the request itself never left.
-        ErrorKind::Connection | ErrorKind::Credential => {
-            PortError::NotSent { operation, source: Box::new(error) }
-        }
+        ErrorKind::Connection => PortError::NotSent { operation, source: Box::new(error) },
+        ErrorKind::Credential => PortError::NoToken { operation, source: Box::new(error) },
         ErrorKind::Io | ErrorKind::DataConversion | ErrorKind::Other => {
             PortError::OutcomeUnknown { operation, source: Box::new(error) }
         }
@@ -103,8 +156,44 @@ mod tests {
             r#"{"error":{"code":"X","innerError":{"code":"SecretDisabled","date":"2026"}}}"#,
             r#"{"error":{"code":"SecretDisabled","innerError":{"request-id":"1"}}}"#,
         ];
-        assert!(bodies.iter().all(|body| innermost_code(body.as_bytes()) == "SecretDisabled"));
-        assert_eq!(innermost_code(b"<html>"), "-");
+        assert!(bodies.iter().all(|body| code(body) == "SecretDisabled"));
+        assert_eq!(code("<html>"), "-");
+    }
+
+    fn code(body: &str) -> String {
+        ErrorBody::parse(body.as_bytes()).innermost_code().to_owned()
+    }
+
+    #[test]
+    fn a_message_is_kept_short_and_in_one_line() {
+        assert_eq!(message(&"a\r\nb".into()).as_deref(), Some("ab"));
+        assert_eq!(message(&"ü".repeat(301).into()), Some("ü".repeat(300)));
+        assert_eq!(message(&Value::Null).as_deref(), Some(""));
+        assert_eq!(message(&7.into()).as_deref(), Some(""));
+    }
+
+    fn message(given: &Value) -> Option<String> {
+        let body = serde_json::json!({"error": {"code": "Forbidden", "message": given}}).to_string();
+        match refusal("get secret", 403, body.as_bytes(), None) {
+            PortError::Refused { message, .. } => Some(message),
+            PortError::NotSent { .. } | PortError::NoToken { .. } | PortError::OutcomeUnknown { .. } => None,
+        }
+    }
+
+    #[test]
+    fn a_code_outweighs_a_status_except_for_throttling() {
+        for (status, code, kind) in [
+            (429, "Directory_ResourceSizeExceeded", RefusalKind::Throttled),
+            (403, "CredentialTypeNotAllowedAsPerAppPolicy", RefusalKind::PasswordsForbidden),
+            (403, "AccessDenied", RefusalKind::AccessPolicyMissing),
+            (401, "AccessDenied", RefusalKind::Unauthenticated),
+            (403, NO_CODE, RefusalKind::Forbidden),
+            (404, "Request_ResourceNotFound", RefusalKind::ApplicationMissing),
+            (404, NO_CODE, RefusalKind::Other),
+            (409, "ObjectIsBeingDeleted", RefusalKind::SecretInTransition),
+        ] {
+            assert_eq!(refused("test", status, code).refusal(), Some(kind), "{status} {code}");
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 pub use az_login::AzLogin;
 pub use entra::Entra;
+pub use errors::refused;
 pub use graph::Graph;
 pub use identity::IdentityError;
 pub use key_vault::KeyVault;

@@ -1,6 +1,6 @@
 //! Whether the daemon may do something, found out by trying the harmless half of it.
 
-use crate::ports::PortError;
+use crate::ports::{PortError, RefusalKind};
 
 /// Whether something is permitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,7 +9,9 @@ pub enum Right {
     Granted,
     /// It isn't.
     Refused {
-        /// The service's own word for it, which tells a missing role from a closed network or a missing licence.
+        /// Tells a missing role from a closed network.
+        kind: RefusalKind,
+        /// The service's own code.
         code: String,
     },
 }
@@ -25,8 +27,8 @@ impl Right {
         match answer {
             Ok(_) => Ok(Self::Granted),
             Err(error) if granted(&error) => Ok(Self::Granted),
-            Err(PortError::Refused { status, code, .. }) if refused.contains(&status) => {
-                Ok(Self::Refused { code })
+            Err(PortError::Refused { kind, status, code, .. }) if refused.contains(&status) => {
+                Ok(Self::Refused { kind, code })
             }
             Err(error) => Err(error),
         }

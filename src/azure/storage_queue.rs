@@ -13,7 +13,7 @@ use azure_storage_queue::models::{
 use azure_storage_queue::{QueueClient, QueueClientOptions};
 use url::Url;
 
-use super::errors::from_sdk;
+use super::errors::{from_queue_message, from_sdk};
 use crate::ports::{EventQueue, PortError, QueueMessage};
 
 /// One queue, and the one beside it for what nobody can use.
@@ -57,7 +57,7 @@ impl EventQueue for StorageQueue {
 
     async fn hide(&self, message: &mut QueueMessage, hidden: Duration) -> Result<(), PortError> {
         let changed = self.events.update_message(&message.id, &message.receipt, seconds(hidden), None).await;
-        let answer = changed.map_err(|error| from_sdk("hide a message", error))?;
+        let answer = changed.map_err(|error| from_queue_message("hide a message", error))?;
         if let Some(receipt) = answer.headers().get_optional_string(&POP_RECEIPT) {
             message.receipt = receipt;
         }
@@ -66,7 +66,7 @@ impl EventQueue for StorageQueue {
 
     async fn delete(&self, message: &QueueMessage) -> Result<(), PortError> {
         let deleted = self.events.delete_message(&message.id, &message.receipt, None).await;
-        deleted.map(drop).map_err(|error| from_sdk("delete a message", error))
+        deleted.map(drop).map_err(|error| from_queue_message("delete a message", error))
     }
 
     async fn move_to_poison(&self, message: &QueueMessage) -> Result<(), PortError> {

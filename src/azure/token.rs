@@ -35,7 +35,7 @@ impl TokenSource {
                 Ok(text)
             }
             (Err(_), Some(last)) => Ok(last.token.secret().into()),
-            (Err(error), None) => Err(PortError::NotSent { operation, source: Box::new(error) }),
+            (Err(error), None) => Err(PortError::NoToken { operation, source: Box::new(error) }),
         }
     }
 }

@@ -174,6 +174,8 @@ reasons! {
         InternalError = "internal_error", "rekeyd made a mistake: please report it with the log";
         /// A service could not be reached, or answered with an error.
         ServiceUnavailable = "service_unavailable", "a service can't be reached or answers with errors";
+        /// A service asks for fewer requests.
+        Throttled = "throttled", "a service throttles requests (429): trying again later";
     }
 }
 
@@ -236,7 +238,8 @@ impl BlockReason {
             | Self::Conflict
             | Self::DeadlineExceeded
             | Self::InternalError
-            | Self::ServiceUnavailable => false,
+            | Self::ServiceUnavailable
+            | Self::Throttled => false,
         }
     }
 }

@@ -4,6 +4,8 @@ use std::error::Error;
 
 use time::Duration;
 
+use super::RefusalKind;
+
 type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A call that failed, by what is known of its effect. The caller has to choose.
@@ -18,15 +20,28 @@ pub enum PortError {
         #[source]
         source: BoxError,
     },
-    /// The service said no: nothing happened.
+    /// The identity got no token, so that the request never left: safe to send again.
+    #[error("{operation}: not sent")]
+    NoToken {
+        /// What was to be done.
+        operation: &'static str,
+        /// What stopped it.
+        #[source]
+        source: BoxError,
+    },
+    /// The service refused: nothing happened.
     #[error("{operation}: refused with status {status} ({code})")]
     Refused {
         /// What was to be done.
         operation: &'static str,
-        /// The HTTP status.
+        /// The cause, as far as callers tell causes apart.
+        kind: RefusalKind,
+        /// The HTTP status. For logs only.
         status: u16,
-        /// The service's own code, the innermost one it gave.
+        /// The service's own code, the innermost one it gave. For logs and people only.
         code: String,
+        /// The beginning of the service's own message, in one line. Empty if there is none.
+        message: String,
         /// How long the service asks to wait.
         retry_after: Option<Duration>,
     },
@@ -46,8 +61,17 @@ impl PortError {
     #[must_use]
     pub const fn had_no_effect(&self) -> bool {
         match self {
-            Self::NotSent { .. } | Self::Refused { .. } => true,
+            Self::NotSent { .. } | Self::NoToken { .. } | Self::Refused { .. } => true,
             Self::OutcomeUnknown { .. } => false,
+        }
+    }
+
+    /// Returns the cause of a refusal; `None` if the service did not refuse.
+    #[must_use]
+    pub const fn refusal(&self) -> Option<RefusalKind> {
+        match self {
+            Self::Refused { kind, .. } => Some(*kind),
+            Self::NotSent { .. } | Self::NoToken { .. } | Self::OutcomeUnknown { .. } => None,
         }
     }
 
@@ -56,7 +80,7 @@ impl PortError {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Refused { code, .. } => Some(code),
-            Self::NotSent { .. } | Self::OutcomeUnknown { .. } => None,
+            Self::NotSent { .. } | Self::NoToken { .. } | Self::OutcomeUnknown { .. } => None,
         }
     }
 
@@ -65,7 +89,7 @@ impl PortError {
     pub const fn status(&self) -> Option<u16> {
         match self {
             Self::Refused { status, .. } => Some(*status),
-            Self::NotSent { .. } | Self::OutcomeUnknown { .. } => None,
+            Self::NotSent { .. } | Self::NoToken { .. } | Self::OutcomeUnknown { .. } => None,
         }
     }
 
@@ -73,8 +97,8 @@ impl PortError {
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         match self {
-            Self::NotSent { .. } | Self::OutcomeUnknown { .. } => true,
-            Self::Refused { status, .. } => *status == 429,
+            Self::NotSent { .. } | Self::NoToken { .. } | Self::OutcomeUnknown { .. } => true,
+            Self::Refused { kind, .. } => matches!(kind, RefusalKind::Throttled),
         }
     }
 
@@ -83,7 +107,7 @@ impl PortError {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { retry_after, .. } => *retry_after,
-            Self::NotSent { .. } | Self::OutcomeUnknown { .. } => None,
+            Self::NotSent { .. } | Self::NoToken { .. } | Self::OutcomeUnknown { .. } => None,
         }
     }
 
@@ -91,7 +115,7 @@ impl PortError {
     #[must_use]
     pub const fn label(&self) -> &'static str {
         match self {
-            Self::NotSent { .. } => "not_sent",
+            Self::NotSent { .. } | Self::NoToken { .. } => "not_sent",
             Self::Refused { .. } => "refused",
             Self::OutcomeUnknown { .. } => "outcome_unknown",
         }

@@ -18,13 +18,13 @@ pub trait EventQueue: std::fmt::Debug + Send + Sync {
     /// Hides `message` for `hidden` from now on; it has another receipt then.
     ///
     /// # Errors
-    /// It may come again earlier. A refusal with 400 or 404: somebody else has it, or it is gone.
+    /// It may come again earlier. [`RefusalKind::MessageLost`](super::RefusalKind): another client has it, or it is gone.
     async fn hide(&self, message: &mut QueueMessage, hidden: Duration) -> Result<(), PortError>;
 
     /// Takes `message` out of the queue.
     ///
     /// # Errors
-    /// It may come again. A refusal with 400 or 404: somebody else has it, or it is gone.
+    /// It may come again. [`RefusalKind::MessageLost`](super::RefusalKind): another client has it, or it is gone.
     async fn delete(&self, message: &QueueMessage) -> Result<(), PortError>;
 
     /// Puts the text of `message` into the queue for what nobody can use, where it stays until a person takes it.

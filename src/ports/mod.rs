@@ -7,6 +7,7 @@ mod credential_issuer;
 mod directory;
 mod error;
 mod event_queue;
+mod refusal;
 mod resource_probe;
 mod secret_store;
 mod sign_in;
@@ -21,6 +22,7 @@ pub use credential_issuer::{
 pub use directory::{Caller, Directory};
 pub use error::{PortError, chain};
 pub use event_queue::{EventQueue, QueueMessage};
+pub use refusal::RefusalKind;
 pub use resource_probe::ResourceProbe;
 pub use secret_store::{CurrentVersion, ListedSecret, NewVersion, ReadVersion, SecretStore, Version};
 pub use sign_in::{SignIn, SignInVerifier, Token};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::domain::tags::TagLimit;
 use crate::domain::{BlockReason, WaitReason};
-use crate::ports::{PortError, SignIn, chain};
+use crate::ports::{PortError, RefusalKind, SignIn, chain};
 
 /// An action that did not succeed.
 #[derive(Debug)]
@@ -157,15 +157,23 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What a service's refusal means for the secret.
-pub(super) fn reason_of(error: &PortError) -> BlockReason {
-    match (error.code(), error.status()) {
-        (Some("ObjectIsDeletedButRecoverable"), _) => BlockReason::SecretDeleted,
-        (Some("CredentialInvalidLifetimeAsPerAppPolicy"), _) => BlockReason::LifetimePolicy,
-        (Some("CredentialTypeNotAllowedAsPerAppPolicy"), _) => BlockReason::PasswordsForbidden,
-        (Some("Request_ResourceNotFound"), _) => BlockReason::ApplicationMissing,
-        (Some("Directory_ResourceSizeExceeded"), _) => BlockReason::PasswordLimitReached,
-        (_, Some(401 | 403)) => BlockReason::Forbidden,
-        (Some(_) | None, Some(_) | None) => BlockReason::ServiceUnavailable,
+/// Returns what a service's refusal means for the secret.
+pub(super) const fn reason_of(error: &PortError) -> BlockReason {
+    let Some(kind) = error.refusal() else { return BlockReason::ServiceUnavailable };
+    match kind {
+        RefusalKind::SecretDeleted => BlockReason::SecretDeleted,
+        RefusalKind::LifetimePolicy => BlockReason::LifetimePolicy,
+        RefusalKind::PasswordsForbidden => BlockReason::PasswordsForbidden,
+        RefusalKind::ApplicationMissing => BlockReason::ApplicationMissing,
+        RefusalKind::PasswordLimitReached => BlockReason::PasswordLimitReached,
+        RefusalKind::Throttled => BlockReason::Throttled,
+        RefusalKind::Unauthenticated
+        | RefusalKind::Forbidden
+        | RefusalKind::AccessPolicyMissing
+        | RefusalKind::FirewallBlocked
+        | RefusalKind::PublicAccessDisabled => BlockReason::Forbidden,
+        RefusalKind::SecretInTransition | RefusalKind::MessageLost | RefusalKind::Other => {
+            BlockReason::ServiceUnavailable
+        }
     }
 }

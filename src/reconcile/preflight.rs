@@ -7,7 +7,7 @@ use super::execute::Execution;
 use super::failure::Failure;
 use super::proving::Proof;
 use crate::domain::{BlockReason, CurrentSignIn};
-use crate::ports::{CurrentVersion, PortError, SignIn};
+use crate::ports::{CurrentVersion, RefusalKind, SignIn};
 
 impl Execution<'_> {
     /// Everything that can be known of the application before a successor is made: its end, as policy allows it.
@@ -29,7 +29,7 @@ impl Execution<'_> {
             Ok(Some(_)) => Ok(()),
             Ok(None) => Err(Failure::blocked(BlockReason::NoServicePrincipal)),
             // Who may not read service principals finds out by signing in.
-            Err(error) if is_not_allowed(&error) => Ok(()),
+            Err(error) if error.refusal().is_some_and(RefusalKind::is_forbidden) => Ok(()),
             Err(error) => Err(Failure::of_read(error)),
         }
     }
@@ -83,10 +83,6 @@ impl Execution<'_> {
             }
         }
     }
-}
-
-fn is_not_allowed(error: &PortError) -> bool {
-    error.status() == Some(403)
 }
 
 /// Entra counts a lifetime from its own clock.

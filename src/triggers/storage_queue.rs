@@ -16,7 +16,7 @@ use super::event_grid::read_message;
 use super::intake::{Intake, Path, Taken};
 use crate::config::QueueConfig;
 use crate::domain::SecretId;
-use crate::ports::{EventQueue, PortError, QueueMessage, chain};
+use crate::ports::{EventQueue, PortError, QueueMessage, RefusalKind, chain};
 use crate::reconcile::Ticket;
 
 /// What empties a queue. It lives in the service's time, which is real time even where the daemon lives in a sandbox's.
@@ -190,7 +190,7 @@ impl QueueTrigger {
         let now = Instant::now();
         match self.messages.hide(&mut held.message, self.config.visibility_timeout).await {
             Ok(()) => (Some(Held { hidden_since: now, ..held }), None),
-            Err(error) if matches!(error.status(), Some(400 | 404)) => {
+            Err(error) if error.refusal() == Some(RefusalKind::MessageLost) => {
                 debug!(message = held.message.id, "a message came to somebody else before its work was done");
                 (None, None)
             }

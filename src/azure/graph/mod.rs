@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::errors::{NO_CODE, from_http, refusal, retry_after};
+use super::errors::{NO_CODE, from_http, refusal, refused, retry_after};
 use super::observation::Observation;
 use super::reads::retried;
 use super::token::TokenSource;
@@ -121,8 +121,7 @@ impl Graph {
         // A refusal whose body is lost is still a refusal.
         let body = answer.bytes().await.unwrap_or_default();
         if status == 400 && is_no_such_credential(&body) {
-            let code = NO_SUCH_CREDENTIAL.to_owned();
-            return Err(PortError::Refused { operation, status, code, retry_after: None });
+            return Err(refused(operation, status, NO_SUCH_CREDENTIAL));
         }
         Err(refusal(operation, status, &body, wait))
     }

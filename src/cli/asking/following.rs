@@ -153,13 +153,14 @@ fn tell_once(why: String, told: &mut String) {
 const BETWEEN_LOOKS: Duration = Duration::milliseconds(500);
 
 /// What a command is waited for through.
-const SOON_OVER: [&str; 7] = [
+const SOON_OVER: [&str; 8] = [
     WaitReason::InFlight.label(),
     WaitReason::ConfirmingLoss.label(),
     WaitReason::Propagating.label(),
     WaitReason::ProvingRevocation.label(),
     BlockReason::SignInUnclear.label(),
     BlockReason::ServiceUnavailable.label(),
+    BlockReason::Throttled.label(),
     BlockReason::Conflict.label(),
 ];
 
@@ -198,6 +199,7 @@ mod tests {
             ("waiting", "in_flight", true, None),
             ("waiting", "proving_revocation", true, None),
             ("blocked", "service_unavailable", true, None),
+            ("blocked", "throttled", true, None),
             ("blocked", "forbidden", true, Some(Outcome::Blocked)),
             ("waiting", "frozen", true, Some(Outcome::Waiting)),
         ] {

@@ -16,7 +16,7 @@ impl Doctor<'_> {
         let right = match self.azure.graph.try_write_right(id).await {
             Ok(Right::Granted) => Some(Finding::ok(check, subject, "its credentials may be changed")),
             Ok(Right::Refused { .. }) if is_explained => None,
-            Ok(Right::Refused { code }) => {
+            Ok(Right::Refused { code, .. }) => {
                 let detail = format!("its credentials may not be changed ({code})");
                 Some(Finding::error(check, subject, detail, remedies::graph_permission(caller)))
             }

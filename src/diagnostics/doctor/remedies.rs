@@ -2,7 +2,7 @@
 
 use super::finding::{Check, Finding};
 use crate::domain::{AppObjectId, VaultName};
-use crate::ports::{Caller, PortError, chain};
+use crate::ports::{Caller, PortError, RefusalKind, chain};
 
 /// Commands name rekeyd's service principal; where its id is not known, a word stands for it.
 pub(super) fn object_id(caller: Option<&Caller>) -> &str {
@@ -21,8 +21,10 @@ pub(super) fn vault_trouble(
     error: &PortError,
     caller: Option<&Caller>,
 ) -> Finding {
-    if let PortError::Refused { status: 401 | 403, code, .. } = error {
-        return vault_refusal(right, subject, vault, code, caller);
+    if let PortError::Refused { kind, code, .. } = error
+        && kind.is_access_denied()
+    {
+        return vault_refusal(right, subject, vault, (*kind, code), caller);
     }
     let remedy = format!(
         "look at the vault's name and address in [[vaults]], at DNS and at proxies: az keyvault show --name {vault} \
@@ -31,16 +33,16 @@ pub(super) fn vault_trouble(
     Finding::error(Check::VaultReachable, subject, chain(error), remedy)
 }
 
-/// What a refusal with this code means: a closed network is told apart from a missing role.
+/// Returns the finding for a refusal of this kind and with this code: a closed network differs from a missing role.
 pub(super) fn vault_refusal(
     right: Check,
     subject: &str,
     vault: &VaultName,
-    code: &str,
+    (kind, code): (RefusalKind, &str),
     caller: Option<&Caller>,
 ) -> Finding {
-    let (check, detail, remedy) = match code {
-        "ForbiddenByFirewall" => (
+    let (check, detail, remedy) = match kind {
+        RefusalKind::FirewallBlocked => (
             Check::VaultNetwork,
             "the vault's firewall refuses this machine's address",
             format!(
@@ -48,7 +50,7 @@ pub(super) fn vault_refusal(
                  network that is allowed"
             ),
         ),
-        "ForbiddenByConnection" => (
+        RefusalKind::PublicAccessDisabled => (
             Check::VaultNetwork,
             "the vault is closed to public networks, and this machine comes by none of its private links",
             format!(
@@ -56,7 +58,7 @@ pub(super) fn vault_refusal(
                  --name {vault} --public-network-access Enabled)"
             ),
         ),
-        "AccessDenied" => (
+        RefusalKind::AccessPolicyMissing => (
             right,
             "the vault's access policies don't allow this",
             format!(
@@ -64,7 +66,17 @@ pub(super) fn vault_refusal(
                 object_id(caller)
             ),
         ),
-        _ => (right, "no Azure role allows this", role_assignment(vault, caller)),
+        RefusalKind::Unauthenticated
+        | RefusalKind::Forbidden
+        | RefusalKind::ApplicationMissing
+        | RefusalKind::SecretDeleted
+        | RefusalKind::SecretInTransition
+        | RefusalKind::LifetimePolicy
+        | RefusalKind::PasswordsForbidden
+        | RefusalKind::PasswordLimitReached
+        | RefusalKind::MessageLost
+        | RefusalKind::Throttled
+        | RefusalKind::Other => (right, "no Azure role allows this", role_assignment(vault, caller)),
     };
     Finding::error(check, subject, format!("{detail} ({code})"), remedy)
 }

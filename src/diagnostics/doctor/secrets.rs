@@ -11,7 +11,7 @@ use crate::domain::tags::{
     CREDENTIAL_ID, PENDING_ROTATION, PROVIDER_ADDRESS, ROTATION_ID, SUPERSEDED_CREDENTIAL_ID, Tags,
 };
 use crate::domain::{ManagedSecret, SecretId, VaultName};
-use crate::ports::{Caller, CurrentVersion, PortError, SecretStore as _};
+use crate::ports::{Caller, CurrentVersion, PortError, RefusalKind, SecretStore as _};
 
 impl Doctor<'_> {
     /// Everything about one managed secret, and the validity that its tags ask for within the policy's bounds, if they
@@ -51,8 +51,9 @@ impl Doctor<'_> {
         }
         findings.push(match self.azure.key_vault.try_set_right(id).await {
             Ok(Right::Granted) => Finding::ok(Check::SetRight, id.to_string(), "may be written"),
-            Ok(Right::Refused { code }) => {
-                remedies::vault_refusal(Check::SetRight, &id.to_string(), &id.vault, &code, caller)
+            Ok(Right::Refused { kind, code }) => {
+                let subject = id.to_string();
+                remedies::vault_refusal(Check::SetRight, &subject, &id.vault, (kind, &code), caller)
             }
             Err(error) => refused(Check::SetRight, id, &error, caller),
         });
@@ -61,10 +62,8 @@ impl Doctor<'_> {
 }
 
 fn refused(right: Check, id: &SecretId, error: &PortError, caller: Option<&Caller>) -> Finding {
-    match error.code() {
-        Some("ObjectIsDeletedButRecoverable" | "ObjectIsBeingDeleted" | "ObjectIsBeingRecovered") => {
-            deleted(id)
-        }
+    match error.refusal() {
+        Some(RefusalKind::SecretDeleted | RefusalKind::SecretInTransition) => deleted(id),
         Some(_) | None => remedies::vault_trouble(right, &id.to_string(), &id.vault, error, caller),
     }
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use azure_core::error::ErrorKind;
-
 use super::finding::{Check, Finding};
 use super::{Doctor, remedies};
 use crate::diagnostics::fleet::Fleet;
@@ -26,7 +24,7 @@ impl Doctor<'_> {
                     findings.push(Finding::ok(Check::VaultReachable, &subject, "answers"));
                     findings.push(Finding::ok(Check::ListRight, subject, "its secrets may be listed"));
                 }
-                Err(error) if lacks_token(&error) => {
+                Err(error @ PortError::NoToken { .. }) => {
                     closed.insert(vault.clone());
                     tokenless.get_or_insert(error);
                 }
@@ -56,15 +54,5 @@ impl Doctor<'_> {
         let listed = self.azure.key_vault.list_secrets(vault).await?;
         fleet.discover(self.config, vault, &listed);
         Ok(())
-    }
-}
-
-/// Whether the identity got no token: that is no vault's fault.
-fn lacks_token(error: &PortError) -> bool {
-    match error {
-        PortError::NotSent { source, .. } => source
-            .downcast_ref::<azure_core::Error>()
-            .is_some_and(|error| matches!(error.kind(), ErrorKind::Credential)),
-        PortError::Refused { .. } | PortError::OutcomeUnknown { .. } => false,
     }
 }

@@ -44,5 +44,5 @@ fn graph_refused(operation: &'static str, refusal: &GraphRefusal) -> PortError {
 }
 
 fn refused(operation: &'static str, status: u16, why: &dyn std::fmt::Display) -> PortError {
-    PortError::Refused { operation, status, code: why.to_string(), retry_after: None }
+    crate::azure::refused(operation, status, why.to_string())
 }

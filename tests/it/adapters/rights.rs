@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::Bench;
 
 fn refused(code: &str) -> Right {
-    Right::Refused { code: code.to_owned() }
+    let kind = rekeyd::azure::refused("test", 403, code).refusal().unwrap();
+    Right::Refused { kind, code: code.to_owned() }
 }
 
 #[tokio::test]

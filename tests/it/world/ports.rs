@@ -123,8 +123,7 @@ impl World {
                 return Err(PortError::NotSent { operation: "test", source: "no route".into() });
             }
             Interference::Throttled if is_before => {
-                let (operation, code) = ("test", "TooManyRequests".to_owned());
-                return Err(PortError::Refused { operation, status: 429, code, retry_after: None });
+                return Err(rekeyd::azure::refused("test", 429, "TooManyRequests"));
             }
             Interference::LostReply if !is_before => {
                 return Err(PortError::OutcomeUnknown { operation: "test", source: "no answer".into() });
