@@ -9,7 +9,7 @@ use super::Ports;
 use super::edit::{TagEdit, edit_current_tags, removed};
 use super::failure::Failure;
 use super::observe::Look;
-use super::places::Place;
+use super::permits::Permit;
 use super::rotation::Rotation;
 use super::said::Said;
 use crate::clock::ClockSkew;
@@ -29,8 +29,8 @@ pub(super) struct Execution<'a> {
     pub(super) emergency: bool,
     /// What people know already.
     pub(super) said: &'a Said,
-    /// That of this pass, which it gives up while it waits for Entra.
-    pub(super) place: &'a Place,
+    /// This pass's permit, released while the pass waits for Entra.
+    pub(super) permit: &'a Permit,
     pub(super) secret: &'a SecretId,
     pub(super) look: &'a Look,
     pub(super) stop: CancellationToken,

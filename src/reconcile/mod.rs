@@ -10,7 +10,7 @@ mod execute;
 mod failure;
 mod memory;
 mod observe;
-mod places;
+mod permits;
 mod preflight;
 mod presentation;
 mod proving;

@@ -12,7 +12,7 @@ impl Rotation<'_> {
     /// A fresh credential is refused for a while and then flickers: only several sign-ins in a row prove it. Then its
     /// token and the protected resource are looked at, until they are as required.
     pub(super) async fn verify(&self, issued: &IssuedCredential) -> Result<(), Failure> {
-        let Execution { ports, look, stop, place, .. } = self.with;
+        let Execution { ports, look, stop, permit, .. } = self.with;
         let give_up = ports.clock.now() + look.verify.limit;
         let mut in_a_row = 0;
         loop {
@@ -36,7 +36,7 @@ impl Rotation<'_> {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Err(Failure::stopped()),
-                () = place.step_aside(look.verify.spacing) => {}
+                () = permit.sleep_released(look.verify.spacing) => {}
             }
         }
     }

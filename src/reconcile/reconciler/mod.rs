@@ -20,7 +20,7 @@ use super::execute::Execution;
 use super::failure::{Failure, reason_of};
 use super::memory::Memory;
 use super::observe::Look;
-use super::places::{Place, Places};
+use super::permits::{PassLimiter, Permit};
 use super::queue::{WorkItem, WorkQueue};
 use super::rollout::Rollout;
 use super::said::Said;
@@ -48,8 +48,8 @@ pub struct Reconciler {
     queue: Arc<WorkQueue>,
     board: Arc<StatusBoard>,
     metrics: Arc<Metrics>,
-    /// How many passes run at a time.
-    places: Arc<Places>,
+    /// Bounds the passes that run at the same time.
+    limiter: Arc<PassLimiter>,
     memory: Mutex<Memory>,
     stop: CancellationToken,
 }
@@ -96,7 +96,7 @@ impl Reconciler {
     /// A loop that has not begun yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let places = Places::new(Arc::clone(&parts.ports.clock), parts.concurrency);
+        let limiter = PassLimiter::new(Arc::clone(&parts.ports.clock), parts.concurrency);
         Self {
             ports: parts.ports,
             skew: parts.skew,
@@ -109,7 +109,7 @@ impl Reconciler {
             queue: parts.queue,
             board: parts.board,
             metrics: parts.metrics,
-            places,
+            limiter,
             memory: Mutex::new(Memory::new(parts.seed)),
             stop: parts.stop,
         }
@@ -132,21 +132,21 @@ impl Reconciler {
     /// One pass over one secret, whatever becomes of it.
     async fn work(self: Arc<Self>, item: WorkItem) {
         let WorkItem { secret, command, hold } = item;
-        let place = self.places.take().await;
+        let permit = self.limiter.acquire().await;
         let next = if self.stop.is_cancelled() {
             Next::default()
         } else {
-            let pass = AssertUnwindSafe(self.pass(&secret, command, &place)).catch_unwind().await;
+            let pass = AssertUnwindSafe(self.pass(&secret, command, &permit)).catch_unwind().await;
             // A panic is a mistake of ours: it must not keep this secret, or its application, for ever.
             pass.unwrap_or_else(|_| self.blocked(&secret, &Trouble::of(BlockReason::InternalError), command))
         };
-        drop(place);
+        drop(permit);
         self.queue.finish(&secret, next.at, next.command);
         drop(hold);
     }
 
     /// Looks, decides, executes one action. Says when to look again.
-    async fn pass(&self, secret: &SecretId, command: Option<Command>, place: &Place) -> Next {
+    async fn pass(&self, secret: &SecretId, command: Option<Command>, permit: &Permit) -> Next {
         let Some(managed) = self.catalogue.find(secret) else { return Next::default() };
         let started = self.ports.clock.now();
         // Nothing has an effect before a decision is executed, so that a stop need not wait for slow reads.
@@ -156,7 +156,7 @@ impl Reconciler {
             reserved = self.reserve(&managed) => reserved,
         };
         let next = match reserved {
-            Ok(Some(_application)) => self.look_and_act(&managed, command, place).await,
+            Ok(Some(_application)) => self.look_and_act(&managed, command, permit).await,
             Ok(None) => Next { at: Some(started + APPLICATION_BUSY_PAUSE), command },
             Err(trouble) => self.blocked(secret, &trouble, command),
         };
@@ -182,7 +182,7 @@ impl Reconciler {
         Ok(free.then(|| Reserved { reconciler: self, application: object_id }))
     }
 
-    async fn look_and_act(&self, managed: &ManagedSecret, command: Option<Command>, place: &Place) -> Next {
+    async fn look_and_act(&self, managed: &ManagedSecret, command: Option<Command>, permit: &Permit) -> Next {
         let secret = &managed.id;
         let now = self.ports.clock.now();
         let looked = tokio::select! {
@@ -202,7 +202,7 @@ impl Reconciler {
         debug!(%secret, ?decision, "decided");
         self.show(managed, &look, &decision, now);
         let next = match decision {
-            Decision::Act(action) => self.act(secret, &look, &action, now, place).await,
+            Decision::Act(action) => self.act(secret, &look, &action, now, permit).await,
             Decision::Wait { until, reason } => {
                 self.lock().no_hindrance(secret);
                 self.wait(secret, until, reason, command, now)
@@ -249,7 +249,7 @@ impl Reconciler {
         look: &Look,
         action: &Action,
         now: OffsetDateTime,
-        place: &Place,
+        permit: &Permit,
     ) -> Next {
         if self.stop.is_cancelled() {
             return Next::default();
@@ -272,7 +272,7 @@ impl Reconciler {
             may_begin: &may_begin,
             emergency,
             said: &self.said,
-            place,
+            permit,
             secret,
             look,
             stop: self.stop.clone(),
