@@ -10,8 +10,8 @@ use super::edit::{TagEdit, edit_current_tags, removed};
 use super::failure::Failure;
 use super::observe::Look;
 use super::permits::Permit;
+use super::reported_once::ReportedOnce;
 use super::rotation::Rotation;
-use super::said::Said;
 use crate::clock::ClockSkew;
 use crate::domain::tags::{self, Quarantine, SupersededIndex, Tags};
 use crate::domain::{Action, BlockReason, Current, KeyId, RepublishReason, RotationId, SecretId, VersionId};
@@ -27,8 +27,8 @@ pub(super) struct Execution<'a> {
     pub(super) may_begin: &'a (dyn Fn() -> bool + Send + Sync),
     /// Whether consumers are, or soon will be, locked out: then signing in is proof enough.
     pub(super) emergency: bool,
-    /// What people know already.
-    pub(super) said: &'a Said,
+    /// Reports that are not repeated.
+    pub(super) reported_once: &'a ReportedOnce,
     /// This pass's permit, released while the pass waits for Entra.
     pub(super) permit: &'a Permit,
     pub(super) secret: &'a SecretId,

@@ -47,7 +47,7 @@ impl Execution<'_> {
         if lifetime < MIN_LIFETIME {
             return Err(Failure::blocked(BlockReason::LifetimePolicy));
         }
-        if lifetime < validity && self.said.is_news(self.secret, "lifetime clamped") {
+        if lifetime < validity && self.reported_once.is_news(self.secret, "lifetime clamped") {
             warn!(
                 secret = %self.secret, asked_days = validity.whole_days(), allowed_days = lifetime.whole_days(),
                 "the tenant's application management policy allows no longer lifetime: {} gets a shorter one", self.secret

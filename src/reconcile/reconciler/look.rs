@@ -105,7 +105,7 @@ impl Reconciler {
     /// Every credential of the application is compromised: so are those of its other secrets, which are asked once.
     fn pass_on(&self, command: Command, siblings: &[SecretId]) {
         for sibling in siblings {
-            if self.said.is_news(sibling, &format!("compromised at {}", command.at)) {
+            if self.reported_once.is_news(sibling, &format!("compromised at {}", command.at)) {
                 self.queue.enqueue(sibling, Some(command));
             }
         }

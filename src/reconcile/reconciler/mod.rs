@@ -22,8 +22,8 @@ use super::memory::Memory;
 use super::observe::Look;
 use super::permits::{PassLimiter, Permit};
 use super::queue::{WorkItem, WorkQueue};
+use super::reported_once::ReportedOnce;
 use super::rollout::Rollout;
-use super::said::Said;
 use super::status::StatusBoard;
 use crate::clock::ClockSkew;
 use crate::domain::{
@@ -44,7 +44,7 @@ pub struct Reconciler {
     rollout: Arc<Rollout>,
     tenant: String,
     own: Option<ClientId>,
-    said: Said,
+    reported_once: ReportedOnce,
     queue: Arc<WorkQueue>,
     board: Arc<StatusBoard>,
     metrics: Arc<Metrics>,
@@ -105,7 +105,7 @@ impl Reconciler {
             rollout: parts.rollout,
             tenant: parts.tenant,
             own: parts.own,
-            said: Said::default(),
+            reported_once: ReportedOnce::default(),
             queue: parts.queue,
             board: parts.board,
             metrics: parts.metrics,
@@ -271,7 +271,7 @@ impl Reconciler {
             tenant: &self.tenant,
             may_begin: &may_begin,
             emergency,
-            said: &self.said,
+            reported_once: &self.reported_once,
             permit,
             secret,
             look,

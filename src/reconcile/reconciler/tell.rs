@@ -79,7 +79,7 @@ impl Reconciler {
         let (reason, message) = (trouble.reason, trouble.text());
         self.metrics.blocked.with_label_values(&[reason.label()]).inc();
         // Another application that is pointed at is news as well.
-        if reason.is_of_guard() && self.said.is_news(secret, &message) {
+        if reason.is_of_guard() && self.reported_once.is_news(secret, &message) {
             audit::blocked(secret, reason.label(), &message);
         }
         if reason.needs_person() {
@@ -108,7 +108,7 @@ impl Reconciler {
     ) {
         let (secret, seen) = (&managed.id, &look.seen);
         if let UsageFacts::Unavailable(why) = &seen.usage
-            && self.said.is_news(secret, "no report on sign-ins")
+            && self.reported_once.is_news(secret, "no report on sign-ins")
         {
             warn!(%secret, "no report on sign-ins ({why}): superseded credentials of {secret} are retired by time alone");
         }
