@@ -8,7 +8,6 @@ mod catalogue;
 mod edit;
 mod execute;
 mod failure;
-mod memory;
 mod observe;
 mod permits;
 mod preflight;
@@ -22,6 +21,7 @@ mod rotation;
 mod status;
 mod sweep;
 mod verification;
+mod volatile;
 
 use std::sync::Arc;
 

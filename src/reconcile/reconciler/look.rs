@@ -40,13 +40,13 @@ impl Reconciler {
             look.policy = look.policy.ahead();
         }
         let limits = self.rollout.limits(&managed.id, &self.board, now);
-        let mut memory = self.lock();
+        let mut volatile = self.lock();
         let usage = std::mem::replace(&mut look.seen.usage, UsageFacts::NotAsked);
-        look.seen.usage = memory.settled(application, usage, now);
-        look.seen.lost_since = memory.note_loss(&look.seen, now);
+        look.seen.usage = volatile.settled(application, usage, now);
+        look.seen.lost_since = volatile.note_loss(&look.seen, now);
         look.seen.rollout_limits = limits;
-        look.seen.hindrance = memory.hindrance(&managed.id);
-        let learned = memory.limit(application).filter(|limit| *limit <= listed);
+        look.seen.hindrance = volatile.hindrance(&managed.id);
+        let learned = volatile.limit(application).filter(|limit| *limit <= listed);
         look.seen.max_credentials = look.seen.max_credentials.into_iter().chain(learned).min();
         let siblings = self.siblings(&managed.id, &look.application);
         look.seen.held_elsewhere = self.held_elsewhere(&siblings);
@@ -57,7 +57,7 @@ impl Reconciler {
         }
         for replica in &mut look.seen.replicas {
             if replica.state == ReplicaState::OutOfSync
-                && let Some(why) = memory.unwritable(&replica.secret, now)
+                && let Some(why) = volatile.unwritable(&replica.secret, now)
             {
                 replica.state = ReplicaState::Unreadable(why);
             }

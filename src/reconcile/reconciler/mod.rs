@@ -18,13 +18,13 @@ use super::Ports;
 use super::catalogue::Catalogue;
 use super::execute::Execution;
 use super::failure::{Failure, reason_of};
-use super::memory::Memory;
 use super::observe::Look;
 use super::permits::{PassLimiter, Permit};
 use super::queue::{WorkItem, WorkQueue};
 use super::reported_once::ReportedOnce;
 use super::rollout::Rollout;
 use super::status::StatusBoard;
+use super::volatile::Volatile;
 use crate::clock::ClockSkew;
 use crate::domain::{
     Action, AppObjectId, ApplicationRules, BlockReason, ClientId, Command, CurrentSignIn, Decision,
@@ -50,7 +50,7 @@ pub struct Reconciler {
     metrics: Arc<Metrics>,
     /// Bounds the passes that run at the same time.
     limiter: Arc<PassLimiter>,
-    memory: Mutex<Memory>,
+    volatile: Mutex<Volatile>,
     stop: CancellationToken,
 }
 
@@ -110,7 +110,7 @@ impl Reconciler {
             board: parts.board,
             metrics: parts.metrics,
             limiter,
-            memory: Mutex::new(Memory::new(parts.seed)),
+            volatile: Mutex::new(Volatile::new(parts.seed)),
             stop: parts.stop,
         }
     }
@@ -325,11 +325,11 @@ impl Reconciler {
         command: Option<Command>,
         now: OffsetDateTime,
     ) -> Next {
-        let mut memory = self.lock();
-        memory.no_trouble(secret);
+        let mut volatile = self.lock();
+        volatile.no_trouble(secret);
         // What is revoked is refused everywhere only after a while, and then its version can be disabled.
-        let fresh = memory.is_revocation_fresh(secret, now).then_some(now + RECHECK);
-        drop(memory);
+        let fresh = volatile.is_revocation_fresh(secret, now).then_some(now + RECHECK);
+        drop(volatile);
         let patience = match reason {
             WaitReason::ConfirmingLoss | WaitReason::Propagating | WaitReason::ProvingRevocation => {
                 Some(now + RECHECK)
@@ -355,8 +355,8 @@ impl Reconciler {
         Next { at, command }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Volatile> {
+        self.volatile.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

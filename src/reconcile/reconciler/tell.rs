@@ -59,18 +59,18 @@ impl Reconciler {
     }
 
     fn remember(&self, secret: &SecretId, look: &Look, action: &Action, failure: Option<&Failure>) {
-        let mut memory = self.lock();
+        let mut volatile = self.lock();
         if let Action::Issue { .. } = action {
-            memory.note_rotation(secret, failure);
+            volatile.note_rotation(secret, failure);
             if failure.is_some_and(|failure| failure.block_reason() == BlockReason::PasswordLimitReached) {
-                memory.note_full(look.application.object_id, look.application.credentials.len());
+                volatile.note_full(look.application.object_id, look.application.credentials.len());
             }
         }
         if let Action::Revoke { .. } = action {
-            memory.note_revocation(secret, self.ports.clock.now());
+            volatile.note_revocation(secret, self.ports.clock.now());
         }
         if let Action::Copy { to } = action {
-            memory.note_copy(to, failure, self.ports.clock.now());
+            volatile.note_copy(to, failure, self.ports.clock.now());
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the loop remembers between passes, and a restart may forget.
+//! The volatile facts: what the loop knows between passes and a restart may forget. No decision depends on them alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,9 +12,9 @@ use crate::domain::{
 };
 use crate::ports::Caller;
 
-/// Conveniences, no state: every decision rests on what is seen.
+/// Facts that save requests, pace retries and explain a status. Every decision depends on what a pass observes.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(super) struct Volatile {
     random: fastrand::Rng,
     /// Directory objects by how they are configured; that never changes.
     resolved: BTreeMap<ApplicationRef, AppObjectId>,
@@ -40,7 +40,7 @@ pub(super) struct Memory {
     revoked: BTreeMap<SecretId, OffsetDateTime>,
 }
 
-impl Memory {
+impl Volatile {
     /// Nothing yet. `seed` is for jitter and rotation ids.
     pub(super) fn new(seed: u64) -> Self {
         Self {
