@@ -1,7 +1,7 @@
 //! The loop: takes a secret from the queue, looks, decides, executes one action, and says when to look again.
 
-mod look;
-mod tell;
+mod observation;
+mod record;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use time::{Duration, OffsetDateTime};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-pub use look::Preview;
+pub use observation::Preview;
 
 use super::Ports;
 use super::catalogue::Catalogue;

@@ -1,4 +1,4 @@
-//! The look of a pass: what was read, what is remembered, and what holds the fleet back. It changes nothing.
+//! The observation of a pass: what was read, what is remembered, and what limits the fleet. Changes nothing in Azure.
 
 use std::collections::BTreeSet;
 

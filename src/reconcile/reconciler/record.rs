@@ -1,4 +1,4 @@
-//! What a pass tells: the status board, metrics, the log and the audit trail.
+//! The records of a pass: status board, metrics, log and audit trail. Decides nothing.
 
 use time::OffsetDateTime;
 use tracing::{error, info, warn};
