@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::domain::SecretId;
 use crate::metrics::Metrics;
 use crate::ports::Clock;
-use crate::reconcile::{Catalogue, Parts, Ports, Reconciler, Rollout, StatusBoard, Sweeper, WorkQueue};
+use crate::reconcile::{Catalogue, Deps, Ports, Reconciler, Rollout, StatusBoard, Sweeper, WorkQueue};
 use crate::shutdown::Shutdown;
 use crate::triggers::commands::Commands;
 use crate::triggers::intake::Intake;
@@ -89,14 +89,14 @@ impl Engine {
             rollout,
             grace,
         };
-        let reconciler = Arc::new(Reconciler::new(engine.parts(config, seed)));
+        let reconciler = Arc::new(Reconciler::new(engine.deps(config, seed)));
         engine.shutdown.spawn(reconciler.run(engine.shutdown.clone()));
         Ok(engine)
     }
 
     /// What the loop is made of.
-    fn parts(&self, config: &Config, seed: u64) -> Parts {
-        Parts {
+    fn deps(&self, config: &Config, seed: u64) -> Deps {
+        Deps {
             ports: ports(&self.azure, &self.clock),
             skew: Arc::clone(&self.skew),
             catalogue: Arc::clone(&self.catalogue),

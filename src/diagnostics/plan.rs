@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::domain::{Action, Decision, ManagedSecret, SecretId, WaitReason};
 use crate::metrics::Metrics;
 use crate::ports::chain;
-use crate::reconcile::{Catalogue, Parts, Ports, Preview, Reconciler, Rollout, StatusBoard, WorkQueue};
+use crate::reconcile::{Catalogue, Deps, Ports, Preview, Reconciler, Rollout, StatusBoard, WorkQueue};
 
 /// What would be done about each managed secret.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Planner<'_> {
     pub async fn plan(&self, tell: impl Fn(usize, usize)) -> Plan {
         let (fleet, gaps) = self.fleet().await;
         let catalogue = Arc::new(Catalogue::new(fleet.secrets().iter().cloned()));
-        let reconciler = Reconciler::new(self.parts(&catalogue));
+        let reconciler = Reconciler::new(self.deps(&catalogue));
         let secrets = catalogue.list();
         let mut previews = BTreeMap::new();
         for (index, managed) in secrets.iter().enumerate() {
@@ -75,10 +75,10 @@ impl Planner<'_> {
     }
 
     /// A loop over `catalogue` that nobody runs.
-    fn parts(&self, catalogue: &Arc<Catalogue>) -> Parts {
+    fn deps(&self, catalogue: &Arc<Catalogue>) -> Deps {
         let secrets = catalogue.list();
         let ids = secrets.iter().map(|managed| &managed.id);
-        Parts {
+        Deps {
             ports: self.ports.clone(),
             skew: Arc::clone(self.skew),
             catalogue: Arc::clone(catalogue),

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 pub use catalogue::Catalogue;
 pub use queue::{QueuedCommand, Ticket, WorkItem, WorkQueue};
-pub use reconciler::{Parts, Preview, Reconciler};
+pub use reconciler::{Deps, Preview, Reconciler};
 pub use rollout::Rollout;
 pub use status::{LastCommand, LastOutcome, ReplicaStatus, SecretStatus, StatusBoard};
 pub use sweep::{Sweeper, discovered};

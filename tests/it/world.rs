@@ -19,7 +19,7 @@ use rekeyd::metrics::Metrics;
 use rekeyd::ports::{
     Application, Clock, CredentialIssuer, CurrentVersion, ReadVersion, SecretStore, Version, sleep,
 };
-use rekeyd::reconcile::{Catalogue, Parts, Ports, Reconciler, Rollout, SecretStatus, StatusBoard, WorkQueue};
+use rekeyd::reconcile::{Catalogue, Deps, Ports, Reconciler, Rollout, SecretStatus, StatusBoard, WorkQueue};
 use rekeyd::sandbox::model::{Model, Seed};
 use rekeyd::sandbox::{DirectPorts, SandboxClock};
 use rekeyd::shutdown::Shutdown;
@@ -308,7 +308,7 @@ impl Daemon {
             replicas: if *secret == world.secret { world.replicas.clone() } else { Vec::new() },
             origin: Origin::Configured,
         };
-        let reconciler = Reconciler::new(Parts {
+        let reconciler = Reconciler::new(Deps {
             ports: Ports {
                 store: world.clone(),
                 issuer: world.clone(),

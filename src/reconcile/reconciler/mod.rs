@@ -54,9 +54,9 @@ pub struct Reconciler {
     stop: CancellationToken,
 }
 
-/// What a [`Reconciler`] is made of.
+/// The dependencies of a [`Reconciler`].
 #[derive(Debug)]
-pub struct Parts {
+pub struct Deps {
     /// The outside world.
     pub ports: Ports,
     /// How far our clock is off.
@@ -95,23 +95,23 @@ struct Next {
 impl Reconciler {
     /// A loop that has not begun yet.
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
-        let limiter = PassLimiter::new(Arc::clone(&parts.ports.clock), parts.concurrency);
+    pub fn new(deps: Deps) -> Self {
+        let limiter = PassLimiter::new(Arc::clone(&deps.ports.clock), deps.concurrency);
         Self {
-            ports: parts.ports,
-            skew: parts.skew,
-            catalogue: parts.catalogue,
-            rules: parts.rules,
-            rollout: parts.rollout,
-            tenant: parts.tenant,
-            own: parts.own,
+            ports: deps.ports,
+            skew: deps.skew,
+            catalogue: deps.catalogue,
+            rules: deps.rules,
+            rollout: deps.rollout,
+            tenant: deps.tenant,
+            own: deps.own,
             reported_once: ReportedOnce::default(),
-            queue: parts.queue,
-            board: parts.board,
-            metrics: parts.metrics,
+            queue: deps.queue,
+            board: deps.board,
+            metrics: deps.metrics,
             limiter,
-            volatile: Mutex::new(Volatile::new(parts.seed)),
-            stop: parts.stop,
+            volatile: Mutex::new(Volatile::new(deps.seed)),
+            stop: deps.stop,
         }
     }
 
