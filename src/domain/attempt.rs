@@ -27,7 +27,7 @@ pub(super) fn may_issue(
     let most =
         if reason == IssueReason::Compromised { MAX_ORPHANS_AT_RISK } else { max_orphans(seen, policy, now) };
     let attempt = next_attempt(most, seen, policy, now)?;
-    if let Some(reason) = seen.hindrance {
+    if let Some(reason) = seen.preflight_failure {
         return Err(Deferred::Blocked(reason));
     }
     let known = seen.current_credential();

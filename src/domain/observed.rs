@@ -40,7 +40,7 @@ pub struct Observed {
     /// What holds scheduled rotations back.
     pub rollout_limits: RolloutLimits,
     /// What a rotation met a moment ago, before anything was noted of it: whatever else there is to do goes first.
-    pub hindrance: Option<BlockReason>,
+    pub preflight_failure: Option<BlockReason>,
     /// How many credentials the application may have, if that is known.
     pub max_credentials: Option<usize>,
     /// Credentials that other managed secrets of the application hold; `None`: not all of them are known yet.
@@ -153,7 +153,7 @@ impl Observed {
             replicas: Vec::new(),
             usage: UsageFacts::NotAsked,
             rollout_limits: RolloutLimits::default(),
-            hindrance: None,
+            preflight_failure: None,
             max_credentials: None,
             held_elsewhere: Some(BTreeSet::new()),
         }

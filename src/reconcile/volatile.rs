@@ -29,7 +29,7 @@ pub(super) struct Volatile {
     /// Who the daemon itself is, once its token was read.
     caller: Option<Caller>,
     /// What a rotation just met, until a look after it found nothing else to do.
-    hindrances: BTreeMap<SecretId, BlockReason>,
+    preflight_failures: BTreeMap<SecretId, BlockReason>,
     /// How many credentials an application had when it had no room for another one.
     limits: BTreeMap<AppObjectId, usize>,
     /// When the report on sign-ins of an application last told something.
@@ -51,7 +51,7 @@ impl Volatile {
             troubles: BTreeMap::new(),
             failures: BTreeMap::new(),
             caller: None,
-            hindrances: BTreeMap::new(),
+            preflight_failures: BTreeMap::new(),
             limits: BTreeMap::new(),
             reported: BTreeMap::new(),
             unwritable: BTreeMap::new(),
@@ -157,7 +157,7 @@ impl Volatile {
     pub(super) fn note_rotation(&mut self, secret: &SecretId, failure: Option<&Failure>) {
         if let Some(failure) = failure.filter(|failure| !failure.is_stop()) {
             self.failures.insert(secret.clone(), (failure.block_reason(), failure.to_string()));
-            self.hindrances.insert(secret.clone(), failure.block_reason());
+            self.preflight_failures.insert(secret.clone(), failure.block_reason());
         } else {
             self.failures.remove(secret);
         }
@@ -172,13 +172,13 @@ impl Volatile {
     }
 
     /// What the rotation that was tried last met, if nothing else was looked for since then.
-    pub(super) fn hindrance(&self, secret: &SecretId) -> Option<BlockReason> {
-        self.hindrances.get(secret).copied()
+    pub(super) fn preflight_failure(&self, secret: &SecretId) -> Option<BlockReason> {
+        self.preflight_failures.get(secret).copied()
     }
 
     /// The next look may try to rotate again.
-    pub(super) fn no_hindrance(&mut self, secret: &SecretId) {
-        self.hindrances.remove(secret);
+    pub(super) fn clear_preflight_failure(&mut self, secret: &SecretId) {
+        self.preflight_failures.remove(secret);
     }
 
     pub(super) fn no_trouble(&mut self, secret: &SecretId) {

@@ -161,7 +161,7 @@ fn a_replica_s_older_versions_are_disabled_once_their_texts_are_refused() {
 #[test]
 fn a_rotation_that_is_hindered_lets_everything_else_go_first() {
     let behind = || with_replica(ReplicaState::OutOfSync, rotated(60));
-    let hindered = |seen| Observed { hindrance: Some(BlockReason::RoleMissing), ..seen };
+    let hindered = |seen| Observed { preflight_failure: Some(BlockReason::RoleMissing), ..seen };
     let issue = Decision::Act(Action::Issue { reason: IssueReason::NearExpiry, attempt: 1 });
     assert_eq!(decided(&behind()), issue);
     assert_eq!(word(decided(&hindered(behind()))), "copy");
@@ -203,9 +203,9 @@ proptest! {
     }
 
     #[test]
-    fn a_hindrance_never_makes_a_credential(seen in any_observed(), replicated in any::<bool>()) {
+    fn a_preflight_failure_never_makes_a_credential(seen in any_observed(), replicated in any::<bool>()) {
         let seen = if replicated { with_replica(ReplicaState::OutOfSync, seen) } else { seen };
-        let seen = Observed { hindrance: Some(BlockReason::RoleMissing), ..seen };
+        let seen = Observed { preflight_failure: Some(BlockReason::RoleMissing), ..seen };
         let decision = decide(&seen, &policy(), NOW);
         let issues = matches!(decision, Decision::Act(Action::Issue { .. }));
         prop_assert!(!issues);

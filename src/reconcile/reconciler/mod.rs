@@ -204,12 +204,12 @@ impl Reconciler {
         let next = match decision {
             Decision::Act(action) => self.act(secret, &look, &action, now, permit).await,
             Decision::Wait { until, reason } => {
-                self.lock().no_hindrance(secret);
+                self.lock().clear_preflight_failure(secret);
                 self.wait(secret, until, reason, command, now)
             }
             Decision::Blocked { until, reason } => {
                 let error = self.error_behind(&look, reason);
-                self.lock().no_hindrance(secret);
+                self.lock().clear_preflight_failure(secret);
                 let command = match command {
                     Some(command) if reason == BlockReason::NothingToRollBackTo => {
                         self.reject_command(secret, command, reason.text())
@@ -313,7 +313,7 @@ impl Reconciler {
             let soon = self.ports.clock.now() + NEXT_LOOK;
             return Next { at: next.at.map(|at| at.min(soon)), ..next };
         }
-        self.lock().no_hindrance(secret);
+        self.lock().clear_preflight_failure(secret);
         next
     }
 

@@ -45,7 +45,7 @@ impl Reconciler {
         look.seen.usage = volatile.settled(application, usage, now);
         look.seen.lost_since = volatile.note_loss(&look.seen, now);
         look.seen.rollout_limits = limits;
-        look.seen.hindrance = volatile.hindrance(&managed.id);
+        look.seen.preflight_failure = volatile.preflight_failure(&managed.id);
         let learned = volatile.limit(application).filter(|limit| *limit <= listed);
         look.seen.max_credentials = look.seen.max_credentials.into_iter().chain(learned).min();
         let siblings = self.siblings(&managed.id, &look.application);
