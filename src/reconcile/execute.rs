@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::Ports;
 use super::edit::{TagEdit, edit_current_tags, removed};
 use super::failure::Failure;
-use super::observe::Look;
+use super::observe::Observation;
 use super::permits::Permit;
 use super::reported_once::ReportedOnce;
 use super::rotation::Rotation;
@@ -32,7 +32,7 @@ pub(super) struct Execution<'a> {
     /// This pass's permit, released while the pass waits for Entra.
     pub(super) permit: &'a Permit,
     pub(super) secret: &'a SecretId,
-    pub(super) look: &'a Look,
+    pub(super) observation: &'a Observation,
     pub(super) stop: CancellationToken,
 }
 
@@ -61,7 +61,7 @@ impl Execution<'_> {
             Action::Pause => self.set_tag(tags::ROTATION_DISABLED, Some("true".to_owned())).await,
             Action::Resume => self.set_tag(tags::ROTATION_DISABLED, None).await,
             Action::Quarantine { reason } => {
-                let at = self.look.seen.command.map_or(now, |command| command.at);
+                let at = self.observation.seen.command.map_or(now, |command| command.at);
                 self.set_tag(tags::QUARANTINED, Some(Quarantine { reason: *reason, at }.to_string())).await
             }
         }
@@ -96,7 +96,7 @@ impl Execution<'_> {
         older: &ReadVersion,
         current: &ReadVersion,
     ) -> Result<NewVersion, Failure> {
-        let seen = &self.look.seen;
+        let seen = &self.observation.seen;
         let proven = seen.versions.iter().find(|version| version.version == *from).and_then(|v| v.proven);
         let credential = proven.and_then(|key_id| seen.credential(key_id)).ok_or_else(Failure::conflict)?;
         let mut after = current.properties.tags.carried_over();
@@ -115,7 +115,7 @@ impl Execution<'_> {
     /// Revokes, unless consumers turn out to read another version than was looked at.
     async fn revoke(&self, key_id: KeyId, now: OffsetDateTime) -> Result<(), Failure> {
         self.unchanged_current(now).await?;
-        self.ports.issuer.revoke(self.look.application.object_id, key_id).await?;
+        self.ports.issuer.revoke(self.observation.application.object_id, key_id).await?;
         Ok(())
     }
 
@@ -179,18 +179,18 @@ impl Execution<'_> {
         &self,
         change: impl Fn(&Tags) -> Result<Tags, Failure>,
     ) -> Result<TagEdit, Failure> {
-        edit_current_tags(self.ports, self.secret, self.looked_at(), change).await
+        edit_current_tags(self.ports, self.secret, self.observed_version(), change).await
     }
 
     /// The current version, read immediately before an effect: still the one that was looked at, a moment ago.
     async fn unchanged_current(&self, now: OffsetDateTime) -> Result<Option<ReadVersion>, Failure> {
         let current = match self.ports.store.read_current(self.secret).await.map_err(Failure::of_read)? {
             CurrentVersion::Readable(read) => Some(read),
-            CurrentVersion::Disabled if self.look.seen.is_placeholder() => None,
-            CurrentVersion::Missing if self.look.seen.current == Current::Missing => None,
+            CurrentVersion::Disabled if self.observation.seen.is_placeholder() => None,
+            CurrentVersion::Missing if self.observation.seen.current == Current::Missing => None,
             CurrentVersion::Missing | CurrentVersion::Disabled => return Err(Failure::conflict()),
         };
-        if current.as_ref().map(|read| &read.properties.version) != self.looked_at() {
+        if current.as_ref().map(|read| &read.properties.version) != self.observed_version() {
             return Err(Failure::conflict());
         }
         self.check_fresh(now)?;
@@ -208,8 +208,8 @@ impl Execution<'_> {
     }
 
     /// The version that was current at the look; `None` if none could be read.
-    pub(super) fn looked_at(&self) -> Option<&VersionId> {
-        self.look.seen.current_version().map(|version| &version.version)
+    pub(super) fn observed_version(&self) -> Option<&VersionId> {
+        self.observation.seen.current_version().map(|version| &version.version)
     }
 
     pub(super) fn check_clock(&self) -> Result<(), Failure> {

@@ -22,7 +22,7 @@ impl Execution<'_> {
     }
 
     async fn check_service_principal(&self) -> Result<(), Failure> {
-        match self.ports.issuer.read_service_principal(self.look.application.client_id).await {
+        match self.ports.issuer.read_service_principal(self.observation.application.client_id).await {
             Ok(Some(principal)) if !principal.is_enabled => {
                 Err(Failure::blocked(BlockReason::ApplicationDisabled))
             }
@@ -36,12 +36,12 @@ impl Execution<'_> {
 
     /// The end of a new credential: after its validity, or earlier if the tenant's policy says so.
     async fn allowed_end(&self) -> Result<OffsetDateTime, Failure> {
-        let read = self.ports.issuer.read_credential_rules(self.look.application.object_id).await;
+        let read = self.ports.issuer.read_credential_rules(self.observation.application.object_id).await;
         let rules = read.map_err(Failure::of_read)?;
         if rules.passwords_forbidden {
             return Err(Failure::blocked(BlockReason::PasswordsForbidden));
         }
-        let validity = self.look.policy.validity();
+        let validity = self.observation.policy.validity();
         let allowed = rules.longest_lifetime.map(|longest| longest.saturating_sub(CLOCKS_APART));
         let lifetime = allowed.filter(|allowed| *allowed < validity).unwrap_or(validity);
         if lifetime < MIN_LIFETIME {
@@ -58,7 +58,7 @@ impl Execution<'_> {
 
     /// The current credential knocks at the resource: a role that it lacks, its successor would lack as well.
     async fn check_resource(&self) -> Result<(), Failure> {
-        if self.emergency || self.look.seen.sign_in != CurrentSignIn::Accepted {
+        if self.emergency || self.observation.seen.sign_in != CurrentSignIn::Accepted {
             return Ok(());
         }
         let current = self.ports.store.read_current(self.secret).await.map_err(Failure::of_read)?;
@@ -78,7 +78,7 @@ impl Execution<'_> {
             SignIn::ApplicationUnknown => Err(Failure::blocked(BlockReason::ApplicationMissing)),
             SignIn::NoServicePrincipal => Err(Failure::blocked(BlockReason::NoServicePrincipal)),
             SignIn::Unclear(why) => {
-                let told = format!("no token for scope {}: {why}", self.look.verify.scope);
+                let told = format!("no token for scope {}: {why}", self.observation.verify.scope);
                 Err(Failure::told(BlockReason::SignInUnclear, told))
             }
         }

@@ -27,8 +27,8 @@ struct Gap {
 impl Execution<'_> {
     /// Signs in once for the scope that the policy names.
     pub(super) async fn token(&self, text: &SecretString) -> Result<Token, SignIn> {
-        let scope = &self.look.verify.scope;
-        self.ports.verifier.token(self.look.application.client_id, text, scope).await
+        let scope = &self.observation.verify.scope;
+        self.ports.verifier.token(self.observation.application.client_id, text, scope).await
     }
 
     /// Looks at a token and, with it, at the resource.
@@ -58,7 +58,7 @@ impl Execution<'_> {
     }
 
     fn claim_gaps(&self, token: &Token) -> Vec<Gap> {
-        let verify = &self.look.verify;
+        let verify = &self.observation.verify;
         let requirement = verify.claims;
         if requirement == Requirement::Off {
             return Vec::new();
@@ -68,7 +68,7 @@ impl Execution<'_> {
                 format!("the token for scope {} can't be read: set verify.claims to \"off\"", verify.scope);
             return vec![Gap { requirement, reason: BlockReason::NotProven, told }];
         };
-        let client_id = self.look.application.client_id;
+        let client_id = self.observation.application.client_id;
         let problems = verify.problems(claims, client_id, self.tenant, self.ports.clock.now());
         let gap = |problem: ClaimProblem| {
             let reason = match problem {
@@ -84,7 +84,7 @@ impl Execution<'_> {
     }
 
     async fn probe_gap(&self, token: &Token) -> Option<Gap> {
-        let verify = &self.look.verify;
+        let verify = &self.observation.verify;
         let requirement = verify.probe_requirement;
         let probe = verify.probe.as_ref().filter(|_| requirement != Requirement::Off)?;
         let (reason, told) = match self.ports.probe.probe(probe, &token.text).await {
@@ -110,7 +110,7 @@ impl Execution<'_> {
 
     /// Names the role and the service, and says who needs it: the credential itself is good.
     fn missing_role(&self, probe: &Probe) -> String {
-        let application = &self.look.application;
+        let application = &self.observation.application;
         let role = probe.kind.role().map_or_else(|| "a role".to_owned(), |role| format!("role \"{role}\""));
         format!(
             "the credential is good, but {} refuses the application (403): assign {role} there to the service principal of {:?} (client id {})",

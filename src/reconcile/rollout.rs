@@ -102,7 +102,7 @@ impl Rollout {
     }
 
     /// When a canary has to be looked at again, so that the rest need not wait for its schedule.
-    pub(super) fn canary_look(
+    pub(super) fn canary_check(
         &self,
         secret: &SecretId,
         published: Option<OffsetDateTime>,
@@ -148,12 +148,12 @@ impl Rollout {
 /// What the others wait for, if this canary has not passed.
 fn waits_for(canary: &SecretStatus, now: OffsetDateTime) -> Option<ActiveLimit> {
     if canary.last_reconciled.is_none() && canary.state == "unknown" {
-        return Some(ActiveLimit { until: Some(now + FIRST_LOOK) });
+        return Some(ActiveLimit { until: Some(now + FIRST_RECONCILE) });
     }
     let is_well = canary.state == "waiting" && !canary.is_due(now);
     let passed = canary.published.map(|at| at + CANARY_HOUR);
     match passed {
-        Some(passed) if canary.is_rotated && canary.last_reconciled.is_none_or(|look| look < passed) => {
+        Some(passed) if canary.is_rotated && canary.last_reconciled.is_none_or(|last| last < passed) => {
             Some(ActiveLimit { until: Some(passed).filter(|_| is_well) })
         }
         Some(_) | None => (!is_well).then_some(ActiveLimit { until: None }),
@@ -161,7 +161,7 @@ fn waits_for(canary: &SecretStatus, now: OffsetDateTime) -> Option<ActiveLimit> 
 }
 
 /// When a daemon starts, its canaries are looked at in about this time, like all others.
-const FIRST_LOOK: Duration = Duration::seconds(20);
+const FIRST_RECONCILE: Duration = Duration::seconds(20);
 
 /// The part of its overlap that a canary has to pass.
 const CANARY_HOUR: Duration = Duration::HOUR;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::edit::{TagEdit, with_pending};
 use super::execute::Execution;
 use super::failure::Failure;
-use super::observe::Look;
+use super::observe::Observation;
 use crate::domain::tags::{self, PendingRotation, SupersededIndex, Tags};
 use crate::domain::{BlockReason, KeyId, Marker, RotationId};
 use crate::ports::{CurrentVersion, IssuedCredential, NewVersion, PortError, Revocation, chain, sleep};
@@ -81,7 +81,9 @@ impl<'a> Rotation<'a> {
         let noted = tags.pending_rotation().ok().flatten();
         let other = noted.filter(|noted| noted.rotation != self.pending.rotation);
         let now = self.with.ports.clock.now();
-        other.is_some_and(|other| other.under_way_until(self.with.look.policy.deadline(), now).is_some())
+        other.is_some_and(|other| {
+            other.under_way_until(self.with.observation.policy.deadline(), now).is_some()
+        })
     }
 
     /// A secret without any version gets a disabled one, so that a soft-deleted name is noticed before minting.
@@ -99,7 +101,7 @@ impl<'a> Rotation<'a> {
 
     /// Makes a credential whose text breaks no command line; one that would is revoked and made anew.
     async fn issue_usable(&self, end: OffsetDateTime) -> Result<IssuedCredential, Failure> {
-        let unwanted = self.with.look.verify.reject_secret_pattern.as_ref();
+        let unwanted = self.with.observation.verify.reject_secret_pattern.as_ref();
         for _ in 0..MAX_MINTED {
             let issued = self.issue(end).await?;
             if !unwanted.is_some_and(|pattern| pattern.matches(issued.text.expose_secret())) {
@@ -120,10 +122,10 @@ impl<'a> Rotation<'a> {
     }
 
     async fn issue(&self, end: OffsetDateTime) -> Result<IssuedCredential, Failure> {
-        let Execution { ports, look, secret, .. } = self.with;
+        let Execution { ports, observation, secret, .. } = self.with;
         self.with.check_clock()?;
         let display_name = Marker::of(secret).display_name(&self.pending.rotation);
-        Ok(ports.issuer.issue(look.application.object_id, &display_name, end).await?)
+        Ok(ports.issuer.issue(observation.application.object_id, &display_name, end).await?)
     }
 
     async fn verify_and_publish(&self, issued: &IssuedCredential) -> Result<(), Failure> {
@@ -174,10 +176,12 @@ impl<'a> Rotation<'a> {
             CurrentVersion::Readable(read) if self.is_news(&read.properties.tags) => {
                 return Err(Failure::conflict());
             }
-            CurrentVersion::Readable(read) if Some(&read.properties.version) == self.with.looked_at() => {
+            CurrentVersion::Readable(read)
+                if Some(&read.properties.version) == self.with.observed_version() =>
+            {
                 (read.properties.tags, read.properties.content_type)
             }
-            CurrentVersion::Disabled if self.with.looked_at().is_none() => (Tags::default(), None),
+            CurrentVersion::Disabled if self.with.observed_version().is_none() => (Tags::default(), None),
             CurrentVersion::Disabled => return Err(Failure::blocked(BlockReason::CurrentDisabled)),
             CurrentVersion::Readable(_) | CurrentVersion::Missing => return Err(Failure::conflict()),
         };
@@ -195,9 +199,9 @@ impl<'a> Rotation<'a> {
 
     /// Whether somebody marked the current version as bad since it was looked at: what was made before does not meet that.
     fn is_news(&self, tags: &Tags) -> bool {
-        let looked_at = self.with.look.seen.current_version();
-        let before = looked_at.and_then(|version| version.tags.value(tags::QUARANTINED));
-        looked_at.is_some() && tags.value(tags::QUARANTINED) != before
+        let observed = self.with.observation.seen.current_version();
+        let before = observed.and_then(|version| version.tags.value(tags::QUARANTINED));
+        observed.is_some() && tags.value(tags::QUARANTINED) != before
     }
 
     /// The clock is the last thing that is looked at: a stalled process must not publish a dead credential.
@@ -209,7 +213,7 @@ impl<'a> Rotation<'a> {
     }
 
     fn publication_tags(&self, before: &Tags, key_id: KeyId) -> Tags {
-        let Look { seen, application, .. } = self.with.look;
+        let Observation { seen, application, .. } = self.with.observation;
         let mut after = before.carried_over();
         after.set(tags::CREDENTIAL_ID, key_id);
         after.set(tags::ROTATION_ID, &self.pending.rotation);
@@ -226,7 +230,7 @@ impl<'a> Rotation<'a> {
     }
 
     fn check_deadline(&self) -> Result<(), Failure> {
-        let deadline = self.pending.began + self.with.look.policy.deadline();
+        let deadline = self.pending.began + self.with.observation.policy.deadline();
         if self.with.ports.clock.now() < deadline { Ok(()) } else { Err(Failure::deadline_exceeded()) }
     }
 
@@ -265,8 +269,8 @@ impl<'a> Rotation<'a> {
 
     /// The credential is certain to exist: where it is not found, the news of it has not arrived yet.
     async fn revoke(&self, key_id: KeyId) -> Result<Revocation, PortError> {
-        let Execution { ports, look, .. } = self.with;
-        let mut result = ports.issuer.revoke(look.application.object_id, key_id).await;
+        let Execution { ports, observation, .. } = self.with;
+        let mut result = ports.issuer.revoke(observation.application.object_id, key_id).await;
         for _ in 1..MAX_REVOCATIONS {
             match &result {
                 Ok(Revocation::NotFound) => {}
@@ -274,7 +278,7 @@ impl<'a> Rotation<'a> {
                 Ok(Revocation::Revoked) | Err(_) => break,
             }
             sleep(&*ports.clock, REVOCATION_PAUSE).await;
-            result = ports.issuer.revoke(look.application.object_id, key_id).await;
+            result = ports.issuer.revoke(observation.application.object_id, key_id).await;
         }
         result
     }

@@ -12,14 +12,14 @@ impl Rotation<'_> {
     /// A fresh credential is refused for a while and then flickers: only several sign-ins in a row prove it. Then its
     /// token and the protected resource are looked at, until they are as required.
     pub(super) async fn verify(&self, issued: &IssuedCredential) -> Result<(), Failure> {
-        let Execution { ports, look, stop, permit, .. } = self.with;
-        let give_up = ports.clock.now() + look.verify.limit;
+        let Execution { ports, observation, stop, permit, .. } = self.with;
+        let give_up = ports.clock.now() + observation.verify.limit;
         let mut in_a_row = 0;
         loop {
             let answer = self.with.token(&issued.text).await;
             in_a_row = counted(in_a_row, answer.as_ref().err());
             let trouble = match answer {
-                Ok(token) if in_a_row >= look.verify.sign_ins => match self.with.judge(&token).await {
+                Ok(token) if in_a_row >= observation.verify.sign_ins => match self.with.judge(&token).await {
                     Proof::Given(advice) => {
                         self.advise(&advice);
                         return Ok(());
@@ -36,7 +36,7 @@ impl Rotation<'_> {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Err(Failure::stopped()),
-                () = permit.sleep_released(look.verify.spacing) => {}
+                () = permit.sleep_released(observation.verify.spacing) => {}
             }
         }
     }

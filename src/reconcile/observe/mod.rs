@@ -32,7 +32,7 @@ pub(super) struct Subject<'a> {
 
 /// One look at a secret.
 #[derive(Debug)]
-pub(super) struct Look {
+pub(super) struct Observation {
     /// The facts.
     pub(super) seen: Observed,
     /// The application as Entra listed it.
@@ -51,7 +51,10 @@ pub(super) struct Look {
 ///
 /// In this order: a credential that is published between the two reads is then seen as an orphan for a moment,
 /// which does no harm, and never as absent from Entra while a version names it. `Ok(None)`: no such application.
-pub(super) async fn observe(subject: Subject<'_>, now: OffsetDateTime) -> Result<Option<Look>, PortError> {
+pub(super) async fn observe(
+    subject: Subject<'_>,
+    now: OffsetDateTime,
+) -> Result<Option<Observation>, PortError> {
     let Subject { ports, managed, .. } = subject;
     let versions = ports.store.list_versions(&managed.id).await?;
     let current = ports.store.read_current(&managed.id).await?;
@@ -60,7 +63,7 @@ pub(super) async fn observe(subject: Subject<'_>, now: OffsetDateTime) -> Result
         return Ok(None);
     };
     let observer = Observer { subject, application };
-    Ok(Some(observer.look(current, versions, replicas, now).await?))
+    Ok(Some(observer.observe(current, versions, replicas, now).await?))
 }
 
 struct Observer<'a> {
@@ -69,13 +72,13 @@ struct Observer<'a> {
 }
 
 impl Observer<'_> {
-    async fn look(
+    async fn observe(
         self,
         current: CurrentVersion,
         versions: Vec<Version>,
         replicas: Vec<ReplicaFacts>,
         now: OffsetDateTime,
-    ) -> Result<Look, PortError> {
+    ) -> Result<Observation, PortError> {
         let Asked { policy, verify, owner, mut warnings } = asked(self.subject.managed, &current);
         let refused = self.refusal(&current);
         let text = current.text().filter(|_| refused.is_none());
@@ -106,7 +109,7 @@ impl Observer<'_> {
             self.find_fallback(&mut seen, now).await?;
         }
         warnings.extend(contradictions(&seen));
-        Ok(Look { seen, application: self.application, policy, verify, warnings, owner })
+        Ok(Observation { seen, application: self.application, policy, verify, warnings, owner })
     }
 
     /// Why the application's credentials may not be put into this secret.

@@ -18,7 +18,7 @@ use super::Ports;
 use super::catalogue::Catalogue;
 use super::execute::Execution;
 use super::failure::{Failure, reason_of};
-use super::observe::Look;
+use super::observe::Observation;
 use super::permits::{PassLimiter, Permit};
 use super::queue::{WorkItem, WorkQueue};
 use super::reported_once::ReportedOnce;
@@ -156,7 +156,7 @@ impl Reconciler {
             reserved = self.reserve(&managed) => reserved,
         };
         let next = match reserved {
-            Ok(Some(_application)) => self.look_and_act(&managed, command, permit).await,
+            Ok(Some(_application)) => self.observe_and_act(&managed, command, permit).await,
             Ok(None) => Next { at: Some(started + APPLICATION_BUSY_PAUSE), command },
             Err(trouble) => self.blocked(secret, &trouble, command),
         };
@@ -182,33 +182,38 @@ impl Reconciler {
         Ok(free.then(|| Reserved { reconciler: self, application: object_id }))
     }
 
-    async fn look_and_act(&self, managed: &ManagedSecret, command: Option<Command>, permit: &Permit) -> Next {
+    async fn observe_and_act(
+        &self,
+        managed: &ManagedSecret,
+        command: Option<Command>,
+        permit: &Permit,
+    ) -> Next {
         let secret = &managed.id;
         let now = self.ports.clock.now();
-        let looked = tokio::select! {
+        let observed = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Next::default(),
-            looked = self.look(managed, command, true, now) => looked,
+            observed = self.observe(managed, command, true, now) => observed,
         };
-        let mut look = match looked {
-            Ok(look) => look,
+        let mut observation = match observed {
+            Ok(observation) => observation,
             Err(trouble) => return self.blocked(secret, &trouble, command),
         };
-        if look.seen.is_command_completed() {
-            self.complete_command(&mut look);
+        if observation.seen.is_command_completed() {
+            self.complete_command(&mut observation);
         }
-        let command = look.seen.command;
-        let decision = decide(&look.seen, &look.policy, now);
+        let command = observation.seen.command;
+        let decision = decide(&observation.seen, &observation.policy, now);
         debug!(%secret, ?decision, "decided");
-        self.show(managed, &look, &decision, now);
+        self.show(managed, &observation, &decision, now);
         let next = match decision {
-            Decision::Act(action) => self.act(secret, &look, &action, now, permit).await,
+            Decision::Act(action) => self.act(secret, &observation, &action, now, permit).await,
             Decision::Wait { until, reason } => {
                 self.lock().clear_preflight_failure(secret);
                 self.wait(secret, until, reason, command, now)
             }
             Decision::Blocked { until, reason } => {
-                let error = self.error_behind(&look, reason);
+                let error = self.error_behind(&observation, reason);
                 self.lock().clear_preflight_failure(secret);
                 let command = match command {
                     Some(command) if reason == BlockReason::NothingToRollBackTo => {
@@ -220,24 +225,24 @@ impl Reconciler {
                 Next { at: until.into_iter().chain(next.at).min(), ..next }
             }
         };
-        let published = look.seen.current_version().map(|version| version.created);
-        let canary = self.rollout.canary_look(secret, published).filter(|at| *at > now);
+        let published = observation.seen.current_version().map(|version| version.created);
+        let canary = self.rollout.canary_check(secret, published).filter(|at| *at > now);
         Next { at: next.at.into_iter().chain(canary).min(), ..next }
     }
 
     /// What is known of a reason, besides what it is.
-    fn error_behind(&self, look: &Look, reason: BlockReason) -> Option<String> {
-        match &look.seen.sign_in {
+    fn error_behind(&self, observation: &Observation, reason: BlockReason) -> Option<String> {
+        match &observation.seen.sign_in {
             _ if reason.is_of_guard() => Some(format!(
                 "application {}, client id {}",
-                look.application.object_id, look.application.client_id
+                observation.application.object_id, observation.application.client_id
             )),
             CurrentSignIn::Unclear(SignInProblem::Other(why)) => Some(why.clone()),
             CurrentSignIn::Unclear(_)
             | CurrentSignIn::Accepted
             | CurrentSignIn::Refused
             | CurrentSignIn::NoText => {
-                let failure = self.lock().failure(&look.seen.secret, false);
+                let failure = self.lock().failure(&observation.seen.secret, false);
                 failure.filter(|(known, _)| *known == reason).map(|(_, error)| error)
             }
         }
@@ -246,7 +251,7 @@ impl Reconciler {
     async fn act(
         &self,
         secret: &SecretId,
-        look: &Look,
+        observation: &Observation,
         action: &Action,
         now: OffsetDateTime,
         permit: &Permit,
@@ -256,11 +261,17 @@ impl Reconciler {
         }
         info!(%secret, action = action.label(), detail = ?action, "executing {} for {secret}", action.label());
         let reason = action.issue_reason();
-        let emergency = reason.is_some_and(|reason| look.seen.is_emergency(reason, &look.policy, now));
+        let emergency =
+            reason.is_some_and(|reason| observation.seen.is_emergency(reason, &observation.policy, now));
         let begun = AtomicBool::new(false);
         let may_begin = || {
             let may = reason.is_none_or(|reason| {
-                self.rollout.begins(reason, &look.seen.rollout_limits, &self.board, self.ports.clock.now())
+                self.rollout.begins(
+                    reason,
+                    &observation.seen.rollout_limits,
+                    &self.board,
+                    self.ports.clock.now(),
+                )
             });
             begun.store(may, Ordering::Relaxed);
             may
@@ -274,7 +285,7 @@ impl Reconciler {
             reported_once: &self.reported_once,
             permit,
             secret,
-            look,
+            observation,
             stop: self.stop.clone(),
         };
         let rotation = self.lock().rotation_id();
@@ -283,15 +294,17 @@ impl Reconciler {
             None => Err(Failure::blocked(BlockReason::ServiceUnavailable)),
         };
         if result.as_ref().is_err_and(Failure::is_held) {
-            return Next { at: Some(now + RECHECK), command: look.seen.command };
+            return Next { at: Some(now + RECHECK), command: observation.seen.command };
         }
-        self.record(secret, look, action, result.as_ref().err());
+        self.record(secret, observation, action, result.as_ref().err());
         if begun.into_inner() && result.as_ref().is_err_and(Failure::had_no_effect) {
             self.rollout.came_to_nothing(now);
         }
         match result {
-            Ok(()) => Next { at: Some(self.ports.clock.now() + NEXT_LOOK), command: look.seen.command },
-            Err(failure) => self.failed(secret, action, &failure, look.seen.command),
+            Ok(()) => {
+                Next { at: Some(self.ports.clock.now() + CATCH_UP_PAUSE), command: observation.seen.command }
+            }
+            Err(failure) => self.failed(secret, action, &failure, observation.seen.command),
         }
     }
 
@@ -310,7 +323,7 @@ impl Reconciler {
         let next = self.blocked(secret, &trouble, command);
         if matches!(action, Action::Issue { .. }) {
             // What else there is to do need not wait for the next try.
-            let soon = self.ports.clock.now() + NEXT_LOOK;
+            let soon = self.ports.clock.now() + CATCH_UP_PAUSE;
             return Next { at: next.at.map(|at| at.min(soon)), ..next };
         }
         self.lock().clear_preflight_failure(secret);
@@ -351,7 +364,7 @@ impl Reconciler {
             kept => kept,
         };
         // A moment that is past already must not make a loop without a pause.
-        let at = until.into_iter().chain(patience).chain(fresh).min().map(|at| at.max(now + NEXT_LOOK));
+        let at = until.into_iter().chain(patience).chain(fresh).min().map(|at| at.max(now + CATCH_UP_PAUSE));
         Next { at, command }
     }
 
@@ -403,7 +416,7 @@ impl From<crate::ports::PortError> for Trouble {
 const APPLICATION_BUSY_PAUSE: Duration = Duration::seconds(5);
 
 /// After an action, so that Entra's lists may catch up with it.
-const NEXT_LOOK: Duration = Duration::seconds(20);
+const CATCH_UP_PAUSE: Duration = Duration::seconds(20);
 
 /// Between two looks at something that others bring about.
 const PATIENCE: Duration = Duration::minutes(30);

@@ -10,7 +10,7 @@ use crate::domain::{
     SecretId, UsageFacts, decide,
 };
 use crate::ports::Application;
-use crate::reconcile::observe::{Look, Subject, observe};
+use crate::reconcile::observe::{Observation, Subject, observe};
 use crate::reconcile::status::SecretStatus;
 
 /// What would be done about a secret.
@@ -24,45 +24,47 @@ pub struct Preview {
 
 impl Reconciler {
     /// Everything that a decision about `managed` rests on, as it is now. Nothing of it has an effect on Azure.
-    pub(super) async fn look(
+    pub(super) async fn observe(
         &self,
         managed: &ManagedSecret,
         command: Option<Command>,
         may_try: bool,
         now: OffsetDateTime,
-    ) -> Result<Look, Trouble> {
+    ) -> Result<Observation, Trouble> {
         let own = self.own().await?;
         let subject = Subject { ports: &self.ports, managed, rules: &self.rules, own, command, may_try };
-        let look = observe(subject, now).await?;
-        let mut look = look.ok_or_else(|| Trouble::of(BlockReason::ApplicationMissing))?;
-        let (application, listed) = (look.application.object_id, look.application.credentials.len());
+        let observation = observe(subject, now).await?;
+        let mut observation = observation.ok_or_else(|| Trouble::of(BlockReason::ApplicationMissing))?;
+        let (application, listed) =
+            (observation.application.object_id, observation.application.credentials.len());
         if self.rollout.is_canary(&managed.id) {
-            look.policy = look.policy.ahead();
+            observation.policy = observation.policy.ahead();
         }
         let limits = self.rollout.limits(&managed.id, &self.board, now);
         let mut volatile = self.lock();
-        let usage = std::mem::replace(&mut look.seen.usage, UsageFacts::NotAsked);
-        look.seen.usage = volatile.settled(application, usage, now);
-        look.seen.lost_since = volatile.note_loss(&look.seen, now);
-        look.seen.rollout_limits = limits;
-        look.seen.preflight_failure = volatile.preflight_failure(&managed.id);
+        let usage = std::mem::replace(&mut observation.seen.usage, UsageFacts::NotAsked);
+        observation.seen.usage = volatile.settled(application, usage, now);
+        observation.seen.lost_since = volatile.note_loss(&observation.seen, now);
+        observation.seen.rollout_limits = limits;
+        observation.seen.preflight_failure = volatile.preflight_failure(&managed.id);
         let learned = volatile.limit(application).filter(|limit| *limit <= listed);
-        look.seen.max_credentials = look.seen.max_credentials.into_iter().chain(learned).min();
-        let siblings = self.siblings(&managed.id, &look.application);
-        look.seen.held_elsewhere = self.held_elsewhere(&siblings);
+        observation.seen.max_credentials = observation.seen.max_credentials.into_iter().chain(learned).min();
+        let siblings = self.siblings(&managed.id, &observation.application);
+        observation.seen.held_elsewhere = self.held_elsewhere(&siblings);
         let is_told = |command: &Command| matches!(command.kind, CommandKind::Compromised { .. });
-        if let Some(command) = command.filter(|command| look.seen.denied_reason.is_none() && is_told(command))
+        if let Some(command) =
+            command.filter(|command| observation.seen.denied_reason.is_none() && is_told(command))
         {
-            self.pass_on(command, &self.concerned(&look.seen, siblings));
+            self.pass_on(command, &self.concerned(&observation.seen, siblings));
         }
-        for replica in &mut look.seen.replicas {
+        for replica in &mut observation.seen.replicas {
             if replica.state == ReplicaState::OutOfSync
                 && let Some(why) = volatile.unwritable(&replica.secret, now)
             {
                 replica.state = ReplicaState::Unreadable(why);
             }
         }
-        Ok(look)
+        Ok(observation)
     }
 
     /// The credentials that other managed secrets of this application were last seen to hold; `None` if one of them was
@@ -132,9 +134,9 @@ impl Reconciler {
         let managed =
             self.catalogue.find(secret).ok_or(("not_managed", format!("{secret} is not managed")))?;
         let told = |trouble: Trouble| (trouble.reason.label(), trouble.text());
-        let look = self.look(&managed, None, false, now).await.map_err(told)?;
-        let decision = decide(&look.seen, &look.policy, now);
-        self.show(&managed, &look, &decision, now);
+        let observation = self.observe(&managed, None, false, now).await.map_err(told)?;
+        let decision = decide(&observation.seen, &observation.policy, now);
+        self.show(&managed, &observation, &decision, now);
         let status = self.board.show(secret).ok_or(("not_managed", format!("{secret} is not managed")))?;
         Ok(Preview { decision, status })
     }

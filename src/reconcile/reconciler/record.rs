@@ -9,18 +9,18 @@ use crate::domain::{
     SecretId, UsageFacts, VersionFacts,
 };
 use crate::reconcile::failure::Failure;
-use crate::reconcile::observe::Look;
+use crate::reconcile::observe::Observation;
 use crate::reconcile::presentation::{is_well, message, shown};
 use crate::reconcile::status::{LastCommand, LastOutcome, ReplicaStatus};
 use crate::telemetry::audit;
 
 impl Reconciler {
     /// A command that is completed stands no more.
-    pub(super) fn complete_command(&self, look: &mut Look) {
-        let Some(command) = look.seen.command.take() else { return };
-        let secret = &look.seen.secret;
+    pub(super) fn complete_command(&self, observation: &mut Observation) {
+        let Some(command) = observation.seen.command.take() else { return };
+        let secret = &observation.seen.secret;
         if let CommandKind::Compromised { .. } = command.kind {
-            let refused = look.seen.older_versions().filter(|version| !version.enabled).count();
+            let refused = observation.seen.older_versions().filter(|version| !version.enabled).count();
             info!(%secret, refused, "every older credential of {secret} is revoked, and its text is refused");
             audit::proven(secret, refused);
         }
@@ -42,10 +42,16 @@ impl Reconciler {
         self.board.update(secret, |status| status.last_command = Some(ended));
     }
 
-    pub(super) fn record(&self, secret: &SecretId, look: &Look, action: &Action, failure: Option<&Failure>) {
+    pub(super) fn record(
+        &self,
+        secret: &SecretId,
+        observation: &Observation,
+        action: &Action,
+        failure: Option<&Failure>,
+    ) {
         let outcome = failure.map_or("success", Failure::outcome);
         let at = self.ports.clock.now();
-        self.remember(secret, look, action, failure);
+        self.remember(secret, observation, action, failure);
         self.metrics.actions.with_label_values(&[action.label(), outcome]).inc();
         let error = failure.map(ToString::to_string);
         let detail = message(&Decision::Act(action.clone()));
@@ -58,12 +64,19 @@ impl Reconciler {
         });
     }
 
-    fn remember(&self, secret: &SecretId, look: &Look, action: &Action, failure: Option<&Failure>) {
+    fn remember(
+        &self,
+        secret: &SecretId,
+        observation: &Observation,
+        action: &Action,
+        failure: Option<&Failure>,
+    ) {
         let mut volatile = self.lock();
         if let Action::Issue { .. } = action {
             volatile.note_rotation(secret, failure);
             if failure.is_some_and(|failure| failure.block_reason() == BlockReason::PasswordLimitReached) {
-                volatile.note_full(look.application.object_id, look.application.credentials.len());
+                volatile
+                    .note_full(observation.application.object_id, observation.application.credentials.len());
             }
         }
         if let Action::Revoke { .. } = action {
@@ -102,11 +115,11 @@ impl Reconciler {
     pub(super) fn show(
         &self,
         managed: &ManagedSecret,
-        look: &Look,
+        observation: &Observation,
         decision: &Decision,
         now: OffsetDateTime,
     ) {
-        let (secret, seen) = (&managed.id, &look.seen);
+        let (secret, seen) = (&managed.id, &observation.seen);
         if let UsageFacts::Unavailable(why) = &seen.usage
             && self.reported_once.is_news(secret, "no report on sign-ins")
         {
@@ -119,13 +132,13 @@ impl Reconciler {
             shown(status, decision, failure);
             status.credential_id = current.map(|credential| credential.key_id);
             status.expires = current.map(|credential| credential.end);
-            status.due = current.map(|credential| look.policy.due(credential.start, credential.end));
+            status.due = current.map(|credential| observation.policy.due(credential.start, credential.end));
             status.last_reconciled = Some(now);
             if well {
                 status.last_success = Some(now);
             }
             status.origin = managed.origin.label();
-            status.owner.clone_from(&look.owner);
+            status.owner.clone_from(&observation.owner);
             let version = seen.current_version();
             status.published = version.map(|version| version.created);
             status.is_rotated = version.is_some_and(VersionFacts::is_of_rotation);
@@ -135,7 +148,7 @@ impl Reconciler {
             status.foreign_expired = seen.foreign_expired(now).count();
             status.replicas = seen.replicas.iter().map(ReplicaStatus::from).collect();
             status.orphans = seen.orphans().count();
-            status.warnings.clone_from(&look.warnings);
+            status.warnings.clone_from(&observation.warnings);
         });
     }
 }
