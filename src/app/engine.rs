@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::AppError;
+use super::adapters::reconcile_ports;
 use crate::azure::{self, Azure};
 use crate::clock::ClockSkew;
 use crate::config::Config;
 use crate::domain::SecretId;
 use crate::metrics::Metrics;
 use crate::ports::Clock;
-use crate::reconcile::{Catalogue, Deps, Ports, Reconciler, Rollout, StatusBoard, Sweeper, WorkQueue};
+use crate::reconcile::{Catalogue, Deps, Reconciler, Rollout, StatusBoard, Sweeper, WorkQueue};
 use crate::shutdown::Shutdown;
 use crate::triggers::commands::Commands;
 use crate::triggers::intake::Intake;
@@ -97,7 +98,7 @@ impl Engine {
     /// What the loop is made of.
     fn deps(&self, config: &Config, seed: u64) -> Deps {
         Deps {
-            ports: ports(&self.azure, &self.clock),
+            ports: reconcile_ports(&self.azure, &self.clock),
             skew: Arc::clone(&self.skew),
             catalogue: Arc::clone(&self.catalogue),
             rules: config.applications.clone(),
@@ -155,18 +156,5 @@ impl Engine {
     /// Takes no more work and waits for what is in hand, at most the configured grace period. Whether all ended.
     pub async fn drain(&self) -> bool {
         self.shutdown.drain(self.grace).await
-    }
-}
-
-/// Returns the ports of the reconcile loop, each on its adapter.
-#[must_use]
-pub fn ports(azure: &Azure, clock: &Arc<dyn Clock>) -> Ports {
-    Ports {
-        store: azure.key_vault.clone(),
-        issuer: azure.graph.clone(),
-        verifier: azure.entra.clone(),
-        usage: azure.graph.clone(),
-        probe: azure.probe.clone(),
-        clock: Arc::clone(clock),
     }
 }

@@ -1,24 +1,26 @@
 //! The composition root: makes all parts of a daemon, starts them, and stops them. Decides nothing else.
 
+mod adapters;
 mod engine;
+mod probes;
 mod servers;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use tracing::{info, warn};
+use tracing::info;
 
-pub use engine::{Engine, ports};
+pub use adapters::{diagnostic_ports, reconcile_ports};
+pub use engine::Engine;
+use probes::Probes;
 use servers::Servers;
 
-use crate::azure::{Azure, AzureError};
+use crate::azure::AzureError;
 use crate::config::Config;
-use crate::domain::VaultName;
 use crate::http::{Readiness, ServerError};
 use crate::metrics::Metrics;
-use crate::ports::{Clock, PortError, chain, sleep};
+use crate::ports::Clock;
 use crate::reconcile::StatusBoard;
-use crate::shutdown::Shutdown;
 
 /// A daemon that is running.
 #[derive(Debug)]
@@ -77,7 +79,7 @@ impl App {
         let address =
             listener.local_addr().map_err(|source| AppError::Listen { address: config.listen, source })?;
         let engine = Engine::start(config, clock, seed)?;
-        let readiness = Arc::new(Readiness::new(awaited(config)));
+        let readiness = Arc::new(Readiness::new(probes::services(config)));
         // A Functions host has a timer of its own, and may stop the process between two invocations; but what tags bind
         // has to be known before the first of them.
         if config.functions.is_none() {
@@ -92,7 +94,7 @@ impl App {
         if let Some(trigger) = engine.queue_trigger(config) {
             engine.shutdown.spawn(trigger.run(engine.shutdown.stop()));
         }
-        spawn_probes(Arc::clone(&engine.azure), config, clock, &readiness, &engine.shutdown);
+        engine.shutdown.spawn(Probes::new(config, &engine, &readiness).run(engine.shutdown.stop()));
         let servers = Servers::open(listener, config, &engine, &readiness).await?;
         info!(%address, version = env!("CARGO_PKG_VERSION"), secrets = config.secrets.len(), "listening");
         Ok(Self { address, engine, readiness, servers })
@@ -124,59 +126,3 @@ impl App {
         drained
     }
 }
-
-fn awaited(config: &Config) -> impl Iterator<Item = String> {
-    let vaults = config.vaults.iter().map(|vault| format!("vault {}", vault.name));
-    vaults.chain([GRAPH.to_owned()])
-}
-
-/// Asks each vault and Graph for something small until it answers.
-fn spawn_probes(
-    azure: Arc<Azure>,
-    config: &Config,
-    clock: &Arc<dyn Clock>,
-    readiness: &Arc<Readiness>,
-    shutdown: &Shutdown,
-) {
-    let vaults: Vec<_> = config.vaults.iter().map(|vault| vault.name.clone()).collect();
-    let (clock, readiness, stop) = (Arc::clone(clock), Arc::clone(readiness), shutdown.stop());
-    let hold = clock.hold();
-    shutdown.spawn(async move {
-        let _hold = hold;
-        let mut open: Vec<_> = vaults.into_iter().map(Some).chain([None]).collect();
-        while !open.is_empty() {
-            let mut unanswered = Vec::new();
-            for target in open {
-                let name = target.as_ref().map_or_else(|| GRAPH.to_owned(), |vault| format!("vault {vault}"));
-                let answer = tokio::select! {
-                    biased;
-                    () = stop.cancelled() => return,
-                    answer = probe(&azure, target.as_ref()) => answer,
-                };
-                match answer {
-                    Ok(()) => readiness.answered(&name),
-                    Err(error) => {
-                        warn!(service = name, error = chain(&error), "{name} does not answer as it should");
-                        unanswered.push(target);
-                    }
-                }
-            }
-            open = unanswered;
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = sleep(&*clock, PROBE_PAUSE) => {}
-            }
-        }
-    });
-}
-
-async fn probe(azure: &Azure, vault: Option<&VaultName>) -> Result<(), PortError> {
-    match vault {
-        Some(vault) => azure.key_vault.probe(vault).await,
-        None => azure.graph.probe().await,
-    }
-}
-
-const GRAPH: &str = "graph";
-const PROBE_PAUSE: time::Duration = time::Duration::seconds(10);

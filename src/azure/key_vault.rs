@@ -21,13 +21,14 @@ use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
 
 use super::errors::from_sdk;
+use super::permission::permission_of;
 use super::reads::retried;
-use super::rights::Right;
 use crate::config::{AzureConfig, VaultConfig};
 use crate::domain::tags::Tags;
 use crate::domain::{SecretId, VaultName, VersionId};
 use crate::ports::{
-    Clock, CurrentVersion, ListedSecret, NewVersion, PortError, ReadVersion, SecretStore, Version,
+    Clock, CurrentVersion, ListedSecret, NewVersion, Permission, PortError, ReadVersion, SecretStore,
+    VaultAccess, Version,
 };
 
 /// One client a vault, each sharing its connections and its token.
@@ -57,29 +58,6 @@ impl KeyVault {
         let clients = vaults.iter().map(client).collect::<azure_core::Result<_>>()?;
         // A call is at most a token, a challenge and the request itself.
         Ok(Self { clients, clock, time_out: config.request_timeout * 3 })
-    }
-
-    /// Asks a vault for one page of its secrets: whether it answers, and lets us list.
-    ///
-    /// # Errors
-    /// It doesn't.
-    pub async fn probe(&self, vault: &VaultName) -> Result<(), PortError> {
-        let options = SecretClientListSecretPropertiesOptions { maxresults: Some(1), ..Default::default() };
-        let client = self.client(vault, LIST)?;
-        let page = async { client.list_secret_properties(Some(options))?.into_pages().try_next().await };
-        self.bounded(LIST, page).await.map(drop)
-    }
-
-    /// Whether this secret may be written, by changing nothing of a version that no secret has.
-    ///
-    /// Key Vault asks for the right before it looks for the version: its own "not found" means that the right is there.
-    ///
-    /// # Errors
-    /// Neither yes nor no.
-    pub async fn try_set_right(&self, secret: &SecretId) -> Result<Right, PortError> {
-        let Ok(nowhere) = NO_VERSION.parse() else { return Err(malformed("update secret")) };
-        let nothing = UpdateSecretPropertiesParameters::default();
-        Right::of(self.update(secret, &nowhere, nothing).await, is_missing, &[403])
     }
 
     /// One page of a vault's secrets, and where the next one is.
@@ -248,6 +226,23 @@ impl SecretStore for KeyVault {
         let parameters =
             UpdateSecretPropertiesParameters { secret_attributes: Some(attributes), ..Default::default() };
         self.update(secret, version, parameters).await
+    }
+}
+
+#[async_trait]
+impl VaultAccess for KeyVault {
+    async fn probe(&self, vault: &VaultName) -> Result<(), PortError> {
+        let options = SecretClientListSecretPropertiesOptions { maxresults: Some(1), ..Default::default() };
+        let client = self.client(vault, LIST)?;
+        let page = async { client.list_secret_properties(Some(options))?.into_pages().try_next().await };
+        self.bounded(LIST, page).await.map(drop)
+    }
+
+    /// Changes nothing of a version that no secret has: Key Vault checks the permission before it looks for the version.
+    async fn try_set_permission(&self, secret: &SecretId) -> Result<Permission, PortError> {
+        let Ok(nowhere) = NO_VERSION.parse() else { return Err(malformed("update secret")) };
+        let nothing = UpdateSecretPropertiesParameters::default();
+        permission_of(self.update(secret, &nowhere, nothing).await, is_missing, &[403])
     }
 }
 

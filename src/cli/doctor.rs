@@ -1,24 +1,26 @@
-//! `rekeyd doctor`: what is missing for rotations to work, and what to do about it.
+//! `rekeyd doctor`: runs the checks and prints their findings. Holds no check.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use reqwest::Url;
 use serde_json::json;
 
-use super::looking::{Looking, look};
+use super::read_only::{ReadOnly, run_read_only};
 use super::table::{Listing, table};
 use super::{ConfigFile, USAGE, complain, print_line};
+use crate::azure::EventGridHandshake;
 use crate::diagnostics::doctor::{Doctor, Finding, Verdict};
 
 /// What `rekeyd doctor` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  rekeyd doctor --config rekeyd.toml\n  \
-    rekeyd doctor --config rekeyd.toml --all                      show what is fine, too\n  \
+    rekeyd doctor --config rekeyd.toml --all                      show what is ok, too\n  \
     rekeyd doctor --config rekeyd.toml --server https://rekeyd.example.org\n  \
     rekeyd doctor --config rekeyd.toml --output json\n\n\
-    It tries the harmless half of everything that a rotation needs, and changes nothing.\n\n\
+    It runs read-only checks of everything that a rotation needs.\n\n\
     Exit codes: 0 no error, though there may be warnings; 1 an error was found; 64 wrong arguments or a wrong\n\
     configuration")]
 pub(super) struct DoctorCommand {
@@ -30,7 +32,7 @@ pub(super) struct DoctorCommand {
     /// PEM file of the certificate authorities that the daemon is trusted by there, in the place of the system's.
     #[arg(long, value_name = "FILE", requires = "server")]
     ca_file: Option<PathBuf>,
-    /// Show what is fine, too. JSON always does.
+    /// Show findings that are ok, too. JSON always does.
     #[arg(long)]
     all: bool,
     /// How the result is printed.
@@ -47,8 +49,8 @@ impl DoctorCommand {
                 return ExitCode::from(USAGE);
             }
         };
-        look(&self.config, async |looking| {
-            let findings = self.examine(looking, server_ca.clone()).await;
+        run_read_only(&self.config, async |services| {
+            let findings = self.findings(services, server_ca).await;
             match self.output {
                 Listing::Table => print_line(self.shown(&findings)),
                 Listing::Json => print_line(json!({
@@ -61,38 +63,27 @@ impl DoctorCommand {
         })
     }
 
-    async fn examine(&self, looking: &Looking, server_ca: Option<Vec<u8>>) -> Vec<Finding> {
+    async fn findings(&self, services: &ReadOnly, server_ca: Option<Vec<u8>>) -> Vec<Finding> {
         let doctor = Doctor {
-            config: &looking.config,
-            azure: &looking.azure,
-            skew: &looking.skew,
-            clock: &looking.clock,
+            config: &services.config,
+            ports: &services.ports,
+            skew: &services.skew,
+            webhook: &EventGridHandshake::new(server_ca, Arc::clone(&services.clock)),
             server: self.server.clone(),
-            server_ca,
         };
-        doctor.examine().await
+        doctor.run().await
     }
 
-    /// The worst first; what to do stands below what was found.
+    /// Returns the table of findings, the worst first.
     fn shown(&self, findings: &[Finding]) -> String {
         let mut shown: Vec<_> =
             findings.iter().filter(|finding| self.all || finding.verdict != Verdict::Ok).collect();
         shown.sort_by_key(|finding| std::cmp::Reverse(finding.verdict));
-        let row = |finding: &Finding| {
-            let remedy = finding.remedy.as_ref().map(|remedy| format!("\n  -> {remedy}")).unwrap_or_default();
-            [
-                finding.verdict.label().to_owned(),
-                finding.check.label().to_owned(),
-                finding.subject.clone(),
-                format!("{}{remedy}", finding.detail),
-            ]
-        };
-        let count = |verdict| count(findings, verdict);
         let summary = format!(
-            "errors: {}, warnings: {}, fine: {}",
-            count(Verdict::Error),
-            count(Verdict::Warning),
-            count(Verdict::Ok)
+            "errors: {}, warnings: {}, ok: {}",
+            count(findings, Verdict::Error),
+            count(findings, Verdict::Warning),
+            count(findings, Verdict::Ok)
         );
         if shown.is_empty() {
             return summary;
@@ -100,6 +91,17 @@ impl DoctorCommand {
         let table = table(["VERDICT", "CHECK", "SUBJECT", "FOUND"], shown.into_iter().map(row));
         format!("{table}\n\n{summary}")
     }
+}
+
+/// Returns the cells of a finding; its remedy stands below its detail.
+fn row(finding: &Finding) -> [String; 4] {
+    let remedy = finding.remedy.as_ref().map(|remedy| format!("\n  -> {remedy}")).unwrap_or_default();
+    [
+        finding.verdict.label().to_owned(),
+        finding.check.label().to_owned(),
+        finding.subject.clone(),
+        format!("{}{remedy}", finding.detail),
+    ]
 }
 
 fn count(findings: &[Finding], verdict: Verdict) -> usize {

@@ -9,7 +9,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::looking::look;
+use super::read_only::run_read_only;
 use super::table::table;
 use super::{ConfigFile, complain, print_line};
 use crate::diagnostics::inventory::{Inventory, Item};
@@ -55,17 +55,19 @@ enum InventoryOutput {
 
 impl InventoryCommand {
     pub(super) fn execute(self) -> ExitCode {
-        look(&self.config, async |looking| {
-            let now = looking.clock.now();
-            let mut taken = Inventory::take(&looking.config, &looking.azure, now, !self.no_usage).await;
-            let is_wanted = |item: &Item| self.class.iter().any(|Classes(all)| all.is_subset(&item.classes));
-            taken.items.retain(|item| self.class.is_empty() || is_wanted(item));
-            for told in taken.gaps.iter().chain(&taken.remarks) {
-                complain(told);
-            }
+        run_read_only(&self.config, async |services| {
+            let now = services.clock.now();
+            let mut taken = Inventory::take(&services.config, &services.ports, now, !self.no_usage).await;
+            taken.items.retain(|item| self.selects(item));
+            taken.gaps.iter().chain(&taken.notes).for_each(complain);
             print_line(self.shown(&taken));
             if taken.gaps.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         })
+    }
+
+    /// Returns true if no class is asked for, or the item is of one that is.
+    fn selects(&self, item: &Item) -> bool {
+        self.class.is_empty() || self.class.iter().any(|Classes(all)| all.is_subset(&item.classes))
     }
 
     fn shown(&self, taken: &Inventory) -> String {
@@ -78,7 +80,7 @@ impl InventoryCommand {
                 "items": taken.items,
                 "counts": counts(&taken.items),
                 "gaps": taken.gaps,
-                "remarks": taken.remarks,
+                "notes": taken.notes,
             })
             .to_string(),
             InventoryOutput::Csv => csv(&taken.items),
@@ -94,11 +96,16 @@ impl FromStr for Classes {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let labels = || Class::ALL.map(Class::label).join(", ");
-        let class = |label: &str| Class::ALL.into_iter().find(|class| class.label() == label);
         let all: Option<_> = text.split('+').map(class).collect();
-        all.map(Self).ok_or_else(|| format!("expected one of {}, or several with + between them", labels()))
+        all.map(Self).ok_or_else(|| {
+            let labels = Class::ALL.map(Class::label).join(", ");
+            format!("expected one of {labels}, or several with + between them")
+        })
     }
+}
+
+fn class(label: &str) -> Option<Class> {
+    Class::ALL.into_iter().find(|class| class.label() == label)
 }
 
 const HEAD: [&str; 10] = [
@@ -117,16 +124,10 @@ const HEAD: [&str; 10] = [
 const DAYS_LEFT: &str = "DAYS_LEFT";
 
 fn cells(item: &Item) -> [String; HEAD.len()] {
-    let day =
-        |moment: Option<OffsetDateTime>| moment.map(|moment| moment.date().to_string()).unwrap_or_default();
-    row(item, " ", day)
+    row(item, " ", |moment| moment.date().to_string())
 }
 
-fn row(
-    item: &Item,
-    separator: &str,
-    moment: impl Fn(Option<OffsetDateTime>) -> String,
-) -> [String; HEAD.len()] {
+fn row(item: &Item, separator: &str, moment: impl Fn(OffsetDateTime) -> String) -> [String; HEAD.len()] {
     let classes: Vec<_> = item.classes.iter().map(|class| class.label()).collect();
     [
         item.kind.label().to_owned(),
@@ -135,16 +136,19 @@ fn row(
         item.client_id.map(|id| id.to_string()).unwrap_or_default(),
         classes.join(separator),
         item.owner.clone().unwrap_or_default(),
-        moment(item.ends),
+        item.ends.map(&moment).unwrap_or_default(),
         item.days_left.map(|days| days.to_string()).unwrap_or_default(),
-        moment(item.last_sign_in),
+        item.last_sign_in.map(&moment).unwrap_or_default(),
         item.note.clone(),
     ]
 }
 
 fn counts(items: &[Item]) -> BTreeMap<&'static str, usize> {
-    let of = |class: Class| items.iter().filter(|item| item.classes.contains(&class)).count();
-    Class::ALL.into_iter().map(|class| (class.label(), of(class))).collect()
+    let mut counts: BTreeMap<_, _> = Class::ALL.into_iter().map(|class| (class.label(), 0)).collect();
+    for label in items.iter().flat_map(|item| &item.classes).map(|class| class.label()) {
+        *counts.entry(label).or_default() += 1;
+    }
+    counts
 }
 
 fn summary(items: &[Item]) -> String {
@@ -159,16 +163,21 @@ fn summary(items: &[Item]) -> String {
 /// With a head in lower case. No newline at its end.
 fn csv(items: &[Item]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let moment =
-        |moment: Option<OffsetDateTime>| moment.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default();
-    // A number can be no formula, and has to stay one.
-    let guarded = |(name, cell)| if name == DAYS_LEFT { cell } else { inert(cell) };
-    let rows = items.iter().map(|item| HEAD.into_iter().zip(row(item, ";", moment)).map(guarded).collect());
+    let rows = items.iter().map(record);
     let head: Vec<_> = HEAD.iter().map(|name| name.to_ascii_lowercase()).collect();
     // Writing to memory can't fail.
     let _ = std::iter::once(head).chain(rows).try_for_each(|row| writer.write_record(row));
     let bytes = writer.into_inner().unwrap_or_default();
     String::from_utf8_lossy(&bytes).trim_end().to_owned()
+}
+
+/// Returns the cells of an item for a spreadsheet. A number can't be a formula, and has to stay a number.
+fn record(item: &Item) -> Vec<String> {
+    let cells = row(item, ";", |moment| moment.format(&Rfc3339).unwrap_or_default());
+    HEAD.into_iter()
+        .zip(cells)
+        .map(|(name, cell)| if name == DAYS_LEFT { cell } else { inert(cell) })
+        .collect()
 }
 
 /// A spreadsheet would run a text that begins like this as a formula, and anybody may name a credential.
@@ -179,12 +188,12 @@ fn inert(cell: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostics::inventory::Kind;
+    use crate::diagnostics::inventory::ItemKind;
     use time::macros::datetime;
 
     fn item(note: &str, owner: &str) -> Item {
         Item {
-            kind: Kind::Credential,
+            kind: ItemKind::Credential,
             name: "0".to_owned(),
             application: Some("=cmd|' /C calc'!A0".to_owned()),
             client_id: None,

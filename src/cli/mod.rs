@@ -6,12 +6,12 @@ mod completions;
 mod compromised;
 mod doctor;
 mod inventory;
-mod looking;
 mod man;
 mod pause;
 mod plan;
 #[cfg(feature = "sandbox")]
 mod progress;
+mod read_only;
 mod resume;
 mod retire;
 mod rollback;

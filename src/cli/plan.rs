@@ -7,12 +7,11 @@ use serde::Serialize;
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::looking::look;
+use super::read_only::run_read_only;
 use super::table::{Listing, table};
 use super::{ConfigFile, complain, print_line};
-use crate::app::ports;
 use crate::diagnostics::plan::{Looked, Planner};
-use crate::domain::{Decision, Outlook, SecretId};
+use crate::domain::{Decision, PlanStatus, SecretId};
 use crate::reconcile::Preview;
 
 /// What `rekeyd plan` takes.
@@ -22,8 +21,8 @@ use crate::reconcile::Preview;
     rekeyd plan --config rekeyd.toml || [ $? -eq 2 ]        fail only if something is wrong\n\n\
     It looks at every managed secret as the daemon would, and changes nothing. Each is seen by itself: that those in\n\
     front of it use up rollout.max_per_sweep or rollout.max_per_hour is not foreseen.\n\n\
-    Exit codes: 0 nothing is due; 2 something is due; 1 something is in the way, or could not be looked at;\n\
-    64 wrong arguments or a wrong configuration")]
+    Exit codes: 0 every secret is up_to_date; 2 one is due or deferred; 1 one is blocked, or a vault could not be\n\
+    searched; 64 wrong arguments or a wrong configuration")]
 pub(super) struct PlanCommand {
     #[command(flatten)]
     config: ConfigFile,
@@ -36,9 +35,9 @@ pub(super) struct PlanCommand {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Line {
     secret: SecretId,
-    /// `due`, `held`, `blocked` or `nothing`.
-    outlook: &'static str,
-    /// What would be done now.
+    /// The state that a pass would leave it in.
+    status: PlanStatus,
+    /// The action that would be taken now.
     action: Option<&'static str>,
     reason: &'static str,
     message: String,
@@ -57,14 +56,14 @@ struct Line {
 
 impl PlanCommand {
     pub(super) fn execute(self) -> ExitCode {
-        look(&self.config, async |looking| {
+        run_read_only(&self.config, async |services| {
             let planner = Planner {
-                config: &looking.config,
-                ports: &ports(&looking.azure, &looking.clock),
-                skew: &looking.skew,
-                metrics: &looking.metrics,
+                config: &services.config,
+                ports: &services.ports.reconcile,
+                skew: &services.skew,
+                metrics: &services.metrics,
             };
-            let plan = planner.plan(tell).await;
+            let plan = planner.plan(print_progress).await;
             let lines: Vec<_> =
                 plan.previews.into_iter().map(|(secret, preview)| Line::of(secret, preview)).collect();
             plan.gaps.iter().for_each(complain);
@@ -77,21 +76,21 @@ impl PlanCommand {
     }
 }
 
-/// Tells of a long fleet how far it is.
-fn tell(looked: usize, all: usize) {
-    if looked > 0 && looked.is_multiple_of(TOLD_EVERY) {
+/// Prints the progress of a long plan.
+fn print_progress(looked: usize, all: usize) {
+    if looked > 0 && looked.is_multiple_of(PROGRESS_EVERY) {
         complain(format_args!("looked at {looked} of {all} secrets"));
     }
 }
 
-const TOLD_EVERY: usize = 50;
+const PROGRESS_EVERY: usize = 50;
 
 impl Line {
     fn of(secret: SecretId, looked: Looked) -> Self {
         match looked {
             Ok(Preview { decision, status }) => Self {
                 secret,
-                outlook: decision.outlook().label(),
+                status: decision.plan_status(),
                 action: match &decision {
                     Decision::Act(action) => Some(action.label()),
                     Decision::Wait { .. } | Decision::Blocked { .. } => None,
@@ -106,7 +105,7 @@ impl Line {
             },
             Err((reason, message)) => Self {
                 secret,
-                outlook: Outlook::Blocked.label(),
+                status: PlanStatus::Blocked,
                 action: None,
                 reason,
                 message,
@@ -119,15 +118,26 @@ impl Line {
         }
     }
 
-    fn what(&self) -> String {
-        self.action.map_or_else(|| self.outlook.to_owned(), |action| format!("{} ({action})", self.outlook))
+    fn cells(&self) -> [String; HEAD.len()] {
+        [
+            self.secret.to_string(),
+            self.status_text(),
+            self.when(),
+            day(self.due),
+            day(self.expires),
+            self.why(),
+        ]
+    }
+
+    fn status_text(&self) -> String {
+        let status = self.status.label();
+        self.action.map_or_else(|| status.to_owned(), |action| format!("{status} ({action})"))
     }
 
     fn when(&self) -> String {
-        let moment = |at: OffsetDateTime| format!("{} {:02}:{:02}", at.date(), at.hour(), at.minute());
         match (self.action, self.until) {
             (Some(_), _) => "now".to_owned(),
-            (None, Some(until)) => moment(until),
+            (None, Some(at)) => format!("{} {:02}:{:02}", at.date(), at.hour(), at.minute()),
             (None, None) => "-".to_owned(),
         }
     }
@@ -140,31 +150,27 @@ impl Line {
 
 /// The worst decides: something in the way before something due.
 fn exit_code(lines: &[Line]) -> u8 {
-    let is_any = |outlook: Outlook| lines.iter().any(|line| line.outlook == outlook.label());
-    if is_any(Outlook::Blocked) {
-        FAILED
-    } else if is_any(Outlook::Due) || is_any(Outlook::Held) {
-        DUE
-    } else {
-        0
+    match lines.iter().map(|line| line.status).max() {
+        Some(PlanStatus::Blocked) => FAILED,
+        Some(PlanStatus::Due | PlanStatus::Deferred) => DUE,
+        Some(PlanStatus::UpToDate) | None => 0,
     }
 }
 
 fn shown(lines: &[Line]) -> String {
-    let day = |moment: Option<OffsetDateTime>| {
-        moment.map_or_else(|| "-".to_owned(), |moment| moment.date().to_string())
-    };
-    let row = |line: &Line| {
-        [line.secret.to_string(), line.what(), line.when(), day(line.due), day(line.expires), line.why()]
-    };
-    let all = [Outlook::Due, Outlook::Held, Outlook::Blocked, Outlook::Nothing];
-    let counted = all.map(|outlook| {
-        let count = lines.iter().filter(|line| line.outlook == outlook.label()).count();
-        format!("{}: {count}", outlook.label())
+    let counted = PlanStatus::ALL.map(|status| {
+        let count = lines.iter().filter(|line| line.status == status).count();
+        format!("{}: {count}", status.label())
     });
-    let table = table(["SECRET", "OUTLOOK", "WHEN", "DUE", "ENDS", "WHY"], lines.iter().map(row));
+    let table = table(HEAD, lines.iter().map(Line::cells));
     format!("{table}\n\n{}", counted.join(", "))
 }
+
+fn day(moment: Option<OffsetDateTime>) -> String {
+    moment.map_or_else(|| "-".to_owned(), |moment| moment.date().to_string())
+}
+
+const HEAD: [&str; 6] = ["SECRET", "STATUS", "WHEN", "DUE", "ENDS", "WHY"];
 
 const DUE: u8 = 2;
 const FAILED: u8 = 1;
@@ -174,27 +180,31 @@ const FAILED: u8 = 1;
 mod tests {
     use super::*;
 
-    fn line(outlook: Outlook) -> Line {
+    fn line(status: PlanStatus) -> Line {
         let unseen =
             Line::of("kv-1/app-foo".parse().unwrap(), Err(("forbidden", "a right is missing".to_owned())));
-        Line { outlook: outlook.label(), ..unseen }
+        Line { status, ..unseen }
     }
 
     #[test]
     fn the_exit_code_is_that_of_the_worst_secret() {
-        use Outlook::{Blocked, Due, Held, Nothing};
-        for (outlooks, code) in
-            [(&[][..], 0), (&[Nothing], 0), (&[Nothing, Due], 2), (&[Held, Nothing], 2), (&[Blocked, Due], 1)]
-        {
-            let lines: Vec<_> = outlooks.iter().map(|outlook| line(*outlook)).collect();
-            assert_eq!(exit_code(&lines), code, "{outlooks:?}");
+        use PlanStatus::{Blocked, Deferred, Due, UpToDate};
+        for (statuses, code) in [
+            (&[][..], 0),
+            (&[UpToDate], 0),
+            (&[UpToDate, Due], 2),
+            (&[Deferred, UpToDate], 2),
+            (&[Blocked, Due], 1),
+        ] {
+            let lines: Vec<_> = statuses.iter().map(|status| line(*status)).collect();
+            assert_eq!(exit_code(&lines), code, "{statuses:?}");
         }
     }
 
     #[test]
     fn what_could_not_be_looked_at_is_shown_as_being_in_the_way() {
-        let shown = shown(&[line(Outlook::Blocked)]);
+        let shown = shown(&[line(PlanStatus::Blocked)]);
         assert!(shown.contains("blocked") && shown.contains("a right is missing"), "{shown}");
-        assert!(shown.ends_with("due: 0, held: 0, blocked: 1, nothing: 0"), "{shown}");
+        assert!(shown.ends_with("due: 0, deferred: 0, blocked: 1, up_to_date: 0"), "{shown}");
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::fleet::Fleet;
 use crate::clock::ClockSkew;
 use crate::config::Config;
 use crate::domain::{Action, Decision, ManagedSecret, SecretId, WaitReason};
@@ -41,8 +40,8 @@ pub struct Planner<'a> {
 impl Planner<'_> {
     /// Looks at every managed secret; `tell` hears how many were looked at, of how many.
     pub async fn plan(&self, tell: impl Fn(usize, usize)) -> Plan {
-        let (fleet, gaps) = self.fleet().await;
-        let catalogue = Arc::new(Catalogue::new(fleet.secrets().iter().cloned()));
+        let (catalogue, gaps) = self.catalogue().await;
+        let catalogue = Arc::new(catalogue);
         let reconciler = Reconciler::new(self.deps(&catalogue));
         let secrets = catalogue.list();
         let mut previews = BTreeMap::new();
@@ -63,15 +62,16 @@ impl Planner<'_> {
         Plan { previews: previews.into_iter().collect(), gaps }
     }
 
-    async fn fleet(&self) -> (Fleet, Vec<String>) {
-        let (mut fleet, mut gaps) = (Fleet::configured(self.config), Vec::new());
+    /// Returns every managed secret, and the vaults that could not be searched for tagged ones.
+    async fn catalogue(&self) -> (Catalogue, Vec<String>) {
+        let (catalogue, mut gaps) = (Catalogue::new(self.config.secrets.iter().cloned()), Vec::new());
         for vault in &self.config.discovery.vaults {
             match self.ports.store.list_secrets(vault).await {
-                Ok(listed) => fleet.discover(self.config, vault, &listed),
+                Ok(listed) => catalogue.add_listed(&self.config.discovery, vault, &listed),
                 Err(error) => gaps.push(format!("vault {vault}: {}", chain(&error))),
             }
         }
-        (fleet, gaps)
+        (catalogue, gaps)
     }
 
     /// A loop over `catalogue` that nobody runs.

@@ -1,5 +1,6 @@
 //! The answers that a decision can give. Their reasons are in [`super::reasons`].
 
+use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::names::{KeyId, SecretId, VersionId};
@@ -150,4 +151,77 @@ impl Action {
         "pause",
         "resume",
     ];
+}
+
+/// The state that a decision leaves a managed secret in, for people who plan. From the best to the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanStatus {
+    /// Nothing is due.
+    UpToDate,
+    /// Something is due, and held back for a while.
+    Deferred,
+    /// An action would be taken now.
+    Due,
+    /// Something is in the way.
+    Blocked,
+}
+
+impl PlanStatus {
+    /// All of them, in the order of tables.
+    pub const ALL: [Self; 4] = [Self::Due, Self::Deferred, Self::Blocked, Self::UpToDate];
+
+    /// Returns its name in tables and JSON.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Deferred => "deferred",
+            Self::Blocked => "blocked",
+            Self::UpToDate => "up_to_date",
+        }
+    }
+}
+
+impl Decision {
+    /// Returns the state that this decision leaves the secret in.
+    #[must_use]
+    pub const fn plan_status(&self) -> PlanStatus {
+        match self {
+            Self::Act(_) => PlanStatus::Due,
+            Self::Wait { reason, .. } if reason.is_deferral() => PlanStatus::Deferred,
+            Self::Wait { .. } => PlanStatus::UpToDate,
+            Self::Blocked { .. } => PlanStatus::Blocked,
+        }
+    }
+
+    /// Returns the first moment at which it can change by itself; `None`: now, or only by an event or a person.
+    #[must_use]
+    pub const fn until(&self) -> Option<OffsetDateTime> {
+        match self {
+            Self::Act(_) => None,
+            Self::Wait { until, .. } | Self::Blocked { until, .. } => *until,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn what_is_held_back_is_due_all_the_same_and_what_waits_for_its_time_is_not() {
+        let until = Some(datetime!(2026-11-23 0:00 UTC));
+        let wait = |reason| Decision::Wait { until, reason };
+        for (decision, status, moment) in [
+            (Decision::Act(Action::ClearIndex), PlanStatus::Due, None),
+            (wait(WaitReason::OutsideWindow), PlanStatus::Deferred, until),
+            (wait(WaitReason::NotDue), PlanStatus::UpToDate, until),
+            (wait(WaitReason::RotationDisabled), PlanStatus::UpToDate, until),
+            (Decision::Blocked { until, reason: BlockReason::NoConsent }, PlanStatus::Blocked, until),
+        ] {
+            assert_eq!((decision.plan_status(), decision.until()), (status, moment), "{decision:?}");
+        }
+    }
 }

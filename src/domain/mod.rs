@@ -31,7 +31,6 @@ mod managed;
 mod marker;
 mod names;
 mod observed;
-mod outlook;
 mod pending;
 mod policy;
 mod policy_values;
@@ -48,7 +47,7 @@ pub use binding::{
 };
 pub use command::{Command, CommandKind};
 pub use decide::{LOSS_CONFIRMED_AFTER, WORST_LAG, decide};
-pub use decision::{Action, Decision};
+pub use decision::{Action, Decision, PlanStatus};
 pub use inventory::{Class, CredentialSeen, Holdings, LastUse, NEAR_EXPIRY, SecretSeen};
 pub use managed::{DiscoveryRules, ManagedSecret};
 pub use marker::Marker;
@@ -59,7 +58,6 @@ pub use names::{
 pub use observed::{
     CredentialFacts, Current, CurrentSignIn, Observed, SignInProblem, UsageFacts, VersionFacts,
 };
-pub use outlook::Outlook;
 pub use policy::{RotationPolicy, TagBounds, TagProblem};
 pub use policy_values::{Adopt, ForeignExpired, PolicyProblem, PolicyValues, UsageGate};
 pub use reasons::{BlockReason, IssueReason, RepublishReason, RevokeReason, WaitReason};

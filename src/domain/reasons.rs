@@ -180,6 +180,29 @@ reasons! {
 }
 
 impl WaitReason {
+    /// Returns true if something is due and held back, by the configuration or after a failure.
+    #[must_use]
+    pub const fn is_deferral(self) -> bool {
+        match self {
+            Self::BackOff
+            | Self::TooManyOrphans
+            | Self::ConfirmingLoss
+            | Self::Frozen
+            | Self::OutsideWindow
+            | Self::Canary
+            | Self::RolloutLimit => true,
+            Self::NotDue
+            | Self::Overlap
+            | Self::InFlight
+            | Self::Propagating
+            | Self::RotationDisabled
+            | Self::RolledBack
+            | Self::InUse
+            | Self::ReplicaBehind
+            | Self::ProvingRevocation => false,
+        }
+    }
+
     /// Whether a command to rotate still stands while waiting for this: it is not met, only not yet possible.
     #[must_use]
     pub const fn keeps_command(self) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows Azure, HTTP or a configuration file.
 
+mod access;
 mod clock;
 mod credential_issuer;
 mod directory;
@@ -13,7 +14,9 @@ mod secret_store;
 mod sign_in;
 mod token_keys;
 mod usage_report;
+mod webhook_handshake;
 
+pub use access::{DirectoryAccess, Permission, VaultAccess};
 pub use clock::{Clock, FAR_FUTURE, Hold, sleep, unheld};
 pub use credential_issuer::{
     Application, Credential, CredentialIssuer, CredentialRules, IssuedCredential, Revocation,
@@ -28,3 +31,4 @@ pub use secret_store::{CurrentVersion, ListedSecret, NewVersion, ReadVersion, Se
 pub use sign_in::{SignIn, SignInVerifier, Token};
 pub use token_keys::{IssuerKeys, TokenKeys};
 pub use usage_report::{Usage, UsageReport};
+pub use webhook_handshake::{HandshakeError, WebhookHandshake, WebhookTarget};

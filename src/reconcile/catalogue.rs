@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::domain::{ApplicationRef, ManagedSecret, Origin, SecretId};
+use super::sweep::discovered;
+use crate::domain::{ApplicationRef, DiscoveryRules, ManagedSecret, Origin, SecretId, VaultName};
+use crate::ports::ListedSecret;
 
 /// What is managed now. Configured secrets stay; discovered ones come and go with their tags.
 #[derive(Debug, Default)]
@@ -51,16 +53,33 @@ impl Catalogue {
     pub fn replace_discovered(&self, discovered: impl IntoIterator<Item = ManagedSecret>) {
         let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
         secrets.retain(|_, managed| managed.origin == Origin::Configured);
-        let replicas: Vec<_> = secrets.values().flat_map(|managed| managed.replicas.clone()).collect();
-        for managed in discovered {
-            if !replicas.contains(&managed.id) {
-                secrets.entry(managed.id.clone()).or_insert_with(|| Arc::new(managed));
-            }
+        add(&mut secrets, discovered);
+    }
+
+    /// Adds the secrets that tags bind among those listed in a vault, if discovery searches that vault. For callers that
+    /// read each vault once; a sweep replaces what was found.
+    pub fn add_listed(&self, discovery: &DiscoveryRules, vault: &VaultName, listed: &[ListedSecret]) {
+        if discovery.vaults.contains(vault) {
+            let found = listed.iter().filter_map(|secret| discovered(discovery, vault, secret));
+            add(&mut self.secrets.write().unwrap_or_else(PoisonError::into_inner), found);
         }
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<SecretId, Arc<ManagedSecret>>> {
         self.secrets.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds secrets that nothing in `secrets` is or has as a replica.
+fn add(
+    secrets: &mut BTreeMap<SecretId, Arc<ManagedSecret>>,
+    discovered: impl IntoIterator<Item = ManagedSecret>,
+) {
+    let replicas: Vec<_> = secrets.values().flat_map(|managed| managed.replicas.clone()).collect();
+    for managed in discovered {
+        if !replicas.contains(&managed.id) {
+            secrets.entry(managed.id.clone()).or_insert_with(|| Arc::new(managed));
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! Reads are repeated a few times; `addPassword` is sent once, since its answer is the only sight of the text.
 
+mod access;
 mod applications;
 mod directory;
 mod report;
-mod rights;
 mod rules;
 mod wire;
 
@@ -45,15 +45,6 @@ impl Graph {
     ) -> Result<Self, url::ParseError> {
         let base = base.join("/v1.0/")?;
         Ok(Self { http, base, token, observation, clock })
-    }
-
-    /// Asks for one application: whether Graph answers, and lets us read.
-    ///
-    /// # Errors
-    /// It doesn't.
-    pub async fn probe(&self) -> Result<(), PortError> {
-        let url = self.url("list applications", "applications?$select=id&$top=1")?;
-        self.get::<serde::de::IgnoredAny>("list applications", url).await.map(drop)
     }
 
     /// Everything of a list, all pages of it. Each page is asked for a few times.

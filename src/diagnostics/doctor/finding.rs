@@ -1,4 +1,4 @@
-//! What a check-up says: one finding a check and subject, each with what to do about it.
+//! A finding: the result of one check of one subject, with its remedy.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// What was looked at.
-    pub check: Check,
+    pub check: CheckName,
     /// Of what: a vault, a secret, an application, or rekeyd itself.
     pub subject: String,
     /// How bad it is.
@@ -43,13 +43,13 @@ impl Verdict {
 
 macro_rules! checks {
     ($($(#[$doc:meta])* $variant:ident = $label:literal;)+) => {
-        /// What is looked at.
+        /// The name of a check.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        pub enum Check {
+        pub enum CheckName {
             $($(#[$doc])* #[serde(rename = $label)] $variant,)+
         }
 
-        impl Check {
+        impl CheckName {
             /// Its name in tables and JSON.
             #[must_use]
             pub const fn label(self) -> &'static str {
@@ -71,11 +71,11 @@ checks! {
     /// Whether a vault's network lets this machine in.
     VaultNetwork = "vault_network";
     /// Whether secrets may be listed.
-    ListRight = "list_right";
+    ListPermission = "list_permission";
     /// Whether a secret may be read.
-    GetRight = "get_right";
+    GetPermission = "get_permission";
     /// Whether a secret may be written.
-    SetRight = "set_right";
+    SetPermission = "set_permission";
     /// Whether a secret is there and enabled.
     SecretState = "secret_state";
     /// Whether a secret's tags can be used.
@@ -85,7 +85,7 @@ checks! {
     /// Whether rekeyd owns an application.
     Ownership = "ownership";
     /// Whether an application's credentials may be changed.
-    WriteRight = "application_write_right";
+    WritePermission = "application_write_permission";
     /// Whether an application can sign in at all.
     ServicePrincipal = "service_principal";
     /// Whether an application has a use for a secret.
@@ -112,13 +112,13 @@ checks! {
 
 impl Finding {
     /// All is well.
-    pub(super) fn ok(check: Check, subject: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(super) fn ok(check: CheckName, subject: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { check, subject: subject.into(), verdict: Verdict::Ok, detail: detail.into(), remedy: None }
     }
 
     /// Somebody should know.
     pub(super) fn warning(
-        check: Check,
+        check: CheckName,
         subject: impl Into<String>,
         detail: impl Into<String>,
         remedy: impl Into<String>,
@@ -129,7 +129,7 @@ impl Finding {
 
     /// A rotation would fail.
     pub(super) fn error(
-        check: Check,
+        check: CheckName,
         subject: impl Into<String>,
         detail: impl Into<String>,
         remedy: impl Into<String>,

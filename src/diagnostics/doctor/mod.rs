@@ -1,8 +1,9 @@
-//! The check-up: tries the harmless half of everything that a rotation needs, and says what is missing and what to do.
+//! The doctor: tries the harmless half of everything that a rotation needs, and reports what is missing and how to fix it.
 //!
-//! It changes nothing, and no finding stops the others from being found.
+//! It changes nothing, and no finding keeps the other checks from running.
 
 mod applications;
+mod binding;
 mod daemon;
 mod finding;
 mod ownership;
@@ -10,65 +11,80 @@ mod remedies;
 mod secrets;
 mod tenant;
 mod vaults;
+mod webhook;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use reqwest::Url;
+use time::Duration;
+use url::Url;
 
-pub use finding::{Check, Finding, Verdict};
+pub use finding::{CheckName, Finding, Verdict};
 
-use super::fleet::Fleet;
-use crate::azure::Azure;
+use super::{CONCURRENT_CALLS, DiagnosticPorts};
 use crate::clock::ClockSkew;
 use crate::config::Config;
-use crate::ports::Clock;
+use crate::domain::{ManagedSecret, SecretId};
+use crate::ports::{Caller, WebhookHandshake};
+use crate::reconcile::Catalogue;
+use vaults::ClosedVaults;
 
-/// Looks at everything that a daemon with this configuration needs.
+/// The checks of everything that a daemon with this configuration needs.
 #[derive(Debug)]
 pub struct Doctor<'a> {
     /// The daemon's configuration.
     pub config: &'a Config,
     /// The services, as the daemon would reach them.
-    pub azure: &'a Azure,
-    /// What their answers say about the time.
+    pub ports: &'a DiagnosticPorts,
+    /// The difference between this machine's clock and the services'.
     pub skew: &'a ClockSkew,
-    /// What time it is.
-    pub clock: &'a Arc<dyn Clock>,
-    /// Where the daemon takes events; `None`: where the configuration says that it listens.
+    /// The handshake that Event Grid would begin.
+    pub webhook: &'a dyn WebhookHandshake,
+    /// The address at which the daemon takes events; `None`: the one that it is configured to listen on.
     pub server: Option<Url>,
-    /// The certificate authorities that the daemon is trusted by there, as PEM, in the place of the system's.
-    pub server_ca: Option<Vec<u8>>,
 }
 
 impl Doctor<'_> {
-    /// Every finding, good ones too, in the order of a rotation's needs.
-    pub async fn examine(&self) -> Vec<Finding> {
+    /// Runs every check. Returns all findings, good ones too, in the order of a rotation's needs.
+    pub async fn run(&self) -> Vec<Finding> {
         let (caller, mut findings) = self.token().await;
         let caller = caller.as_ref();
-        let mut fleet = Fleet::configured(self.config);
-        let (closed, of_vaults) = self.vaults(&mut fleet, caller).await;
+        let catalogue = Catalogue::new(self.config.secrets.iter().cloned());
+        let (closed, of_vaults) = self.vaults(&catalogue, caller).await;
         findings.extend(of_vaults);
 
-        let open = fleet.secrets().iter().filter(|managed| !closed.contains(&managed.id.vault));
-        let of_secrets = futures::stream::iter(open.map(async |managed| {
-            let (found, validity) = self.secret(managed, &closed, caller).await;
-            (found, validity.map(|validity| (managed.id.clone(), validity)))
-        }));
-        let of_secrets: Vec<_> = of_secrets.buffered(AT_A_TIME).collect().await;
-        let (of_secrets, validities): (Vec<_>, Vec<_>) = of_secrets.into_iter().unzip();
-        findings.extend(of_secrets.concat());
-
-        // Without a token each application would be told of, and none be the cause.
+        let managed = catalogue.list();
+        let (of_secrets, validities) = self.secrets(&managed, &closed, caller).await;
+        findings.extend(of_secrets);
+        // Without a token every application would be reported, and none be the cause.
         if caller.is_some() {
-            let validities = validities.into_iter().flatten().collect();
-            findings.extend(self.applications(&fleet, &validities, caller).await);
+            findings.extend(self.applications(&managed, &validities, caller).await);
         }
         findings.extend(self.event_grid().await);
         findings.push(self.time());
         findings
     }
-}
 
-/// As many calls are under way at a time: far below any quota.
-const AT_A_TIME: usize = 8;
+    /// Checks the managed secrets whose vaults are open. Returns the validity that each asks for, too, where it is known.
+    async fn secrets(
+        &self,
+        managed: &[Arc<ManagedSecret>],
+        closed: &ClosedVaults,
+        caller: Option<&Caller>,
+    ) -> (Vec<Finding>, BTreeMap<SecretId, Duration>) {
+        let open = managed.iter().filter(|managed| !closed.contains(&managed.id.vault));
+        let checked: Vec<_> = futures::stream::iter(
+            open.map(async |managed| (self.secret(managed, closed, caller).await, managed)),
+        )
+        .buffered(CONCURRENT_CALLS)
+        .collect()
+        .await;
+        let (mut findings, mut validities) = (Vec::new(), BTreeMap::new());
+        for ((found, validity), managed) in checked {
+            findings.extend(found);
+            validities.extend(validity.map(|validity| (managed.id.clone(), validity)));
+        }
+        (findings, validities)
+    }
+}

@@ -1,39 +1,47 @@
 //! Whether rekeyd may change an application's credentials.
 
-use super::applications::Patient;
+use super::applications::BoundApplication;
 use super::daemon::{OWNED_BY, may_write_all};
-use super::finding::{Check, Finding};
+use super::finding::{CheckName, Finding};
 use super::{Doctor, remedies};
-use crate::azure::Right;
-use crate::ports::{Caller, Directory as _, chain};
+use crate::ports::{Caller, Permission, chain};
 
 impl Doctor<'_> {
-    /// Ownership, where the permission depends on it, and the right itself. One missing cause is told once.
-    pub(super) async fn write_right(&self, patient: &Patient<'_>, caller: Option<&Caller>) -> Vec<Finding> {
-        let (check, subject, id) = (Check::WriteRight, patient.subject(), patient.application.object_id);
-        let owned = self.ownership(patient, caller).await;
+    /// Checks ownership, where the permission depends on it, and the permission itself. One missing cause is told once.
+    pub(super) async fn write_permission(
+        &self,
+        bound: &BoundApplication<'_>,
+        caller: Option<&Caller>,
+    ) -> Vec<Finding> {
+        let (check, subject, id) = (CheckName::WritePermission, bound.subject(), bound.application.object_id);
+        let owned = self.ownership(bound, caller).await;
         let is_explained = owned.as_ref().is_some_and(|finding| finding.remedy.is_some());
-        let right = match self.azure.graph.try_write_right(id).await {
-            Ok(Right::Granted) => Some(Finding::ok(check, subject, "its credentials may be changed")),
-            Ok(Right::Refused { .. }) if is_explained => None,
-            Ok(Right::Refused { code, .. }) => {
+        let permission = match self.ports.directory_access.try_write_permission(id).await {
+            Ok(Permission::Granted) => Some(Finding::ok(check, subject, "its credentials may be changed")),
+            Ok(Permission::Refused { .. }) if is_explained => None,
+            Ok(Permission::Refused { code, .. }) => {
                 let detail = format!("its credentials may not be changed ({code})");
-                Some(Finding::error(check, subject, detail, remedies::graph_permission(caller)))
+                Some(Finding::error(
+                    check,
+                    subject,
+                    detail,
+                    remedies::graph_permission(&self.config.azure, caller),
+                ))
             }
             Err(error) => {
                 let remedy = "try again later; if it stays so, look at Graph's health";
                 Some(Finding::warning(check, subject, format!("not known: {}", chain(&error)), remedy))
             }
         };
-        owned.into_iter().chain(right).collect()
+        owned.into_iter().chain(permission).collect()
     }
 
     /// `None` where it doesn't matter.
-    async fn ownership(&self, patient: &Patient<'_>, caller: Option<&Caller>) -> Option<Finding> {
+    async fn ownership(&self, bound: &BoundApplication<'_>, caller: Option<&Caller>) -> Option<Finding> {
         let known = caller.filter(|caller| !may_write_all(caller) && caller.roles.contains(OWNED_BY))?;
-        let (check, subject, id) = (Check::Ownership, patient.subject(), patient.application.object_id);
+        let (check, subject, id) = (CheckName::Ownership, bound.subject(), bound.application.object_id);
         let own = known.object_id.as_ref()?;
-        Some(match self.azure.graph.list_owners(id).await {
+        Some(match self.ports.directory.list_owners(id).await {
             Ok(owners) if owners.contains(own) => Finding::ok(check, subject, "rekeyd is one of its owners"),
             Ok(_) => {
                 let detail = format!("rekeyd may write only what it owns ({OWNED_BY}), and does not own it");

@@ -1,6 +1,7 @@
 //! What to do about a refusal: the command, where there is one. Nothing here is ever run.
 
-use super::finding::{Check, Finding};
+use super::finding::{CheckName, Finding};
+use crate::config::AzureConfig;
 use crate::domain::{AppObjectId, VaultName};
 use crate::ports::{Caller, PortError, RefusalKind, chain};
 
@@ -13,9 +14,9 @@ pub(super) fn object_id(caller: Option<&Caller>) -> &str {
 pub(super) const IDENTITY: &str = "look at [identity], and at the identity itself: it has to exist, and this machine may have \
     to be allowed to use it (az identity show, az ad sp show --id CLIENT_ID)";
 
-/// What a vault's refusal or silence means. `right` is what was tried.
+/// What a vault's refusal or silence means. `permission` is the check that tried it.
 pub(super) fn vault_trouble(
-    right: Check,
+    permission: CheckName,
     subject: &str,
     vault: &VaultName,
     error: &PortError,
@@ -24,18 +25,18 @@ pub(super) fn vault_trouble(
     if let PortError::Refused { kind, code, .. } = error
         && kind.is_access_denied()
     {
-        return vault_refusal(right, subject, vault, (*kind, code), caller);
+        return vault_refusal(permission, subject, vault, (*kind, code), caller);
     }
     let remedy = format!(
         "look at the vault's name and address in [[vaults]], at DNS and at proxies: az keyvault show --name {vault} \
          --query properties.vaultUri"
     );
-    Finding::error(Check::VaultReachable, subject, chain(error), remedy)
+    Finding::error(CheckName::VaultReachable, subject, chain(error), remedy)
 }
 
 /// Returns the finding for a refusal of this kind and with this code: a closed network differs from a missing role.
 pub(super) fn vault_refusal(
-    right: Check,
+    permission: CheckName,
     subject: &str,
     vault: &VaultName,
     (kind, code): (RefusalKind, &str),
@@ -43,7 +44,7 @@ pub(super) fn vault_refusal(
 ) -> Finding {
     let (check, detail, remedy) = match kind {
         RefusalKind::FirewallBlocked => (
-            Check::VaultNetwork,
+            CheckName::VaultNetwork,
             "the vault's firewall refuses this machine's address",
             format!(
                 "let it in (az keyvault network-rule add --name {vault} --ip-address ADDRESS), or run rekeyd in a \
@@ -51,7 +52,7 @@ pub(super) fn vault_refusal(
             ),
         ),
         RefusalKind::PublicAccessDisabled => (
-            Check::VaultNetwork,
+            CheckName::VaultNetwork,
             "the vault is closed to public networks, and this machine comes by none of its private links",
             format!(
                 "run rekeyd in a network with a private endpoint of the vault, or open the vault (az keyvault update \
@@ -59,7 +60,7 @@ pub(super) fn vault_refusal(
             ),
         ),
         RefusalKind::AccessPolicyMissing => (
-            right,
+            permission,
             "the vault's access policies don't allow this",
             format!(
                 "az keyvault set-policy --name {vault} --object-id {} --secret-permissions get list set",
@@ -76,7 +77,7 @@ pub(super) fn vault_refusal(
         | RefusalKind::PasswordLimitReached
         | RefusalKind::MessageLost
         | RefusalKind::Throttled
-        | RefusalKind::Other => (right, "no Azure role allows this", role_assignment(vault, caller)),
+        | RefusalKind::Other => (permission, "no Azure role allows this", role_assignment(vault, caller)),
     };
     Finding::error(check, subject, format!("{detail} ({code})"), remedy)
 }
@@ -96,14 +97,20 @@ pub(super) fn ownership(application: AppObjectId, caller: Option<&Caller>) -> St
 }
 
 /// How rekeyd's service principal gets a permission on Graph.
-pub(super) fn graph_permission(caller: Option<&Caller>) -> String {
+pub(super) fn graph_permission(azure: &AzureConfig, caller: Option<&Caller>) -> String {
     format!(
         "assign Application.ReadWrite.OwnedBy on Microsoft Graph to rekeyd's service principal: az rest --method POST \
-         --url https://graph.microsoft.com/v1.0/servicePrincipals/{id}/appRoleAssignments --body \
+         --url {graph}/servicePrincipals/{id}/appRoleAssignments --body \
          '{{\"principalId\": \"{id}\", \"resourceId\": \"OBJECT_ID_OF_MICROSOFT_GRAPH\", \"appRoleId\": \
          \"{OWNED_BY}\"}}' (az ad sp show --id {GRAPH} --query id says which object id that is)",
+        graph = graph(azure),
         id = object_id(caller)
     )
+}
+
+/// Returns the URL of the configured cloud's Graph, with the version.
+pub(super) fn graph(azure: &AzureConfig) -> String {
+    format!("{}/v1.0", azure.graph_url.as_str().trim_end_matches('/'))
 }
 
 /// The id of the app role `Application.ReadWrite.OwnedBy`, the same in every tenant.

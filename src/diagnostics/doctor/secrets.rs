@@ -1,17 +1,15 @@
 //! Whether each managed secret, and each replica of it, can be read and written, and its tags be used.
 
-use std::collections::BTreeSet;
-
 use time::Duration;
 
-use super::finding::{Check, Finding};
+use super::finding::{CheckName, Finding};
+use super::vaults::ClosedVaults;
 use super::{Doctor, remedies};
-use crate::azure::Right;
 use crate::domain::tags::{
     CREDENTIAL_ID, PENDING_ROTATION, PROVIDER_ADDRESS, ROTATION_ID, SUPERSEDED_CREDENTIAL_ID, Tags,
 };
-use crate::domain::{ManagedSecret, SecretId, VaultName};
-use crate::ports::{Caller, CurrentVersion, PortError, RefusalKind, SecretStore as _};
+use crate::domain::{ManagedSecret, SecretId};
+use crate::ports::{Caller, CurrentVersion, Permission, PortError, RefusalKind};
 
 impl Doctor<'_> {
     /// Everything about one managed secret, and the validity that its tags ask for within the policy's bounds, if they
@@ -19,52 +17,54 @@ impl Doctor<'_> {
     pub(super) async fn secret(
         &self,
         managed: &ManagedSecret,
-        closed: &BTreeSet<VaultName>,
+        closed: &ClosedVaults,
         caller: Option<&Caller>,
     ) -> (Vec<Finding>, Option<Duration>) {
-        let (mut findings, validity) = self.place(&managed.id, Some(managed), caller).await;
+        let (mut findings, validity) = self.vault_secret(&managed.id, Some(managed), caller).await;
         for replica in managed.replicas.iter().filter(|replica| !closed.contains(&replica.vault)) {
-            findings.extend(self.place(replica, None, caller).await.0);
+            findings.extend(self.vault_secret(replica, None, caller).await.0);
         }
         (findings, validity)
     }
 
     /// One vault secret; `policy_of`: the managed secret whose policy its tags may change, to the validity returned.
-    async fn place(
+    async fn vault_secret(
         &self,
         id: &SecretId,
         policy_of: Option<&ManagedSecret>,
         caller: Option<&Caller>,
     ) -> (Vec<Finding>, Option<Duration>) {
         let (mut findings, mut validity) = (Vec::new(), None);
-        match self.azure.key_vault.read_current(id).await {
+        match self.ports.reconcile.store.read_current(id).await {
             Ok(CurrentVersion::Readable(read)) => {
-                findings.push(Finding::ok(Check::GetRight, id.to_string(), "may be read"));
-                findings.push(Finding::ok(Check::SecretState, id.to_string(), "is there and enabled"));
+                findings.push(Finding::ok(CheckName::GetPermission, id.to_string(), "may be read"));
+                findings.push(Finding::ok(CheckName::SecretState, id.to_string(), "is there and enabled"));
                 let found = &read.properties.tags;
                 findings.extend(tags(id, policy_of, found));
                 validity = policy_of.map(|managed| managed.policy.with_tags(found).0.validity());
             }
             Ok(CurrentVersion::Missing) => findings.push(missing(id)),
             Ok(CurrentVersion::Disabled) => findings.push(disabled(id)),
-            Err(error) => findings.push(refused(Check::GetRight, id, &error, caller)),
+            Err(error) => findings.push(refused(CheckName::GetPermission, id, &error, caller)),
         }
-        findings.push(match self.azure.key_vault.try_set_right(id).await {
-            Ok(Right::Granted) => Finding::ok(Check::SetRight, id.to_string(), "may be written"),
-            Ok(Right::Refused { kind, code }) => {
-                let subject = id.to_string();
-                remedies::vault_refusal(Check::SetRight, &subject, &id.vault, (kind, &code), caller)
+        findings.push(match self.ports.vault_access.try_set_permission(id).await {
+            Ok(Permission::Granted) => {
+                Finding::ok(CheckName::SetPermission, id.to_string(), "may be written")
             }
-            Err(error) => refused(Check::SetRight, id, &error, caller),
+            Ok(Permission::Refused { kind, code }) => {
+                let subject = id.to_string();
+                remedies::vault_refusal(CheckName::SetPermission, &subject, &id.vault, (kind, &code), caller)
+            }
+            Err(error) => refused(CheckName::SetPermission, id, &error, caller),
         });
         (findings, validity)
     }
 }
 
-fn refused(right: Check, id: &SecretId, error: &PortError, caller: Option<&Caller>) -> Finding {
+fn refused(check: CheckName, id: &SecretId, error: &PortError, caller: Option<&Caller>) -> Finding {
     match error.refusal() {
         Some(RefusalKind::SecretDeleted | RefusalKind::SecretInTransition) => deleted(id),
-        Some(_) | None => remedies::vault_trouble(right, &id.to_string(), &id.vault, error, caller),
+        Some(_) | None => remedies::vault_trouble(check, &id.to_string(), &id.vault, error, caller),
     }
 }
 
@@ -74,7 +74,12 @@ fn missing(id: &SecretId) -> Finding {
          --name {}",
         id.vault, id.name
     );
-    Finding::warning(Check::SecretState, id.to_string(), "there is no such secret, or it is deleted", remedy)
+    Finding::warning(
+        CheckName::SecretState,
+        id.to_string(),
+        "there is no such secret, or it is deleted",
+        remedy,
+    )
 }
 
 fn deleted(id: &SecretId) -> Finding {
@@ -82,7 +87,7 @@ fn deleted(id: &SecretId) -> Finding {
         "az keyvault secret recover --vault-name {} --name {}, or purge it: then the first rotation makes it anew",
         id.vault, id.name
     );
-    Finding::error(Check::SecretState, id.to_string(), "it is deleted and can be recovered", remedy)
+    Finding::error(CheckName::SecretState, id.to_string(), "it is deleted and can be recovered", remedy)
 }
 
 fn disabled(id: &SecretId) -> Finding {
@@ -90,7 +95,7 @@ fn disabled(id: &SecretId) -> Finding {
         "az keyvault secret set-attributes --vault-name {} --name {} --enabled true, or write a new version",
         id.vault, id.name
     );
-    Finding::error(Check::SecretState, id.to_string(), "its newest version is disabled", remedy)
+    Finding::error(CheckName::SecretState, id.to_string(), "its newest version is disabled", remedy)
 }
 
 /// What of the tags can't be used, and whether those that a rotation adds have room.
@@ -106,19 +111,24 @@ fn tags(id: &SecretId, policy_of: Option<&ManagedSecret>, tags: &Tags) -> Vec<Fi
     let mut findings = Vec::new();
     if let Err(limit) = rotated(tags).check_limits() {
         let remedy = "remove some of its tags, or shorten them: a rotation has to add its own";
-        findings.push(Finding::error(Check::Tags, id.to_string(), limit.to_string(), remedy));
+        findings.push(Finding::error(CheckName::Tags, id.to_string(), limit.to_string(), remedy));
     }
     if tags.is_rotation_disabled() {
         let remedy = format!("rekeyd resume {id}, once it may be rotated again");
-        findings.push(Finding::warning(Check::Tags, id.to_string(), "tag RotationDisabled is set", remedy));
+        findings.push(Finding::warning(
+            CheckName::Tags,
+            id.to_string(),
+            "tag RotationDisabled is set",
+            remedy,
+        ));
     }
     if !problems.is_empty() {
         let remedy = "correct or remove these tags in the portal (az keyvault secret set-attributes --tags replaces all tags \
                       at once)";
-        findings.push(Finding::warning(Check::Tags, id.to_string(), problems.join("; "), remedy));
+        findings.push(Finding::warning(CheckName::Tags, id.to_string(), problems.join("; "), remedy));
     }
     if findings.is_empty() {
-        findings.push(Finding::ok(Check::Tags, id.to_string(), "can be used"));
+        findings.push(Finding::ok(CheckName::Tags, id.to_string(), "can be used"));
     }
     findings
 }

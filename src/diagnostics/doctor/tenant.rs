@@ -1,53 +1,52 @@
 //! What the tenant allows and offers: its policy on credentials, and the report on sign-ins.
 
 use super::Doctor;
-use super::applications::Patient;
-use super::finding::{Check, Finding};
-use crate::domain::UsageGate;
+use super::applications::BoundApplication;
+use super::finding::{CheckName, Finding};
 use crate::domain::tags::VALIDITY_PERIOD_DAYS;
-use crate::ports::{CredentialIssuer as _, CredentialRules, Usage, UsageReport as _, chain};
+use crate::ports::{CredentialRules, Usage, chain};
 
 impl Doctor<'_> {
     /// One finding for each application that a policy binds; what holds for all is said once.
-    pub(super) async fn tenant(&self, patients: &[Patient<'_>]) -> Vec<Finding> {
+    pub(super) async fn tenant(&self, all: &[BoundApplication<'_>]) -> Vec<Finding> {
         let mut findings: Vec<Finding> = Vec::new();
-        for patient in patients {
-            let rules = self.azure.graph.read_credential_rules(patient.application.object_id).await;
+        for bound in all {
+            let rules = self.ports.reconcile.issuer.read_credential_rules(bound.application.object_id).await;
             let found = match rules {
-                Ok(rules) if rules.is_known => allowed(patient, &rules),
+                Ok(rules) if rules.is_known => allowed(bound, &rules),
                 Ok(_) => unreadable(TENANT.to_owned(), "rekeyd may not read the policies"),
-                Err(error) => unreadable(patient.subject(), &chain(&error)),
+                Err(error) => unreadable(bound.subject(), &chain(&error)),
             };
             if !findings.contains(&found) {
                 findings.push(found);
             }
         }
-        findings.extend(self.report(patients).await);
+        findings.extend(self.report(all).await);
         findings
     }
 
     /// `None` where no policy relies on it.
-    async fn report(&self, patients: &[Patient<'_>]) -> Option<Finding> {
-        let relies = |patient: &&Patient<'_>| {
-            patient.secrets.iter().any(|managed| managed.policy.usage_gate() == UsageGate::Report)
-        };
-        let patient = patients.iter().find(relies)?;
+    async fn report(&self, all: &[BoundApplication<'_>]) -> Option<Finding> {
+        let bound = all.iter().find(|bound| bound.relies_on_sign_ins())?;
         let remedy = "grant rekeyd AuditLog.Read.All on Microsoft Graph (the tenant needs Entra ID P1), or set \
                       usage_gate = \"off\": until then time alone retires superseded credentials";
-        Some(match self.azure.graph.last_sign_ins(patient.application.client_id).await {
-            Ok(Usage::Known(_)) => Finding::ok(Check::SignInReport, TENANT, "may be read"),
+        Some(match self.ports.reconcile.usage.last_sign_ins(bound.application.client_id).await {
+            Ok(Usage::Known(_)) => Finding::ok(CheckName::SignInReport, TENANT, "may be read"),
             Ok(Usage::Unavailable(why)) => {
-                Finding::warning(Check::SignInReport, TENANT, format!("not available: {why}"), remedy)
+                Finding::warning(CheckName::SignInReport, TENANT, format!("not available: {why}"), remedy)
             }
-            Err(error) => {
-                Finding::warning(Check::SignInReport, TENANT, format!("not known: {}", chain(&error)), remedy)
-            }
+            Err(error) => Finding::warning(
+                CheckName::SignInReport,
+                TENANT,
+                format!("not known: {}", chain(&error)),
+                remedy,
+            ),
         })
     }
 }
 
-fn allowed(patient: &Patient<'_>, rules: &CredentialRules) -> Finding {
-    let (check, subject, wanted) = (Check::TenantPolicy, patient.subject(), patient.validity);
+fn allowed(bound: &BoundApplication<'_>, rules: &CredentialRules) -> Finding {
+    let (check, subject, wanted) = (CheckName::TenantPolicy, bound.subject(), bound.validity);
     if rules.passwords_forbidden {
         let remedy = "ask for an exception (an app management policy that is assigned to this application), or use \
                       federation or a certificate";
@@ -71,7 +70,7 @@ fn allowed(patient: &Patient<'_>, rules: &CredentialRules) -> Finding {
 fn unreadable(subject: String, why: &str) -> Finding {
     let remedy = "grant rekeyd Policy.Read.All on Microsoft Graph: without it a policy is known only once it refuses a \
                   rotation";
-    Finding::warning(Check::TenantPolicy, subject, format!("not known: {why}"), remedy)
+    Finding::warning(CheckName::TenantPolicy, subject, format!("not known: {why}"), remedy)
 }
 
 const TENANT: &str = "tenant";

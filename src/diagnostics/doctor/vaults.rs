@@ -2,27 +2,34 @@
 
 use std::collections::BTreeSet;
 
-use super::finding::{Check, Finding};
+use super::finding::{CheckName, Finding};
 use super::{Doctor, remedies};
-use crate::diagnostics::fleet::Fleet;
 use crate::domain::VaultName;
-use crate::ports::{Caller, PortError, SecretStore as _, chain};
+use crate::ports::{Caller, PortError, chain};
+use crate::reconcile::Catalogue;
+
+/// The vaults that can't be reached, so that nothing in them is checked.
+pub(super) type ClosedVaults = BTreeSet<VaultName>;
 
 impl Doctor<'_> {
     /// The vaults that can't be reached at all, and a finding for each vault. Where secrets are discovered, they are
-    /// added to the fleet.
+    /// added to the catalogue.
     pub(super) async fn vaults(
         &self,
-        fleet: &mut Fleet,
+        catalogue: &Catalogue,
         caller: Option<&Caller>,
-    ) -> (BTreeSet<VaultName>, Vec<Finding>) {
+    ) -> (ClosedVaults, Vec<Finding>) {
         let (mut closed, mut findings, mut tokenless) = (BTreeSet::new(), Vec::new(), None);
         for vault in self.config.vaults.iter().map(|vault| &vault.name) {
             let subject = format!("vault {vault}");
-            match self.list(vault, fleet).await {
+            match self.list(vault, catalogue).await {
                 Ok(()) => {
-                    findings.push(Finding::ok(Check::VaultReachable, &subject, "answers"));
-                    findings.push(Finding::ok(Check::ListRight, subject, "its secrets may be listed"));
+                    findings.push(Finding::ok(CheckName::VaultReachable, &subject, "answers"));
+                    findings.push(Finding::ok(
+                        CheckName::ListPermission,
+                        subject,
+                        "its secrets may be listed",
+                    ));
                 }
                 Err(error @ PortError::NoToken { .. }) => {
                     closed.insert(vault.clone());
@@ -30,8 +37,8 @@ impl Doctor<'_> {
                 }
                 Err(error) => {
                     let mut found =
-                        remedies::vault_trouble(Check::ListRight, &subject, vault, &error, caller);
-                    if found.check != Check::ListRight {
+                        remedies::vault_trouble(CheckName::ListPermission, &subject, vault, &error, caller);
+                    if found.check != CheckName::ListPermission {
                         closed.insert(vault.clone());
                         found.detail.push_str("; its secrets were not looked at");
                     }
@@ -41,18 +48,18 @@ impl Doctor<'_> {
         }
         findings.extend(tokenless.map(|error| {
             let detail = format!("{}; no vault was looked at", chain(&error));
-            Finding::error(Check::KeyVaultToken, "rekeyd", detail, remedies::IDENTITY)
+            Finding::error(CheckName::KeyVaultToken, "rekeyd", detail, remedies::IDENTITY)
         }));
         (closed, findings)
     }
 
     /// One page is enough, unless its secrets may be managed by their tags.
-    async fn list(&self, vault: &VaultName, fleet: &mut Fleet) -> Result<(), PortError> {
+    async fn list(&self, vault: &VaultName, catalogue: &Catalogue) -> Result<(), PortError> {
         if !self.config.discovery.vaults.contains(vault) {
-            return self.azure.key_vault.probe(vault).await;
+            return self.ports.vault_access.probe(vault).await;
         }
-        let listed = self.azure.key_vault.list_secrets(vault).await?;
-        fleet.discover(self.config, vault, &listed);
+        let listed = self.ports.reconcile.store.list_secrets(vault).await?;
+        catalogue.add_listed(&self.config.discovery, vault, &listed);
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::{Class, ClientId};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Item {
     /// Which of the two.
-    pub kind: Kind,
+    pub kind: ItemKind,
     /// `vault/name`, or the credential's key id.
     pub name: String,
     /// The application's name; `None` for a secret.
@@ -38,14 +38,14 @@ pub struct Item {
 /// What an item is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum ItemKind {
     /// A vault secret.
     Secret,
     /// A credential of an application.
     Credential,
 }
 
-impl Kind {
+impl ItemKind {
     /// Its name in tables, JSON and CSV.
     #[must_use]
     pub const fn label(self) -> &'static str {

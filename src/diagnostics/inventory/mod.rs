@@ -1,19 +1,20 @@
 //! The inventory: every credential of every visible application, and every secret of the vaults. It changes nothing.
 
-mod gather;
+mod collect;
 mod item;
 
 use std::collections::BTreeMap;
 
-pub use item::{Item, Kind};
+use time::OffsetDateTime;
 
-use crate::azure::Azure;
+pub use item::{Item, ItemKind};
+
+use super::DiagnosticPorts;
 use crate::config::Config;
 use crate::domain::tags::Tags;
 use crate::domain::{AppObjectId, Class, CredentialSeen, KeyId, LastUse, SecretId, SecretSeen};
 use crate::ports::{Application, Credential, ListedSecret};
-use gather::Gathered;
-use time::OffsetDateTime;
+use collect::Collected;
 
 /// Everything that there is, as far as it could be read.
 #[derive(Debug)]
@@ -23,39 +24,43 @@ pub struct Inventory {
     /// What could not be read, so that something may be missing.
     pub gaps: Vec<String>,
     /// What is not known of what was read.
-    pub remarks: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 impl Inventory {
     /// Reads everything. `with_usage`: whether the report on sign-ins is asked, once an application: it takes two
     /// seconds each, since Graph allows no more.
-    pub async fn take(config: &Config, azure: &Azure, now: OffsetDateTime, with_usage: bool) -> Self {
-        let gathered = gather::gather(config, azure, with_usage).await;
-        let (holdings, owners) = (gathered.holdings(), gathered.owners());
-        let secrets = gathered.listed.iter().map(|(id, listed)| of_secret(&gathered, id, listed, now));
+    pub async fn take(
+        config: &Config,
+        ports: &DiagnosticPorts,
+        now: OffsetDateTime,
+        with_usage: bool,
+    ) -> Self {
+        let collected = collect::collect(config, ports, with_usage).await;
+        let (holdings, owners) = (collected.holdings(), collected.owners());
+        let secrets = collected.listed.iter().map(|(id, listed)| of_secret(&collected, id, listed, now));
         let mut items: Vec<_> = secrets.collect();
         items.sort_by(|one, other| one.name.cmp(&other.name));
-        let mut credentials: Vec<_> = gathered
+        let mut credentials: Vec<_> = collected
             .applications
             .iter()
             .flat_map(|application| application.credentials.iter().map(move |each| (application, each)))
             .map(|(application, credential)| {
                 let name = credential.display_name.as_deref();
                 let owner = holdings.owner(application.object_id, credential.key_id, name);
-                of_credential(&gathered, (application, credential), owner, &owners, now)
+                of_credential(&collected, (application, credential), owner, &owners, now)
             })
             .collect();
-        let key = |item: &Item| (item.application.clone(), item.ends);
-        credentials.sort_by_key(key);
+        credentials.sort_by_key(|item| (item.application.clone(), item.ends));
         items.extend(credentials);
-        Self { items, gaps: gathered.gaps, remarks: gathered.remarks }
+        Self { items, gaps: collected.gaps, notes: collected.notes }
     }
 }
 
-fn of_secret(gathered: &Gathered, id: &SecretId, listed: &ListedSecret, now: OffsetDateTime) -> Item {
+fn of_secret(collected: &Collected, id: &SecretId, listed: &ListedSecret, now: OffsetDateTime) -> Item {
     let seen = SecretSeen {
-        is_managed: gathered.is_managed(id),
-        has_lost_its_credential: gathered.has_lost_its_credential(&listed.tags),
+        is_managed: collected.is_managed(id),
+        has_lost_its_credential: collected.has_lost_its_credential(&listed.tags),
         expires: listed.expires,
     };
     let note = match (listed.is_managed_by_key_vault, listed.enabled) {
@@ -64,7 +69,7 @@ fn of_secret(gathered: &Gathered, id: &SecretId, listed: &ListedSecret, now: Off
         (false, true) => "",
     };
     Item {
-        kind: Kind::Secret,
+        kind: ItemKind::Secret,
         name: id.to_string(),
         application: None,
         client_id: None,
@@ -78,28 +83,29 @@ fn of_secret(gathered: &Gathered, id: &SecretId, listed: &ListedSecret, now: Off
 }
 
 fn of_credential(
-    gathered: &Gathered,
+    collected: &Collected,
     (application, credential): (&Application, &Credential),
     owner: Class,
     owners: &BTreeMap<(AppObjectId, Option<KeyId>), String>,
     now: OffsetDateTime,
 ) -> Item {
-    let last_use = gathered.last_use(application.object_id, credential.key_id);
+    let (id, key_id) = (application.object_id, credential.key_id);
+    let last_use = collected.last_use(id, key_id);
     let seen = CredentialSeen {
         owner,
         start: credential.start,
         end: credential.end,
         last_use,
-        has_federation: gathered.federated.contains(&application.object_id),
+        has_federation: collected.federated.contains(&id),
     };
-    let owned_by = |key_id| owners.get(&(application.object_id, key_id)).cloned();
+    let person = owners.get(&(id, Some(key_id))).or_else(|| owners.get(&(id, None)));
     Item {
-        kind: Kind::Credential,
-        name: credential.key_id.to_string(),
+        kind: ItemKind::Credential,
+        name: key_id.to_string(),
         application: Some(application.display_name.clone()),
         client_id: Some(application.client_id),
         classes: seen.classes(now),
-        owner: owned_by(Some(credential.key_id)).or_else(|| owned_by(None)),
+        owner: person.cloned(),
         ends: Some(credential.end),
         days_left: Some((credential.end - now).whole_days()),
         last_sign_in: match last_use {

@@ -18,8 +18,8 @@ use rekeyd::domain::tags::Tags;
 use rekeyd::domain::{AppObjectId, ApplicationRef, ClientId, KeyId, SecretId};
 use rekeyd::metrics::Metrics;
 use rekeyd::ports::{
-    Clock, CredentialIssuer, CurrentVersion, Hold, IssuedCredential, NewVersion, PortError, SecretStore,
-    SignIn, SignInVerifier,
+    Clock, CredentialIssuer, CurrentVersion, DirectoryAccess as _, Hold, IssuedCredential, NewVersion,
+    PortError, SecretStore, SignIn, SignInVerifier, VaultAccess as _,
 };
 use rekeyd::sandbox::model::{ApplicationChange, ManagedSecret};
 use rekeyd::sandbox::{DirectPorts, FaultKind, Sandbox, ScriptedFault, Service};

@@ -27,12 +27,12 @@ async fn a_healthy_sandbox_has_no_error() {
     for (check, count) in [
         ("graph_token", 1),
         ("graph_permission", 1),
-        ("list_right", 2),
-        ("get_right", 3),
-        ("set_right", 3),
+        ("list_permission", 2),
+        ("get_permission", 3),
+        ("set_permission", 3),
         ("tags", 3),
         ("ownership", 3),
-        ("application_write_right", 3),
+        ("application_write_permission", 3),
         ("service_principal", 3),
         ("password_room", 3),
         ("event_grid", 1),
@@ -55,7 +55,7 @@ async fn eight_planted_faults_and_more_are_all_named_each_with_a_remedy() {
     assert_eq!(code, 1, "{report:#}");
     for (check, subject, verdict, remedy) in [
         ("vault_network", "vault vault-3", "error", "az keyvault network-rule add --name vault-3"),
-        ("set_right", "vault-2/app-02", "error", "--role \"Key Vault Secrets Officer\""),
+        ("set_permission", "vault-2/app-02", "error", "--role \"Key Vault Secrets Officer\""),
         (
             "secret_state",
             "vault-1/app-04",

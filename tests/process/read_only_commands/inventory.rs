@@ -40,7 +40,7 @@ async fn an_inventory_shows_whose_each_credential_is_and_what_is_odd_about_it() 
 
     let file = azure.file("rekeyd.toml");
     let (code, taken) = look("inventory", &file, &[]).await;
-    assert_eq!((code, &taken["gaps"], &taken["remarks"]), (0, &json!([]), &json!([])), "{taken:#}");
+    assert_eq!((code, &taken["gaps"], &taken["notes"]), (0, &json!([]), &json!([])), "{taken:#}");
     let items = taken["items"].as_array().unwrap();
     for (name, classes) in [
         ("vault-1/app-01", json!(["managed"])),

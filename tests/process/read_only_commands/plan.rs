@@ -16,9 +16,9 @@ async fn a_plan_says_what_is_due_and_why_and_changes_nothing() {
     assert_eq!(lines.len(), 3, "the one that its tags name is among them: {plan:#}");
     for due in before.due_at_first() {
         let line = lines.iter().find(|line| text(line, "secret") == due).unwrap();
-        let (outlook, action) = (text(line, "outlook"), text(line, "action"));
-        let is_held = (outlook, text(line, "reason")) == ("held", "canary");
-        assert!((outlook, action) == ("due", "issue") || is_held, "{line:#}");
+        let (status, action) = (text(line, "status"), text(line, "action"));
+        let is_deferred = (status, text(line, "reason")) == ("deferred", "canary");
+        assert!((status, action) == ("due", "issue") || is_deferred, "{line:#}");
         assert!(line["due"].is_string() && line["expires"].is_string() && !text(line, "message").is_empty());
     }
     assert!(!before.due_at_first().is_empty(), "the sandbox begins with something due");
@@ -26,7 +26,7 @@ async fn a_plan_says_what_is_due_and_why_and_changes_nothing() {
     let calm = [("REKEYD_POLICY__ROTATE_BEFORE", "1d"), ("REKEYD_POLICY__JITTER", "0s")];
     let (code, plan) = look_with("plan", &file, &[], &calm).await;
     assert_eq!(code, 0, "{plan:#}");
-    let is_calm = |line: &Value| (text(line, "outlook"), text(line, "reason")) == ("nothing", "not_due");
+    let is_calm = |line: &Value| (text(line, "status"), text(line, "reason")) == ("up_to_date", "not_due");
     assert!(plan["secrets"].as_array().unwrap().iter().all(is_calm), "{plan:#}");
 
     let vault = azure.vault_token().await;
@@ -37,7 +37,7 @@ async fn a_plan_says_what_is_due_and_why_and_changes_nothing() {
     assert_eq!(code, 1, "{plan:#}");
     let line = plan["secrets"].as_array().unwrap().iter().find(|l| text(l, "secret") == "vault-2/app-02");
     let line = line.unwrap();
-    assert_eq!((text(line, "outlook"), text(line, "reason")), ("blocked", "current_disabled"), "{line:#}");
+    assert_eq!((text(line, "status"), text(line, "reason")), ("blocked", "current_disabled"), "{line:#}");
 
     let after = azure.state().await;
     assert_eq!(after.ours().count(), 0, "nothing was issued");

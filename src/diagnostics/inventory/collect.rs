@@ -1,100 +1,96 @@
 //! Reading everything that an inventory shows. What can't be read is noted, and the rest is read all the same.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::StreamExt as _;
 use time::OffsetDateTime;
 
 use super::{OWNER, named};
-use crate::azure::Azure;
 use crate::config::Config;
-use crate::diagnostics::fleet::Fleet;
+use crate::diagnostics::{CONCURRENT_CALLS, DiagnosticPorts};
 use crate::domain::tags::{SupersededIndex, Tags};
 use crate::domain::{
     AppObjectId, ApplicationFacts, ApplicationRef, ClientId, Holdings, KeyId, LastUse, ManagedSecret, Marker,
     SecretId, consents, denied_reason,
 };
-use crate::ports::{
-    Application, CredentialIssuer as _, Directory as _, ListedSecret, SecretStore as _, Usage,
-    UsageReport as _, chain,
-};
+use crate::ports::{Application, ListedSecret, Usage, chain};
+use crate::reconcile::Catalogue;
 
-/// What was read.
-pub(super) struct Gathered {
+/// Everything that was read.
+#[derive(Default)]
+pub(super) struct Collected {
     pub(super) listed: Vec<(SecretId, ListedSecret)>,
     pub(super) applications: Vec<Application>,
     pub(super) federated: BTreeSet<AppObjectId>,
     pub(super) gaps: Vec<String>,
-    pub(super) remarks: Vec<String>,
-    fleet: Fleet,
-    /// The secrets that the configuration or a tag binds, and the loop refuses to rotate.
+    pub(super) notes: Vec<String>,
+    /// The secrets that the configuration or a tag binds.
+    bound: Vec<Arc<ManagedSecret>>,
+    /// Those of them that the reconcile loop refuses to rotate.
     refused: BTreeSet<SecretId>,
-    /// What versions of managed secrets name, whatever application that is of.
+    /// The credentials that versions of bound secrets name, of whatever application.
     held: BTreeMap<SecretId, BTreeSet<KeyId>>,
     usage: BTreeMap<AppObjectId, BTreeMap<KeyId, OffsetDateTime>>,
 }
 
 /// Reads everything, vaults first: versions before credentials, so that nothing published meanwhile looks orphaned.
-pub(super) async fn gather(config: &Config, azure: &Azure, with_usage: bool) -> Gathered {
-    let mut gathered = Gathered {
-        listed: Vec::new(),
-        applications: Vec::new(),
-        federated: BTreeSet::new(),
-        gaps: Vec::new(),
-        remarks: Vec::new(),
-        fleet: Fleet::configured(config),
-        refused: BTreeSet::new(),
-        held: BTreeMap::new(),
-        usage: BTreeMap::new(),
-    };
-    gathered.read_vaults(config, azure).await;
-    gathered.read_versions(azure).await;
-    match azure.graph.list_applications().await {
-        Ok(applications) => gathered.applications = applications,
-        Err(error) => gathered.gaps.push(format!("applications: {}", chain(&error))),
+pub(super) async fn collect(config: &Config, ports: &DiagnosticPorts, with_usage: bool) -> Collected {
+    let mut collected = Collected::default();
+    collected.read_vaults(config, ports).await;
+    collected.read_versions(ports).await;
+    match ports.directory.list_applications().await {
+        Ok(applications) => collected.applications = applications,
+        Err(error) => collected.gaps.push(format!("applications: {}", chain(&error))),
     }
-    gathered.judge(config, azure).await;
-    gathered.read_federation(azure).await;
+    collected.find_refused(config, ports).await;
+    collected.read_federation(ports).await;
     if with_usage {
-        gathered.read_usage(azure).await;
+        collected.read_usage(ports).await;
     }
-    gathered
+    collected
 }
 
-impl Gathered {
-    async fn read_vaults(&mut self, config: &Config, azure: &Azure) {
+impl Collected {
+    async fn read_vaults(&mut self, config: &Config, ports: &DiagnosticPorts) {
+        let catalogue = Catalogue::new(config.secrets.iter().cloned());
         for vault in config.vaults.iter().map(|vault| &vault.name) {
-            match azure.key_vault.list_secrets(vault).await {
+            match ports.reconcile.store.list_secrets(vault).await {
                 Ok(listed) => {
-                    self.fleet.discover(config, vault, &listed);
-                    let named = |one: ListedSecret| (SecretId::new(vault.clone(), one.name.clone()), one);
-                    self.listed.extend(listed.into_iter().map(named));
+                    catalogue.add_listed(&config.discovery, vault, &listed);
+                    let ids = listed.iter().map(|one| SecretId::new(vault.clone(), one.name.clone()));
+                    let ids: Vec<_> = ids.collect();
+                    self.listed.extend(ids.into_iter().zip(listed));
                 }
                 Err(error) => self.gaps.push(format!("vault {vault}: {}", chain(&error))),
             }
         }
+        self.bound = catalogue.list();
     }
 
-    async fn read_versions(&mut self, azure: &Azure) {
-        let read = async |id: SecretId| (azure.key_vault.list_versions(&id).await, id);
-        let ids: Vec<_> = self.fleet.secrets().iter().map(|managed| managed.id.clone()).collect();
-        let read: Vec<_> = futures::stream::iter(ids).map(read).buffered(AT_A_TIME).collect().await;
+    async fn read_versions(&mut self, ports: &DiagnosticPorts) {
+        let store = &ports.reconcile.store;
+        let read: Vec<_> = futures::stream::iter(&self.bound)
+            .map(async |managed| (store.list_versions(&managed.id).await, &managed.id))
+            .buffered(CONCURRENT_CALLS)
+            .collect()
+            .await;
         for (answer, id) in read {
             match answer {
                 Ok(versions) => {
                     let held = versions.iter().flat_map(|version| held_by(&version.tags)).collect();
-                    self.held.insert(id, held);
+                    self.held.insert(id.clone(), held);
                 }
                 Err(error) => self.gaps.push(format!("versions of {id}: {}", chain(&error))),
             }
         }
     }
 
-    /// Applies the rule that the loop follows: a tag alone makes nothing managed.
-    async fn judge(&mut self, config: &Config, azure: &Azure) {
-        let caller = azure.graph.read_caller().await.ok().and_then(|caller| caller.client_id);
+    /// Applies the rule that the reconcile loop follows: a tag alone makes nothing managed.
+    async fn find_refused(&mut self, config: &Config, ports: &DiagnosticPorts) {
+        let caller = ports.reconcile.issuer.read_caller().await.ok().and_then(|caller| caller.client_id);
         let own = caller.or_else(|| config.identity.client_id());
-        let refused = self.bound().filter(|(managed, application)| {
+        let refused = self.with_application().filter(|(managed, application)| {
             let facts = ApplicationFacts {
                 object_id: application.object_id,
                 client_id: application.client_id,
@@ -107,10 +103,13 @@ impl Gathered {
         self.refused = refused.map(|(managed, _)| managed.id.clone()).collect();
     }
 
-    async fn read_federation(&mut self, azure: &Azure) {
+    async fn read_federation(&mut self, ports: &DiagnosticPorts) {
         let ids: Vec<_> = self.with_credentials().map(|application| application.object_id).collect();
-        let read = async |id| (azure.graph.has_federated_credentials(id).await, id);
-        let read: Vec<_> = futures::stream::iter(ids).map(read).buffered(AT_A_TIME).collect().await;
+        let read: Vec<_> = futures::stream::iter(ids)
+            .map(async |id| (ports.directory.has_federated_credentials(id).await, id))
+            .buffered(CONCURRENT_CALLS)
+            .collect()
+            .await;
         for (answer, id) in read {
             match answer {
                 Ok(true) => {
@@ -118,7 +117,7 @@ impl Gathered {
                 }
                 Ok(false) => {}
                 Err(error) => {
-                    self.remarks.push(format!(
+                    self.notes.push(format!(
                         "whether application {id} could be secretless is not known: {}",
                         chain(&error)
                     ));
@@ -128,22 +127,22 @@ impl Gathered {
     }
 
     /// One application after the other: the report allows few requests. Where there is none, nobody asks again.
-    async fn read_usage(&mut self, azure: &Azure) {
+    async fn read_usage(&mut self, ports: &DiagnosticPorts) {
         let ids: Vec<(AppObjectId, ClientId)> = self
             .with_credentials()
             .map(|application| (application.object_id, application.client_id))
             .collect();
         for (id, client_id) in ids {
-            match azure.graph.last_sign_ins(client_id).await {
+            match ports.reconcile.usage.last_sign_ins(client_id).await {
                 Ok(Usage::Known(seen)) => {
                     self.usage.insert(id, seen);
                 }
                 Ok(Usage::Unavailable(why)) => {
-                    self.remarks.push(format!("what was never used is not known: {why}"));
+                    self.notes.push(format!("what was never used is not known: {why}"));
                     return;
                 }
                 Err(error) => self
-                    .remarks
+                    .notes
                     .push(format!("the last sign-ins of application {id} are not known: {}", chain(&error))),
             }
         }
@@ -160,17 +159,18 @@ impl Gathered {
 
     /// Whether these tags name a credential that is nowhere, although applications could be listed.
     pub(super) fn has_lost_its_credential(&self, tags: &Tags) -> bool {
-        let is_there = |key_id| {
-            let mut all = self.applications.iter().flat_map(|application| &application.credentials);
-            all.any(|credential| credential.key_id == key_id)
-        };
-        !self.applications.is_empty() && named(tags).is_some_and(|key_id| !is_there(key_id))
+        !self.applications.is_empty() && named(tags).is_some_and(|key_id| !self.has_credential(key_id))
+    }
+
+    fn has_credential(&self, key_id: KeyId) -> bool {
+        let mut all = self.applications.iter().flat_map(|application| &application.credentials);
+        all.any(|credential| credential.key_id == key_id)
     }
 
     /// Whose the credentials of managed applications are.
     pub(super) fn holdings(&self) -> Holdings {
         let mut holdings = Holdings::default();
-        for (managed, application) in self.bound() {
+        for (managed, application) in self.with_application() {
             holdings.markers.push(Marker::of(&managed.id));
             let held = self.held.get(&managed.id).into_iter().flatten().copied();
             holdings.held.entry(application.object_id).or_default().extend(held);
@@ -181,7 +181,7 @@ impl Gathered {
     /// Whom the tag `Owner` names, by credential, and by application for all its others.
     pub(super) fn owners(&self) -> BTreeMap<(AppObjectId, Option<KeyId>), String> {
         let mut owners = BTreeMap::new();
-        for (managed, application) in self.bound() {
+        for (managed, application) in self.with_application() {
             let listed = self.listed.iter().find(|(id, _)| *id == managed.id);
             let Some(owner) = listed.and_then(|(_, listed)| listed.tags.value(OWNER)) else { continue };
             let held = self.held.get(&managed.id).into_iter().flatten();
@@ -200,20 +200,21 @@ impl Gathered {
         }
     }
 
-    /// The managed secrets whose application can be seen.
-    fn bound(&self) -> impl Iterator<Item = (&ManagedSecret, &Application)> {
-        let found = |managed: &ManagedSecret| {
-            self.applications.iter().find(|application| is_meant(managed.application, application))
-        };
-        self.managed().filter_map(move |managed| Some((managed, found(managed)?)))
+    /// Returns the managed secrets whose application can be seen, each with it.
+    fn with_application(&self) -> impl Iterator<Item = (&ManagedSecret, &Application)> {
+        self.managed().filter_map(|managed| {
+            let mut all = self.applications.iter();
+            Some((managed, all.find(|application| is_named(managed.application, application))?))
+        })
     }
 
     fn managed(&self) -> impl Iterator<Item = &ManagedSecret> {
-        self.fleet.secrets().iter().filter(|managed| !self.refused.contains(&managed.id))
+        self.bound.iter().map(Arc::as_ref).filter(|managed| !self.refused.contains(&managed.id))
     }
 }
 
-fn is_meant(reference: ApplicationRef, application: &Application) -> bool {
+/// Returns true if `reference` names the application.
+fn is_named(reference: ApplicationRef, application: &Application) -> bool {
     match reference {
         ApplicationRef::ObjectId(id) => application.object_id == id,
         ApplicationRef::ClientId(id) => application.client_id == id,
@@ -229,5 +230,3 @@ fn held_by(tags: &Tags) -> Vec<KeyId> {
     };
     named(tags).into_iter().chain(indexed).collect()
 }
-
-const AT_A_TIME: usize = 8;
