@@ -95,7 +95,7 @@ impl Line {
                     Decision::Act(action) => Some(action.label()),
                     Decision::Wait { .. } | Decision::Blocked { .. } => None,
                 },
-                reason: status.reason,
+                reason: status.reason.label(),
                 message: status.message,
                 needs_person: status.needs_person,
                 until: decision.until(),

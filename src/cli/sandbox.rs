@@ -17,6 +17,7 @@ use super::{Output, complain, print_line, progress};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::domain::{StatusReason, WaitReason};
 use crate::ports::{Clock, chain};
 use crate::sandbox::{FaultLevel, Options, Sandbox, Summary, TimelineEventKind};
 use crate::shutdown::requested;
@@ -194,11 +195,14 @@ impl SandboxCommand {
     /// Whether what was due is rotated, and (if that was asked for) nothing is left to retire.
     fn is_done(&self, sandbox: &Sandbox, app: &App) -> bool {
         let (summary, statuses) = (sandbox.summary(), app.board().list());
-        let all = |reasons: &[&str]| statuses.iter().all(|status| reasons.contains(&status.reason));
+        let mut reasons = statuses.iter().map(|status| status.reason);
         if self.until_rotated {
-            summary.retired >= 1 && all(&["not_due"])
+            summary.retired >= 1 && reasons.all(|reason| reason == StatusReason::Waiting(WaitReason::NotDue))
         } else {
-            summary.published >= 1 && all(&["not_due", "overlap"])
+            summary.published >= 1
+                && reasons.all(|reason| {
+                    matches!(reason, StatusReason::Waiting(WaitReason::NotDue | WaitReason::Overlap))
+                })
         }
     }
 

@@ -12,7 +12,7 @@ use super::{ConfigFile, Output, complain, print_line};
 use crate::app::Engine;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::domain::{Action, BlockReason, VaultName, WaitReason};
+use crate::domain::{ActionKind, ActionOutcome, SecretState, VaultName};
 use crate::ports::{chain, sleep};
 use crate::reconcile::SecretStatus;
 use crate::shutdown::{Shutdown, requested};
@@ -85,11 +85,12 @@ async fn sweep(config: &Config, limit: Duration) -> Result<Summary, AnyError> {
     };
     let drained = engine.drain().await;
     polling.stop().cancel();
-    let counted = |action: &'static str| {
-        let count = engine.metrics.actions.with_label_values(&[action, "success"]).get();
-        (count > 0).then_some((action, count))
+    let counted = |action: ActionKind| {
+        let succeeded = [action.label(), ActionOutcome::Success.label()];
+        let count = engine.metrics.actions.with_label_values(&succeeded).get();
+        (count > 0).then_some((action.label(), count))
     };
-    let actions = Action::LABELS.into_iter().filter_map(counted).collect();
+    let actions = ActionKind::ALL.into_iter().filter_map(counted).collect();
     Ok(Summary { secrets: engine.board.list(), actions, unsearched, finished: finished && drained })
 }
 
@@ -107,7 +108,7 @@ async fn sweep_over(engine: &Engine, config: &Config) {
 async fn come_to_rest(engine: &Engine) {
     loop {
         engine.queue.settled(HORIZON).await;
-        if !engine.board.list().iter().any(|status| NOT_TO_BE_LEFT.contains(&status.reason)) {
+        if !engine.board.list().iter().any(|status| status.reason.keeps_sweep_running()) {
             return;
         }
         sleep(&SystemClock, BETWEEN_LOOKS).await;
@@ -124,14 +125,15 @@ impl Summary {
     /// The secrets that are blocked, were not looked at, or whose last action failed.
     fn troubled(&self) -> impl Iterator<Item = &SecretStatus> {
         self.secrets.iter().filter(|status| {
-            let failed = status.last_outcome.as_ref().is_some_and(|last| last.outcome != "success");
-            failed || ["blocked", "unknown"].contains(&status.state)
+            let failed =
+                status.last_outcome.as_ref().is_some_and(|last| last.outcome != ActionOutcome::Success);
+            failed || matches!(status.state, SecretState::Blocked | SecretState::Unknown)
         })
     }
 
     /// The secrets that are due, and wait for what the configuration says.
     fn held_back(&self) -> impl Iterator<Item = &SecretStatus> {
-        self.secrets.iter().filter(|status| HELD_BACK.contains(&status.reason))
+        self.secrets.iter().filter(|status| status.reason.is_of_rollout())
     }
 
     fn print(&self, output: Output) {
@@ -143,7 +145,7 @@ impl Summary {
 
     fn print_text(&self) {
         for status in self.troubled().chain(self.held_back()) {
-            print_line(format_args!("{}: {}: {}", status.secret, status.state, status.message));
+            print_line(format_args!("{}: {}: {}", status.secret, status.state.label(), status.message));
         }
         for vault in &self.unsearched {
             print_line(format_args!("{vault} can't be searched for tagged secrets"));
@@ -172,22 +174,7 @@ impl Summary {
     }
 }
 
-/// States that a sweep stays for.
-const NOT_TO_BE_LEFT: [&str; 3] = [
-    WaitReason::ConfirmingLoss.label(),
-    WaitReason::ProvingRevocation.label(),
-    BlockReason::Conflict.label(),
-];
-
 /// What is due within this time belongs to the sweep.
 pub(super) const HORIZON: time::Duration = time::Duration::seconds(30);
 
 const BETWEEN_LOOKS: time::Duration = time::Duration::milliseconds(500);
-
-/// Why a secret that is due may have to wait.
-const HELD_BACK: [&str; 4] = [
-    WaitReason::Frozen.label(),
-    WaitReason::OutsideWindow.label(),
-    WaitReason::Canary.label(),
-    WaitReason::RolloutLimit.label(),
-];

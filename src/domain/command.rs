@@ -62,6 +62,32 @@ impl CommandKind {
     }
 }
 
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CommandOutcome {
+    /// It was done.
+    Completed,
+    /// It was not done, and is not tried again.
+    Rejected,
+    /// Another command for the same secret took its place.
+    Replaced,
+}
+
+impl CommandOutcome {
+    /// Every outcome, for metrics that show a zero as a zero.
+    pub const ALL: [Self; 3] = [Self::Completed, Self::Rejected, Self::Replaced];
+
+    /// Returns the name in logs, metrics and the API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Rejected => "rejected",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
 impl Command {
     /// What stands if both were asked for: the graver one, and of two equal ones the later.
     ///

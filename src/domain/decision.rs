@@ -115,21 +115,27 @@ pub enum Action {
 }
 
 impl Action {
-    /// Its name in logs, metrics and the API.
+    /// Returns the kind, without what the action acts on.
+    #[must_use]
+    pub const fn kind(&self) -> ActionKind {
+        match self {
+            Self::Issue { .. } => ActionKind::Issue,
+            Self::Republish { .. } => ActionKind::Republish,
+            Self::Revoke { .. } => ActionKind::Revoke,
+            Self::Disable { .. } => ActionKind::Disable,
+            Self::ClearIndex => ActionKind::ClearIndex,
+            Self::Adopt { .. } => ActionKind::Adopt,
+            Self::Copy { .. } => ActionKind::Copy,
+            Self::Quarantine { .. } => ActionKind::Quarantine,
+            Self::Pause => ActionKind::Pause,
+            Self::Resume => ActionKind::Resume,
+        }
+    }
+
+    /// Returns the name in logs, metrics and the API.
     #[must_use]
     pub const fn label(&self) -> &'static str {
-        match self {
-            Self::Issue { .. } => "issue",
-            Self::Republish { .. } => "republish",
-            Self::Revoke { .. } => "revoke",
-            Self::Disable { .. } => "disable",
-            Self::ClearIndex => "clear_index",
-            Self::Adopt { .. } => "adopt",
-            Self::Copy { .. } => "copy",
-            Self::Quarantine { .. } => "quarantine",
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-        }
+        self.kind().label()
     }
 
     /// Why it makes a credential, if it makes one.
@@ -137,20 +143,64 @@ impl Action {
     pub const fn issue_reason(&self) -> Option<IssueReason> {
         if let Self::Issue { reason, .. } = self { Some(*reason) } else { None }
     }
+}
 
-    /// All names, for metrics that show a zero as a zero.
-    pub const LABELS: [&'static str; 10] = [
-        "issue",
-        "republish",
-        "revoke",
-        "disable",
-        "clear_index",
-        "adopt",
-        "copy",
-        "quarantine",
-        "pause",
-        "resume",
+/// The kinds of actions: each is one word in logs, metrics and the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ActionKind {
+    /// See [`Action::Issue`].
+    Issue,
+    /// See [`Action::Republish`].
+    Republish,
+    /// See [`Action::Revoke`].
+    Revoke,
+    /// See [`Action::Disable`].
+    Disable,
+    /// See [`Action::ClearIndex`].
+    ClearIndex,
+    /// See [`Action::Adopt`].
+    Adopt,
+    /// See [`Action::Copy`].
+    Copy,
+    /// See [`Action::Quarantine`].
+    Quarantine,
+    /// See [`Action::Pause`].
+    Pause,
+    /// See [`Action::Resume`].
+    Resume,
+}
+
+impl ActionKind {
+    /// Every kind, for metrics that show a zero as a zero.
+    pub const ALL: [Self; 10] = [
+        Self::Issue,
+        Self::Republish,
+        Self::Revoke,
+        Self::Disable,
+        Self::ClearIndex,
+        Self::Adopt,
+        Self::Copy,
+        Self::Quarantine,
+        Self::Pause,
+        Self::Resume,
     ];
+
+    /// Returns the name in logs, metrics and the API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Issue => "issue",
+            Self::Republish => "republish",
+            Self::Revoke => "revoke",
+            Self::Disable => "disable",
+            Self::ClearIndex => "clear_index",
+            Self::Adopt => "adopt",
+            Self::Copy => "copy",
+            Self::Quarantine => "quarantine",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+        }
+    }
 }
 
 /// The state that a decision leaves a managed secret in, for people who plan. From the best to the worst.

@@ -27,6 +27,7 @@ mod completion;
 mod decide;
 mod decision;
 mod inventory;
+mod labels;
 mod managed;
 mod marker;
 mod names;
@@ -39,15 +40,16 @@ mod reasons;
 mod replica;
 mod role;
 mod rollout;
+mod status;
 pub mod tags;
 mod verify;
 
 pub use binding::{
     ApplicationFacts, ApplicationRules, Origin, consent_tag, consents, denied_reason, provider_address,
 };
-pub use command::{Command, CommandKind};
+pub use command::{Command, CommandKind, CommandOutcome};
 pub use decide::{LOSS_CONFIRMED_AFTER, WORST_LAG, decide};
-pub use decision::{Action, Decision, PlanStatus};
+pub use decision::{Action, ActionKind, Decision, PlanStatus};
 pub use inventory::{Class, CredentialSeen, Holdings, LastUse, NEAR_EXPIRY, SecretSeen};
 pub use managed::{DiscoveryRules, ManagedSecret};
 pub use marker::Marker;
@@ -64,6 +66,7 @@ pub use reasons::{BlockReason, IssueReason, RepublishReason, RevokeReason, WaitR
 pub use replica::{ReplicaFacts, ReplicaState};
 pub use role::Role;
 pub use rollout::{ActiveLimit, Freeze, RolloutLimits};
+pub use status::{ActionOutcome, SecretState, StatusReason};
 pub use verify::{
     ClaimProblem, Claims, Probe, ProbeAnswer, ProbeKind, Requirement, TextPattern, VerifyPolicy,
 };

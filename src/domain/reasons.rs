@@ -21,6 +21,12 @@ macro_rules! reasons {
             pub const fn text(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
             }
+
+            /// Returns the reason of this label; none if a newer daemon has labels that are not known here.
+            #[must_use]
+            pub fn from_label(label: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.label() == label)
+            }
         }
     };
 }
@@ -223,7 +229,110 @@ impl WaitReason {
     }
 }
 
+impl WaitReason {
+    /// Returns true if the wait is a matter of minutes: a command, or a sweep, is followed through it.
+    #[must_use]
+    pub const fn is_short(self) -> bool {
+        match self {
+            Self::InFlight | Self::ConfirmingLoss | Self::Propagating | Self::ProvingRevocation => true,
+            Self::NotDue
+            | Self::Overlap
+            | Self::BackOff
+            | Self::TooManyOrphans
+            | Self::RotationDisabled
+            | Self::RolledBack
+            | Self::InUse
+            | Self::ReplicaBehind
+            | Self::Frozen
+            | Self::OutsideWindow
+            | Self::Canary
+            | Self::RolloutLimit => false,
+        }
+    }
+
+    /// Returns true if a later process would have to start over: a sweep stays until the wait is over.
+    #[must_use]
+    pub const fn keeps_sweep_running(self) -> bool {
+        match self {
+            Self::ConfirmingLoss | Self::ProvingRevocation => true,
+            Self::NotDue
+            | Self::Overlap
+            | Self::InFlight
+            | Self::BackOff
+            | Self::TooManyOrphans
+            | Self::Propagating
+            | Self::RotationDisabled
+            | Self::RolledBack
+            | Self::InUse
+            | Self::ReplicaBehind
+            | Self::Frozen
+            | Self::OutsideWindow
+            | Self::Canary
+            | Self::RolloutLimit => false,
+        }
+    }
+
+    /// Returns true if a rotation is due and the rollout configuration holds it back.
+    #[must_use]
+    pub const fn is_of_rollout(self) -> bool {
+        match self {
+            Self::Frozen | Self::OutsideWindow | Self::Canary | Self::RolloutLimit => true,
+            Self::NotDue
+            | Self::Overlap
+            | Self::InFlight
+            | Self::BackOff
+            | Self::TooManyOrphans
+            | Self::ConfirmingLoss
+            | Self::Propagating
+            | Self::RotationDisabled
+            | Self::RolledBack
+            | Self::InUse
+            | Self::ReplicaBehind
+            | Self::ProvingRevocation => false,
+        }
+    }
+}
+
 impl BlockReason {
+    /// Returns true if the block passes within minutes: a command, or a sweep, is followed through it.
+    #[must_use]
+    pub const fn is_short(self) -> bool {
+        match self {
+            Self::SignInUnclear | Self::ServiceUnavailable | Self::Throttled | Self::Conflict => true,
+            Self::CurrentDisabled
+            | Self::SecretDeleted
+            | Self::UnknownCredential
+            | Self::CurrentRefused
+            | Self::ApplicationDisabled
+            | Self::ApplicationMissing
+            | Self::NeverVerified
+            | Self::Forbidden
+            | Self::TagLimit
+            | Self::LifetimePolicy
+            | Self::PasswordsForbidden
+            | Self::NoConsent
+            | Self::NotAllowed
+            | Self::OwnApplication
+            | Self::PublicClient
+            | Self::NoServicePrincipal
+            | Self::RoleMissing
+            | Self::NotProven
+            | Self::NothingToRollBackTo
+            | Self::NoProvider
+            | Self::CompromisedCredentialRemains
+            | Self::ClockSkew
+            | Self::PasswordLimitReached
+            | Self::DeadlineExceeded
+            | Self::InternalError => false,
+        }
+    }
+
+    /// Returns true if a sweep stays until the block is over: only a conflict, which the next pass resolves.
+    #[must_use]
+    pub const fn keeps_sweep_running(self) -> bool {
+        matches!(self, Self::Conflict)
+    }
+
     /// Whether it keeps an application's secret from somebody who points at it.
     #[must_use]
     pub const fn is_of_guard(self) -> bool {

@@ -40,6 +40,15 @@ impl ReplicaState {
         }
     }
 
+    /// Returns why it can't be read, if it can't.
+    #[must_use]
+    pub fn error(&self) -> Option<&str> {
+        match self {
+            Self::Unreadable(why) => Some(why),
+            Self::InSync(_) | Self::OutOfSync | Self::Disabled => None,
+        }
+    }
+
     /// All names.
     pub const LABELS: [&'static str; 4] = ["in_sync", "out_of_sync", "disabled", "unreadable"];
 }

@@ -11,7 +11,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::HttpState;
 use super::problem::{Common, Details, Problem};
-use crate::domain::SecretId;
+use super::view::SecretView;
+use crate::domain::{SecretId, SecretState};
 use crate::triggers::commands::Standing;
 
 /// Which secrets, in which order.
@@ -20,7 +21,7 @@ use crate::triggers::commands::Standing;
 pub(super) struct Selection {
     /// Only those in this state.
     #[param(inline)]
-    state: Option<SecretState>,
+    state: Option<StateFilter>,
     /// Only those of this vault.
     vault: Option<String>,
     /// Only those whose `vault/name` contains this text, in any letter case.
@@ -47,11 +48,11 @@ pub(super) struct SecretPath {
     name: String,
 }
 
-/// The states of a secret.
+/// A state of a secret, in a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = SecretState)]
-enum SecretState {
+enum StateFilter {
     Unknown,
     Waiting,
     Rotating,
@@ -83,7 +84,7 @@ enum Sort {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SecretList {
     /// In the order that was asked for.
-    secrets: Vec<Standing>,
+    secrets: Vec<SecretView>,
     /// How many there are in all, of those that were asked for.
     total: usize,
     /// The next page's offset, if there is one.
@@ -102,13 +103,13 @@ pub(super) struct ScheduleView {
     next_sweep: Option<OffsetDateTime>,
 }
 
-impl SecretState {
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Waiting => "waiting",
-            Self::Rotating => "rotating",
-            Self::Blocked => "blocked",
+impl From<StateFilter> for SecretState {
+    fn from(filter: StateFilter) -> Self {
+        match filter {
+            StateFilter::Unknown => Self::Unknown,
+            StateFilter::Waiting => Self::Waiting,
+            StateFilter::Rotating => Self::Rotating,
+            StateFilter::Blocked => Self::Blocked,
         }
     }
 }
@@ -141,7 +142,7 @@ impl Selection {
     fn selects(&self, standing: &Standing) -> bool {
         let status = &standing.status;
         let same = |wanted: &String, is: &str| wanted.eq_ignore_ascii_case(is);
-        self.state.is_none_or(|state| state.label() == status.state)
+        self.state.is_none_or(|state| SecretState::from(state) == status.state)
             && self.vault.as_ref().is_none_or(|vault| same(vault, status.secret.vault.as_str()))
             && self
                 .search
@@ -173,21 +174,21 @@ pub(super) async fn list_secrets(
     secrets.sort_by(|one, other| sort.compare(one, other));
     let (total, offset) = (secrets.len(), selection.offset.unwrap_or(0) as usize);
     let end = offset.saturating_add(limit);
-    let secrets = secrets.into_iter().skip(offset).take(limit).collect();
+    let secrets = secrets.into_iter().skip(offset).take(limit).map(SecretView::from).collect();
     Ok(Json(SecretList { secrets, total, next_offset: (end < total).then_some(end) }))
 }
 
 /// One managed secret.
 #[utoipa::path(get, path = "/api/v1/secrets/{vault}/{name}", tag = "secrets", params(SecretPath), responses(
-    (status = 200, description = "What is known of it.", body = Standing),
+    (status = 200, description = "What is known of it.", body = SecretView),
     (status = 404, description = "It is not managed.", body = Details,
         content_type = "application/problem+json"), Common))]
 pub(super) async fn show_secret(
     State(state): State<HttpState>,
     Path((vault, name)): Path<(String, String)>,
-) -> Result<Json<Standing>, Problem> {
+) -> Result<Json<SecretView>, Problem> {
     let secret = parse(&vault, &name)?;
-    Ok(Json(state.commands.show(&secret)?))
+    Ok(Json(state.commands.show(&secret)?.into()))
 }
 
 /// When all secrets are looked at next.

@@ -14,6 +14,7 @@ mod operations;
 mod problem;
 mod router;
 mod server;
+mod view;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ pub use idempotency::IdempotencyKeys;
 pub use operations::Operations;
 pub use router::{ROUTES, describe, health_router, router};
 pub use server::{Server, ServerError, Tls};
+pub use view::SecretView;
 
 use crate::config::ScheduleConfig;
 use crate::metrics::Metrics;

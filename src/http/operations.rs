@@ -18,7 +18,8 @@ use uuid::Uuid;
 
 use super::HttpState;
 use super::problem::{Common, Details, Problem};
-use crate::domain::{CommandKind, SecretId};
+use crate::domain::{CommandKind, CommandOutcome, SecretId, SecretState};
+use crate::reconcile::QueuedCommand;
 use crate::triggers::commands::{Commands, Standing, Taken};
 
 /// The operations since the start, at most 10,000.
@@ -160,16 +161,22 @@ fn progress(asked: &Asked, commands: &Commands) -> (Phase, String) {
     };
     let Standing { status, pending_command } = standing;
     let (label, at) = (asked.kind.label(), asked.taken.at);
-    if let Some(ended) = status.last_command.as_ref().filter(|last| last.kind == label && last.at >= at) {
-        let phase = if ended.outcome == "completed" { Phase::Succeeded } else { Phase::Failed };
+    let last = status.last_command.as_ref();
+    if let Some(ended) = last.filter(|last| last.command.kind.label() == label && last.command.at >= at) {
+        let phase = match ended.outcome {
+            CommandOutcome::Completed => Phase::Succeeded,
+            CommandOutcome::Rejected => Phase::Failed,
+            CommandOutcome::Replaced => Phase::Replaced,
+        };
         return (phase, ended.reason.clone());
     }
     match pending_command {
-        Some(command) if command.kind != label => {
-            (Phase::Replaced, format!("{} was asked for as well, and is graver", command.kind))
+        Some(QueuedCommand { command, .. }) if command.kind.label() != label => {
+            let why = format!("{} was asked for as well, and is graver", command.kind.label());
+            (Phase::Replaced, why)
         }
         None => (Phase::Replaced, "another command was completed in its place".to_owned()),
-        Some(_) if status.state == "rotating" => (Phase::Running, status.message),
+        Some(_) if status.state == SecretState::Rotating => (Phase::Running, status.message),
         Some(command) if command.tried => (Phase::Waiting, status.message),
         Some(_) => (Phase::Accepted, "it will be seen to".to_owned()),
     }

@@ -10,7 +10,9 @@ use prometheus::{
 };
 use time::OffsetDateTime;
 
-use crate::domain::{Action, BlockReason, CommandKind, ReplicaState, SecretId};
+use crate::domain::{
+    ActionKind, ActionOutcome, BlockReason, CommandKind, ReplicaState, SecretId, SecretState,
+};
 
 /// All metrics of one daemon. Labels are bounded: configured names and the labels of enums.
 #[derive(Debug)]
@@ -65,12 +67,6 @@ pub struct Metrics {
     /// Distance between Azure's clock and ours.
     pub clock_skew: Gauge,
 }
-
-/// The states of a secret in [`Metrics::secret_state`] and in the API.
-pub const STATES: [&str; 4] = ["unknown", "waiting", "rotating", "blocked"];
-
-/// How an action can end, in [`Metrics::actions`].
-pub const OUTCOMES: [&str; 4] = ["success", "failed", "unknown", "stopped"];
 
 impl Metrics {
     /// All metrics, registered; those without a secret's name start at zero.
@@ -194,7 +190,7 @@ impl Metrics {
     pub fn declare_secrets<'a>(&self, secrets: impl IntoIterator<Item = &'a SecretId>) {
         for secret in secrets {
             let name = secret.to_string();
-            self.set_state(secret, "unknown");
+            self.set_state(secret, SecretState::Unknown);
             self.credential_expiry.with_label_values(&[&name]);
             self.last_success.with_label_values(&[&name]);
             self.orphans.with_label_values(&[&name]);
@@ -207,8 +203,8 @@ impl Metrics {
     /// Shows nothing of `secret` any more. A metric that was never there is no error.
     pub fn forget_secret(&self, secret: &SecretId) {
         let name = secret.to_string();
-        for state in STATES {
-            let _ = self.secret_state.remove_label_values(&[name.as_str(), state]);
+        for state in SecretState::ALL {
+            let _ = self.secret_state.remove_label_values(&[name.as_str(), state.label()]);
         }
         for gauges in [&self.credential_expiry, &self.last_success] {
             let _ = gauges.remove_label_values(&[&name]);
@@ -219,18 +215,22 @@ impl Metrics {
     }
 
     /// Shows `replica` in `state` and in no other.
-    pub fn set_replica(&self, replica: &SecretId, state: &str) {
+    pub fn set_replica(&self, replica: &SecretId, state: &ReplicaState) {
         let name = replica.to_string();
         for other in ReplicaState::LABELS {
-            self.replica_state.with_label_values(&[name.as_str(), other]).set(i64::from(other == state));
+            self.replica_state
+                .with_label_values(&[name.as_str(), other])
+                .set(i64::from(other == state.label()));
         }
     }
 
     /// Shows `secret` in `state` and in no other.
-    pub fn set_state(&self, secret: &SecretId, state: &str) {
+    pub fn set_state(&self, secret: &SecretId, state: SecretState) {
         let name = secret.to_string();
-        for other in STATES {
-            self.secret_state.with_label_values(&[name.as_str(), other]).set(i64::from(other == state));
+        for other in SecretState::ALL {
+            self.secret_state
+                .with_label_values(&[name.as_str(), other.label()])
+                .set(i64::from(other == state));
         }
     }
 
@@ -254,9 +254,9 @@ impl Metrics {
     fn start_at_zero(&self) -> Result<(), prometheus::Error> {
         let build = self.registry.int_gauges("build_info", "1; the version is a label.", &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        for action in Action::LABELS {
-            for outcome in OUTCOMES {
-                self.actions.with_label_values(&[action, outcome]);
+        for action in ActionKind::ALL {
+            for outcome in ActionOutcome::ALL {
+                self.actions.with_label_values(&[action.label(), outcome.label()]);
             }
         }
         for path in EVENT_PATHS {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::domain::tags::TagLimit;
-use crate::domain::{BlockReason, WaitReason};
+use crate::domain::{ActionOutcome, BlockReason, WaitReason};
 use crate::ports::{PortError, RefusalKind, SignIn, chain};
 
 /// An action that did not succeed.
@@ -119,11 +119,11 @@ impl Failure {
     }
 
     /// Its outcome in metrics and the API.
-    pub(super) const fn outcome(&self) -> &'static str {
+    pub(super) const fn outcome(&self) -> ActionOutcome {
         match (&self.cause, self.unknown) {
-            (Cause::Stopped, _) => "stopped",
-            (_, true) => "unknown",
-            (_, false) => "failed",
+            (Cause::Stopped, _) => ActionOutcome::Stopped,
+            (_, true) => ActionOutcome::Unknown,
+            (_, false) => ActionOutcome::Failed,
         }
     }
 }

@@ -7,9 +7,10 @@ use std::sync::{Mutex, PoisonError};
 
 use time::{Duration, OffsetDateTime};
 
-use super::status::{SecretStatus, StatusBoard};
+use super::status::SecretStatus;
+use super::status_board::StatusBoard;
 use crate::config::{RolloutConfig, WindowState};
-use crate::domain::{ActiveLimit, IssueReason, RolloutLimits, SecretId};
+use crate::domain::{ActiveLimit, IssueReason, RolloutLimits, SecretId, SecretState};
 
 /// The rollout limits of one daemon.
 #[derive(Debug)]
@@ -147,10 +148,10 @@ impl Rollout {
 
 /// What the others wait for, if this canary has not passed.
 fn waits_for(canary: &SecretStatus, now: OffsetDateTime) -> Option<ActiveLimit> {
-    if canary.last_reconciled.is_none() && canary.state == "unknown" {
+    if canary.last_reconciled.is_none() && canary.state == SecretState::Unknown {
         return Some(ActiveLimit { until: Some(now + FIRST_RECONCILE) });
     }
-    let is_well = canary.state == "waiting" && !canary.is_due(now);
+    let is_well = canary.state == SecretState::Waiting && !canary.is_due(now);
     let passed = canary.published.map(|at| at + CANARY_HOUR);
     match passed {
         Some(passed) if canary.is_rotated && canary.last_reconciled.is_none_or(|last| last < passed) => {

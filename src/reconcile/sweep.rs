@@ -7,7 +7,7 @@ use tracing::{info, warn};
 use super::catalogue::Catalogue;
 use super::queue::WorkQueue;
 use super::rollout::Rollout;
-use super::status::StatusBoard;
+use super::status_board::StatusBoard;
 use crate::domain::{DiscoveryRules, ManagedSecret, Origin, SecretId, VaultName, provider_address, tags};
 use crate::metrics::{Metrics, unix_seconds};
 use crate::ports::{Clock, ListedSecret, PortError, SecretStore, chain};

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
 use time::OffsetDateTime;
-use utoipa::ToSchema;
 
 use crate::domain::{Command, CommandKind, ManagedSecret, SecretId};
 use crate::metrics::Metrics;
 use crate::ports::Clock;
-use crate::reconcile::{Catalogue, SecretStatus, StatusBoard, WorkQueue};
+use crate::reconcile::{Catalogue, QueuedCommand, SecretStatus, StatusBoard, WorkQueue};
 use crate::telemetry::audit::{self, Asker};
 
 /// Where commands go, and where is seen what became of them.
@@ -28,31 +26,18 @@ pub struct Commands {
 }
 
 /// What is known of a secret, with the command that is not completed yet.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug)]
 pub struct Standing {
     /// What the last looks found.
-    #[serde(flatten)]
     pub status: SecretStatus,
     /// What a person asked for, until it is completed.
-    pub pending_command: Option<PendingCommand>,
-}
-
-/// A command that is not completed yet.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PendingCommand {
-    /// Its label.
-    pub kind: &'static str,
-    /// When it was made.
-    #[serde(with = "time::serde::rfc3339")]
-    pub at: OffsetDateTime,
-    /// Whether it was tried already, and will be again: the secret's state says what it waits for.
-    pub tried: bool,
+    pub pending_command: Option<QueuedCommand>,
 }
 
 /// A command that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
-    /// When it was made, as [`PendingCommand::at`] and the command that ended at last say it.
+    /// When it was made, as the pending command and the command that ended at last say it.
     pub at: OffsetDateTime,
     /// The other secrets that the same is asked of.
     pub also: Vec<SecretId>,
@@ -140,12 +125,7 @@ impl Commands {
 
     /// A command that ends is told on the board first and leaves the queue then: read the other way round, it is always seen.
     fn standing(&self, secret: &SecretId) -> Option<Standing> {
-        let pending = self.queue.pending_command(secret);
-        let pending_command = pending.map(|pending| PendingCommand {
-            kind: pending.command.kind.label(),
-            at: pending.command.at,
-            tried: pending.tried,
-        });
+        let pending_command = self.queue.pending_command(secret);
         Some(Standing { status: self.board.show(secret)?, pending_command })
     }
 }

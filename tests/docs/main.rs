@@ -152,7 +152,7 @@ fn every_action_says_what_is_left_if_it_stops_half_way() {
             variants.push((line.to_owned(), std::mem::take(&mut doc)));
         }
     }
-    assert_eq!(variants.len(), rekeyd::domain::Action::LABELS.len(), "{variants:?}");
+    assert_eq!(variants.len(), rekeyd::domain::ActionKind::ALL.len(), "{variants:?}");
     for (variant, doc) in variants {
         assert!(doc.contains("# If it stops half-way"), "Action::{variant} lacks `# If it stops half-way`");
     }

@@ -25,7 +25,7 @@ async fn a_due_secret_rotates_and_its_consumers_sign_in_all_the_while() {
     assert_eq!((status, &answer["phase"]), (StatusCode::ACCEPTED, &"accepted".into()));
     let is_new = |fleet: &Fleet| fleet.text(&secret).expose_secret() != first.expose_secret();
     fleet.until(Duration::hours(1), is_new).await;
-    assert_eq!(fleet.status(&secret).state, "waiting");
+    assert_eq!(fleet.status(&secret).state.label(), "waiting");
     assert_eq!((fleet.sign_in(&secret), fleet.sign_in_with(&secret, &first)), (Ok(()), Ok(())));
     fleet.live(Duration::days(8)).await;
     assert!(fleet.sign_in_with(&secret, &first).is_err(), "the first credential is retired");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rekeyd::domain::SecretState;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -94,7 +95,7 @@ async fn an_operation_is_where_the_answer_says_and_its_events_end_with_it() {
     let secret = "kv-1/app-foo".parse().unwrap();
     assert_eq!(server.queued().len(), 1);
     server.queue.finish(&secret, None, None);
-    server.board.update(&secret, |status| status.state = "waiting");
+    server.board.update(&secret, |status| status.state = SecretState::Waiting);
     let mut rest = String::new();
     let to_the_end = async {
         while let Some(chunk) = events.chunk().await.unwrap() {

@@ -82,7 +82,7 @@ async fn pain_02_consumers_go_on_with_the_stale_value_and_are_waited_for() {
         assert_eq!(fleet.sign_in_with(&secret, &stale), Ok(()));
         fleet.live(Duration::DAY).await;
     }
-    assert_eq!(fleet.status(&secret).reason, "in_use");
+    assert_eq!(fleet.status(&secret).reason.label(), "in_use");
     // It reads the new one at last.
     fleet.live(Duration::days(6)).await;
     assert!(fleet.sign_in_with(&secret, &stale).is_err(), "{:?}", fleet.status(&secret));
@@ -212,7 +212,7 @@ async fn pain_10_tenant_policies_clamp_and_two_passwords_are_no_dead_end() {
     ask_to_rotate(&fleet, &secret).await;
     fleet.live(Duration::hours(3)).await;
     assert_eq!(
-        (fleet.status(&secret).state, fleet.status(&secret).reason),
+        (fleet.status(&secret).state.label(), fleet.status(&secret).reason.label()),
         ("blocked", "password_limit_reached")
     );
     assert_eq!(fleet.summary().issued, 1, "the colleague's alone");
@@ -248,7 +248,7 @@ async fn pain_11_a_copy_in_another_vault_follows_and_is_waited_for() {
     assert_eq!(fleet.sign_in_with(&secret, &old), Ok(()), "the overlap counts from the last copy");
     fleet.live(Duration::days(7)).await;
     assert!(fleet.sign_in_with(&secret, &old).is_err(), "{:?}", fleet.status(&secret));
-    assert_eq!((fleet.status(&secret).replicas[0].state, fleet.consumers_failed()), ("in_sync", 0));
+    assert_eq!((fleet.status(&secret).replicas[0].state.label(), fleet.consumers_failed()), ("in_sync", 0));
     fleet.end().await;
 }
 

@@ -203,14 +203,14 @@ impl World {
     pub(crate) fn last_outcome(&self) -> Option<(&'static str, &'static str)> {
         let status = self.status.lock().unwrap();
         let outcome = status.as_ref().and_then(|status| status.last_outcome.as_ref());
-        outcome.map(|last| (last.action, last.outcome))
+        outcome.map(|last| (last.action.label(), last.outcome.label()))
     }
 
     /// The state and reason that the last daemon showed.
     pub(crate) fn last_state(&self) -> (&'static str, &'static str) {
         let status = self.status.lock().unwrap();
         let status = status.as_ref().expect("a daemon lived");
-        (status.state, status.reason)
+        (status.state.label(), status.reason.label())
     }
 
     /// What the last daemon told of the secret's state.

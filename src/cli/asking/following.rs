@@ -80,7 +80,8 @@ impl Standing {
 
 /// Whether a state with this reason is a matter of minutes: a command, or a sweep, is followed through it.
 fn is_soon_over(reason: &str) -> bool {
-    SOON_OVER.contains(&reason)
+    let wait = WaitReason::from_label(reason).is_some_and(WaitReason::is_short);
+    wait || BlockReason::from_label(reason).is_some_and(BlockReason::is_short)
 }
 
 /// Follows every command that was taken until each has an outcome, and tells what changes meanwhile. What can't be seen
@@ -151,18 +152,6 @@ fn tell_once(why: String, told: &mut String) {
 }
 
 const BETWEEN_LOOKS: Duration = Duration::milliseconds(500);
-
-/// What a command is waited for through.
-const SOON_OVER: [&str; 8] = [
-    WaitReason::InFlight.label(),
-    WaitReason::ConfirmingLoss.label(),
-    WaitReason::Propagating.label(),
-    WaitReason::ProvingRevocation.label(),
-    BlockReason::SignInUnclear.label(),
-    BlockReason::ServiceUnavailable.label(),
-    BlockReason::Throttled.label(),
-    BlockReason::Conflict.label(),
-];
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may fail")]

@@ -10,6 +10,7 @@ use crate::cli::run::{AnyError, clock};
 use crate::cli::sweep::HORIZON;
 use crate::config::{Config, InvalidConfig};
 use crate::domain::{CommandKind, SecretId, VaultName};
+use crate::http::SecretView;
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 
@@ -47,12 +48,13 @@ impl Here {
     pub(super) fn standing(&self, secret: &SecretId) -> Result<Standing, Unseen> {
         let standing =
             self.engine.commands.show(secret).map_err(|error| Unseen::Lasting(error.to_string()))?;
-        as_shown(&standing)
+        as_shown(&SecretView::from(standing))
     }
 
     /// What is known of every secret, in the form that the API has.
     pub(super) fn standings(&self) -> Result<Vec<Standing>, Unseen> {
-        as_shown(&self.engine.commands.list())
+        let secrets = self.engine.commands.list().into_iter().map(SecretView::from);
+        as_shown(&secrets.collect::<Vec<_>>())
     }
 
     /// The vaults that could not be searched for tagged secrets.

@@ -23,7 +23,7 @@ use super::permits::{PassLimiter, Permit};
 use super::queue::{WorkItem, WorkQueue};
 use super::reported_once::ReportedOnce;
 use super::rollout::Rollout;
-use super::status::StatusBoard;
+use super::status_board::StatusBoard;
 use super::volatile::Volatile;
 use crate::clock::ClockSkew;
 use crate::domain::{

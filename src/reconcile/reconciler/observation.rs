@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::{Reconciler, Trouble};
 use crate::domain::{
     BlockReason, ClientId, Command, CommandKind, Decision, KeyId, ManagedSecret, Observed, ReplicaState,
-    SecretId, UsageFacts, decide,
+    SecretId, StatusReason, UsageFacts, decide,
 };
 use crate::ports::Application;
 use crate::reconcile::observe::{Observation, Subject, observe};
@@ -101,7 +101,9 @@ impl Reconciler {
 
     /// Whether only a tag says that a secret belongs to its application: then it has no part in what becomes of that.
     fn lacks_consent(&self, secret: &SecretId) -> bool {
-        self.board.show(secret).is_some_and(|status| status.reason == BlockReason::NoConsent.label())
+        self.board
+            .show(secret)
+            .is_some_and(|status| status.reason == StatusReason::Blocked(BlockReason::NoConsent))
     }
 
     /// Every credential of the application is compromised: so are those of its other secrets, which are asked once.

@@ -5,13 +5,13 @@ use tracing::{error, info, warn};
 
 use super::{Next, Reconciler, Trouble};
 use crate::domain::{
-    Action, BlockReason, Command, CommandKind, Decision, KeyId, ManagedSecret, Observed, RevokeReason,
-    SecretId, UsageFacts, VersionFacts,
+    Action, ActionOutcome, BlockReason, Command, CommandKind, CommandOutcome, Decision, KeyId, ManagedSecret,
+    Observed, RevokeReason, SecretId, SecretState, StatusReason, UsageFacts, VersionFacts,
 };
 use crate::reconcile::failure::Failure;
 use crate::reconcile::observe::Observation;
-use crate::reconcile::presentation::{is_well, message, shown};
-use crate::reconcile::status::{LastCommand, LastOutcome, ReplicaStatus};
+use crate::reconcile::status::{EndedCommand, LastOutcome, ReplicaStatus};
+use crate::reconcile::status_text::{is_well, message, shown};
 use crate::telemetry::audit;
 
 impl Reconciler {
@@ -25,20 +25,19 @@ impl Reconciler {
             audit::proven(secret, refused);
         }
         info!(%secret, command = command.kind.label(), "what was asked for {secret} is done: {}", command.kind.label());
-        self.end_command(secret, command, "completed", command.kind.label());
+        self.end_command(secret, command, CommandOutcome::Completed, command.kind.label());
     }
 
     /// A command that can't be met now is told, not kept: nobody should be surprised by it later.
     pub(super) fn reject_command(&self, secret: &SecretId, command: Command, why: &str) -> Option<Command> {
         warn!(%secret, command = command.kind.label(), "{} of {secret} is not done: {why}", command.kind.label());
         audit::command_rejected(secret, command.kind, "loop", why);
-        self.end_command(secret, command, "rejected", why);
+        self.end_command(secret, command, CommandOutcome::Rejected, why);
         None
     }
 
-    fn end_command(&self, secret: &SecretId, command: Command, outcome: &'static str, reason: &str) {
-        let ended =
-            LastCommand { kind: command.kind.label(), at: command.at, outcome, reason: reason.to_owned() };
+    fn end_command(&self, secret: &SecretId, command: Command, outcome: CommandOutcome, reason: &str) {
+        let ended = EndedCommand { command, outcome, reason: reason.to_owned() };
         self.board.update(secret, |status| status.last_command = Some(ended));
     }
 
@@ -49,18 +48,18 @@ impl Reconciler {
         action: &Action,
         failure: Option<&Failure>,
     ) {
-        let outcome = failure.map_or("success", Failure::outcome);
+        let outcome = failure.map_or(ActionOutcome::Success, Failure::outcome);
         let at = self.ports.clock.now();
         self.remember(secret, observation, action, failure);
-        self.metrics.actions.with_label_values(&[action.label(), outcome]).inc();
+        self.metrics.actions.with_label_values(&[action.label(), outcome.label()]).inc();
         let error = failure.map(ToString::to_string);
         let detail = message(&Decision::Act(action.clone()));
-        audit::action(secret, action.label(), outcome, error.as_ref().unwrap_or(&detail));
+        audit::action(secret, action.label(), outcome.label(), error.as_ref().unwrap_or(&detail));
         if matches!(action, Action::Revoke { reason: RevokeReason::MaxOverlap, .. }) {
-            warn!(%secret, outcome, "{secret}: {detail}");
+            warn!(%secret, outcome = outcome.label(), "{secret}: {detail}");
         }
         self.board.update(secret, |status| {
-            status.last_outcome = Some(LastOutcome { action: action.label(), outcome, error, at });
+            status.last_outcome = Some(LastOutcome { action: action.kind(), outcome, error, at });
         });
     }
 
@@ -100,11 +99,11 @@ impl Reconciler {
         } else {
             warn!(%secret, reason = reason.label(), "{secret} has to wait: {message}");
         }
-        let origin = self.catalogue.find(secret).map(|managed| managed.origin.label());
+        let origin = self.catalogue.find(secret).map(|managed| managed.origin);
         self.board.update(secret, |status| {
             status.origin = origin.unwrap_or(status.origin);
-            status.state = "blocked";
-            status.reason = reason.label();
+            status.state = SecretState::Blocked;
+            status.reason = StatusReason::Blocked(reason);
             status.message = message;
             status.needs_person = reason.needs_person();
         });
@@ -137,7 +136,7 @@ impl Reconciler {
             if well {
                 status.last_success = Some(now);
             }
-            status.origin = managed.origin.label();
+            status.origin = managed.origin;
             status.owner.clone_from(&observation.owner);
             let version = seen.current_version();
             status.published = version.map(|version| version.created);

@@ -76,7 +76,11 @@ async fn a_tag_writer_who_points_at_an_unconsenting_application_gets_nothing() {
             ask(&fleet, &secret, command).await;
             fleet.live(Duration::hours(1)).await;
             let status = fleet.status(&secret);
-            assert_eq!((status.state, status.reason), ("blocked", "no_consent"), "{address}, {command}");
+            assert_eq!(
+                (status.state.label(), status.reason.label()),
+                ("blocked", "no_consent"),
+                "{address}, {command}"
+            );
             assert!(status.needs_person && status.message.contains("rekeyd:secret="), "{status:?}");
             assert!(status.message.contains(&powerful.object_id.to_string()), "{status:?}");
         }
@@ -155,7 +159,7 @@ async fn an_application_that_takes_its_consent_back_is_left_alone_at_once() {
     application_says(&fleet, &secret, &["something else"]);
     ask(&fleet, &secret, "rotate").await;
     fleet.live(Duration::hours(1)).await;
-    assert_eq!(fleet.status(&secret).reason, "no_consent");
+    assert_eq!(fleet.status(&secret).reason.label(), "no_consent");
     assert_eq!(versions(&fleet, &secret).len(), 1);
     application_says(&fleet, &secret, &[&format!("rekeyd:secret={}", secret.to_string().to_uppercase())]);
     fleet.until(Duration::days(3), |fleet| versions(fleet, &secret).len() == 2).await;
@@ -191,7 +195,10 @@ async fn applications_that_can_t_or_must_not_have_a_secret_are_refused_with_advi
         ask(&fleet, &secret, "rotate").await;
         fleet.live(Duration::hours(2)).await;
         let status = fleet.status(&secret);
-        assert_eq!((status.state, status.reason, status.origin), ("blocked", reason, "discovered"));
+        assert_eq!(
+            (status.state.label(), status.reason.label(), status.origin.label()),
+            ("blocked", reason, "discovered")
+        );
         assert!(status.needs_person && status.message.contains(advice), "{}", status.message);
         assert_eq!(versions(&fleet, &secret).len(), 1);
     }
@@ -217,7 +224,7 @@ async fn what_the_lists_forbid_is_not_rotated_whichever_guid_they_name() {
         let before = versions(&fleet, &secret).len();
         ask(&fleet, &secret, "rotate").await;
         fleet.live(Duration::hours(2)).await;
-        let is_refused = fleet.status(&secret).reason == "not_allowed";
+        let is_refused = fleet.status(&secret).reason.label() == "not_allowed";
         let is_rotated = versions(&fleet, &secret).len() > before;
         assert_eq!((is_refused, is_rotated), (!is_allowed, is_allowed), "{secret}");
         assert_eq!(blocked_lines(&fleet, &secret, "not_allowed").len(), usize::from(!is_allowed));
@@ -240,7 +247,7 @@ async fn with_intruder() -> (Fleet, SecretId, SecretId, Uuid) {
     let theirs = colleague(&fleet, object_id, 300).key_id;
     let intruder = write(&fleet, "intruder", "some text", &[(PROVIDER_ADDRESS, object_id.to_string())]);
     fleet.live(SWEEP).await;
-    assert_eq!(fleet.status(&intruder).reason, "no_consent");
+    assert_eq!(fleet.status(&intruder).reason.label(), "no_consent");
     (fleet, secret, intruder, theirs)
 }
 

@@ -85,7 +85,7 @@ fn lifetime(fleet: &Fleet, secret: &SecretId) -> i64 {
 
 fn state(fleet: &Fleet, secret: &SecretId) -> (&'static str, &'static str) {
     let status = fleet.status(secret);
-    (status.state, status.reason)
+    (status.state.label(), status.reason.label())
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn a_secret_that_its_tags_bind_to_a_consenting_application_is_managed() {
     fleet.until(Duration::hours(1), |fleet| versions(fleet, &secret).len() == 2).await;
     assert_eq!((fleet.sign_in(&secret), fleet.sign_in_with(&secret, &first)), (Ok(()), Ok(())));
     let status = fleet.status(&secret);
-    assert_eq!((status.origin, status.owner.as_deref()), ("discovered", Some("integration team")));
+    assert_eq!((status.origin.label(), status.owner.as_deref()), ("discovered", Some("integration team")));
     assert_eq!(current(&fleet, &secret).tags["Team"], "payments", "a tag that is not ours is kept");
     fleet.live(Duration::days(8)).await;
     assert!(fleet.sign_in_with(&secret, &first).is_err(), "the taken-over credential is retired");
@@ -194,7 +194,7 @@ async fn a_configured_secret_stays_with_its_application_whatever_its_tags_say() 
     fleet.live(SWEEP).await;
     ask(&fleet, &configured, "rotate").await;
     fleet.until(Duration::hours(1), |fleet| fleet.status(&configured).is_rotated).await;
-    assert_eq!(fleet.status(&configured).origin, "configured");
+    assert_eq!(fleet.status(&configured).origin.label(), "configured");
     assert_eq!((fleet.sign_in(&configured), fleet.sign_in(&other)), (Ok(()), Ok(())));
     let address = &current(&fleet, &configured).tags[PROVIDER_ADDRESS];
     assert_eq!(*address, fleet.managed(&configured).object_id.to_string());
@@ -250,7 +250,7 @@ async fn a_new_credential_is_proven_for_the_scope_that_a_tag_asks_for() {
     // Two attempts, and no third one yet.
     fleet.live(Duration::minutes(95)).await;
     assert_eq!(versions(&fleet, &secret).len(), 1, "nothing is published without the proof");
-    assert_eq!(fleet.status(&secret).state, "blocked", "{:?}", fleet.status(&secret));
+    assert_eq!(fleet.status(&secret).state.label(), "blocked", "{:?}", fleet.status(&secret));
     assert_eq!(fleet.status(&secret).orphans, 0, "what was made is revoked");
     set(&fleet, &secret, VERIFY_SCOPE, "https://graph.microsoft.com/.default");
     fleet.until(Duration::days(2), |fleet| versions(fleet, &secret).len() == 2).await;
@@ -274,7 +274,7 @@ async fn an_application_is_named_by_either_guid_or_by_an_address_of_graph() {
         set(&fleet, &secret, PROVIDER_ADDRESS, &address);
         fleet.live(SWEEP).await;
         assert_eq!(state(&fleet, &secret).0, "waiting", "{address}");
-        assert_eq!(fleet.status(&secret).origin, "discovered");
+        assert_eq!(fleet.status(&secret).origin.label(), "discovered");
     }
     assert_eq!(versions(&fleet, &secret).len(), 1);
     fleet.end().await;

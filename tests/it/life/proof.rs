@@ -63,7 +63,7 @@ fn credentials(fleet: &Fleet, secret: &SecretId) -> usize {
 /// Its state, its reason, and whether only a person can end it.
 fn state(fleet: &Fleet, secret: &SecretId) -> (&'static str, &'static str, bool) {
     let status = fleet.status(secret);
-    (status.state, status.reason, status.needs_person)
+    (status.state.label(), status.reason.label(), status.needs_person)
 }
 
 fn assert_names_role(fleet: &Fleet, secret: &SecretId) {

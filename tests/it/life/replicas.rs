@@ -58,7 +58,7 @@ fn shown(fleet: &Fleet, secret: &SecretId) -> (&'static str, Option<String>) {
     let status = fleet.status(secret);
     let replica = &status.replicas[0];
     assert_eq!(replica.secret.to_string(), format!("{VAULT}/{NAME}"));
-    (replica.state, replica.error.clone())
+    (replica.state.label(), replica.state.error().map(str::to_owned))
 }
 
 async fn ask(fleet: &Fleet, secret: &SecretId, command: &str) {
@@ -139,7 +139,7 @@ async fn a_replica_that_fails_is_repaired_later_and_the_overlap_counts_from_the_
         fleet.live(Duration::hours(30)).await;
         let (state, why) = shown(&fleet, &secret);
         assert_eq!((state, why.is_some()), ("unreadable", true), "{instead:?}");
-        assert_eq!(fleet.status(&secret).reason, "replica_behind", "{instead:?}");
+        assert_eq!(fleet.status(&secret).reason.label(), "replica_behind", "{instead:?}");
         assert_eq!(fleet.sign_in_with(&secret, &first), Ok(()), "the replica's consumers still use it");
         unlock_vault(&fleet);
         fleet.until(Duration::hours(3), |fleet| is_in_step(fleet, &secret)).await;
@@ -269,7 +269,7 @@ async fn a_replica_whose_old_version_can_t_be_read_does_not_hold_the_primary_up(
     let kind = FaultKind::Unavailable;
     fleet.sandbox.script_faults(vec![ScriptedFault { service, method, path_contains, kind, count: 100_000 }]);
     fleet.live(Duration::days(2)).await;
-    assert_eq!(fleet.status(&secret).state, "waiting", "{:#?}", fleet.status(&secret));
+    assert_eq!(fleet.status(&secret).state.label(), "waiting", "{:#?}", fleet.status(&secret));
     rotate(&fleet, &secret).await;
     fleet.sandbox.stop_faults();
     fleet.live(Duration::days(2)).await;
@@ -303,7 +303,7 @@ async fn a_replica_is_repaired_although_the_next_rotation_is_blocked() {
     assert!(fleet.model().remove_role(principal, &Scope::Fhir, Role::FhirDataReader));
     ask(&fleet, &secret, "rotate").await;
     fleet.live(Duration::hours(2)).await;
-    assert_eq!(fleet.status(&secret).reason, "role_missing");
+    assert_eq!(fleet.status(&secret).reason.label(), "role_missing");
     put_copy(&fleet, NewVersion::of("nobody's".into()));
     fleet.until(Duration::hours(5), |fleet| is_in_step(fleet, &secret)).await;
     let message = fleet.status(&secret).message;

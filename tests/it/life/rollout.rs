@@ -104,8 +104,9 @@ async fn a_restart_allows_at_most_one_more_round_of_an_hour() {
 async fn what_waits_for_the_limit_says_so_and_a_person_who_asks_does_not_wait() {
     let fleet = Fleet::start(all_due(3), |text| without_canary(&text, "max_per_sweep = 1")).await;
     fleet.live(Duration::hours(1)).await;
-    let waiting =
-        (0..3).map(|index| fleet.secret(index)).find(|secret| fleet.status(secret).reason == "rollout_limit");
+    let waiting = (0..3)
+        .map(|index| fleet.secret(index))
+        .find(|secret| fleet.status(secret).reason.label() == "rollout_limit");
     let waiting = waiting.expect("two of three wait for the limit");
     fleet.post(&format!("/api/v1/secrets/{waiting}/rotate"), &Value::Null).await;
     fleet.live(Duration::hours(1)).await;
@@ -119,7 +120,7 @@ async fn the_canary_goes_first_and_the_rest_follow_after_its_first_hour() {
     let fleet = Fleet::start(all_due(4), |text| text).await;
     fleet.live(Duration::minutes(50)).await;
     assert_eq!((count(&fleet), published(&fleet)[0].is_some()), (1, true));
-    assert_eq!(fleet.status(&fleet.secret(1)).reason, "canary");
+    assert_eq!(fleet.status(&fleet.secret(1)).reason.label(), "canary");
     fleet.until(Duration::hours(3), |fleet| count(fleet) == 4).await;
     let moments: Vec<_> = published(&fleet).into_iter().flatten().collect();
     for other in &moments[1..] {
@@ -134,7 +135,7 @@ async fn a_canary_that_can_t_be_proven_holds_the_rest_until_it_can() {
     break_canary(&fleet);
     fleet.live(Duration::days(3)).await;
     assert_eq!(count(&fleet), 0, "{:?}", published(&fleet));
-    assert_eq!(fleet.status(&fleet.secret(3)).reason, "canary");
+    assert_eq!(fleet.status(&fleet.secret(3)).reason.label(), "canary");
     fleet.model().assign_role(canary_principal(&fleet), &Scope::Fhir, Role::FhirDataReader);
     fleet.until(Duration::days(2), |fleet| count(fleet) == 4).await;
     assert_eq!(fleet.consumers_failed(), 0);
@@ -150,7 +151,7 @@ async fn a_canary_that_a_person_rolls_back_holds_the_rest() {
     let (status, _) = fleet.post(&format!("/api/v1/secrets/{canary}/rollback"), &Value::Null).await;
     assert_eq!(status, StatusCode::ACCEPTED);
     fleet.live(Duration::days(3)).await;
-    assert_eq!(fleet.status(&canary).reason, "rolled_back");
+    assert_eq!(fleet.status(&canary).reason.label(), "rolled_back");
     assert_eq!(count(&fleet), 1, "{:?}", published(&fleet));
     assert_eq!(fleet.consumers_failed(), 0);
     fleet.end().await;
@@ -206,7 +207,7 @@ async fn a_canary_that_is_not_found_yet_holds_the_rest() {
     let canary = fleet.secret(2);
     let tags = retag(&fleet, &canary, BTreeMap::new());
     fleet.live(Duration::hours(12)).await;
-    assert_eq!((count(&fleet), fleet.status(&fleet.secret(0)).reason), (0, "canary"));
+    assert_eq!((count(&fleet), fleet.status(&fleet.secret(0)).reason.label()), (0, "canary"));
     retag(&fleet, &canary, tags);
     fleet.live(Duration::days(1)).await;
     let moments: Vec<_> = published(&fleet).into_iter().flatten().collect();

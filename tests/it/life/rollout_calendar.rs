@@ -29,7 +29,7 @@ fn urgent_before(text: &str) -> String {
 async fn rotations_begin_only_in_a_window_of_its_own_time_zone() {
     let fleet = Fleet::start(all_due(3), |text| in_tokyo(&text, WINDOW)).await;
     fleet.live(Duration::hours(12)).await;
-    assert_eq!((count(&fleet), fleet.status(&fleet.secret(1)).reason), (0, "outside_window"));
+    assert_eq!((count(&fleet), fleet.status(&fleet.secret(1)).reason.label()), (0, "outside_window"));
     fleet.live(Duration::hours(3)).await;
     let moments: Vec<_> = published(&fleet).into_iter().flatten().collect();
     assert_eq!(moments.len(), 3);
@@ -65,7 +65,7 @@ async fn below_urgent_before_a_window_and_a_soft_freeze_are_not_waited_for() {
 async fn a_soft_freeze_holds_what_is_due_until_its_last_moment_in_its_time_zone() {
     let fleet = Fleet::start(all_due(3), |text| in_tokyo(&text, FREEZE)).await;
     fleet.live(Duration::hours(38)).await;
-    assert_eq!((count(&fleet), fleet.status(&fleet.secret(0)).reason), (0, "frozen"));
+    assert_eq!((count(&fleet), fleet.status(&fleet.secret(0)).reason.label()), (0, "frozen"));
     fleet.live(Duration::hours(2)).await;
     let moments: Vec<_> = published(&fleet).into_iter().flatten().collect();
     assert_eq!(moments.len(), 3);
@@ -85,7 +85,7 @@ async fn a_hard_freeze_holds_what_is_urgent_and_a_person_s_word_is_met_when_it_e
     let secret = fleet.secret(1);
     fleet.post(&format!("/api/v1/secrets/{secret}/rotate"), &Value::Null).await;
     fleet.live(Duration::hours(37)).await;
-    assert_eq!((count(&fleet), fleet.status(&secret).reason), (0, "frozen"));
+    assert_eq!((count(&fleet), fleet.status(&secret).reason.label()), (0, "frozen"));
     fleet.live(Duration::hours(2)).await;
     assert_eq!(count(&fleet), 3, "{:?}", published(&fleet));
     assert_eq!(fleet.consumers_failed(), 0);

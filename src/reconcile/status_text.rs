@@ -1,15 +1,17 @@
-//! How a decision is shown to people: the state, reason and message of a secret's status.
+//! The words of a status: state, reason and message that a decision gives. It decides nothing.
 
 use super::status::SecretStatus;
-use crate::domain::{Action, BlockReason, Decision, WaitReason};
+use crate::domain::{Action, BlockReason, Decision, SecretState, StatusReason, WaitReason};
 
 /// State, reason and message of a secret. Where a failed rotation is waited for, that failure is shown.
 pub(super) fn shown(status: &mut SecretStatus, decision: &Decision, failure: Option<(BlockReason, String)>) {
     status.message = message(decision);
     (status.state, status.reason, status.needs_person) = match decision {
-        Decision::Act(action) => ("rotating", action.label(), false),
-        Decision::Wait { reason, .. } => ("waiting", reason.label(), false),
-        Decision::Blocked { reason, .. } => ("blocked", reason.label(), reason.needs_person()),
+        Decision::Act(action) => (SecretState::Rotating, StatusReason::Acting(action.kind()), false),
+        Decision::Wait { reason, .. } => (SecretState::Waiting, StatusReason::Waiting(*reason), false),
+        Decision::Blocked { reason, .. } => {
+            (SecretState::Blocked, StatusReason::Blocked(*reason), reason.needs_person())
+        }
     };
     let retrying = matches!(
         decision,
@@ -20,7 +22,7 @@ pub(super) fn shown(status: &mut SecretStatus, decision: &Decision, failure: Opt
     );
     if let Some((reason, error)) = failure.filter(|_| retrying) {
         (status.state, status.reason, status.needs_person) =
-            ("blocked", reason.label(), reason.needs_person());
+            (SecretState::Blocked, StatusReason::Blocked(reason), reason.needs_person());
         status.message = format!("{} ({error}); {}", reason.text(), message(decision));
     }
 }
