@@ -31,7 +31,7 @@ struct Reading {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct ClockResponse {
     #[serde(with = "time::serde::rfc3339")]
     now: OffsetDateTime,
 }
@@ -87,8 +87,8 @@ impl Reading {
 impl Poller {
     async fn read(&self) -> Result<Reading, reqwest::Error> {
         let response = self.http.get(self.url.clone()).send().await?.error_for_status()?;
-        let answer: Answer = response.json().await?;
-        Ok(Reading { shown: answer.now, at: Instant::now() })
+        let clock: ClockResponse = response.json().await?;
+        Ok(Reading { shown: clock.now, at: Instant::now() })
     }
 
     /// Without an answer time runs on from the last reading.

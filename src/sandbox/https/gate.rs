@@ -9,7 +9,7 @@ use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
 use uuid::Uuid;
 
-use super::message::{Answer, Request};
+use super::message::{Request, Response};
 use super::sites::{Port, Site, host};
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
@@ -31,12 +31,12 @@ pub(super) async fn pass(
         return Ok(stamped(azure, misdirected(&request), None));
     };
     if *port == Port::Authority && request.uri().path().starts_with("/_sandbox/") {
-        return Ok(control_answer(azure, request).await.into_response());
+        return Ok(handle_control(azure, request).await.into_response());
     }
     // Nobody holds the clock with half a request.
     let request = match Request::read(request).await {
         Ok(request) => request,
-        Err(answer) => return Ok(stamped(azure, answer, None)),
+        Err(response) => return Ok(stamped(azure, response, None)),
     };
     let _hold = azure.clock.hold();
     let site = port.site(&request);
@@ -47,27 +47,27 @@ pub(super) async fn pass(
         report_fault(azure, kind, service, &request);
     }
     let client_request_id = client_request_id(&request).map(str::to_owned);
-    let answer = match fault {
+    let response = match fault {
         Some(FaultKind::Timeout) => return Err(Dropped),
         Some(FaultKind::LostReply) => {
             dispatch(azure, site, &request).await;
             return Err(Dropped);
         }
         Some(FaultKind::Throttled) => {
-            trouble::answer(azure, service, &request, StatusCode::TOO_MANY_REQUESTS)
+            trouble::response(azure, service, &request, StatusCode::TOO_MANY_REQUESTS)
         }
         Some(FaultKind::Unavailable) => {
-            trouble::answer(azure, service, &request, StatusCode::SERVICE_UNAVAILABLE)
+            trouble::response(azure, service, &request, StatusCode::SERVICE_UNAVAILABLE)
         }
         None => dispatch(azure, site, &request).await,
     };
-    Ok(stamped(azure, answer, client_request_id))
+    Ok(stamped(azure, response, client_request_id))
 }
 
-async fn control_answer(azure: &Azure, request: http::Request<Body>) -> Answer {
+async fn handle_control(azure: &Azure, request: http::Request<Body>) -> Response {
     match Request::read(request).await {
-        Ok(request) => control::answer(azure, &request).await,
-        Err(answer) => answer,
+        Ok(request) => control::handle_request(azure, &request).await,
+        Err(response) => response,
     }
 }
 
@@ -79,10 +79,10 @@ fn named_port<'a>(azure: &'a Azure, port: &'a Port, request: &http::Request<Body
     }
 }
 
-fn misdirected(request: &http::Request<Body>) -> Answer {
+fn misdirected(request: &http::Request<Body>) -> Response {
     let message = format!("The rekeyd sandbox serves no host named '{}'.", host(request));
     let error = json!({"error": {"code": "MisdirectedRequest", "message": message}});
-    Answer::json(StatusCode::MISDIRECTED_REQUEST, error)
+    Response::json(StatusCode::MISDIRECTED_REQUEST, error)
 }
 
 fn service_of(site: &Site) -> Service {
@@ -95,14 +95,14 @@ fn service_of(site: &Site) -> Service {
     }
 }
 
-async fn dispatch(azure: &Azure, site: &Site, request: &Request) -> Answer {
+async fn dispatch(azure: &Azure, site: &Site, request: &Request) -> Response {
     match site {
-        Site::Vault(vault) => key_vault::answer(azure, vault, request),
-        Site::Graph => graph::answer(azure, request).await,
-        Site::Entra => entra::answer(azure, request),
-        Site::ManagedIdentity => entra::managed_identity(azure, request),
-        Site::Fhir => health::fhir(azure, request),
-        Site::Dicom => health::dicom(azure, request),
+        Site::Vault(vault) => key_vault::handle_request(azure, vault, request),
+        Site::Graph => graph::handle_request(azure, request).await,
+        Site::Entra => entra::handle_request(azure, request),
+        Site::ManagedIdentity => entra::handle_managed_identity(azure, request),
+        Site::Fhir => health::handle_fhir(azure, request),
+        Site::Dicom => health::handle_dicom(azure, request),
     }
 }
 
@@ -121,20 +121,20 @@ fn client_request_id(request: &Request) -> Option<&str> {
     request.header("client-request-id").or_else(|| request.header("x-ms-client-request-id"))
 }
 
-fn stamped(azure: &Azure, answer: Answer, client_request_id: Option<String>) -> http::Response<Body> {
-    let own = answer.headers.iter().find(|(name, _)| name.as_str() == "request-id");
+fn stamped(azure: &Azure, response: Response, client_request_id: Option<String>) -> http::Response<Body> {
+    let own = response.headers.iter().find(|(name, _)| name.as_str() == "request-id");
     let id = own.map_or_else(|| Uuid::new_v4().to_string(), |(_, id)| id.clone());
-    let mut answer = answer
+    let mut response = response
         .with_default(header::CACHE_CONTROL, "no-store")
         .with(header::DATE, http_date(azure.clock.now()))
         .with(HeaderName::from_static("x-ms-request-id"), id.clone())
         .with(HeaderName::from_static("request-id"), id);
     if let Some(id) = client_request_id {
-        answer = answer
+        response = response
             .with(HeaderName::from_static("x-ms-client-request-id"), id.clone())
             .with(HeaderName::from_static("client-request-id"), id);
     }
-    answer.into_response()
+    response.into_response()
 }
 
 fn http_date(moment: OffsetDateTime) -> String {

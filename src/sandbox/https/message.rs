@@ -24,7 +24,7 @@ pub(crate) struct Request {
 }
 
 /// An answer that has no date yet.
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: Vec<(HeaderName, String)>,
     body: Option<Value>,
@@ -32,12 +32,12 @@ pub(crate) struct Answer {
 
 impl Request {
     /// `Err` holds the answer to a body that is too large or breaks off.
-    pub(crate) async fn read(request: http::Request<Body>) -> Result<Self, Answer> {
+    pub(crate) async fn read(request: http::Request<Body>) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
         let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
             let error =
                 json!({"error": {"code": "RequestTooLarge", "message": "The body has more than 1 MiB."}});
-            return Err(Answer::json(StatusCode::PAYLOAD_TOO_LARGE, error));
+            return Err(Response::json(StatusCode::PAYLOAD_TOO_LARGE, error));
         };
         let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
         Ok(Self {
@@ -108,7 +108,7 @@ impl Request {
     }
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn json(status: StatusCode, body: Value) -> Self {
         Self { status, headers: Vec::new(), body: Some(body) }
     }

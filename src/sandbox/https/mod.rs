@@ -6,6 +6,6 @@ mod server;
 mod sites;
 
 pub(in crate::sandbox) use gate::report_fault;
-pub(crate) use message::{Answer, Request};
+pub(crate) use message::{Request, Response};
 pub(crate) use server::Listener;
 pub(crate) use sites::{DICOM, ENTRA, FHIR, GRAPH, Hosts, Port, Site, vault_host};

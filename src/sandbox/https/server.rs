@@ -76,30 +76,30 @@ async fn converse(
 ) {
     // Without it small answers may wait for an acknowledgement; a failure only costs time.
     let _ = stream.set_nodelay(true);
-    let Some(acceptor) = acceptor else { return answer_all(stream, azure, port, stop).await };
+    let Some(acceptor) = acceptor else { return serve_requests(stream, azure, port, stop).await };
     let tls = tokio::select! {
         () = stop.cancelled() => return,
         tls = acceptor.accept(stream) => tls,
     };
     match tls {
-        Ok(tls) => answer_all(tls, azure, port, stop).await,
+        Ok(tls) => serve_requests(tls, azure, port, stop).await,
         Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
     }
 }
 
-async fn answer_all(
+async fn serve_requests(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     azure: Arc<Azure>,
     port: Arc<Port>,
     stop: CancellationToken,
 ) {
-    let answer = |request: http::Request<hyper::body::Incoming>| {
+    let response = |request: http::Request<hyper::body::Incoming>| {
         let (azure, port) = (Arc::clone(&azure), Arc::clone(&port));
         async move { gate::pass(&azure, &port, request.map(Body::new)).await }
     };
     let mut http = http1::Builder::new();
     http.auto_date_header(false).keep_alive(true);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service_fn(answer)));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service_fn(response)));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {

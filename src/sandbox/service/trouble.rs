@@ -5,21 +5,21 @@ use axum::http::{StatusCode, header};
 use super::{entra, graph, health, key_vault};
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::Service;
 
 /// An answer with 429 (now and then with `Retry-After`) or 503, in the words and with the headers of the service.
-pub(crate) fn answer(azure: &Azure, service: Service, request: &Request, status: StatusCode) -> Answer {
-    let answer = match service {
+pub(crate) fn response(azure: &Azure, service: Service, request: &Request, status: StatusCode) -> Response {
+    let response = match service {
         Service::KeyVault => key_vault::trouble(status),
         Service::Graph => graph::trouble(azure, request, status),
-        Service::Entra => Answer::json(status, entra::unavailable(status, azure.clock.now())),
+        Service::Entra => Response::json(status, entra::unavailable(status, azure.clock.now())),
         Service::Fhir => health::fhir_trouble(status),
         Service::Dicom => health::dicom_trouble(status),
     };
     let retry_after = (status == StatusCode::TOO_MANY_REQUESTS).then(|| azure.faults.retry_after()).flatten();
     match retry_after {
-        Some(seconds) => answer.with(header::RETRY_AFTER, seconds.to_string()),
-        None => answer,
+        Some(seconds) => response.with(header::RETRY_AFTER, seconds.to_string()),
+        None => response,
     }
 }

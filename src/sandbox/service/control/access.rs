@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::bad_request;
 use crate::sandbox::azure::Azure;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{Role, Scope};
 
 #[derive(Deserialize)]
@@ -18,7 +18,7 @@ struct Assignment {
 }
 
 /// `PUT` assigns, `DELETE` takes away: `{"principal", "scope": {"vault": "vault-1"} | "fhir" | "dicom", "role"}`.
-pub(super) fn role(azure: &Azure, request: &Request) -> Answer {
+pub(super) fn role(azure: &Azure, request: &Request) -> Response {
     let Some(wanted) = request.json::<Assignment>() else {
         return bad_request("expected {\"principal\": ..., \"scope\": {\"vault\": ...}, \"role\": ...}");
     };
@@ -27,7 +27,7 @@ pub(super) fn role(azure: &Azure, request: &Request) -> Answer {
     } else {
         azure.model.assign_role(wanted.principal, &wanted.scope, wanted.role);
     }
-    Answer::no_content()
+    Response::no_content()
 }
 
 #[derive(Deserialize)]
@@ -39,11 +39,11 @@ struct AppRoles {
 }
 
 /// All app roles that a principal has on a resource from now on.
-pub(super) fn app_roles(azure: &Azure, request: &Request) -> Answer {
+pub(super) fn app_roles(azure: &Azure, request: &Request) -> Response {
     let Some(wanted) = request.json::<AppRoles>() else {
         return bad_request("expected {\"principal\": ..., \"resource\": ..., \"roles\": [...]}");
     };
     let roles: Vec<_> = wanted.roles.iter().map(String::as_str).collect();
     azure.model.set_app_roles(wanted.principal, &wanted.resource, &roles);
-    Answer::no_content()
+    Response::no_content()
 }

@@ -8,30 +8,30 @@ use uuid::Uuid;
 use super::{bad_request, duration};
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::ApplicationChange;
 
 const EXPECTED: &str = "expected any of displayName, tags, signInAudience, isFallbackPublicClient, identifierUris, \
     web, spa, publicClient, appRoles, enabled, passwordLimit, owners, createdDateTime";
 
 /// An application with a service principal, owned by the daemon unless the body says by whom.
-pub(super) fn create(azure: &Azure, request: &Request) -> Answer {
+pub(super) fn create(azure: &Azure, request: &Request) -> Response {
     let Some(mut wanted) = request.json::<ApplicationChange>() else { return bad_request(EXPECTED) };
     let daemon = azure.model.tenant().daemon.object_id;
     wanted.owners.get_or_insert_with(|| [daemon].into());
     let made = azure.model.add_settled_application(wanted, azure.clock.now());
-    Answer::json(
+    Response::json(
         StatusCode::CREATED,
         json!({"object_id": made.object_id, "client_id": made.client_id, "principal": made.service_principal}),
     )
 }
 
-pub(super) fn change(azure: &Azure, request: &Request, id: &str) -> Answer {
+pub(super) fn change(azure: &Azure, request: &Request, id: &str) -> Response {
     let Some(wanted) = request.json::<ApplicationChange>() else { return bad_request(EXPECTED) };
     let id = Uuid::try_parse(id).unwrap_or_default();
     match azure.model.change_application(id, wanted, azure.clock.now()) {
-        Ok(()) => Answer::no_content(),
-        Err(problem) => Answer::json(StatusCode::NOT_FOUND, json!({"error": problem.to_string()})),
+        Ok(()) => Response::no_content(),
+        Err(problem) => Response::json(StatusCode::NOT_FOUND, json!({"error": problem.to_string()})),
     }
 }
 
@@ -43,7 +43,7 @@ struct Report {
 }
 
 /// `{"lag": "1h", "available": true}`; what is missing stays.
-pub(super) fn report(azure: &Azure, request: &Request) -> Answer {
+pub(super) fn report(azure: &Azure, request: &Request) -> Response {
     const EXPECTED: &str = "expected {\"lag\": \"1h\", \"available\": true}";
     let Some(wanted) = request.json::<Report>() else { return bad_request(EXPECTED) };
     let lag = wanted.lag.as_deref().map(duration);
@@ -51,5 +51,5 @@ pub(super) fn report(azure: &Azure, request: &Request) -> Answer {
         return bad_request(EXPECTED);
     }
     azure.model.set_sign_in_report(lag.flatten(), wanted.available);
-    Answer::no_content()
+    Response::no_content()
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::bad_request;
 use crate::sandbox::azure::Azure;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::FederatedCredential;
 
 #[derive(Deserialize)]
@@ -19,15 +19,15 @@ struct Rollover {
 }
 
 /// A new key signs from now on, or, with `{"retire": true}`, the old ones are forgotten.
-pub(super) fn roll_over(azure: &Azure, request: &Request) -> Answer {
+pub(super) fn roll_over(azure: &Azure, request: &Request) -> Response {
     let Some(wanted) = request.json::<Rollover>() else { return bad_request("expected {\"retire\": ...}") };
     if wanted.retire {
         azure.signer.retire_old();
     } else if azure.signer.roll_over().is_err() {
         let error = json!({"error": "no key could be made"});
-        return Answer::json(StatusCode::INTERNAL_SERVER_ERROR, error);
+        return Response::json(StatusCode::INTERNAL_SERVER_ERROR, error);
     }
-    Answer::no_content()
+    Response::no_content()
 }
 
 #[derive(Deserialize)]
@@ -47,7 +47,7 @@ fn token_exchange() -> String {
 
 /// Trusts an issuer's assertions about a subject for an application. Its certificate is trusted in the same way: issuer
 /// and subject are then the client id, and the audience is the token endpoint.
-pub(super) fn trust(azure: &Azure, request: &Request) -> Answer {
+pub(super) fn trust(azure: &Azure, request: &Request) -> Response {
     let Some(wanted) = request.json::<Trust>() else {
         return bad_request(
             "expected {\"client_id\": ..., \"issuer\": ..., \"subject\": ..., \"audience\": ..., \"keys\": {\"keys\": [...]}}",
@@ -55,7 +55,7 @@ pub(super) fn trust(azure: &Azure, request: &Request) -> Answer {
     };
     let Trust { client_id, issuer, subject, audience, keys } = wanted;
     azure.model.add_federated_credential(FederatedCredential { client_id, issuer, subject, audience, keys });
-    Answer::no_content()
+    Response::no_content()
 }
 
 #[derive(Deserialize)]
@@ -65,12 +65,12 @@ struct Ailments {
 }
 
 /// The next requests to the metadata service get these statuses, one after the other.
-pub(super) fn trouble(azure: &Azure, request: &Request) -> Answer {
+pub(super) fn trouble(azure: &Azure, request: &Request) -> Response {
     let wanted = request.json::<Ailments>().filter(|wanted| {
         let is_error = |status: &u16| (400..600).contains(status);
         wanted.statuses.iter().all(is_error)
     });
     let Some(wanted) = wanted else { return bad_request("expected {\"statuses\": [410, 500, ...]}") };
     azure.troubles.add(wanted.statuses);
-    Answer::no_content()
+    Response::no_content()
 }

@@ -36,9 +36,9 @@ use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
 use crate::sandbox::event_grid::Notice;
 use crate::sandbox::faults::{FaultLevel, ScriptedFault};
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 
-pub(crate) async fn answer(azure: &Azure, request: &Request) -> Answer {
+pub(crate) async fn handle_request(azure: &Azure, request: &Request) -> Response {
     match (&request.method, request.path().as_slice()) {
         (&Method::GET, ["_sandbox", "state"]) => state(azure),
         (&Method::GET, ["_sandbox", "clock"]) => time(azure),
@@ -55,18 +55,18 @@ pub(crate) async fn answer(azure: &Azure, request: &Request) -> Answer {
         (&Method::PUT, ["_sandbox", "reports"]) => applications::report(azure, request),
         (&Method::POST, ["_sandbox", "events", vault, secret]) => event(azure, vault, secret).await,
         (_, ["_sandbox", "subscriptions" | "eventsubscriptions", ..]) => {
-            subscriptions::answer(azure, request).await
+            subscriptions::handle_request(azure, request).await
         }
-        _ => Answer::not_modelled(request),
+        _ => Response::not_modelled(request),
     }
 }
 
-fn state(azure: &Azure) -> Answer {
-    Answer::ok(json!(azure.model.view(azure.clock.now())))
+fn state(azure: &Azure) -> Response {
+    Response::ok(json!(azure.model.view(azure.clock.now())))
 }
 
-fn time(azure: &Azure) -> Answer {
-    Answer::ok(json!({"now": rfc3339(azure.clock.now())}))
+fn time(azure: &Azure) -> Response {
+    Response::ok(json!({"now": rfc3339(azure.clock.now())}))
 }
 
 #[derive(Deserialize)]
@@ -76,7 +76,7 @@ struct Advance {
 }
 
 /// Answers when everybody has lived through it, even if nobody waits for the answer any more.
-async fn advance(azure: &Azure, request: &Request) -> Answer {
+async fn advance(azure: &Azure, request: &Request) -> Response {
     let by = request.json::<Advance>().and_then(|body| duration(&body.advance));
     let Some(by) = by else {
         return bad_request("\"advance\" must be a duration such as \"25d\" or \"90m\"");
@@ -88,7 +88,9 @@ async fn advance(azure: &Azure, request: &Request) -> Answer {
     });
     match moved.await {
         Ok(()) => time(azure),
-        Err(_) => Answer::json(StatusCode::INTERNAL_SERVER_ERROR, json!({"error": "the clock did not move"})),
+        Err(_) => {
+            Response::json(StatusCode::INTERNAL_SERVER_ERROR, json!({"error": "the clock did not move"}))
+        }
     }
 }
 
@@ -107,7 +109,7 @@ struct WantedFaults {
     script: Vec<ScriptedFault>,
 }
 
-fn faults(azure: &Azure, request: &Request) -> Answer {
+fn faults(azure: &Azure, request: &Request) -> Response {
     let Some(wanted) = request.json::<WantedFaults>() else {
         return bad_request("expected {\"level\": ..., \"script\": [...]}");
     };
@@ -115,28 +117,28 @@ fn faults(azure: &Azure, request: &Request) -> Answer {
         azure.faults.set_level(level);
     }
     azure.faults.script(wanted.script);
-    Answer::no_content()
+    Response::no_content()
 }
 
 /// Answers when the event was delivered, or could not be.
-async fn event(azure: &Azure, vault: &str, secret: &str) -> Answer {
+async fn event(azure: &Azure, vault: &str, secret: &str) -> Response {
     let found = azure.model.names(vault, secret).zip(azure.model.current_version(vault, secret));
     let Some(((vault, secret), version)) = found else {
         let error = format!("there is no secret {vault}/{secret}");
-        return Answer::json(StatusCode::NOT_FOUND, json!({"error": error}));
+        return Response::json(StatusCode::NOT_FOUND, json!({"error": error}));
     };
     let (reply, delivered) = oneshot::channel();
     let notice = Notice::Wanted { vault, secret, version: Box::new(version), reply };
     // Without Event Grid nobody answers either.
     let _ = azure.notices.send(notice);
     match delivered.await {
-        Ok(true) => Answer::ok(json!({"delivered": true})),
-        Ok(false) | Err(_) => Answer::json(StatusCode::BAD_GATEWAY, json!({"delivered": false})),
+        Ok(true) => Response::ok(json!({"delivered": true})),
+        Ok(false) | Err(_) => Response::json(StatusCode::BAD_GATEWAY, json!({"delivered": false})),
     }
 }
 
-fn bad_request(message: &str) -> Answer {
-    Answer::json(StatusCode::BAD_REQUEST, json!({"error": message}))
+fn bad_request(message: &str) -> Response {
+    Response::json(StatusCode::BAD_REQUEST, json!({"error": message}))
 }
 
 fn rfc3339(moment: OffsetDateTime) -> String {

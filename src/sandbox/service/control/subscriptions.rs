@@ -6,9 +6,9 @@ use tokio::sync::oneshot;
 
 use crate::sandbox::azure::Azure;
 use crate::sandbox::event_grid::{Notice, Subscription};
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 
-pub(super) async fn answer(azure: &Azure, request: &Request) -> Answer {
+pub(super) async fn handle_request(azure: &Azure, request: &Request) -> Response {
     match (&request.method, request.path().as_slice()) {
         (&Method::GET, [_, "subscriptions"]) => list(azure).await,
         (&Method::PUT, [_, "subscriptions", name]) => put(azure, name, request).await,
@@ -16,48 +16,48 @@ pub(super) async fn answer(azure: &Azure, request: &Request) -> Answer {
         (&Method::GET | &Method::POST, [_, "eventsubscriptions", name, "validate"]) => {
             validate(azure, name, request).await
         }
-        _ => Answer::not_modelled(request),
+        _ => Response::not_modelled(request),
     }
 }
 
-async fn list(azure: &Azure) -> Answer {
+async fn list(azure: &Azure) -> Response {
     let listed = ask(azure, |reply| Notice::List { reply }).await;
-    listed.map_or_else(gone, |listed| Answer::ok(json!(listed)))
+    listed.map_or_else(gone, |listed| Response::ok(json!(listed)))
 }
 
 /// Answers when the handshake has ended, well or not.
-async fn put(azure: &Azure, name: &str, request: &Request) -> Answer {
+async fn put(azure: &Azure, name: &str, request: &Request) -> Response {
     let subscription = match Subscription::parse(name, &request.body) {
         Ok(subscription) => Box::new(subscription),
-        Err(reason) => return Answer::json(StatusCode::BAD_REQUEST, json!({"error": reason})),
+        Err(reason) => return Response::json(StatusCode::BAD_REQUEST, json!({"error": reason})),
     };
     match ask(azure, |reply| Notice::Subscribe { subscription, reply }).await {
-        Some(Ok(())) => Answer::ok(json!({"provisioningState": "Succeeded"})),
-        Some(Err(reason)) => Answer::ok(json!({"provisioningState": "Failed", "reason": reason})),
+        Some(Ok(())) => Response::ok(json!({"provisioningState": "Succeeded"})),
+        Some(Err(reason)) => Response::ok(json!({"provisioningState": "Failed", "reason": reason})),
         None => gone(),
     }
 }
 
-async fn delete(azure: &Azure, name: &str) -> Answer {
+async fn delete(azure: &Azure, name: &str) -> Response {
     let named = name.to_owned();
     match ask(azure, |reply| Notice::Unsubscribe { name: named, reply }).await {
-        Some(true) => Answer::no_content(),
+        Some(true) => Response::no_content(),
         Some(false) => {
             let error = format!("there is no subscription {name}");
-            Answer::json(StatusCode::NOT_FOUND, json!({"error": error}))
+            Response::json(StatusCode::NOT_FOUND, json!({"error": error}))
         }
         None => gone(),
     }
 }
 
 /// What a validation URL leads to.
-async fn validate(azure: &Azure, name: &str, request: &Request) -> Answer {
+async fn validate(azure: &Azure, name: &str, request: &Request) -> Response {
     let (name, token) = (name.to_owned(), request.query("token").unwrap_or_default().to_owned());
     match ask(azure, |reply| Notice::Validate { name, token, reply }).await {
-        Some(true) => Answer::ok(json!("Webhook successfully validated as a subscription endpoint.")),
+        Some(true) => Response::ok(json!("Webhook successfully validated as a subscription endpoint.")),
         Some(false) => {
             let error = "this validation URL is not, or no longer, good";
-            Answer::json(StatusCode::BAD_REQUEST, json!({"error": error}))
+            Response::json(StatusCode::BAD_REQUEST, json!({"error": error}))
         }
         None => gone(),
     }
@@ -71,7 +71,7 @@ async fn ask<T>(azure: &Azure, notice: impl FnOnce(oneshot::Sender<T>) -> Notice
     answered.await.ok()
 }
 
-fn gone() -> Answer {
+fn gone() -> Response {
     let error = "Event Grid doesn't answer, or another change came first";
-    Answer::json(StatusCode::BAD_GATEWAY, json!({"error": error}))
+    Response::json(StatusCode::BAD_GATEWAY, json!({"error": error}))
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::bad_request;
 use crate::sandbox::azure::Azure;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{AccessModel, MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Network};
 
 #[derive(Deserialize)]
@@ -19,7 +19,7 @@ struct WantedVault {
 
 /// Changes what is named and leaves the rest: `{"network": "open" | "firewall" | "private", "access_model": "rbac" |
 /// "access_policies", "retention_days": 7..90}`.
-pub(super) fn set(azure: &Azure, vault: &str, request: &Request) -> Answer {
+pub(super) fn set(azure: &Azure, vault: &str, request: &Request) -> Response {
     let Some(wanted) = request.json::<WantedVault>() else {
         return bad_request("expected {\"network\": ..., \"access_model\": ..., \"retention_days\": ...}");
     };
@@ -29,11 +29,11 @@ pub(super) fn set(azure: &Azure, vault: &str, request: &Request) -> Answer {
     }
     let Some(mut options) = azure.model.vault_options(vault) else {
         let error = format!("there is no vault {vault}");
-        return Answer::json(StatusCode::NOT_FOUND, json!({"error": error}));
+        return Response::json(StatusCode::NOT_FOUND, json!({"error": error}));
     };
     options.network = wanted.network.unwrap_or(options.network);
     options.access_model = wanted.access_model.unwrap_or(options.access_model);
     options.retention_days = wanted.retention_days.unwrap_or(options.retention_days);
     azure.model.set_vault_options(vault, options);
-    Answer::no_content()
+    Response::no_content()
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::refusal::Refusal;
 use super::{Directory, Generation};
 use crate::sandbox::azure::Azure;
-use crate::sandbox::https::{Answer, ENTRA, Request};
+use crate::sandbox::https::{ENTRA, Request, Response};
 
 /// The OpenID configuration. For no tenant in particular the issuer has a gap where the tenant's id goes.
 pub(super) fn configuration(
@@ -14,7 +14,7 @@ pub(super) fn configuration(
     _: &Request,
     directory: Directory,
     generation: Generation,
-) -> Answer {
+) -> Response {
     let (base, issuer) = (base(azure, directory), issuer(azure, directory, generation));
     let mut document = match generation {
         Generation::V1 => version_1(&base),
@@ -23,20 +23,20 @@ pub(super) fn configuration(
     if let (Value::Object(document), Value::Object(common)) = (&mut document, common(azure, &base, &issuer)) {
         document.extend(common);
     }
-    Answer::ok(document)
+    Response::ok(document)
 }
 
 /// The signing keys.
-pub(super) fn keys(azure: &Azure, _: &Request, directory: Directory, generation: Generation) -> Answer {
+pub(super) fn keys(azure: &Azure, _: &Request, directory: Directory, generation: Generation) -> Response {
     let issuer = match generation {
         Generation::V1 => None,
         Generation::V2 => Some(issuer(azure, directory, generation)),
     };
-    Answer::ok(json!({"keys": azure.signer.documents(issuer.as_deref())}))
+    Response::ok(json!({"keys": azure.signer.documents(issuer.as_deref())}))
 }
 
 /// Which hosts are one and the same Entra. Asked about an authority that is none of them, it says so.
-pub(super) fn instance(azure: &Azure, request: &Request) -> Answer {
+pub(super) fn instance(azure: &Azure, request: &Request) -> Response {
     let host = azure.addresses.authority_host();
     let (preferred_cache, aliases) = match (azure.addresses.production.as_ref(), ENTRA) {
         (Some(_), [_, older, ..]) => (older, ENTRA.to_vec()),
@@ -47,15 +47,15 @@ pub(super) fn instance(azure: &Azure, request: &Request) -> Answer {
     let is_known = parts.next().is_some_and(|asked| aliases.contains(&asked));
     let Some(tenant) = parts.next().filter(|_| is_known) else { return unknown_instance(azure, request) };
     let endpoint = format!("{}/{tenant}/v2.0/.well-known/openid-configuration", azure.addresses.authority);
-    Answer::ok(json!({
+    Response::ok(json!({
         "tenant_discovery_endpoint": endpoint, "api-version": "1.1",
         "metadata": [{"preferred_network": host, "preferred_cache": preferred_cache, "aliases": aliases}],
     }))
 }
 
-fn unknown_instance(azure: &Azure, request: &Request) -> Answer {
+fn unknown_instance(azure: &Azure, request: &Request) -> Response {
     let message = "Unknown or invalid instance.";
-    Refusal::new(StatusCode::BAD_REQUEST, "invalid_instance", 50_049, message).into_answer(azure, request)
+    Refusal::new(StatusCode::BAD_REQUEST, "invalid_instance", 50_049, message).into_response(azure, request)
 }
 
 /// In addresses the tenant goes by its id, whatever it was called in the question.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::token;
 use crate::sandbox::azure::{Azure, RESOURCE_GROUP};
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::ServiceIdentity;
 use crate::sandbox::real_time;
 use crate::sandbox::tokens::{Grant, LIFETIME};
@@ -34,20 +34,20 @@ impl Troubles {
     }
 }
 
-pub(crate) fn answer(azure: &Azure, request: &Request) -> Answer {
+pub(crate) fn handle_request(azure: &Azure, request: &Request) -> Response {
     match (&request.method, request.path().as_slice()) {
         (&Method::GET, ["metadata", "identity", "oauth2", "token"]) => metadata_service(azure, request),
         (&Method::GET, ["msi", "token"]) => app_service(azure, request),
-        _ => Answer::not_modelled(request),
+        _ => Response::not_modelled(request),
     }
 }
 
-fn metadata_service(azure: &Azure, request: &Request) -> Answer {
+fn metadata_service(azure: &Azure, request: &Request) -> Response {
     let refused = |error: &str, description: &str| {
-        Answer::json(StatusCode::BAD_REQUEST, json!({"error": error, "error_description": description}))
+        Response::json(StatusCode::BAD_REQUEST, json!({"error": error, "error_description": description}))
     };
     if let Some(status) = azure.troubles.next() {
-        return Answer::json(status, json!({"error": "unavailable", "error_description": "Try again."}));
+        return Response::json(status, json!({"error": "unavailable", "error_description": "Try again."}));
     }
     if !request.header("metadata").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return refused("bad_request_102", "Required metadata header not specified");
@@ -68,9 +68,9 @@ fn metadata_service(azure: &Azure, request: &Request) -> Answer {
 }
 
 /// App Service, Functions and Container Apps.
-pub(super) fn app_service(azure: &Azure, request: &Request) -> Answer {
+pub(super) fn app_service(azure: &Azure, request: &Request) -> Response {
     let refused = |status: StatusCode, message: &str| {
-        Answer::json(status, json!({"statusCode": status.as_u16(), "message": message}))
+        Response::json(status, json!({"statusCode": status.as_u16(), "message": message}))
     };
     let header = azure.model.tenant().identity_header.expose_secret();
     if request.header("x-identity-header") != Some(header) {
@@ -128,7 +128,7 @@ enum Kind {
 }
 
 /// All members are strings.
-fn token(azure: &Azure, grant: &Grant, kind: Kind) -> Answer {
+fn token(azure: &Azure, grant: &Grant, kind: Kind) -> Response {
     let Ok(text) = azure.issue_token(grant) else { return token::unsigned() };
     let now = real_time::now();
     let expires_on = (now + LIFETIME).unix_timestamp().to_string();
@@ -145,7 +145,7 @@ fn token(azure: &Azure, grant: &Grant, kind: Kind) -> Answer {
     if let (Value::Object(body), Value::Object(special)) = (&mut body, special) {
         body.extend(special);
     }
-    Answer::ok(body)
+    Response::ok(body)
 }
 
 const METADATA_VERSIONS: [&str; 2] = ["2018-02-01", "2019-08-01"];

@@ -11,9 +11,9 @@ use axum::http::{Method, StatusCode};
 use uuid::Uuid;
 
 use crate::sandbox::azure::Azure;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 
-pub(crate) use managed_identity::{Troubles, answer as managed_identity};
+pub(crate) use managed_identity::{Troubles, handle_request as handle_managed_identity};
 pub(crate) use refusal::unavailable;
 
 use refusal::Refusal;
@@ -34,35 +34,35 @@ enum Directory {
     Any(&'static str),
 }
 
-type Endpoint = fn(&Azure, &Request, Directory, Generation) -> Answer;
+type Endpoint = fn(&Azure, &Request, Directory, Generation) -> Response;
 
 /// A domain of the tenant, which may stand for its id.
 const DOMAIN: &str = "sandbox.onmicrosoft.com";
 
-pub(crate) fn answer(azure: &Azure, request: &Request) -> Answer {
+pub(crate) fn handle_request(azure: &Azure, request: &Request) -> Response {
     match (&request.method, request.path().as_slice()) {
         (&Method::GET, ["msi", "token"]) => managed_identity::app_service(azure, request),
         (&Method::GET, [_, "discovery", "instance"]) => discovery::instance(azure, request),
         (method, [tenant, path @ ..]) => in_tenant(azure, request, method, tenant, path),
-        (_, []) => Answer::not_modelled(request),
+        (_, []) => Response::not_modelled(request),
     }
 }
 
-fn in_tenant(azure: &Azure, request: &Request, method: &Method, tenant: &str, path: &[&str]) -> Answer {
-    let (answer, generation): (Endpoint, _) = match (method, path) {
+fn in_tenant(azure: &Azure, request: &Request, method: &Method, tenant: &str, path: &[&str]) -> Response {
+    let (handle, generation): (Endpoint, _) = match (method, path) {
         (&Method::GET, [".well-known", "openid-configuration"]) => (discovery::configuration, Generation::V1),
         (&Method::GET, ["v2.0", ".well-known", "openid-configuration"]) => {
             (discovery::configuration, Generation::V2)
         }
         (&Method::GET, ["discovery", "keys"]) => (discovery::keys, Generation::V1),
         (&Method::GET, ["discovery", "v2.0", "keys"]) => (discovery::keys, Generation::V2),
-        (_, ["oauth2", "token"]) => (token::answer, Generation::V1),
-        (_, ["oauth2", "v2.0", "token"]) => (token::answer, Generation::V2),
-        _ => return Answer::not_modelled(request),
+        (_, ["oauth2", "token"]) => (token::handle_request, Generation::V1),
+        (_, ["oauth2", "v2.0", "token"]) => (token::handle_request, Generation::V2),
+        _ => return Response::not_modelled(request),
     };
     match directory(azure, tenant) {
-        Ok(directory) => answer(azure, request, directory, generation),
-        Err(refusal) => refusal.into_answer(azure, request),
+        Ok(directory) => handle(azure, request, directory, generation),
+        Err(refusal) => refusal.into_response(azure, request),
     }
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 
 /// An error of Entra's.
 #[derive(Debug)]
@@ -42,10 +42,10 @@ impl Refusal {
     }
 
     /// `client-request-id` comes back as the correlation id.
-    pub(super) fn into_answer(self, azure: &Azure, request: &Request) -> Answer {
+    pub(super) fn into_response(self, azure: &Azure, request: &Request) -> Response {
         let correlation = request.header("client-request-id").and_then(|id| Uuid::try_parse(id).ok());
         let body = self.body(azure.clock.now(), correlation.unwrap_or_else(Uuid::new_v4));
-        Answer::json(self.status, body)
+        Response::json(self.status, body)
     }
 
     pub(super) fn error(&self) -> &'static str {

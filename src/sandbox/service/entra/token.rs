@@ -9,7 +9,7 @@ use time::Duration;
 use super::refusal::Refusal;
 use super::{Directory, Generation, identity};
 use crate::sandbox::azure::Azure;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 use crate::sandbox::resources::Resource;
 use crate::sandbox::tokens::{Grant, LIFETIME};
 
@@ -35,17 +35,17 @@ impl Form {
     }
 }
 
-pub(super) fn answer(
+pub(super) fn handle_request(
     azure: &Azure,
     request: &Request,
     directory: Directory,
     generation: Generation,
-) -> Answer {
+) -> Response {
     let form = Form::of(request);
     let granted = posted(request).and_then(|()| grant(azure, &form, directory, generation));
     match granted {
         Ok(grant) => token(azure, &grant, &capabilities(&form), generation),
-        Err(refusal) => refusal.into_answer(azure, request),
+        Err(refusal) => refusal.into_response(azure, request),
     }
 }
 
@@ -116,18 +116,18 @@ fn capabilities(form: &Form) -> Vec<String> {
     values.into_iter().flatten().filter_map(|value| value.as_str().map(str::to_owned)).collect()
 }
 
-fn token(azure: &Azure, grant: &Grant, capabilities: &[String], generation: Generation) -> Answer {
+fn token(azure: &Azure, grant: &Grant, capabilities: &[String], generation: Generation) -> Response {
     let Ok(token) = azure.issue_capable_token(grant, capabilities) else { return unsigned() };
     let lifetime = LIFETIME - Duration::seconds(1);
     let seconds = lifetime.whole_seconds();
     if generation == Generation::V2 {
-        return Answer::ok(json!({
+        return Response::ok(json!({
             "token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token,
         }));
     }
     // The first generation writes its numbers as strings.
     let now = azure.token_time(grant.client_id);
-    Answer::ok(json!({
+    Response::ok(json!({
         "token_type": "Bearer", "expires_in": seconds.to_string(), "ext_expires_in": seconds.to_string(),
         "expires_on": (now + lifetime).unix_timestamp().to_string(),
         "not_before": now.unix_timestamp().to_string(),
@@ -135,7 +135,7 @@ fn token(azure: &Azure, grant: &Grant, capabilities: &[String], generation: Gene
     }))
 }
 
-pub(super) fn unsigned() -> Answer {
+pub(super) fn unsigned() -> Response {
     let body = json!({"error": "server_error", "error_description": "The sandbox could not sign a token."});
-    Answer::json(StatusCode::INTERNAL_SERVER_ERROR, body)
+    Response::json(StatusCode::INTERNAL_SERVER_ERROR, body)
 }

@@ -10,7 +10,7 @@ use super::filter::client_id;
 use super::read::Collection;
 use super::wire::application;
 use super::{Call, Outcome, federated, owners, passwords, policies};
-use crate::sandbox::https::Answer;
+use crate::sandbox::https::Response;
 use crate::sandbox::model::{ApplicationChange, GraphRefusal};
 
 const COLLECTION: Collection = Collection {
@@ -43,7 +43,7 @@ pub(super) fn all(call: &Call<'_>, more: &[&str]) -> Outcome {
     match (&call.request.method, more) {
         (&Method::GET, [] | ["$count"]) => list(call, !more.is_empty()),
         (&Method::POST, []) => create(call),
-        _ => Ok(Answer::not_modelled(call.request)),
+        _ => Ok(Response::not_modelled(call.request)),
     }
 }
 
@@ -54,10 +54,10 @@ pub(super) fn one(call: &Call<'_>, id: Uuid, more: &[&str]) -> Outcome {
         (&Method::DELETE, []) => delete(call, id),
         (&Method::POST, ["addPassword"]) => passwords::add(call, id),
         (&Method::POST, ["removePassword"]) => passwords::remove(call, id),
-        (_, ["owners", more @ ..]) => owners::answer(call, id, more),
-        (_, ["federatedIdentityCredentials", more @ ..]) => federated::answer(call, id, more),
+        (_, ["owners", more @ ..]) => owners::handle(call, id, more),
+        (_, ["federatedIdentityCredentials", more @ ..]) => federated::handle(call, id, more),
         (_, ["appManagementPolicies", more @ ..]) => policies::assigned(call, id, more),
-        _ => Ok(Answer::not_modelled(call.request)),
+        _ => Ok(Response::not_modelled(call.request)),
     }
 }
 
@@ -82,7 +82,7 @@ fn show(call: &Call<'_>, id: Uuid) -> Outcome {
 
 fn create(call: &Call<'_>) -> Outcome {
     call.may_create_applications()?;
-    let Some(wanted) = wanted(call)? else { return Ok(Answer::not_modelled(call.request)) };
+    let Some(wanted) = wanted(call)? else { return Ok(Response::not_modelled(call.request)) };
     if wanted.display_name.as_ref().is_none_or(String::is_empty) {
         let message = "A value is required for property 'displayName' of resource 'Application'.";
         return Err(GraphRefusal::bad_request(message));
@@ -93,14 +93,14 @@ fn create(call: &Call<'_>) -> Outcome {
 }
 
 fn change(call: &Call<'_>, id: Uuid) -> Outcome {
-    let Some(wanted) = wanted(call)? else { return Ok(Answer::not_modelled(call.request)) };
+    let Some(wanted) = wanted(call)? else { return Ok(Response::not_modelled(call.request)) };
     call.azure.model.change_application(id, wanted, call.now)?;
-    Ok(Answer::no_content())
+    Ok(Response::no_content())
 }
 
 fn delete(call: &Call<'_>, id: Uuid) -> Outcome {
     call.azure.model.delete_application(id, call.now)?;
-    Ok(Answer::no_content())
+    Ok(Response::no_content())
 }
 
 /// What the body sets. `None` if it sets what is not modelled.

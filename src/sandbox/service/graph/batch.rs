@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::wire::error;
-use super::{answer_one, authenticated};
+use super::{authenticated, handle_one};
 use crate::sandbox::azure::Azure;
 use crate::sandbox::faults::FaultKind;
-use crate::sandbox::https::{Answer, Request, report_fault};
+use crate::sandbox::https::{Request, Response, report_fault};
 use crate::sandbox::model::Service;
 use crate::sandbox::service::trouble;
 
@@ -36,9 +36,9 @@ struct Step {
     depends_on: Vec<String>,
 }
 
-pub(super) async fn answer(azure: &Azure, request: &Request) -> Answer {
-    if let Err(answer) = authenticated(azure, request) {
-        return answer;
+pub(super) async fn handle_batch(azure: &Azure, request: &Request) -> Response {
+    if let Err(response) = authenticated(azure, request) {
+        return response;
     }
     let steps = match steps(request) {
         Ok(steps) => steps,
@@ -49,16 +49,16 @@ pub(super) async fn answer(azure: &Azure, request: &Request) -> Answer {
     for step in &steps {
         let has_failed =
             |id: &String| statuses.get(id).is_none_or(|status: &StatusCode| !status.is_success());
-        let answer = if step.depends_on.iter().any(has_failed) {
+        let response = if step.depends_on.iter().any(has_failed) {
             failed_dependency(azure, request)
         } else {
             take(azure, request, step).await
         };
-        statuses.insert(step.id.clone(), answer.status);
-        responses.push(response(&step.id, answer).await);
+        statuses.insert(step.id.clone(), response.status);
+        responses.push(step_response(&step.id, response).await);
     }
     azure.model.shuffle(&mut responses);
-    Answer::ok(json!({"responses": responses}))
+    Response::ok(json!({"responses": responses}))
 }
 
 /// The steps, each after those it depends on.
@@ -82,7 +82,7 @@ fn steps(request: &Request) -> Result<Vec<Step>, String> {
 }
 
 /// One step, counted as a request of its own, with its own faults. A lost one is answered for by the server in front.
-async fn take(azure: &Azure, batch: &Request, step: &Step) -> Answer {
+async fn take(azure: &Azure, batch: &Request, step: &Step) -> Response {
     let Some(request) = inner(batch, step).await else {
         let message = format!("The request '{}' has no usable method, URL or headers.", step.id);
         return error(azure, batch, StatusCode::BAD_REQUEST, "BadRequest", &message);
@@ -93,27 +93,27 @@ async fn take(azure: &Azure, batch: &Request, step: &Step) -> Answer {
         report_fault(azure, kind, Service::Graph, &request);
     }
     match fault {
-        None => answer_one(azure, &request).await,
+        None => handle_one(azure, &request).await,
         Some(FaultKind::Throttled) => {
-            trouble::answer(azure, Service::Graph, &request, StatusCode::TOO_MANY_REQUESTS)
+            trouble::response(azure, Service::Graph, &request, StatusCode::TOO_MANY_REQUESTS)
         }
         Some(FaultKind::Unavailable) => {
-            trouble::answer(azure, Service::Graph, &request, StatusCode::SERVICE_UNAVAILABLE)
+            trouble::response(azure, Service::Graph, &request, StatusCode::SERVICE_UNAVAILABLE)
         }
         Some(FaultKind::Timeout) => gateway_timeout(azure, &request),
         Some(FaultKind::LostReply) => {
-            answer_one(azure, &request).await;
+            handle_one(azure, &request).await;
             gateway_timeout(azure, &request)
         }
     }
 }
 
-fn gateway_timeout(azure: &Azure, request: &Request) -> Answer {
+fn gateway_timeout(azure: &Azure, request: &Request) -> Response {
     let message = "The server did not answer in time.";
     error(azure, request, StatusCode::GATEWAY_TIMEOUT, "UnknownError", message)
 }
 
-fn failed_dependency(azure: &Azure, request: &Request) -> Answer {
+fn failed_dependency(azure: &Azure, request: &Request) -> Response {
     let message = "A request that this one depends on has failed.";
     error(azure, request, StatusCode::FAILED_DEPENDENCY, "FailedDependency", message)
 }
@@ -134,20 +134,20 @@ async fn inner(batch: &Request, step: &Step) -> Option<Request> {
     Request::read(request.body(body).ok()?).await.ok()
 }
 
-async fn response(id: &str, answer: Answer) -> Value {
-    let (parts, body) = answer.into_response().into_parts();
+async fn step_response(id: &str, response: Response) -> Value {
+    let (parts, body) = response.into_response().into_parts();
     let headers = parts
         .headers
         .iter()
         .filter_map(|(name, value)| Some((spelled(name.as_str()), Value::from(value.to_str().ok()?))));
     let headers: Map<_, _> = headers.collect();
-    let mut response = json!({"id": id, "status": parts.status.as_u16(), "headers": headers});
+    let mut shown = json!({"id": id, "status": parts.status.as_u16(), "headers": headers});
     // It is in memory, whole.
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    if let (Value::Object(members), Ok(body)) = (&mut response, serde_json::from_slice::<Value>(&body)) {
+    if let (Value::Object(members), Ok(body)) = (&mut shown, serde_json::from_slice::<Value>(&body)) {
         members.insert("body".to_owned(), body);
     }
-    response
+    shown
 }
 
 /// The standard headers as clients look for them: here names do tell case.

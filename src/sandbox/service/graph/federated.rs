@@ -10,7 +10,7 @@ use super::applications::unreadable;
 use super::read::Collection;
 use super::wire::federated_identity;
 use super::{Call, Outcome};
-use crate::sandbox::https::Answer;
+use crate::sandbox::https::Response;
 use crate::sandbox::model::{FederatedIdentity, GraphRefusal};
 
 /// Those of one application.
@@ -23,16 +23,16 @@ fn collection(id: Uuid) -> Collection {
     }
 }
 
-pub(super) fn answer(call: &Call<'_>, id: Uuid, more: &[&str]) -> Outcome {
+pub(super) fn handle(call: &Call<'_>, id: Uuid, more: &[&str]) -> Outcome {
     match (&call.request.method, more) {
         (&Method::GET, []) => list(call, id),
         (&Method::POST, []) => create(call, id),
         (&Method::GET, [key]) => show(call, id, key),
         (&Method::DELETE, [key]) => {
             call.azure.model.remove_federated_identity(id, key, call.now)?;
-            Ok(Answer::no_content())
+            Ok(Response::no_content())
         }
-        _ => Ok(Answer::not_modelled(call.request)),
+        _ => Ok(Response::not_modelled(call.request)),
     }
 }
 

@@ -26,7 +26,7 @@ use self::target::Target;
 use self::wire::{error, refusal};
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::GraphRefusal;
 use crate::sandbox::tokens::{Caller, TokenProblem};
 
@@ -46,40 +46,40 @@ struct Call<'a> {
 }
 
 /// What comes of a call that is not refused by its token or a quota.
-type Outcome = Result<Answer, GraphRefusal>;
+type Outcome = Result<Response, GraphRefusal>;
 
-pub(crate) async fn answer(azure: &Azure, request: &Request) -> Answer {
-    let answer = match (&request.method, request.path().as_slice()) {
-        (&Method::POST, ["v1.0" | "beta", "$batch"]) => batch::answer(azure, request).await,
-        _ => answer_one(azure, request).await,
+pub(crate) async fn handle_request(azure: &Azure, request: &Request) -> Response {
+    let response = match (&request.method, request.path().as_slice()) {
+        (&Method::POST, ["v1.0" | "beta", "$batch"]) => batch::handle_batch(azure, request).await,
+        _ => handle_one(azure, request).await,
     };
-    answer.with(HeaderName::from_static("x-ms-ags-diagnostic"), SERVER.to_owned())
+    response.with(HeaderName::from_static("x-ms-ags-diagnostic"), SERVER.to_owned())
 }
 
 /// What an injected 429 or 503 looks like.
-pub(crate) fn trouble(azure: &Azure, request: &Request, status: StatusCode) -> Answer {
+pub(crate) fn trouble(azure: &Azure, request: &Request, status: StatusCode) -> Response {
     throttle::trouble(azure, request, status)
         .with(HeaderName::from_static("x-ms-ags-diagnostic"), SERVER.to_owned())
 }
 
 /// Any request but a batch.
-async fn answer_one(azure: &Azure, request: &Request) -> Answer {
+async fn handle_one(azure: &Azure, request: &Request) -> Response {
     let caller = match authenticated(azure, request) {
         Ok(caller) => caller,
-        Err(answer) => return answer,
+        Err(response) => return response,
     };
     let call = Call { azure, request, caller: &caller, now: azure.clock.now() };
     let target = Target::of(azure, request);
     let spent = match throttle::spend(&call, &target) {
         Ok(spent) => spent,
-        Err(answer) => return answer,
+        Err(response) => return response,
     };
-    let outcome = call.answered_alone(&target).await;
-    let answer = outcome.unwrap_or_else(|problem| refusal(azure, request, &problem));
-    throttle::with_spent(answer, spent)
+    let outcome = call.handle_alone(&target).await;
+    let response = outcome.unwrap_or_else(|problem| refusal(azure, request, &problem));
+    throttle::with_spent(response, spent)
 }
 
-fn authenticated(azure: &Azure, request: &Request) -> Result<Caller, Answer> {
+fn authenticated(azure: &Azure, request: &Request) -> Result<Caller, Response> {
     let unauthorized = |message: &str| {
         error(azure, request, StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message)
     };
@@ -93,28 +93,28 @@ fn authenticated(azure: &Azure, request: &Request) -> Result<Caller, Answer> {
 
 impl Call<'_> {
     /// The answer, with nobody else writing to the same application meanwhile.
-    async fn answered_alone(&self, target: &Target<'_>) -> Outcome {
-        let Some(id) = self.admitted_to_write(target)? else { return self.answered(target) };
+    async fn handle_alone(&self, target: &Target<'_>) -> Outcome {
+        let Some(id) = self.admitted_to_write(target)? else { return self.handle(target) };
         let _writing = self.azure.model.begin_write(id).ok_or(GraphRefusal::Concurrent)?;
         let deadline = tokio::time::Instant::now() + WRITING;
         tokio::time::sleep_until(deadline).await;
-        self.answered(target)
+        self.handle(target)
     }
 
-    fn answered(&self, target: &Target<'_>) -> Outcome {
+    fn handle(&self, target: &Target<'_>) -> Outcome {
         if read::has_unknown_options(self.request) {
-            return Ok(Answer::not_modelled(self.request));
+            return Ok(Response::not_modelled(self.request));
         }
         match target {
             Target::Applications(more) => applications::all(self, more),
             Target::Application(id, more) => applications::one(self, *id, more),
             Target::Principals(more) => principals::all(self, more),
             Target::Principal(id, more) => principals::one(self, *id, more),
-            Target::Policies(more) => policies::answer(self, more),
-            Target::SignInReport => report::answer(self),
+            Target::Policies(more) => policies::handle(self, more),
+            Target::SignInReport => report::handle(self),
             Target::Missing(client_id, _) => self.missing(*client_id, target),
             Target::Malformed(refusal) => Err(refusal.clone()),
-            Target::Unknown => Ok(Answer::not_modelled(self.request)),
+            Target::Unknown => Ok(Response::not_modelled(self.request)),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::read::Collection;
 use super::target::object_id;
 use super::wire::service_principal;
 use super::{Call, Outcome};
-use crate::sandbox::https::Answer;
+use crate::sandbox::https::Response;
 use crate::sandbox::model::{GraphRefusal, ServicePrincipal};
 
 const COLLECTION: Collection = Collection {
@@ -22,15 +22,15 @@ const COLLECTION: Collection = Collection {
     version: "v1.0",
 };
 
-pub(super) fn answer(call: &Call<'_>, id: Uuid, more: &[&str]) -> Outcome {
+pub(super) fn handle(call: &Call<'_>, id: Uuid, more: &[&str]) -> Outcome {
     match (&call.request.method, more) {
         (&Method::GET, []) => list(call, id),
         (&Method::POST, ["$ref"]) => add(call, id),
         (&Method::DELETE, [owner, "$ref"]) => {
             call.azure.model.remove_owner(id, object_id(owner)?, call.now)?;
-            Ok(Answer::no_content())
+            Ok(Response::no_content())
         }
-        _ => Ok(Answer::not_modelled(call.request)),
+        _ => Ok(Response::not_modelled(call.request)),
     }
 }
 
@@ -59,7 +59,7 @@ struct Reference {
 fn add(call: &Call<'_>, id: Uuid) -> Outcome {
     let owner = referenced(call).ok_or_else(unreadable)?;
     call.azure.model.add_owner(id, owner, call.now)?;
-    Ok(Answer::no_content())
+    Ok(Response::no_content())
 }
 
 /// The id at the end of the `@odata.id` in the body.

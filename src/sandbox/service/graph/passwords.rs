@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::applications::unreadable;
 use super::wire::{in_context, new_credential};
 use super::{Call, Outcome};
-use crate::sandbox::https::Answer;
+use crate::sandbox::https::Response;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,11 +39,11 @@ pub(super) fn add(call: &Call<'_>, id: Uuid) -> Outcome {
     let (start, end) = (wanted.start_date_time, wanted.end_date_time);
     let made = call.azure.model.add_password(id, name, start, end, call.now)?;
     let body = in_context(new_credential(&made), call.azure, "v1.0", "microsoft.graph.passwordCredential");
-    Ok(Answer::ok(body))
+    Ok(Response::ok(body))
 }
 
 pub(super) fn remove(call: &Call<'_>, id: Uuid) -> Outcome {
     let body: RemovePassword = call.request.json().ok_or_else(unreadable)?;
     call.azure.model.remove_password(id, body.key_id, call.now)?;
-    Ok(Answer::no_content())
+    Ok(Response::no_content())
 }

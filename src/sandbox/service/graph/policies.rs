@@ -13,7 +13,7 @@ use super::read::Collection;
 use super::target;
 use super::wire::in_context;
 use super::{Call, Outcome};
-use crate::sandbox::https::Answer;
+use crate::sandbox::https::Response;
 use crate::sandbox::model::{AppPolicy, GraphRefusal, Restrictions};
 
 const COLLECTION: Collection = Collection {
@@ -25,12 +25,12 @@ const COLLECTION: Collection = Collection {
 
 const DEFAULT: &str = "policies/defaultAppManagementPolicy/$entity";
 
-pub(super) fn answer(call: &Call<'_>, more: &[&str]) -> Outcome {
+pub(super) fn handle(call: &Call<'_>, more: &[&str]) -> Outcome {
     let model = &call.azure.model;
     call.may_use_policies()?;
     match (&call.request.method, more) {
         (&Method::GET, ["defaultAppManagementPolicy"]) => {
-            Ok(Answer::ok(in_context(default_policy(&model.default_policy()), call.azure, "v1.0", DEFAULT)))
+            Ok(Response::ok(in_context(default_policy(&model.default_policy()), call.azure, "v1.0", DEFAULT)))
         }
         (&Method::PATCH, ["defaultAppManagementPolicy"]) => change(call, Uuid::nil()),
         (&Method::GET, ["appManagementPolicies"]) => {
@@ -41,9 +41,9 @@ pub(super) fn answer(call: &Call<'_>, more: &[&str]) -> Outcome {
         (&Method::PATCH, ["appManagementPolicies", id]) => change(call, key(id)?),
         (&Method::DELETE, ["appManagementPolicies", id]) => {
             model.delete_policy(key(id)?)?;
-            Ok(Answer::no_content())
+            Ok(Response::no_content())
         }
-        _ => Ok(Answer::not_modelled(call.request)),
+        _ => Ok(Response::not_modelled(call.request)),
     }
 }
 
@@ -61,13 +61,13 @@ pub(super) fn assigned(call: &Call<'_>, object_id: Uuid, more: &[&str]) -> Outco
         (&Method::POST, ["$ref"]) => {
             let id = referenced(call).ok_or_else(unreadable)?;
             model.assign_policy(object_id, id, call.now)?;
-            Ok(Answer::no_content())
+            Ok(Response::no_content())
         }
         (&Method::DELETE, [id, "$ref"]) => {
             model.unassign_policy(object_id, key(id)?, call.now)?;
-            Ok(Answer::no_content())
+            Ok(Response::no_content())
         }
-        _ => Ok(Answer::not_modelled(call.request)),
+        _ => Ok(Response::not_modelled(call.request)),
     }
 }
 
@@ -126,7 +126,7 @@ fn show(call: &Call<'_>, id: Uuid) -> Outcome {
 fn change(call: &Call<'_>, id: Uuid) -> Outcome {
     let wanted = wanted(call)?;
     let changed = call.azure.model.change_policy(id, |policy| wanted.apply(policy));
-    changed.map(|_| Answer::no_content()).ok_or(GraphRefusal::NotFound(id))
+    changed.map(|_| Response::no_content()).ok_or(GraphRefusal::NotFound(id))
 }
 
 fn policy(policy: &AppPolicy) -> Value {

@@ -10,7 +10,7 @@ use super::applications::unreadable;
 use super::read::Collection;
 use super::wire::service_principal;
 use super::{Call, Outcome};
-use crate::sandbox::https::Answer;
+use crate::sandbox::https::Response;
 use crate::sandbox::model::GraphRefusal;
 
 const COLLECTION: Collection = Collection {
@@ -24,7 +24,7 @@ pub(super) fn all(call: &Call<'_>, more: &[&str]) -> Outcome {
     match (&call.request.method, more) {
         (&Method::GET, [] | ["$count"]) => list(call, !more.is_empty()),
         (&Method::POST, []) => create(call),
-        _ => Ok(Answer::not_modelled(call.request)),
+        _ => Ok(Response::not_modelled(call.request)),
     }
 }
 
@@ -34,7 +34,7 @@ pub(super) fn one(call: &Call<'_>, id: Uuid, more: &[&str]) -> Outcome {
         (&Method::GET, []) => show(call, id),
         (&Method::PATCH, []) => change(call, id),
         (&Method::DELETE, []) => delete(call, id),
-        _ => Ok(Answer::not_modelled(call.request)),
+        _ => Ok(Response::not_modelled(call.request)),
     }
 }
 
@@ -79,16 +79,16 @@ struct PrincipalChange {
 fn change(call: &Call<'_>, id: Uuid) -> Outcome {
     may_write(call, id)?;
     let Some(wanted) = call.request.json::<PrincipalChange>() else {
-        return Ok(Answer::not_modelled(call.request));
+        return Ok(Response::not_modelled(call.request));
     };
     call.azure.model.enable_service_principal(id, wanted.account_enabled)?;
-    Ok(Answer::no_content())
+    Ok(Response::no_content())
 }
 
 fn delete(call: &Call<'_>, id: Uuid) -> Outcome {
     may_write(call, id)?;
     call.azure.model.delete_service_principal(id)?;
-    Ok(Answer::no_content())
+    Ok(Response::no_content())
 }
 
 /// Whoever may write the application may write its service principal. Where there is none the model says so.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::filter::{self, Condition, Problem};
 use super::wire::{in_context, unsupported_filter};
 use super::{Call, Outcome};
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::GraphRefusal;
 
 /// Options that would change the answer if they were understood.
@@ -48,18 +48,18 @@ impl Collection {
     ) -> Outcome {
         let conditions = match self.conditions(call) {
             Ok(conditions) => conditions,
-            Err(answer) => return Ok(answer),
+            Err(response) => return Ok(response),
         };
         let objects = find(&conditions);
         if is_count { count(call, &objects, &conditions) } else { self.page(call, objects, &conditions) }
     }
 
     /// The filter's conditions, or the answer that says what isn't understood.
-    fn conditions(&self, call: &Call<'_>) -> Result<Vec<Condition>, Answer> {
+    fn conditions(&self, call: &Call<'_>) -> Result<Vec<Condition>, Response> {
         let Some(filter) = call.request.query("$filter") else { return Ok(Vec::new()) };
         filter::parse(filter, self.filterable).map_err(|problem| match problem {
             Problem::Unsupported(property) => unsupported_filter(call, &property, self.resource),
-            Problem::NotModelled => Answer::not_modelled(call.request),
+            Problem::NotModelled => Response::not_modelled(call.request),
         })
     }
 
@@ -83,20 +83,20 @@ impl Collection {
         let here: Vec<_> = here.into_iter().map(|object| selected(object.clone(), call.request)).collect();
         body.insert("value".to_owned(), json!(here));
         let context = format!("{}{}", self.name, selection(call.request));
-        Ok(Answer::ok(in_context(Value::Object(body), call.azure, self.version, &context)))
+        Ok(Response::ok(in_context(Value::Object(body), call.azure, self.version, &context)))
     }
 
     /// One object, or what of it is selected.
-    pub(super) fn entity(&self, call: &Call<'_>, object: Value) -> Answer {
+    pub(super) fn entity(&self, call: &Call<'_>, object: Value) -> Response {
         let context = format!("{}{}/$entity", self.name, selection(call.request));
-        Answer::ok(in_context(selected(object, call.request), call.azure, self.version, &context))
+        Response::ok(in_context(selected(object, call.request), call.azure, self.version, &context))
     }
 
     /// One object that was just made.
-    pub(super) fn created(&self, call: &Call<'_>, object: Value) -> Answer {
-        let mut answer = self.entity(call, object);
-        answer.status = StatusCode::CREATED;
-        answer
+    pub(super) fn created(&self, call: &Call<'_>, object: Value) -> Response {
+        let mut response = self.entity(call, object);
+        response.status = StatusCode::CREATED;
+        response
     }
 }
 
@@ -113,7 +113,7 @@ fn count(call: &Call<'_>, objects: &[Value], conditions: &[Condition]) -> Outcom
     }
     let holds = |object: &&Value| conditions.iter().all(|condition| condition.holds(object));
     let count = objects.iter().filter(holds).count();
-    Ok(Answer::ok(json!(count)).with(header::CONTENT_TYPE, "text/plain".to_owned()))
+    Ok(Response::ok(json!(count)).with(header::CONTENT_TYPE, "text/plain".to_owned()))
 }
 
 fn id(object: &Value) -> &str {

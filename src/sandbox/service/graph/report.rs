@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::read::Collection;
 use super::wire::date_time;
 use super::{Call, Outcome};
-use crate::sandbox::https::Answer;
+use crate::sandbox::https::Response;
 use crate::sandbox::model::{GraphRefusal, ReportedSignIn};
 
 const COLLECTION: Collection = Collection {
@@ -20,9 +20,9 @@ const COLLECTION: Collection = Collection {
     version: "beta",
 };
 
-pub(super) fn answer(call: &Call<'_>) -> Outcome {
+pub(super) fn handle(call: &Call<'_>) -> Outcome {
     if call.request.method != Method::GET {
-        return Ok(Answer::not_modelled(call.request));
+        return Ok(Response::not_modelled(call.request));
     }
     call.may_read_reports()?;
     let rows = call.azure.model.sign_in_report(call.now).ok_or(GraphRefusal::NoPremiumLicence)?;

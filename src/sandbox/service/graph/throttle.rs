@@ -8,7 +8,7 @@ use super::wire::error;
 use super::{AUDIENCES, Call};
 use crate::sandbox::azure::Azure;
 use crate::sandbox::consumers::USER_AGENT as CONSUMER;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{Cost, GraphThrottled, Quota, Spent};
 
 /// From here on answers say how full the quota is.
@@ -18,7 +18,7 @@ const NEARLY_FULL: f64 = 0.8;
 ///
 /// # Errors
 /// The answer to one request too many.
-pub(super) fn spend(call: &Call<'_>, target: &Target<'_>) -> Result<Option<Spent>, Answer> {
+pub(super) fn spend(call: &Call<'_>, target: &Target<'_>) -> Result<Option<Spent>, Response> {
     if call.request.user_agent().starts_with(CONSUMER) {
         return Ok(None);
     }
@@ -27,13 +27,15 @@ pub(super) fn spend(call: &Call<'_>, target: &Target<'_>) -> Result<Option<Spent
     spent.map(Some).map_err(|throttled| too_many(call, throttled))
 }
 
-pub(super) fn with_spent(answer: Answer, spent: Option<Spent>) -> Answer {
-    let Some(Spent { units, share }) = spent.filter(|_| answer.status.is_success()) else { return answer };
-    let answer = answer.with(HeaderName::from_static("x-ms-resource-unit"), units.to_string());
+pub(super) fn with_spent(response: Response, spent: Option<Spent>) -> Response {
+    let Some(Spent { units, share }) = spent.filter(|_| response.status.is_success()) else {
+        return response;
+    };
+    let response = response.with(HeaderName::from_static("x-ms-resource-unit"), units.to_string());
     if share < NEARLY_FULL {
-        return answer;
+        return response;
     }
-    answer.with(HeaderName::from_static("x-ms-throttle-limit-percentage"), format!("{share:.2}"))
+    response.with(HeaderName::from_static("x-ms-throttle-limit-percentage"), format!("{share:.2}"))
 }
 
 fn cost(call: &Call<'_>, target: &Target<'_>) -> Cost {
@@ -61,7 +63,7 @@ fn selects_keys(request: &Request) -> bool {
     names.split(',').any(|name| name.trim() == "keyCredentials")
 }
 
-fn too_many(call: &Call<'_>, GraphThrottled { quota, wait }: GraphThrottled) -> Answer {
+fn too_many(call: &Call<'_>, GraphThrottled { quota, wait }: GraphThrottled) -> Response {
     let information = match quota {
         Quota::Units => "ResourceUnitLimitExceeded",
         Quota::Writes => "WriteLimitExceeded",
@@ -72,7 +74,7 @@ fn too_many(call: &Call<'_>, GraphThrottled { quota, wait }: GraphThrottled) -> 
 }
 
 /// Without being asked for by a quota: Graph says that its own servers are busy, or down.
-pub(super) fn trouble(azure: &Azure, request: &Request, status: StatusCode) -> Answer {
+pub(super) fn trouble(azure: &Azure, request: &Request, status: StatusCode) -> Response {
     if status != StatusCode::TOO_MANY_REQUESTS {
         return error(azure, request, status, "ServiceNotAvailable", "The service is not available.");
     }
@@ -80,7 +82,7 @@ pub(super) fn trouble(azure: &Azure, request: &Request, status: StatusCode) -> A
     throttled(azure, request, client_id, "CPULimitExceeded")
 }
 
-fn throttled(azure: &Azure, request: &Request, client_id: Uuid, information: &str) -> Answer {
+fn throttled(azure: &Azure, request: &Request, client_id: Uuid, information: &str) -> Response {
     let message = format!(
         "Too many requests from Identifier:{client_id} under category:aadgraph.app.tenant_small. Please try again later."
     );

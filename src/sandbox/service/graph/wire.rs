@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::Call;
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{Application, Credential, FederatedIdentity, GraphRefusal, ServicePrincipal};
 
 pub(super) fn application(application: &Application) -> Value {
@@ -82,12 +82,12 @@ pub(super) fn new_credential(new: &Credential) -> Value {
     value
 }
 
-pub(super) fn refusal(azure: &Azure, request: &Request, refusal: &GraphRefusal) -> Answer {
+pub(super) fn refusal(azure: &Azure, request: &Request, refusal: &GraphRefusal) -> Response {
     let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
     error(azure, request, status, refusal.code(), &refusal.to_string())
 }
 
-pub(super) fn unsupported_filter(call: &Call<'_>, property: &str, resource: &str) -> Answer {
+pub(super) fn unsupported_filter(call: &Call<'_>, property: &str, resource: &str) -> Response {
     let message = format!(
         "Unsupported or invalid query filter clause specified for property '{property}' of resource '{resource}'."
     );
@@ -110,12 +110,12 @@ pub(in crate::sandbox) fn error(
     status: StatusCode,
     code: &str,
     message: &str,
-) -> Answer {
+) -> Response {
     let id = Uuid::new_v4().to_string();
     let client_id = request.header("client-request-id").unwrap_or(&id);
     let date = azure.clock.now().format(ERROR_DATE).unwrap_or_default();
     let inner = json!({"date": date, "request-id": &id, "client-request-id": client_id});
-    Answer::json(status, json!({"error": {"code": code, "message": message, "innerError": inner}}))
+    Response::json(status, json!({"error": {"code": code, "message": message, "innerError": inner}}))
         .with(HeaderName::from_static("request-id"), id)
 }
 

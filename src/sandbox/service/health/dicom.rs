@@ -5,44 +5,44 @@ use serde_json::{Value, json};
 
 use super::{Refused, authorise, challenge};
 use crate::sandbox::azure::Azure;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::DICOM_AUDIENCE;
 use crate::sandbox::model::{Role, Scope};
 
-pub(crate) fn answer(azure: &Azure, request: &Request) -> Answer {
+pub(crate) fn handle_request(azure: &Azure, request: &Request) -> Response {
     match authorise(azure, request, DICOM_AUDIENCE, &Scope::Dicom, Role::DicomDataReader) {
         Ok(()) => authorised(request),
-        Err(Refused::Unauthenticated) => Answer::empty(StatusCode::UNAUTHORIZED)
+        Err(Refused::Unauthenticated) => Response::empty(StatusCode::UNAUTHORIZED)
             .with(header::WWW_AUTHENTICATE, challenge(azure, DICOM_AUDIENCE)),
-        Err(Refused::Unauthorised) => Answer::empty(StatusCode::FORBIDDEN),
+        Err(Refused::Unauthorised) => Response::empty(StatusCode::FORBIDDEN),
     }
 }
 
 /// What an injected 429 or 503 looks like.
-pub(crate) fn trouble(status: StatusCode) -> Answer {
-    Answer::json(status, json!("The service can't answer now. Please try again later."))
+pub(crate) fn trouble(status: StatusCode) -> Response {
+    Response::json(status, json!("The service can't answer now. Please try again later."))
 }
 
-fn authorised(request: &Request) -> Answer {
+fn authorised(request: &Request) -> Response {
     match (&request.method, request.path().as_slice()) {
         (&Method::GET, ["v1" | "v2", "studies"]) => search(request),
-        _ => Answer::not_modelled(request),
+        _ => Response::not_modelled(request),
     }
 }
 
 /// `limit` and `offset` only; a search that finds nothing is answered without a body.
-fn search(request: &Request) -> Answer {
+fn search(request: &Request) -> Response {
     if request.query.keys().any(|name| name != "limit" && name != "offset") {
-        return Answer::not_modelled(request);
+        return Response::not_modelled(request);
     }
     let number = |name: &str, default: u32| request.query(name).map_or(Ok(default), str::parse::<u32>);
     match (number("limit", 100), number("offset", 0)) {
         (Ok(1..=200), Ok(0)) => {
-            Answer::ok(json!([study()])).with(header::CONTENT_TYPE, "application/dicom+json".to_owned())
+            Response::ok(json!([study()])).with(header::CONTENT_TYPE, "application/dicom+json".to_owned())
         }
-        (Ok(1..=200), Ok(_)) => Answer::no_content(),
+        (Ok(1..=200), Ok(_)) => Response::no_content(),
         (Ok(_) | Err(_), Ok(_) | Err(_)) => {
-            Answer::json(StatusCode::BAD_REQUEST, json!("The limit must be between 1 and 200."))
+            Response::json(StatusCode::BAD_REQUEST, json!("The limit must be between 1 and 200."))
         }
     }
 }

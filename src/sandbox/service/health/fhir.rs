@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Refused, authorise, challenge};
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{Role, Scope};
 
 const PATIENT: &str = "00000000-0000-4000-8000-000000000001";
@@ -20,37 +20,37 @@ const LAST_UPDATED: &str = "2025-01-01T00:00:00+00:00";
 /// What a search may ask for. Other parameters would change its result if they were understood.
 const PARAMETERS: [&str; 2] = ["_count", "_elements"];
 
-pub(crate) fn answer(azure: &Azure, request: &Request) -> Answer {
+pub(crate) fn handle_request(azure: &Azure, request: &Request) -> Response {
     in_fhir(match (&request.method, request.path().as_slice()) {
-        (&Method::GET, ["metadata"]) => Answer::ok(capabilities(azure)),
+        (&Method::GET, ["metadata"]) => Response::ok(capabilities(azure)),
         _ => authorised(azure, request).unwrap_or_else(|refused| refusal(azure, refused)),
     })
 }
 
 /// What an injected 429 or 503 looks like.
-pub(crate) fn trouble(status: StatusCode) -> Answer {
+pub(crate) fn trouble(status: StatusCode) -> Response {
     let code = if status == StatusCode::TOO_MANY_REQUESTS { "throttled" } else { "transient" };
     in_fhir(outcome(status, code, "The service can't answer now. Please try again later."))
 }
 
-fn in_fhir(answer: Answer) -> Answer {
-    answer.with(header::CONTENT_TYPE, "application/fhir+json; charset=utf-8".to_owned())
+fn in_fhir(response: Response) -> Response {
+    response.with(header::CONTENT_TYPE, "application/fhir+json; charset=utf-8".to_owned())
 }
 
-fn authorised(azure: &Azure, request: &Request) -> Result<Answer, Refused> {
+fn authorised(azure: &Azure, request: &Request) -> Result<Response, Refused> {
     authorise(azure, request, &azure.addresses.fhir, &Scope::Fhir, Role::FhirDataReader)?;
     Ok(match (&request.method, request.path().as_slice()) {
         (&Method::GET, ["Patient"]) => search(azure, request),
-        (&Method::GET, ["Patient", PATIENT]) => Answer::ok(patient()),
+        (&Method::GET, ["Patient", PATIENT]) => Response::ok(patient()),
         (&Method::GET, ["Patient", id]) => {
             let message = format!("Resource type 'Patient' with id '{id}' couldn't be found.");
             outcome(StatusCode::NOT_FOUND, "not-found", &message)
         }
-        _ => Answer::not_modelled(request),
+        _ => Response::not_modelled(request),
     })
 }
 
-fn refusal(azure: &Azure, refused: Refused) -> Answer {
+fn refusal(azure: &Azure, refused: Refused) -> Response {
     match refused {
         Refused::Unauthenticated => outcome(StatusCode::UNAUTHORIZED, "login", "Authentication failed.")
             .with(header::WWW_AUTHENTICATE, challenge(azure, &azure.addresses.fhir)),
@@ -58,14 +58,17 @@ fn refusal(azure: &Azure, refused: Refused) -> Answer {
     }
 }
 
-fn outcome(status: StatusCode, code: &str, diagnostics: &str) -> Answer {
+fn outcome(status: StatusCode, code: &str, diagnostics: &str) -> Response {
     let issue = json!({"severity": "error", "code": code, "diagnostics": diagnostics});
-    Answer::json(status, json!({"resourceType": "OperationOutcome", "id": Uuid::new_v4(), "issue": [issue]}))
+    Response::json(
+        status,
+        json!({"resourceType": "OperationOutcome", "id": Uuid::new_v4(), "issue": [issue]}),
+    )
 }
 
-fn search(azure: &Azure, request: &Request) -> Answer {
+fn search(azure: &Azure, request: &Request) -> Response {
     if request.query.keys().any(|name| !PARAMETERS.contains(&name.as_str())) {
-        return Answer::not_modelled(request);
+        return Response::not_modelled(request);
     }
     let Some(count) = request.query("_count").map_or(Some(10), |count| count.parse::<u32>().ok()) else {
         return outcome(StatusCode::BAD_REQUEST, "invalid", "The '_count' parameter is not a number.");
@@ -76,7 +79,7 @@ fn search(azure: &Azure, request: &Request) -> Answer {
         "resource": elements(patient(), request.query("_elements")),
         "search": {"mode": "match"},
     });
-    Answer::ok(json!({
+    Response::ok(json!({
         "resourceType": "Bundle",
         "id": Uuid::new_v4().simple().to_string(),
         "meta": {"lastUpdated": rfc3339(azure.clock.now())},

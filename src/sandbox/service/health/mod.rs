@@ -4,8 +4,8 @@
 mod dicom;
 mod fhir;
 
-pub(crate) use dicom::{answer as dicom, trouble as dicom_trouble};
-pub(crate) use fhir::{answer as fhir, trouble as fhir_trouble};
+pub(crate) use dicom::{handle_request as handle_dicom, trouble as dicom_trouble};
+pub(crate) use fhir::{handle_request as handle_fhir, trouble as fhir_trouble};
 
 use crate::sandbox::azure::Azure;
 use crate::sandbox::https::Request;

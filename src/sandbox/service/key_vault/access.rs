@@ -5,7 +5,7 @@ use axum::http::{StatusCode, header};
 use super::operation::{Operation, Right};
 use super::wire::error;
 use crate::sandbox::azure::{Azure, RESOURCE_GROUP};
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{AccessModel, Network, Role, Scope, VaultOptions};
 use crate::sandbox::tokens::{Caller, TokenProblem};
 
@@ -18,11 +18,11 @@ pub(super) const LOCATION: &str = "sandbox";
 ///
 /// # Errors
 /// The challenge, which says where to get a token.
-pub(super) fn caller(azure: &Azure, request: &Request) -> Result<Caller, Answer> {
+pub(super) fn caller(azure: &Azure, request: &Request) -> Result<Caller, Response> {
     azure.caller(request, &AUDIENCES).map_err(|problem| challenge(azure, &problem))
 }
 
-fn challenge(azure: &Azure, problem: &TokenProblem) -> Answer {
+fn challenge(azure: &Azure, problem: &TokenProblem) -> Response {
     let message = match problem {
         TokenProblem::Missing => "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
         TokenProblem::Invalid => {
@@ -52,7 +52,7 @@ impl Visit<'_> {
     ///
     /// # Errors
     /// The 403 that says why not.
-    pub(super) fn check(&self, operation: Operation<'_>) -> Result<(), Answer> {
+    pub(super) fn check(&self, operation: Operation<'_>) -> Result<(), Response> {
         self.check_network()?;
         let right = operation.right();
         if self.has_any(right.roles(self.options.access_model)) {
@@ -64,7 +64,7 @@ impl Visit<'_> {
         })
     }
 
-    fn check_network(&self) -> Result<(), Answer> {
+    fn check_network(&self) -> Result<(), Response> {
         let (caller, place) = (self.caller_named(), self.place());
         match self.options.network {
             Network::Open => Ok(()),
@@ -83,7 +83,7 @@ impl Visit<'_> {
         }
     }
 
-    fn forbidden_by_rbac(&self, operation: Operation<'_>) -> Answer {
+    fn forbidden_by_rbac(&self, operation: Operation<'_>) -> Response {
         let secret = operation.secret().map(|name| format!("/secrets/{name}")).unwrap_or_default();
         let message = format!(
             "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions were changed recently, please observe propagation time.\r\nCaller: {}\r\nAction: '{}'\r\nResource: '{}/providers/microsoft.keyvault/vaults/{}{secret}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: 'DeniedWithNoValidRBAC' \r\nVault: {}\r\n",
@@ -97,7 +97,7 @@ impl Visit<'_> {
         forbidden("ForbiddenByRbac", &message)
     }
 
-    fn denied_by_policies(&self, right: Right) -> Answer {
+    fn denied_by_policies(&self, right: Right) -> Response {
         let (caller, place) = (self.caller_named(), self.place());
         let message = if self.has_any(&VAULT_ROLES) {
             format!(
@@ -127,7 +127,7 @@ impl Visit<'_> {
     }
 }
 
-fn forbidden(inner: &str, message: &str) -> Answer {
+fn forbidden(inner: &str, message: &str) -> Response {
     error(StatusCode::FORBIDDEN, "Forbidden", message, Some(inner))
 }
 

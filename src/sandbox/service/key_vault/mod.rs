@@ -19,7 +19,7 @@ use self::wire::{
 use crate::ports::Clock;
 use crate::sandbox::azure::Azure;
 use crate::sandbox::consumers;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{DeletedSecret, Throttled, VaultRefusal, Version, check_secret_name};
 
 /// From before soft delete to the newest; a preview is none.
@@ -27,24 +27,24 @@ const API_VERSIONS: [&str; 11] =
     ["2015-06-01", "2016-10-01", "7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "2025-07-01", "2026-04-01"];
 
 /// What a vault answers.
-pub(crate) fn answer(azure: &Azure, vault: &str, request: &Request) -> Answer {
+pub(crate) fn handle_request(azure: &Azure, vault: &str, request: &Request) -> Response {
     of_the_service(admitted(azure, vault, request).unwrap_or_else(|refused| refused))
 }
 
 /// What an injected 429 or 503 looks like.
-pub(crate) fn trouble(status: StatusCode) -> Answer {
-    let answer = if status == StatusCode::TOO_MANY_REQUESTS {
+pub(crate) fn trouble(status: StatusCode) -> Response {
+    let response = if status == StatusCode::TOO_MANY_REQUESTS {
         too_many(&Throttled { reason: "VaultRequestTypeLimitReached", retry_after: None })
     } else {
         error(status, "ServiceUnavailable", "The service is unavailable.", None)
     };
-    of_the_service(answer)
+    of_the_service(response)
 }
 
 /// With the headers that each answer of Key Vault has.
-fn of_the_service(answer: Answer) -> Answer {
+fn of_the_service(response: Response) -> Response {
     let network = "conn_type=Ipv4;addr=127.0.0.1;act_addr_fam=InterNetwork;";
-    answer
+    response
         .with(header::CACHE_CONTROL, "no-cache".to_owned())
         .with(HeaderName::from_static("x-ms-keyvault-region"), LOCATION.to_owned())
         .with(HeaderName::from_static("x-ms-keyvault-service-version"), "1.9.0.0".to_owned())
@@ -52,16 +52,16 @@ fn of_the_service(answer: Answer) -> Answer {
 }
 
 /// In the service's own order: the token, the network, the roles, the quota, and only then the request itself.
-fn admitted(azure: &Azure, vault: &str, request: &Request) -> Result<Answer, Answer> {
+fn admitted(azure: &Azure, vault: &str, request: &Request) -> Result<Response, Response> {
     let caller = access::caller(azure, request)?;
-    let Some(operation) = Operation::of(request) else { return Ok(Answer::not_modelled(request)) };
+    let Some(operation) = Operation::of(request) else { return Ok(Response::not_modelled(request)) };
     let options = azure.model.vault_options(vault).unwrap_or_default();
     Visit { azure, vault, options, caller: &caller }.check(operation)?;
     check_quota(azure, vault, request, operation)?;
     check_api_version(request)?;
     let shape = Shape { vault: azure.addresses.vault(vault), retention_days: options.retention_days };
     let call = Call { azure, vault, request, shape };
-    Ok(call.answer(operation).unwrap_or_else(|problem| refusal(&problem)))
+    Ok(call.handle(operation).unwrap_or_else(|problem| refusal(&problem)))
 }
 
 fn check_quota(
@@ -69,7 +69,7 @@ fn check_quota(
     vault: &str,
     request: &Request,
     operation: Operation<'_>,
-) -> Result<(), Answer> {
+) -> Result<(), Response> {
     // The simulated consumers are there to notice failures, not to make them.
     if request.user_agent().starts_with(consumers::USER_AGENT) {
         return Ok(());
@@ -78,19 +78,19 @@ fn check_quota(
     spent.map_err(|throttled| too_many(&throttled))
 }
 
-fn too_many(throttled: &Throttled) -> Answer {
+fn too_many(throttled: &Throttled) -> Response {
     let message = format!(
         "Request was not processed because too many requests were received. Reason: {}",
         throttled.reason
     );
-    let answer = error(StatusCode::TOO_MANY_REQUESTS, "Throttled", &message, None);
+    let response = error(StatusCode::TOO_MANY_REQUESTS, "Throttled", &message, None);
     match throttled.retry_after {
-        Some(seconds) => answer.with(header::RETRY_AFTER, seconds.to_string()),
-        None => answer,
+        Some(seconds) => response.with(header::RETRY_AFTER, seconds.to_string()),
+        None => response,
     }
 }
 
-fn check_api_version(request: &Request) -> Result<(), Answer> {
+fn check_api_version(request: &Request) -> Result<(), Response> {
     let Some(version) = request.query("api-version") else {
         return Err(bad_parameter("The api-version query parameter is required."));
     };
@@ -109,7 +109,7 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    fn answer(&self, operation: Operation<'_>) -> Result<Answer, VaultRefusal> {
+    fn handle(&self, operation: Operation<'_>) -> Result<Response, VaultRefusal> {
         operation.secret().map_or(Ok(()), check_secret_name)?;
         let (model, vault, now) = (&self.azure.model, self.vault, self.azure.clock.now());
         match operation {
@@ -119,14 +119,14 @@ impl Call<'_> {
             }
             Operation::Get { name, version } => {
                 let found = model.get_secret(vault, name, version, now)?;
-                Ok(Answer::ok(with_value(self.shape.version(name, &found), &found)))
+                Ok(Response::ok(with_value(self.shape.version(name, &found), &found)))
             }
             Operation::Set { name } => self.set(name),
             Operation::Update { name, version } => self.update(name, version.unwrap_or_default()),
             Operation::Delete { name } => {
                 Ok(self.deleted_bundle(name, &model.delete_secret(vault, name, now)?))
             }
-            Operation::Backup { name } => Ok(Answer::ok(wire::backup(&model.back_up(vault, name, now)?))),
+            Operation::Backup { name } => Ok(Response::ok(wire::backup(&model.back_up(vault, name, now)?))),
             Operation::Restore => self.restore(),
             Operation::ListDeleted => Ok(self.deleted_items(&model.list_deleted(vault, now)?)),
             Operation::GetDeleted { name } => {
@@ -134,47 +134,47 @@ impl Call<'_> {
             }
             Operation::Recover { name } => {
                 let version = model.recover_secret(vault, name, now)?;
-                Ok(Answer::ok(metadata(self.shape.version(name, &version))))
+                Ok(Response::ok(metadata(self.shape.version(name, &version))))
             }
             Operation::Purge { name } => {
                 model.purge_secret(vault, name, now)?;
-                Ok(Answer::no_content())
+                Ok(Response::no_content())
             }
         }
     }
 
-    fn set(&self, name: &str) -> Result<Answer, VaultRefusal> {
+    fn set(&self, name: &str) -> Result<Response, VaultRefusal> {
         let Some(body) = self.request.json::<SetSecret>() else { return Ok(unreadable()) };
         let version = self.azure.model.put_secret(self.vault, name, body.into(), self.azure.clock.now())?;
-        Ok(Answer::ok(with_value(self.shape.version(name, &version), &version)))
+        Ok(Response::ok(with_value(self.shape.version(name, &version), &version)))
     }
 
-    fn update(&self, name: &str, version: &str) -> Result<Answer, VaultRefusal> {
+    fn update(&self, name: &str, version: &str) -> Result<Response, VaultRefusal> {
         let Some(body) = self.request.json::<UpdateSecret>() else { return Ok(unreadable()) };
         let now = self.azure.clock.now();
         let version = self.azure.model.patch(self.vault, name, version, body.into(), now)?;
-        Ok(Answer::ok(metadata(self.shape.version(name, &version))))
+        Ok(Response::ok(metadata(self.shape.version(name, &version))))
     }
 
-    fn restore(&self) -> Result<Answer, VaultRefusal> {
+    fn restore(&self) -> Result<Response, VaultRefusal> {
         let Some(body) = self.request.json::<Restore>() else { return Ok(unreadable()) };
         let (name, version) = self.azure.model.restore(self.vault, &body.value, self.azure.clock.now())?;
-        Ok(Answer::ok(metadata(self.shape.version(&name, &version))))
+        Ok(Response::ok(metadata(self.shape.version(&name, &version))))
     }
 
-    fn secrets(&self, secrets: Vec<(String, Version)>) -> Answer {
+    fn secrets(&self, secrets: Vec<(String, Version)>) -> Response {
         let item = |(name, version): (String, Version)| {
             (name.to_ascii_lowercase(), metadata(self.shape.secret(&name, &version)))
         };
         self.page(secrets.into_iter().map(item).collect())
     }
 
-    fn versions(&self, name: &str, versions: Vec<Version>) -> Answer {
+    fn versions(&self, name: &str, versions: Vec<Version>) -> Response {
         let item = |version: Version| (version.version.clone(), metadata(self.shape.version(name, &version)));
         self.page(versions.into_iter().map(item).collect())
     }
 
-    fn deleted_items(&self, secrets: &[DeletedSecret]) -> Answer {
+    fn deleted_items(&self, secrets: &[DeletedSecret]) -> Response {
         let item = |found: &DeletedSecret| {
             let members = self.shape.secret(&found.name, &found.version);
             (found.name.to_ascii_lowercase(), deleted(members, &self.shape, &found.name, found))
@@ -182,16 +182,16 @@ impl Call<'_> {
         self.page(secrets.iter().map(item).collect())
     }
 
-    fn deleted_bundle(&self, name: &str, found: &DeletedSecret) -> Answer {
-        Answer::ok(deleted(self.shape.version(name, &found.version), &self.shape, name, found))
+    fn deleted_bundle(&self, name: &str, found: &DeletedSecret) -> Response {
+        Response::ok(deleted(self.shape.version(name, &found.version), &self.shape, name, found))
     }
 
-    fn page(&self, items: Vec<Item>) -> Answer {
+    fn page(&self, items: Vec<Item>) -> Response {
         page(self.request, self.shape.vault, items)
     }
 }
 
-fn unreadable() -> Answer {
+fn unreadable() -> Response {
     bad_parameter("The request body is not valid JSON, or a property has the wrong type.")
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::wire::bad_parameter;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 
 const PAGE_SIZES: RangeInclusive<usize> = 1..=25;
 
@@ -27,7 +27,7 @@ struct SkipToken {
 }
 
 /// The page that a request asks for; `address` is the vault's.
-pub(super) fn page(request: &Request, address: &str, mut items: Vec<Item>) -> Answer {
+pub(super) fn page(request: &Request, address: &str, mut items: Vec<Item>) -> Response {
     let size = request.query("maxresults").map_or(Some(*PAGE_SIZES.end()), |size| size.parse().ok());
     let Some(size) = size.filter(|size| PAGE_SIZES.contains(size)) else {
         return bad_parameter("maxresults must be between 1 and 25.");
@@ -39,7 +39,7 @@ pub(super) fn page(request: &Request, address: &str, mut items: Vec<Item>) -> An
     let mut rest = items.into_iter().skip_while(|(key, _)| *key < first);
     let here: Vec<_> = rest.by_ref().take(size).map(|(_, item)| item).collect();
     let next = rest.next().map(|(key, _)| next_link(request, address, key));
-    Answer::ok(json!({"value": here, "nextLink": next}))
+    Response::ok(json!({"value": here, "nextLink": next}))
 }
 
 /// Always with the port, and `maxresults` only if it was asked for.

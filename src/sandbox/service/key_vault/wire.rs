@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-use crate::sandbox::https::Answer;
+use crate::sandbox::https::Response;
 use crate::sandbox::model::{
     DeletedSecret, MAX_RETENTION_DAYS, NewVersion, VaultRefusal, Version, VersionChange,
 };
@@ -161,20 +161,20 @@ pub(super) fn backup(text: &str) -> Value {
     json!({"value": text})
 }
 
-pub(super) fn refusal(refusal: &VaultRefusal) -> Answer {
+pub(super) fn refusal(refusal: &VaultRefusal) -> Response {
     let codes = refusal.codes();
     let status = StatusCode::from_u16(codes.status).unwrap_or(StatusCode::BAD_REQUEST);
     error(status, codes.code, &refusal.to_string(), codes.inner)
 }
 
-pub(super) fn bad_parameter(message: &str) -> Answer {
+pub(super) fn bad_parameter(message: &str) -> Response {
     error(StatusCode::BAD_REQUEST, "BadParameter", message, None)
 }
 
-pub(super) fn error(status: StatusCode, code: &str, message: &str, inner: Option<&str>) -> Answer {
+pub(super) fn error(status: StatusCode, code: &str, message: &str, inner: Option<&str>) -> Response {
     let mut error = json!({"code": code, "message": message});
     if let (Some(inner), Value::Object(members)) = (inner, &mut error) {
         members.insert("innererror".to_owned(), json!({"code": inner}));
     }
-    Answer::json(status, json!({"error": error}))
+    Response::json(status, json!({"error": error}))
 }

@@ -6,20 +6,20 @@ use serde_json::json;
 use time::Duration;
 
 use super::*;
-use crate::sandbox::https::{Answer, Request};
+use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{ApplicationChange, Audience, Cost};
-use crate::sandbox::service::graph::answer;
+use crate::sandbox::service::graph::handle_request;
 use crate::sandbox::tests::START;
 
 const EXEMPT: &str = "sandbox-consumer/1";
 
 /// Straight to the service: HTTPS would take longer than the counting.
-async fn straight(graph: &Graph, method: &str, path: &str, body: &Value) -> Answer {
+async fn straight(graph: &Graph, method: &str, path: &str, body: &Value) -> Response {
     let request = http::Request::builder().method(method).uri(format!("/v1.0{path}"));
     let request = request.header("authorization", format!("Bearer {}", graph.token));
     let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
     let request = Request::read(request.body(body).unwrap()).await;
-    answer(&graph.world.sandbox.azure, &request.ok().unwrap()).await
+    handle_request(&graph.world.sandbox.azure, &request.ok().unwrap()).await
 }
 
 async fn passed(graph: &Graph, times: usize, path: &str) -> usize {
