@@ -12,7 +12,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use secrecy::SecretString;
 
-use super::SandboxError;
+use super::error::SandboxError;
 
 /// What a server needs to be trusted, and what a client needs to trust it.
 pub(crate) struct Certificates {

@@ -1,23 +1,48 @@
-//! The directory a sandbox leaves for others: its CA, where everything is, and a configuration for the daemon.
+//! The directory that a sandbox writes for other processes: its CA, its endpoints and a configuration for the daemon.
 
 use std::fs;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
+use url::Url;
 
-use super::model::ManagedSecret;
-use super::{Endpoints, Sandbox, SandboxError};
+use super::addresses::Addresses;
+use super::certificates::Certificates;
+use super::endpoints::Endpoints;
+use super::error::SandboxError;
+use super::model::{ManagedSecret, Model};
 
-impl Sandbox {
+/// The daemon that a sandbox is for: its address, its keys and what its configuration has besides.
+pub(crate) struct DaemonSettings {
+    pub(crate) address: SocketAddr,
+    /// The token that its API asks for.
+    pub(crate) api_token: SecretString,
+    /// The key that its webhook asks for.
+    pub(crate) webhook_key: SecretString,
+    /// The Storage Queue that it reads.
+    pub(crate) queue: Option<Url>,
+    pub(crate) max_propagation: Duration,
+}
+
+/// The contents of a sandbox's directory.
+pub(crate) struct Contents<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) addresses: &'a Addresses,
+    pub(crate) certificates: &'a Certificates,
+    pub(crate) daemon: &'a DaemonSettings,
+}
+
+impl Contents<'_> {
     /// Writes `ca.pem`, `localhost.pem` and `localhost.key` (a certificate of that CA for what runs beside), `rekeyd.toml`,
     /// `daemon-secret`, `api-token`, `webhook-key`, with production names `hosts`, and, last and by renaming,
     /// `endpoints.json`.
     ///
     /// # Errors
     /// If the directory can't be made or a file can't be written.
-    pub fn write_directory(&self, dir: &Path, clock_url: bool) -> Result<(), SandboxError> {
+    pub(crate) fn write(&self, dir: &Path, clock_url: bool) -> Result<(), SandboxError> {
         let failed = |source| SandboxError::Write { path: dir.to_owned(), source };
         fs::create_dir_all(dir).map_err(failed)?;
         let dir = dir.canonicalize().map_err(failed)?;
@@ -25,15 +50,15 @@ impl Sandbox {
             ca_file: Some(dir.join("ca.pem")),
             hosts_file: self.hosts().map(|_| dir.join("hosts")),
             api_token_file: Some(dir.join("api-token")),
-            ..self.endpoints()
+            ..Endpoints::of(self.model, self.addresses)
         };
         let json = serde_json::to_string_pretty(&endpoints).map_err(io::Error::from).map_err(failed)?;
-        write_private(&dir.join("ca.pem"), self.ca_pem())?;
-        write_private(&dir.join("localhost.pem"), &self.leaf_pem)?;
-        write_private(&dir.join("localhost.key"), self.leaf_key_pem.expose_secret())?;
+        write_private(&dir.join("ca.pem"), &self.certificates.ca_pem)?;
+        write_private(&dir.join("localhost.pem"), &self.certificates.leaf_pem)?;
+        write_private(&dir.join("localhost.key"), self.certificates.leaf_key_pem.expose_secret())?;
         write_private(&dir.join("daemon-secret"), endpoints.daemon.client_secret.expose_secret())?;
-        write_private(&dir.join("webhook-key"), self.webhook_key().expose_secret())?;
-        write_private(&dir.join("api-token"), self.api_token().expose_secret())?;
+        write_private(&dir.join("webhook-key"), self.daemon.webhook_key.expose_secret())?;
+        write_private(&dir.join("api-token"), self.daemon.api_token.expose_secret())?;
         write_private(&dir.join("rekeyd.toml"), &self.daemon_configuration(&dir, clock_url))?;
         if let Some(hosts) = self.hosts() {
             // Everybody resolves names.
@@ -46,31 +71,24 @@ impl Sandbox {
     }
 
     /// A complete configuration for a daemon that works on this sandbox, with files in `dir`.
-    #[must_use]
-    pub fn daemon_configuration(&self, dir: &Path, clock_url: bool) -> String {
+    pub(crate) fn daemon_configuration(&self, dir: &Path, clock_url: bool) -> String {
         let head = self.head(dir);
         let queue =
-            self.queue.as_ref().map(|url| format!("\n[queue]\nurl = \"{url}\"\n")).unwrap_or_default();
+            self.daemon.queue.as_ref().map(|url| format!("\n[queue]\nurl = \"{url}\"\n")).unwrap_or_default();
         let body: String = self.vault_tables().chain(self.secret_tables()).collect();
-        let clock = format!("\n[sandbox]\nclock_url = \"{}\"\n", self.clock_url());
+        let clock = format!("\n[sandbox]\nclock_url = \"{}\"\n", self.addresses.clock_url());
         format!("{head}{queue}{body}{}", if clock_url { &clock } else { "" })
-    }
-
-    /// Where a daemon in another process reads the time.
-    #[must_use]
-    pub fn clock_url(&self) -> String {
-        format!("{}/_sandbox/clock", self.azure.addresses.controls)
     }
 
     /// Leads each production name to 127.0.0.1; `None` if there are none.
     fn hosts(&self) -> Option<String> {
-        let production = self.azure.addresses.production.as_ref()?;
+        let production = self.addresses.production.as_ref()?;
         let lines = production.hosts.names().map(|name| ["127.0.0.1 ", name, "\n"].concat());
         Some(lines.collect())
     }
 
     fn head(&self, dir: &Path) -> String {
-        let tenant = self.azure.model.tenant();
+        let tenant = self.model.tenant();
         let file = |name: &str| toml::Value::String(dir.join(name).to_string_lossy().into_owned());
         format!(
             r#"listen = "{listen}"
@@ -114,7 +132,7 @@ canaries = [{canary}]
 [log]
 audit_file = {audit}
 "#,
-            listen = self.daemon_address,
+            listen = self.daemon.address,
             tenant_id = tenant.id,
             cloud = self.cloud(),
             client_id = tenant.daemon.client_id,
@@ -124,13 +142,13 @@ audit_file = {audit}
             key = file("webhook-key"),
             audit = file("audit.jsonl"),
             canary = self.canary(),
-            spacing = verify_spacing(self.max_propagation),
+            spacing = verify_spacing(self.daemon.max_propagation),
         )
     }
 
     /// With production names there is nothing to say but that it is Azure.
     fn cloud(&self) -> String {
-        let addresses = &self.azure.addresses;
+        let addresses = self.addresses;
         match addresses.production {
             Some(_) => "cloud = \"public\"\n".to_owned(),
             None => format!(
@@ -142,18 +160,18 @@ audit_file = {audit}
 
     /// The first secret goes first, if there is any.
     fn canary(&self) -> String {
-        let first = self.azure.model.managed().first();
+        let first = self.model.managed().first();
         first.map(|first| format!("\"{}/{}\"", first.vault, first.name)).unwrap_or_default()
     }
 
     /// The last of several secrets stands in no table: the daemon finds it by its tags.
     fn discovered(&self) -> Option<&ManagedSecret> {
-        let managed = self.azure.model.managed();
+        let managed = self.model.managed();
         managed.last().filter(|_| managed.len() >= SOME_TO_CONFIGURE_TOO)
     }
 
     fn vault_tables(&self) -> impl Iterator<Item = String> {
-        let addresses = &self.azure.addresses;
+        let addresses = self.addresses;
         addresses.vaults.iter().map(|(name, url)| {
             let url = match addresses.production {
                 Some(_) => String::new(),
@@ -168,14 +186,14 @@ audit_file = {audit}
     /// Both ways to name an application, by turns. The first secret is proven at the FHIR service, too.
     fn secret_tables(&self) -> impl Iterator<Item = String> {
         let found = self.discovered();
-        let configured = self.azure.model.managed().iter().filter(move |secret| Some(*secret) != found);
+        let configured = self.model.managed().iter().filter(move |secret| Some(*secret) != found);
         configured.enumerate().map(|(index, secret)| {
             let application = if index % 2 == 0 {
                 format!("application_object_id = \"{}\"", secret.object_id)
             } else {
                 format!("client_id = \"{}\"", secret.client_id)
             };
-            let fhir = &self.azure.addresses.fhir;
+            let fhir = &self.addresses.fhir;
             let proof = match index {
                 0 => format!("\n[secrets.verify]\nprobe = \"fhir\"\nprobe_url = \"{fhir}\"\n"),
                 _ => String::new(),

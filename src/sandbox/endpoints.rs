@@ -6,9 +6,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::Sandbox;
-use super::model::DICOM_AUDIENCE;
-use super::model::{ManagedSecret, ServiceIdentity};
+use super::addresses::Addresses;
+use super::model::{DICOM_AUDIENCE, ManagedSecret, Model, ServiceIdentity};
 
 /// Where everything is and who may come in, as `endpoints.json` has it.
 #[derive(Debug, Clone, Serialize)]
@@ -96,15 +95,14 @@ fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok,
     serializer.serialize_str(secret.expose_secret())
 }
 
-impl Sandbox {
-    /// Where everything is; the files' members are missing, since there may be none.
-    #[must_use]
-    pub fn endpoints(&self) -> Endpoints {
-        let (tenant, addresses) = (self.azure.model.tenant(), &self.azure.addresses);
+impl Endpoints {
+    /// Returns the endpoints of this model; the files' members are missing, since there may be none.
+    pub(crate) fn of(model: &Model, addresses: &Addresses) -> Self {
+        let tenant = model.tenant();
         let vault = |(name, url): &(String, String)| VaultEndpoint { name: name.clone(), url: url.clone() };
         let health =
             |url: &str, audience: &str| HealthEndpoint { url: url.to_owned(), audience: audience.to_owned() };
-        Endpoints {
+        Self {
             tenant_id: tenant.id,
             authority: addresses.authority.clone(),
             controls: addresses.controls.clone(),
@@ -115,7 +113,7 @@ impl Sandbox {
             identity_endpoint: format!("{}/msi/token", addresses.identity),
             identity_header: tenant.identity_header.clone(),
             imds_endpoint: addresses.identity.clone(),
-            secrets: self.azure.model.managed().iter().map(SecretEndpoint::of).collect(),
+            secrets: model.managed().iter().map(SecretEndpoint::of).collect(),
             ca_file: None,
             daemon: IdentityEndpoint::of(&tenant.daemon),
             client: IdentityEndpoint::of(&tenant.client),

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use super::SandboxError;
+use super::error::SandboxError;
 use crate::ports::{Clock, Hold};
 
 /// In real time.

@@ -2,7 +2,6 @@
 
 use uuid::Uuid;
 
-use super::azure::Azure;
 use super::model::{FirstParty, HEALTHCARE, Model};
 
 /// A resource as it was asked for, and as it is known.
@@ -14,13 +13,6 @@ pub(crate) struct Resource {
     pub(crate) identifier: String,
     /// The object id of its service principal.
     pub(crate) principal: Option<Uuid>,
-}
-
-impl Azure {
-    /// The resource that somebody means; `None` if the tenant has none of that name.
-    pub(crate) fn resource(&self, asked_for: &str) -> Option<Resource> {
-        Resource::find(&self.model, &self.addresses.fhir, asked_for)
-    }
 }
 
 impl Resource {

@@ -12,7 +12,7 @@ use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256, RsaKeySize, Sig
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::SandboxError;
+use super::error::SandboxError;
 
 /// All keys that are valid, the newest last.
 pub(crate) struct TokenSigner(RwLock<Vec<SigningKey>>);

@@ -1,16 +1,20 @@
-//! Entra's tokens: what they say, and how the services that take them check it.
+//! Entra's tokens: issues them and checks those that the services are sent. It knows no request.
+
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::azure::Azure;
-use super::https::Request;
+use super::clock::SandboxClock;
+use super::model::Model;
 use super::real_time;
 use super::resources::takes_version_2;
+use super::signing_keys::TokenSigner;
 use crate::ports::Clock;
 
 /// How long a token is good for; `expires_in` says one second less.
@@ -36,7 +40,7 @@ pub(crate) struct Caller {
     pub(crate) roles: Vec<String>,
 }
 
-/// Why a request's token isn't taken.
+/// The reason for which a request's token isn't taken.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum TokenProblem {
     Missing,
@@ -57,22 +61,40 @@ struct Claims {
     roles: Vec<String>,
 }
 
-impl Azure {
-    /// The time a token of this client lives in: the services' own libraries cache by the system's clock.
-    pub(crate) fn token_time(&self, client_id: Uuid) -> OffsetDateTime {
+/// The issuer of Entra's tokens, and the check of those that services are sent.
+pub(crate) struct TokenIssuer {
+    pub(crate) signer: TokenSigner,
+    clock: SandboxClock,
+    model: Arc<Model>,
+    /// Entra's URL, without a slash at the end.
+    authority: String,
+}
+
+impl TokenIssuer {
+    pub(crate) fn new(
+        signer: TokenSigner,
+        clock: SandboxClock,
+        model: Arc<Model>,
+        authority: String,
+    ) -> Self {
+        Self { signer, clock, model, authority }
+    }
+
+    /// Returns the time that a token of this client lives in: the services' own libraries cache by the system's clock.
+    pub(crate) fn now_for(&self, client_id: Uuid) -> OffsetDateTime {
         match self.model.tenant().service_identity(client_id) {
             Some(_) => real_time::now(),
             None => self.clock.now(),
         }
     }
 
-    /// A signed token, good from now on.
-    pub(crate) fn issue_token(&self, grant: &Grant) -> Result<String, rcgen::Error> {
-        self.issue_capable_token(grant, &[])
+    /// Issues a signed token, good from now on.
+    pub(crate) fn issue(&self, grant: &Grant) -> Result<String, rcgen::Error> {
+        self.issue_capable(grant, &[])
     }
 
-    /// A signed token that repeats what its client says it can do (`xms_cc`).
-    pub(crate) fn issue_capable_token(
+    /// Issues a signed token that repeats what its client says it can do (`xms_cc`).
+    pub(crate) fn issue_capable(
         &self,
         grant: &Grant,
         capabilities: &[String],
@@ -82,7 +104,7 @@ impl Azure {
     }
 
     fn claims(&self, grant: &Grant, is_v2: bool, capabilities: &[String]) -> Value {
-        let (tenant, now) = (self.model.tenant().id, self.token_time(grant.client_id).unix_timestamp());
+        let (tenant, now) = (self.model.tenant().id, self.now_for(grant.client_id).unix_timestamp());
         let credential_kind = if grant.by_assertion { "2" } else { "1" };
         let mut claims = json!({
             "aud": grant.audience, "iat": now, "nbf": now, "exp": now + LIFETIME.whole_seconds(),
@@ -90,7 +112,7 @@ impl Azure {
             "uti": BASE64_URL_SAFE_NO_PAD.encode(Uuid::new_v4()),
         });
         let version = if is_v2 {
-            json!({"ver": "2.0", "iss": format!("{}/{tenant}/v2.0", self.addresses.authority),
+            json!({"ver": "2.0", "iss": format!("{}/{tenant}/v2.0", self.authority),
                 "azp": grant.client_id, "azpacr": credential_kind})
         } else {
             json!({"ver": "1.0", "iss": format!("https://sts.windows.net/{tenant}/"),
@@ -107,15 +129,31 @@ impl Azure {
         claims
     }
 
-    /// Who sends this request, if its token is for one of these audiences.
-    pub(crate) fn caller(&self, request: &Request, audiences: &[&str]) -> Result<Caller, TokenProblem> {
-        let token = request.bearer_token().ok_or(TokenProblem::Missing)?;
+    /// Issues a token for Storage to the client that may do everything. It lives in real time, as Storage does.
+    pub(crate) fn storage_token(&self) -> Option<SecretString> {
+        let client = &self.model.tenant().client;
+        let grant = Grant {
+            client_id: client.client_id,
+            object_id: client.object_id,
+            audience: "https://storage.azure.com".to_owned(),
+            by_assertion: true,
+            roles: Vec::new(),
+        };
+        self.issue(&grant).ok().map(SecretString::from)
+    }
+
+    /// Checks a request's bearer token and returns its caller.
+    ///
+    /// # Errors
+    /// The reason for which a service with these audiences refuses it.
+    pub(crate) fn caller(&self, bearer: Option<&str>, audiences: &[&str]) -> Result<Caller, TokenProblem> {
+        let token = bearer.ok_or(TokenProblem::Missing)?;
         let claims: Claims = self.signer.verify(token).ok_or(TokenProblem::Invalid)?;
         let client_id = claims.appid.or(claims.azp).ok_or(TokenProblem::Invalid)?;
         if !audiences.contains(&claims.aud.as_str()) {
             return Err(TokenProblem::WrongAudience(claims.aud));
         }
-        let now = self.token_time(client_id).unix_timestamp();
+        let now = self.now_for(client_id).unix_timestamp();
         if now >= claims.exp || now + 300 < claims.nbf {
             return Err(TokenProblem::Expired);
         }

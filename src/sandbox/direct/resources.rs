@@ -8,8 +8,8 @@ use super::DirectPorts;
 use super::sign_in::StandIn;
 use crate::domain::{Probe, ProbeAnswer};
 use crate::ports::{Clock, ResourceProbe};
-use crate::sandbox::HealthEndpoint;
-use crate::sandbox::https::{DICOM, FHIR};
+use crate::sandbox::endpoints::HealthEndpoint;
+use crate::sandbox::hosts::{DICOM, FHIR};
 use crate::sandbox::model::{DICOM_AUDIENCE, Role, Scope};
 
 #[async_trait]

@@ -101,7 +101,7 @@ impl EventGrid {
 
     pub(super) fn invitation(&self, key: &str) -> Option<Invitation> {
         let subscriber = self.subscribers.get(key)?;
-        let (now, controls) = (self.now(), &self.azure.addresses.controls);
+        let (now, controls) = (self.now(), &self.deps.addresses.controls);
         let validation_url = validation_url(controls, &subscriber.subscription.name, &subscriber.token, now);
         Some(Invitation { validation_url, now, token: self.token_for(&subscriber.subscription) })
     }

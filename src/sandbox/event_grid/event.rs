@@ -7,7 +7,7 @@ use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
-use crate::sandbox::azure::{Addresses, RESOURCE_GROUP};
+use crate::sandbox::addresses::{Addresses, RESOURCE_GROUP};
 use crate::sandbox::model::VersionCreated;
 
 /// In which shape a subscription's events are written.

@@ -42,13 +42,23 @@ pub(crate) use self::queue::create as create_queue;
 use self::sending::Completion;
 use self::subscriber::{Standing, Subscriber};
 pub(crate) use self::subscription::Subscription;
-use super::azure::Azure;
-use super::model::{EVENT_GRID, VersionCreated};
+use super::addresses::Addresses;
+use super::clock::SandboxClock;
+use super::model::{EVENT_GRID, Model, VersionCreated};
+use super::tokens::TokenIssuer;
 use crate::ports::{Clock, FAR_FUTURE, Hold};
+
+/// The parts of the simulated Azure that Event Grid uses.
+pub(crate) struct EventGridDeps {
+    pub(crate) clock: SandboxClock,
+    pub(crate) model: Arc<Model>,
+    pub(crate) tokens: Arc<TokenIssuer>,
+    pub(crate) addresses: Addresses,
+}
 
 /// Every subscription, and everything that is still to be sent.
 pub(crate) struct EventGrid {
-    azure: Arc<Azure>,
+    deps: EventGridDeps,
     notices: UnboundedReceiver<Notice>,
     rng: fastrand::Rng,
     /// In real time.
@@ -65,19 +75,19 @@ pub(crate) struct EventGrid {
 impl EventGrid {
     /// With one subscription: that of the daemon, which is, or will be, at this address.
     pub(crate) fn new(
-        azure: Arc<Azure>,
+        deps: EventGridDeps,
         daemon: SocketAddr,
         key: &SecretString,
         notices: UnboundedReceiver<Notice>,
         seed: u64,
     ) -> Result<Self, reqwest::Error> {
-        let (now, built_in) = (azure.clock.now(), Subscription::built_in(daemon, key));
-        let principal = azure.model.principal_by_client_id(EVENT_GRID).unwrap_or_default();
+        let (now, built_in) = (deps.clock.now(), Subscription::built_in(daemon, key));
+        let principal = deps.model.principal_by_client_id(EVENT_GRID).unwrap_or_default();
         let endpoint = Endpoint::new(&built_in, ANSWER_LIMIT)?;
         let name = built_in.name.clone();
         let subscriber = Subscriber::new(built_in, endpoint, Standing::Patient(0, now), now);
         Ok(Self {
-            azure,
+            deps,
             notices,
             rng: fastrand::Rng::with_seed(seed),
             answer_limit: ANSWER_LIMIT,
@@ -101,19 +111,19 @@ impl EventGrid {
                 // The request's hold ends with this arm, when its outcome is dealt with.
                 Some((completion, _held)) = self.in_flight.next() => self.complete(completion),
                 Some(notice) = self.notices.recv() => self.handle_notice(notice),
-                () = self.azure.clock.sleep_until(wake) => self.handle_due(self.now()),
+                () = self.deps.clock.sleep_until(wake) => self.handle_due(self.now()),
             }
         }
     }
 
     fn now(&self) -> OffsetDateTime {
-        self.azure.clock.now()
+        self.deps.clock.now()
     }
 
     fn plan_first_versions(&mut self) {
-        let (azure, now) = (Arc::clone(&self.azure), self.now());
-        for secret in azure.model.managed() {
-            if let Some(version) = azure.model.current_version(&secret.vault, &secret.name) {
+        let (model, now) = (Arc::clone(&self.deps.model), self.now());
+        for secret in model.managed() {
+            if let Some(version) = model.current_version(&secret.vault, &secret.name) {
                 self.calendar.created(&VersionCreated::of(&secret.vault, &secret.name, &version), now);
             }
         }
@@ -134,7 +144,7 @@ impl EventGrid {
             }
             Notice::Patched(patched, _held) => {
                 // Only the current version has events, and only the model knows for certain which one it is.
-                if self.azure.model.is_current(&patched) {
+                if self.deps.model.is_current(&patched) {
                     self.calendar.patched(&patched, now);
                 }
             }
@@ -161,7 +171,7 @@ impl EventGrid {
             }
         }
         for letter in self.dead_letters.take_due(now) {
-            self.azure.model.keep_dead_letter(letter);
+            self.deps.model.keep_dead_letter(letter);
         }
         self.give_up_validations(now);
         self.repeat_handshakes(now);
@@ -169,7 +179,7 @@ impl EventGrid {
     }
 
     fn is_still_so(&self, event: &Event) -> bool {
-        let current = self.azure.model.current_version(&event.vault, &event.secret);
+        let current = self.deps.model.current_version(&event.vault, &event.secret);
         current.is_some_and(|current| current.version == event.version && current.expires == event.expires)
     }
 
@@ -178,7 +188,7 @@ impl EventGrid {
         let event = event.clone().dated(now);
         for subscriber in self.subscribers.values_mut().filter(|subscriber| subscriber.wants(&event)) {
             let schema = subscriber.subscription.schema;
-            let bytes = event.to_json(schema, &self.azure.addresses).to_string().len();
+            let bytes = event.to_json(schema, &self.deps.addresses).to_string().len();
             subscriber.gather(event.clone(), bytes, now, &mut self.rng);
         }
     }

@@ -56,7 +56,7 @@ pub(super) struct Seen {
 
 impl EventGrid {
     pub(super) fn spawn_delivery(&self, delivery: impl Future<Output = Completion> + Send + 'static) {
-        let hold = self.azure.clock.hold();
+        let hold = self.deps.clock.hold();
         self.in_flight.push(delivery.map(|completion| (completion, hold)).boxed());
     }
 
@@ -109,7 +109,7 @@ impl EventGrid {
         output_id: Uuid,
         attempts: u32,
     ) -> DeliveryRequest {
-        let written = |event: &Event| event.to_json(to.subscription.schema, &self.azure.addresses);
+        let written = |event: &Event| event.to_json(to.subscription.schema, &self.deps.addresses);
         DeliveryRequest {
             events: events.iter().map(written).collect(),
             output_id,
@@ -146,11 +146,11 @@ impl EventGrid {
         let end = End { batch, reason };
         for event in &batch.events {
             let kind = if subscription.dead_letter {
-                let written = event.to_json(subscription.schema, &self.azure.addresses);
+                let written = event.to_json(subscription.schema, &self.deps.addresses);
                 self.dead_letters.add(at, end.write_on(written, subscription.schema));
                 TimelineEventKind::EventDeadLettered
             } else {
-                self.azure.model.count_dropped_event();
+                self.deps.model.count_dropped_event();
                 TimelineEventKind::EventDropped
             };
             let detail = format!("{} to {}: {}", event.kind.name(), subscription.name, end.reason());
@@ -222,16 +222,16 @@ impl EventGrid {
 
     fn report(&self, kind: TimelineEventKind, event: &Event, detail: String) {
         let (at, secret) = (self.now(), event.secret_name());
-        self.azure.model.report(&TimelineEvent { at, kind, secret, detail });
+        self.deps.model.report(&TimelineEvent { at, kind, secret, detail });
     }
 
     /// Entra's token for one request, if there has to be one.
     pub(super) fn token_for(&self, subscription: &Subscription) -> Option<SecretString> {
         let grant = match &subscription.destination {
             Destination::Webhook { audience, .. } => self.webhook_grant(audience.as_ref()?),
-            Destination::StorageQueue { .. } => return self.azure.storage_token(),
+            Destination::StorageQueue { .. } => return self.deps.tokens.storage_token(),
         };
-        self.azure.issue_token(&grant).ok().map(SecretString::from)
+        self.deps.tokens.issue(&grant).ok().map(SecretString::from)
     }
 
     fn webhook_grant(&self, audience: &str) -> Grant {

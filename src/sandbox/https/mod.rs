@@ -1,11 +1,8 @@
-//! HTTPS on loopback: accepting connections, reading requests, and what each request goes through.
+//! HTTPS on loopback: accepts connections, reads requests whole and writes responses. It knows no service: a
+//! [`Handler`] answers each request.
 
-mod gate;
 mod message;
 mod server;
-mod sites;
 
-pub(in crate::sandbox) use gate::report_fault;
 pub(crate) use message::{Request, Response};
-pub(crate) use server::Listener;
-pub(crate) use sites::{DICOM, ENTRA, FHIR, GRAPH, Hosts, Port, Site, vault_host};
+pub(crate) use server::{Dropped, Handler, Listener};

@@ -1,4 +1,4 @@
-//! The accept loop: TLS (but for managed identities), then HTTP/1.1 with connections kept open, one task for each connection.
+//! The accept loop: TLS if asked for, then HTTP/1.1 with connections kept open, one task for each connection.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,41 +12,51 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
+use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::gate;
-use super::sites::{Port, Site};
-use crate::sandbox::azure::Azure;
+/// The side of a server that knows what its requests are for.
+pub(crate) trait Handler: Send + Sync + 'static {
+    /// Handles one request. Called from the connection's task; several requests may be handled at once.
+    fn handle(
+        &self,
+        request: http::Request<Body>,
+    ) -> impl Future<Output = Result<http::Response<Body>, Dropped>> + Send;
+}
 
-/// A bound port that nobody answers yet.
+/// The connection is to be closed without an answer.
+#[derive(Debug, Error)]
+#[error("the connection is closed without an answer")]
+pub(crate) struct Dropped;
+
+/// A bound port that is not served yet.
 pub(crate) struct Listener {
     socket: TcpListener,
-    pub(crate) port: Port,
     pub(crate) address: SocketAddr,
 }
 
 impl Listener {
-    /// This port on loopback; with 0 any that is free.
-    pub(crate) async fn bind(port: Port, number: u16) -> io::Result<Self> {
+    /// Binds this port of loopback; with 0 any that is free.
+    pub(crate) async fn bind(number: u16) -> io::Result<Self> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, number)).await?;
         let address = socket.local_addr()?;
-        Ok(Self { socket, port, address })
+        Ok(Self { socket, address })
     }
 
-    /// Serves until told to stop; open connections end after the request they are in.
+    /// Serves until `stop` is cancelled; open connections end after the request they are in. Without `tls` it serves
+    /// plain HTTP.
     pub(crate) async fn serve(
         self,
-        azure: Arc<Azure>,
-        tls: Arc<ServerConfig>,
+        handler: impl Handler,
+        tls: Option<Arc<ServerConfig>>,
         tasks: TaskTracker,
         stop: CancellationToken,
     ) {
-        let is_plain = self.port == Port::Only(Site::ManagedIdentity);
-        let (acceptor, port) = ((!is_plain).then(|| TlsAcceptor::from(tls)), Arc::new(self.port));
+        let (acceptor, handler) = (tls.map(TlsAcceptor::from), Arc::new(handler));
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => return,
@@ -54,8 +64,8 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let (azure, port) = (Arc::clone(&azure), Arc::clone(&port));
-                    tasks.spawn(converse(stream, acceptor.clone(), azure, port, stop.clone()));
+                    let handler = Arc::clone(&handler);
+                    tasks.spawn(serve_connection(stream, acceptor.clone(), handler, stop.clone()));
                 }
                 // As a rule too many open files: the next connection may find one free.
                 Err(error) => {
@@ -67,39 +77,37 @@ impl Listener {
     }
 }
 
-async fn converse(
+async fn serve_connection(
     stream: TcpStream,
     acceptor: Option<TlsAcceptor>,
-    azure: Arc<Azure>,
-    port: Arc<Port>,
+    handler: Arc<impl Handler>,
     stop: CancellationToken,
 ) {
     // Without it small answers may wait for an acknowledgement; a failure only costs time.
     let _ = stream.set_nodelay(true);
-    let Some(acceptor) = acceptor else { return serve_requests(stream, azure, port, stop).await };
+    let Some(acceptor) = acceptor else { return serve_requests(stream, handler, stop).await };
     let tls = tokio::select! {
         () = stop.cancelled() => return,
         tls = acceptor.accept(stream) => tls,
     };
     match tls {
-        Ok(tls) => serve_requests(tls, azure, port, stop).await,
+        Ok(tls) => serve_requests(tls, handler, stop).await,
         Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
     }
 }
 
 async fn serve_requests(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
-    azure: Arc<Azure>,
-    port: Arc<Port>,
+    handler: Arc<impl Handler>,
     stop: CancellationToken,
 ) {
-    let response = |request: http::Request<hyper::body::Incoming>| {
-        let (azure, port) = (Arc::clone(&azure), Arc::clone(&port));
-        async move { gate::pass(&azure, &port, request.map(Body::new)).await }
-    };
+    let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
+        let handler = Arc::clone(&handler);
+        async move { handler.handle(request.map(Body::new)).await }
+    });
     let mut http = http1::Builder::new();
     http.auto_date_header(false).keep_alive(true);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service_fn(response)));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use time::OffsetDateTime;
 
-use super::deleted::Life;
+use super::life::Life;
 use super::refusal::VaultRefusal;
 use super::vault::Secret;
 use super::version::Version;

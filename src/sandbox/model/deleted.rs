@@ -14,6 +14,7 @@ use std::ops::RangeInclusive;
 
 use time::{Duration, OffsetDateTime};
 
+use super::life::{Deletion, Life, Stage};
 use super::refusal::VaultRefusal;
 use super::vault::{Secret, Vault};
 use super::version::Version;
@@ -36,36 +37,6 @@ pub struct DeletedSecret {
     pub deleted: OffsetDateTime,
     /// When it will be purged by itself, in whole seconds.
     pub purge: OffsetDateTime,
-}
-
-/// What has been done to a secret last.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) enum Life {
-    #[default]
-    Live,
-    Deleted(Deletion),
-    Recovered {
-        readable: OffsetDateTime,
-        writable: OffsetDateTime,
-    },
-}
-
-/// A deletion's moments.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Deletion {
-    pub(super) began: OffsetDateTime,
-    ended: OffsetDateTime,
-    purge: OffsetDateTime,
-}
-
-/// What that means at a given time.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Stage {
-    Live,
-    BeingDeleted,
-    Deleted(Deletion),
-    BeingRecovered { readable: bool },
-    Purged,
 }
 
 impl Model {
@@ -171,25 +142,6 @@ fn deleted_mut<'a>(
         Stage::Live | Stage::Purged => Err(unknown()),
         Stage::BeingDeleted => Err(VaultRefusal::BeingDeleted(secret.name.clone())),
         Stage::BeingRecovered { .. } => Err(VaultRefusal::BeingRecovered(secret.name.clone())),
-    }
-}
-
-impl Life {
-    pub(super) fn stage(self, now: OffsetDateTime) -> Stage {
-        match self {
-            Self::Deleted(deletion) if now < deletion.ended => Stage::BeingDeleted,
-            Self::Deleted(deletion) if now < deletion.purge => Stage::Deleted(deletion),
-            Self::Deleted(_) => Stage::Purged,
-            Self::Recovered { readable, writable } if now < writable => {
-                Stage::BeingRecovered { readable: now >= readable }
-            }
-            Self::Live | Self::Recovered { .. } => Stage::Live,
-        }
-    }
-
-    /// Whether it is deleted or about to be, whatever the time.
-    pub(super) fn is_deleted(self) -> bool {
-        matches!(self, Self::Deleted(_))
     }
 }
 

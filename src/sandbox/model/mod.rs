@@ -14,6 +14,7 @@ mod deleted;
 mod federated_identity;
 mod graph_quota;
 mod graph_refusal;
+mod life;
 mod limits;
 mod meter;
 mod passwords;

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::deleted::Life;
+use super::life::Life;
 use super::limits::{check_content_type, check_secret_name, check_tags, check_value};
 use super::refusal::VaultRefusal;
 use super::timeline::{TimelineEvent, TimelineEventKind};

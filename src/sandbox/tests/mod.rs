@@ -4,8 +4,12 @@
 use reqwest::StatusCode;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::*;
+use crate::ports::Clock;
 
 mod entra;
 mod health;
@@ -234,7 +238,8 @@ async fn a_federated_assertion_signs_in_where_its_issuer_is_trusted() {
     let (azure, secret) = (&world.sandbox.azure, world.sandbox.model().managed()[0].clone());
     let audience = "api://AzureADTokenExchange".to_owned();
     let assertion = azure
-        .issue_token(&tokens::Grant {
+        .tokens
+        .issue(&tokens::Grant {
             client_id: secret.client_id,
             object_id: secret.object_id,
             audience: audience.clone(),
@@ -258,7 +263,7 @@ async fn a_federated_assertion_signs_in_where_its_issuer_is_trusted() {
         issuer: format!("https://sts.windows.net/{}/", world.at.tenant_id),
         subject: secret.object_id.to_string(),
         audience,
-        keys: serde_json::from_value(json!({"keys": azure.signer.documents(None)})).unwrap(),
+        keys: serde_json::from_value(json!({"keys": azure.tokens.signer.documents(None)})).unwrap(),
     });
     assert_eq!(sign_in().await.unwrap().status(), StatusCode::OK);
     world.sandbox.shutdown().await;

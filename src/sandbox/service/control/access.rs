@@ -5,9 +5,9 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::bad_request;
-use crate::sandbox::azure::Azure;
 use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{Role, Scope};
+use crate::sandbox::service::azure::Azure;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

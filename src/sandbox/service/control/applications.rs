@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::{bad_request, duration};
 use crate::ports::Clock;
-use crate::sandbox::azure::Azure;
 use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::ApplicationChange;
+use crate::sandbox::service::azure::Azure;
 
 const EXPECTED: &str = "expected any of displayName, tags, signInAudience, isFallbackPublicClient, identifierUris, \
     web, spa, publicClient, appRoles, enabled, passwordLimit, owners, createdDateTime";

@@ -1,4 +1,4 @@
-//! Controls of Entra: its signing keys, the issuers it trusts, and what ails the metadata service.
+//! Controls of Entra: its signing keys, the issuers it trusts, and the failures of the metadata service.
 
 use axum::http::StatusCode;
 use jsonwebtoken::jwk::JwkSet;
@@ -7,9 +7,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::bad_request;
-use crate::sandbox::azure::Azure;
 use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::FederatedCredential;
+use crate::sandbox::service::azure::Azure;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,8 +22,8 @@ struct Rollover {
 pub(super) fn roll_over(azure: &Azure, request: &Request) -> Response {
     let Some(wanted) = request.json::<Rollover>() else { return bad_request("expected {\"retire\": ...}") };
     if wanted.retire {
-        azure.signer.retire_old();
-    } else if azure.signer.roll_over().is_err() {
+        azure.tokens.signer.retire_old();
+    } else if azure.tokens.signer.roll_over().is_err() {
         let error = json!({"error": "no key could be made"});
         return Response::json(StatusCode::INTERNAL_SERVER_ERROR, error);
     }
@@ -60,17 +60,17 @@ pub(super) fn trust(azure: &Azure, request: &Request) -> Response {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Ailments {
+struct WantedFailures {
     statuses: Vec<u16>,
 }
 
 /// The next requests to the metadata service get these statuses, one after the other.
-pub(super) fn trouble(azure: &Azure, request: &Request) -> Response {
-    let wanted = request.json::<Ailments>().filter(|wanted| {
+pub(super) fn fail_metadata_service(azure: &Azure, request: &Request) -> Response {
+    let wanted = request.json::<WantedFailures>().filter(|wanted| {
         let is_error = |status: &u16| (400..600).contains(status);
         wanted.statuses.iter().all(is_error)
     });
     let Some(wanted) = wanted else { return bad_request("expected {\"statuses\": [410, 500, ...]}") };
-    azure.troubles.add(wanted.statuses);
+    azure.metadata_failures.add(wanted.statuses);
     Response::no_content()
 }

@@ -33,10 +33,10 @@ use time::format_description::well_known::Rfc3339;
 use tokio::sync::oneshot;
 
 use crate::ports::Clock;
-use crate::sandbox::azure::Azure;
 use crate::sandbox::event_grid::Notice;
 use crate::sandbox::faults::{FaultLevel, ScriptedFault};
 use crate::sandbox::https::{Request, Response};
+use crate::sandbox::service::azure::Azure;
 
 pub(crate) async fn handle_request(azure: &Azure, request: &Request) -> Response {
     match (&request.method, request.path().as_slice()) {
@@ -49,7 +49,9 @@ pub(crate) async fn handle_request(azure: &Azure, request: &Request) -> Response
         (&Method::PUT, ["_sandbox", "vaults", vault]) => vaults::set(azure, vault, request),
         (&Method::POST, ["_sandbox", "keys", "rollover"]) => entra::roll_over(azure, request),
         (&Method::PUT, ["_sandbox", "federated-credentials"]) => entra::trust(azure, request),
-        (&Method::POST, ["_sandbox", "managed-identity", "troubles"]) => entra::trouble(azure, request),
+        (&Method::POST, ["_sandbox", "managed-identity", "troubles"]) => {
+            entra::fail_metadata_service(azure, request)
+        }
         (&Method::POST, ["_sandbox", "applications"]) => applications::create(azure, request),
         (&Method::PATCH, ["_sandbox", "applications", id]) => applications::change(azure, request, id),
         (&Method::PUT, ["_sandbox", "reports"]) => applications::report(azure, request),

@@ -4,9 +4,9 @@ use axum::http::{Method, StatusCode};
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use crate::sandbox::azure::Azure;
 use crate::sandbox::event_grid::{Notice, Subscription};
 use crate::sandbox::https::{Request, Response};
+use crate::sandbox::service::azure::Azure;
 
 pub(super) async fn handle_request(azure: &Azure, request: &Request) -> Response {
     match (&request.method, request.path().as_slice()) {

@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::bad_request;
-use crate::sandbox::azure::Azure;
 use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{AccessModel, MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Network};
+use crate::sandbox::service::azure::Azure;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -9,8 +9,8 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::refusal::Refusal;
-use crate::sandbox::azure::Azure;
 use crate::sandbox::model::FederatedCredential;
+use crate::sandbox::service::azure::Azure;
 use crate::sandbox::signing_keys::signature_only;
 
 #[derive(Deserialize)]
@@ -50,7 +50,7 @@ pub(super) fn check(azure: &Azure, client_id: Uuid, assertion: &str) -> Result<(
         let message = "Authentication failed: the client assertion contains an invalid signature.";
         return Err(Refusal::invalid_client(50_012, message));
     }
-    check_time(&read.claims, azure.token_time(client_id))
+    check_time(&read.claims, azure.tokens.now_for(client_id))
 }
 
 /// The credentials that expect such an assertion.

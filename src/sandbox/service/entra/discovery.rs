@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::refusal::Refusal;
 use super::{Directory, Generation};
-use crate::sandbox::azure::Azure;
-use crate::sandbox::https::{ENTRA, Request, Response};
+use crate::sandbox::hosts::ENTRA;
+use crate::sandbox::https::{Request, Response};
+use crate::sandbox::service::azure::Azure;
 
 /// The OpenID configuration. For no tenant in particular the issuer has a gap where the tenant's id goes.
 pub(super) fn configuration(
@@ -32,7 +33,7 @@ pub(super) fn keys(azure: &Azure, _: &Request, directory: Directory, generation:
         Generation::V1 => None,
         Generation::V2 => Some(issuer(azure, directory, generation)),
     };
-    Response::ok(json!({"keys": azure.signer.documents(issuer.as_deref())}))
+    Response::ok(json!({"keys": azure.tokens.signer.documents(issuer.as_deref())}))
 }
 
 /// Which hosts are one and the same Entra. Asked about an authority that is none of them, it says so.

@@ -5,12 +5,12 @@ use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 use super::assertion;
+use super::form::Form;
 use super::refusal::Refusal;
-use super::token::Form;
 use crate::ports::Clock;
-use crate::sandbox::azure::Azure;
 use crate::sandbox::model::SignInRefusal;
 use crate::sandbox::resources::Resource;
+use crate::sandbox::service::azure::Azure;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 

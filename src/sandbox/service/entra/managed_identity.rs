@@ -1,38 +1,18 @@
 //! Managed identities: the metadata service of a machine (IMDS), and App Service's endpoint. Both give the daemon's
 //! token, or that of the client that may do everything, to whoever asks on this machine.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use axum::http::{Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::token;
-use crate::sandbox::azure::{Azure, RESOURCE_GROUP};
+use crate::sandbox::addresses::RESOURCE_GROUP;
 use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::ServiceIdentity;
 use crate::sandbox::real_time;
+use crate::sandbox::service::azure::Azure;
 use crate::sandbox::tokens::{Grant, LIFETIME};
-
-/// Statuses that the metadata service answers with before it works again.
-#[derive(Debug, Default)]
-pub(crate) struct Troubles(Mutex<VecDeque<u16>>);
-
-impl Troubles {
-    pub(crate) fn add(&self, statuses: impl IntoIterator<Item = u16>) {
-        self.lock().extend(statuses);
-    }
-
-    fn next(&self) -> Option<StatusCode> {
-        StatusCode::from_u16(self.lock().pop_front()?).ok()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<u16>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 pub(crate) fn handle_request(azure: &Azure, request: &Request) -> Response {
     match (&request.method, request.path().as_slice()) {
@@ -46,7 +26,7 @@ fn metadata_service(azure: &Azure, request: &Request) -> Response {
     let refused = |error: &str, description: &str| {
         Response::json(StatusCode::BAD_REQUEST, json!({"error": error, "error_description": description}))
     };
-    if let Some(status) = azure.troubles.next() {
+    if let Some(status) = azure.metadata_failures.next() {
         return Response::json(status, json!({"error": "unavailable", "error_description": "Try again."}));
     }
     if !request.header("metadata").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
@@ -129,7 +109,7 @@ enum Kind {
 
 /// All members are strings.
 fn token(azure: &Azure, grant: &Grant, kind: Kind) -> Response {
-    let Ok(text) = azure.issue_token(grant) else { return token::unsigned() };
+    let Ok(text) = azure.tokens.issue(grant) else { return token::unsigned() };
     let now = real_time::now();
     let expires_on = (now + LIFETIME).unix_timestamp().to_string();
     let special = match kind {

@@ -2,6 +2,7 @@
 
 mod assertion;
 mod discovery;
+mod form;
 mod identity;
 mod managed_identity;
 mod refusal;
@@ -10,10 +11,10 @@ mod token;
 use axum::http::{Method, StatusCode};
 use uuid::Uuid;
 
-use crate::sandbox::azure::Azure;
 use crate::sandbox::https::{Request, Response};
+use crate::sandbox::service::azure::Azure;
 
-pub(crate) use managed_identity::{Troubles, handle_request as handle_managed_identity};
+pub(crate) use managed_identity::handle_request as handle_managed_identity;
 pub(crate) use refusal::unavailable;
 
 use refusal::Refusal;

@@ -8,8 +8,8 @@ use time::macros::format_description;
 use uuid::Uuid;
 
 use crate::ports::Clock;
-use crate::sandbox::azure::Azure;
 use crate::sandbox::https::{Request, Response};
+use crate::sandbox::service::azure::Azure;
 
 /// An error of Entra's.
 #[derive(Debug)]

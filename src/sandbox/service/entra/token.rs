@@ -1,39 +1,16 @@
 //! The token endpoints: client credentials for a scope (v2) or a resource (v1).
 
-use std::collections::BTreeMap;
-
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use time::Duration;
 
+use super::form::Form;
 use super::refusal::Refusal;
 use super::{Directory, Generation, identity};
-use crate::sandbox::azure::Azure;
 use crate::sandbox::https::{Request, Response};
 use crate::sandbox::resources::Resource;
+use crate::sandbox::service::azure::Azure;
 use crate::sandbox::tokens::{Grant, LIFETIME};
-
-/// A form's fields; an empty one counts as missing.
-pub(super) struct Form(BTreeMap<String, String>);
-
-impl Form {
-    fn of(request: &Request) -> Self {
-        let mut fields = request.form();
-        if let Some((client_id, secret)) = request.basic_credentials() {
-            fields.entry("client_id".to_owned()).or_insert(client_id);
-            fields.entry("client_secret".to_owned()).or_insert(secret);
-        }
-        Self(fields)
-    }
-
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())
-    }
-
-    fn required(&self, name: &str) -> Result<&str, Refusal> {
-        self.get(name).ok_or_else(|| Refusal::missing(name))
-    }
-}
 
 pub(super) fn handle_request(
     azure: &Azure,
@@ -117,7 +94,7 @@ fn capabilities(form: &Form) -> Vec<String> {
 }
 
 fn token(azure: &Azure, grant: &Grant, capabilities: &[String], generation: Generation) -> Response {
-    let Ok(token) = azure.issue_capable_token(grant, capabilities) else { return unsigned() };
+    let Ok(token) = azure.tokens.issue_capable(grant, capabilities) else { return unsigned() };
     let lifetime = LIFETIME - Duration::seconds(1);
     let seconds = lifetime.whole_seconds();
     if generation == Generation::V2 {
@@ -126,7 +103,7 @@ fn token(azure: &Azure, grant: &Grant, capabilities: &[String], generation: Gene
         }));
     }
     // The first generation writes its numbers as strings.
-    let now = azure.token_time(grant.client_id);
+    let now = azure.tokens.now_for(grant.client_id);
     Response::ok(json!({
         "token_type": "Bearer", "expires_in": seconds.to_string(), "ext_expires_in": seconds.to_string(),
         "expires_on": (now + lifetime).unix_timestamp().to_string(),

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::filter::client_id;
 use super::read::Collection;
-use super::wire::application;
+use super::wire::{application, unreadable};
 use super::{Call, Outcome, federated, owners, passwords, policies};
 use crate::sandbox::https::Response;
 use crate::sandbox::model::{ApplicationChange, GraphRefusal};
@@ -125,11 +125,4 @@ fn sets_more_than_redirects(body: &Map<String, Value>) -> bool {
 
 fn is_set(value: &Value) -> bool {
     !value.is_null() && value.as_array().is_none_or(|elements| !elements.is_empty())
-}
-
-/// A body that isn't what is expected.
-pub(super) fn unreadable() -> GraphRefusal {
-    GraphRefusal::bad_request(
-        "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.",
-    )
 }

@@ -8,12 +8,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::wire::error;
-use super::{authenticated, handle_one};
-use crate::sandbox::azure::Azure;
+use super::{authenticated, failure_response, handle_one};
 use crate::sandbox::faults::FaultKind;
-use crate::sandbox::https::{Request, Response, report_fault};
+use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::Service;
-use crate::sandbox::service::trouble;
+use crate::sandbox::service::azure::Azure;
+use crate::sandbox::service::fault_injection;
 
 const MAX_STEPS: usize = 20;
 
@@ -87,25 +87,21 @@ async fn take(azure: &Azure, batch: &Request, step: &Step) -> Response {
         let message = format!("The request '{}' has no usable method, URL or headers.", step.id);
         return error(azure, batch, StatusCode::BAD_REQUEST, "BadRequest", &message);
     };
-    azure.model.count_request(Service::Graph);
-    let fault = azure.faults.draw(Service::Graph, &request);
-    if let Some(kind) = fault {
-        report_fault(azure, kind, Service::Graph, &request);
-    }
-    match fault {
+    match fault_injection::draw(azure, Service::Graph, &request) {
         None => handle_one(azure, &request).await,
-        Some(FaultKind::Throttled) => {
-            trouble::response(azure, Service::Graph, &request, StatusCode::TOO_MANY_REQUESTS)
-        }
-        Some(FaultKind::Unavailable) => {
-            trouble::response(azure, Service::Graph, &request, StatusCode::SERVICE_UNAVAILABLE)
-        }
+        Some(FaultKind::Throttled) => failed(azure, &request, StatusCode::TOO_MANY_REQUESTS),
+        Some(FaultKind::Unavailable) => failed(azure, &request, StatusCode::SERVICE_UNAVAILABLE),
         Some(FaultKind::Timeout) => gateway_timeout(azure, &request),
         Some(FaultKind::LostReply) => {
             handle_one(azure, &request).await;
             gateway_timeout(azure, &request)
         }
     }
+}
+
+/// Returns an injected 429 or 503.
+fn failed(azure: &Azure, request: &Request, status: StatusCode) -> Response {
+    fault_injection::with_retry_after(azure, status, failure_response(azure, request, status))
 }
 
 fn gateway_timeout(azure: &Azure, request: &Request) -> Response {

@@ -25,9 +25,9 @@ use uuid::Uuid;
 use self::target::Target;
 use self::wire::{error, refusal};
 use crate::ports::Clock;
-use crate::sandbox::azure::Azure;
 use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::GraphRefusal;
+use crate::sandbox::service::azure::Azure;
 use crate::sandbox::tokens::{Caller, TokenProblem};
 
 const AUDIENCES: [&str; 3] =
@@ -56,9 +56,9 @@ pub(crate) async fn handle_request(azure: &Azure, request: &Request) -> Response
     response.with(HeaderName::from_static("x-ms-ags-diagnostic"), SERVER.to_owned())
 }
 
-/// What an injected 429 or 503 looks like.
-pub(crate) fn trouble(azure: &Azure, request: &Request, status: StatusCode) -> Response {
-    throttle::trouble(azure, request, status)
+/// Returns an injected 429 or 503 as Graph words it.
+pub(crate) fn failure_response(azure: &Azure, request: &Request, status: StatusCode) -> Response {
+    throttle::failure_response(azure, request, status)
         .with(HeaderName::from_static("x-ms-ags-diagnostic"), SERVER.to_owned())
 }
 
@@ -83,7 +83,7 @@ fn authenticated(azure: &Azure, request: &Request) -> Result<Caller, Response> {
     let unauthorized = |message: &str| {
         error(azure, request, StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message)
     };
-    azure.caller(request, &AUDIENCES).map_err(|problem| match problem {
+    azure.tokens.caller(request.bearer_token(), &AUDIENCES).map_err(|problem| match problem {
         TokenProblem::Missing => unauthorized("Access token is empty."),
         TokenProblem::Invalid => unauthorized("Access token validation failure. Invalid signature."),
         TokenProblem::Expired => unauthorized("Lifetime validation failed, the token is expired."),

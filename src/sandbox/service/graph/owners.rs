@@ -7,10 +7,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::applications::unreadable;
 use super::read::Collection;
 use super::target::object_id;
-use super::wire::service_principal;
+use super::wire::{service_principal, unreadable};
 use super::{Call, Outcome};
 use crate::sandbox::https::Response;
 use crate::sandbox::model::{GraphRefusal, ServicePrincipal};

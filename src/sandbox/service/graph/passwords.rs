@@ -4,8 +4,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::applications::unreadable;
-use super::wire::{in_context, new_credential};
+use super::wire::{in_context, new_credential, unreadable};
 use super::{Call, Outcome};
 use crate::sandbox::https::Response;
 

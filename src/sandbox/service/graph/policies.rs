@@ -7,11 +7,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::applications::unreadable;
 use super::owners::referenced;
 use super::read::Collection;
 use super::target;
-use super::wire::in_context;
+use super::wire::{in_context, unreadable};
 use super::{Call, Outcome};
 use crate::sandbox::https::Response;
 use crate::sandbox::model::{AppPolicy, GraphRefusal, Restrictions};

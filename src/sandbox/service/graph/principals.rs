@@ -6,9 +6,8 @@ use axum::http::{Method, header};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::applications::unreadable;
 use super::read::Collection;
-use super::wire::service_principal;
+use super::wire::{service_principal, unreadable};
 use super::{Call, Outcome};
 use crate::sandbox::https::Response;
 use crate::sandbox::model::GraphRefusal;

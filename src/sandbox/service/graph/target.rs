@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::sandbox::azure::Azure;
 use crate::sandbox::https::Request;
 use crate::sandbox::model::GraphRefusal;
+use crate::sandbox::service::azure::Azure;
 
 /// What stands where an object's id could stand: functions and actions of a collection, none of them modelled.
 const FUNCTIONS: [&str; 5] =

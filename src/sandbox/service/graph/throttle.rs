@@ -6,10 +6,10 @@ use uuid::Uuid;
 use super::target::Target;
 use super::wire::error;
 use super::{AUDIENCES, Call};
-use crate::sandbox::azure::Azure;
 use crate::sandbox::consumers::USER_AGENT as CONSUMER;
 use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{Cost, GraphThrottled, Quota, Spent};
+use crate::sandbox::service::azure::Azure;
 
 /// From here on answers say how full the quota is.
 const NEARLY_FULL: f64 = 0.8;
@@ -74,11 +74,14 @@ fn too_many(call: &Call<'_>, GraphThrottled { quota, wait }: GraphThrottled) -> 
 }
 
 /// Without being asked for by a quota: Graph says that its own servers are busy, or down.
-pub(super) fn trouble(azure: &Azure, request: &Request, status: StatusCode) -> Response {
+pub(super) fn failure_response(azure: &Azure, request: &Request, status: StatusCode) -> Response {
     if status != StatusCode::TOO_MANY_REQUESTS {
         return error(azure, request, status, "ServiceNotAvailable", "The service is not available.");
     }
-    let client_id = azure.caller(request, &AUDIENCES).map_or(Uuid::nil(), |caller| caller.client_id);
+    let client_id = azure
+        .tokens
+        .caller(request.bearer_token(), &AUDIENCES)
+        .map_or(Uuid::nil(), |caller| caller.client_id);
     throttled(azure, request, client_id, "CPULimitExceeded")
 }
 

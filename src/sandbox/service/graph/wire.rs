@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::Call;
 use crate::ports::Clock;
-use crate::sandbox::azure::Azure;
 use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{Application, Credential, FederatedIdentity, GraphRefusal, ServicePrincipal};
+use crate::sandbox::service::azure::Azure;
 
 pub(super) fn application(application: &Application) -> Value {
     json!({
@@ -85,6 +85,13 @@ pub(super) fn new_credential(new: &Credential) -> Value {
 pub(super) fn refusal(azure: &Azure, request: &Request, refusal: &GraphRefusal) -> Response {
     let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
     error(azure, request, status, refusal.code(), &refusal.to_string())
+}
+
+/// Returns the refusal of a body that isn't what is expected.
+pub(super) fn unreadable() -> GraphRefusal {
+    GraphRefusal::bad_request(
+        "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.",
+    )
 }
 
 pub(super) fn unsupported_filter(call: &Call<'_>, property: &str, resource: &str) -> Response {

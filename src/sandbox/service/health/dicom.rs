@@ -4,10 +4,10 @@ use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::{Refused, authorise, challenge};
-use crate::sandbox::azure::Azure;
 use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::DICOM_AUDIENCE;
 use crate::sandbox::model::{Role, Scope};
+use crate::sandbox::service::azure::Azure;
 
 pub(crate) fn handle_request(azure: &Azure, request: &Request) -> Response {
     match authorise(azure, request, DICOM_AUDIENCE, &Scope::Dicom, Role::DicomDataReader) {
@@ -18,8 +18,8 @@ pub(crate) fn handle_request(azure: &Azure, request: &Request) -> Response {
     }
 }
 
-/// What an injected 429 or 503 looks like.
-pub(crate) fn trouble(status: StatusCode) -> Response {
+/// Returns an injected 429 or 503 as the DICOM service words it.
+pub(crate) fn failure_response(status: StatusCode) -> Response {
     Response::json(status, json!("The service can't answer now. Please try again later."))
 }
 

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::{Refused, authorise, challenge};
 use crate::ports::Clock;
-use crate::sandbox::azure::Azure;
 use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{Role, Scope};
+use crate::sandbox::service::azure::Azure;
 
 const PATIENT: &str = "00000000-0000-4000-8000-000000000001";
 
@@ -27,8 +27,8 @@ pub(crate) fn handle_request(azure: &Azure, request: &Request) -> Response {
     })
 }
 
-/// What an injected 429 or 503 looks like.
-pub(crate) fn trouble(status: StatusCode) -> Response {
+/// Returns an injected 429 or 503 as the FHIR service words it.
+pub(crate) fn failure_response(status: StatusCode) -> Response {
     let code = if status == StatusCode::TOO_MANY_REQUESTS { "throttled" } else { "transient" };
     in_fhir(outcome(status, code, "The service can't answer now. Please try again later."))
 }

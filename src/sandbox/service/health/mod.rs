@@ -4,12 +4,12 @@
 mod dicom;
 mod fhir;
 
-pub(crate) use dicom::{handle_request as handle_dicom, trouble as dicom_trouble};
-pub(crate) use fhir::{handle_request as handle_fhir, trouble as fhir_trouble};
+pub(crate) use dicom::{failure_response as dicom_failure_response, handle_request as handle_dicom};
+pub(crate) use fhir::{failure_response as fhir_failure_response, handle_request as handle_fhir};
 
-use crate::sandbox::azure::Azure;
 use crate::sandbox::https::Request;
 use crate::sandbox::model::{Role, Scope};
+use crate::sandbox::service::azure::Azure;
 
 /// Why a request is not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,8 @@ fn authorise(
     scope: &Scope,
     role: Role,
 ) -> Result<(), Refused> {
-    let caller = azure.caller(request, &[audience]).map_err(|_| Refused::Unauthenticated)?;
+    let caller =
+        azure.tokens.caller(request.bearer_token(), &[audience]).map_err(|_| Refused::Unauthenticated)?;
     let is_allowed = azure.model.has_role(caller.object_id, scope, &[role]);
     if is_allowed { Ok(()) } else { Err(Refused::Unauthorised) }
 }

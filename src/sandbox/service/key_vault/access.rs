@@ -4,9 +4,10 @@ use axum::http::{StatusCode, header};
 
 use super::operation::{Operation, Right};
 use super::wire::error;
-use crate::sandbox::azure::{Azure, RESOURCE_GROUP};
+use crate::sandbox::addresses::RESOURCE_GROUP;
 use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{AccessModel, Network, Role, Scope, VaultOptions};
+use crate::sandbox::service::azure::Azure;
 use crate::sandbox::tokens::{Caller, TokenProblem};
 
 const AUDIENCES: [&str; 2] = ["https://vault.azure.net", "cfa8b339-82a2-471a-a3c9-0fc0be7a4093"];
@@ -19,7 +20,7 @@ pub(super) const LOCATION: &str = "sandbox";
 /// # Errors
 /// The challenge, which says where to get a token.
 pub(super) fn caller(azure: &Azure, request: &Request) -> Result<Caller, Response> {
-    azure.caller(request, &AUDIENCES).map_err(|problem| challenge(azure, &problem))
+    azure.tokens.caller(request.bearer_token(), &AUDIENCES).map_err(|problem| challenge(azure, &problem))
 }
 
 fn challenge(azure: &Azure, problem: &TokenProblem) -> Response {

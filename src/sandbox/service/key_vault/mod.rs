@@ -17,10 +17,10 @@ use self::wire::{
     Restore, SetSecret, Shape, UpdateSecret, bad_parameter, deleted, error, metadata, refusal, with_value,
 };
 use crate::ports::Clock;
-use crate::sandbox::azure::Azure;
 use crate::sandbox::consumers;
 use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{DeletedSecret, Throttled, VaultRefusal, Version, check_secret_name};
+use crate::sandbox::service::azure::Azure;
 
 /// From before soft delete to the newest; a preview is none.
 const API_VERSIONS: [&str; 11] =
@@ -31,8 +31,8 @@ pub(crate) fn handle_request(azure: &Azure, vault: &str, request: &Request) -> R
     of_the_service(admitted(azure, vault, request).unwrap_or_else(|refused| refused))
 }
 
-/// What an injected 429 or 503 looks like.
-pub(crate) fn trouble(status: StatusCode) -> Response {
+/// Returns an injected 429 or 503 as Key Vault words it.
+pub(crate) fn failure_response(status: StatusCode) -> Response {
     let response = if status == StatusCode::TOO_MANY_REQUESTS {
         too_many(&Throttled { reason: "VaultRequestTypeLimitReached", retry_after: None })
     } else {

@@ -113,7 +113,7 @@ async fn a_federated_identity_made_through_graph_signs_in_with_its_issuers_keys(
         issuer: issuer.clone(),
         subject: "somebody".to_owned(),
         audience: audience.to_owned(),
-        keys: serde_json::from_value(json!({"keys": azure.signer.documents(None)})).unwrap(),
+        keys: serde_json::from_value(json!({"keys": azure.tokens.signer.documents(None)})).unwrap(),
     };
     // Another of the same issuer, with other keys, comes first.
     let other_keys = TokenSigner::generate().unwrap().documents(None);
@@ -146,7 +146,7 @@ async fn a_federated_identity_made_through_graph_signs_in_with_its_issuers_keys(
         assert_eq!(graph.send(Method::DELETE, &path, &Value::Null).await.status, StatusCode::NOT_FOUND);
     }
     assert_eq!(graph.get(&their_path).await.body["value"], json!([]));
-    let assertion = azure.issue_token(&Grant {
+    let assertion = azure.tokens.issue(&Grant {
         client_id: one.client_id,
         object_id: one.object_id,
         audience: audience.to_owned(),

@@ -46,7 +46,7 @@ async fn an_audience_with_a_slash_at_its_end_is_refused() {
         by_assertion: false,
         roles: Vec::new(),
     };
-    let asker = Asker { world: &world, token: world.sandbox.azure.issue_token(&grant).unwrap() };
+    let asker = Asker { world: &world, token: world.sandbox.azure.tokens.issue(&grant).unwrap() };
     let refused = asker.get("secrets/app-01").await;
     assert_eq!(refused.problem(), "401 Unauthorized -");
     assert!(refused.message().ends_with("found: https://vault.azure.net/."), "{}", refused.message());

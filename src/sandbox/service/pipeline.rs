@@ -1,28 +1,43 @@
-//! What each request goes through: the clock is held, it is counted, may meet a fault, and is dated in sandbox time.
+//! The pipeline of each request: it holds the clock, is counted, may meet a fault, is handled by its service, and its
+//! response is dated in sandbox time.
+
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{self, HeaderName, StatusCode, header};
 use serde_json::json;
-use thiserror::Error;
 use time::OffsetDateTime;
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
 use uuid::Uuid;
 
-use super::message::{Request, Response};
-use super::sites::{Port, Site, host};
+use super::azure::Azure;
+use super::{control, entra, fault_injection, graph, health, key_vault};
 use crate::ports::Clock;
-use crate::sandbox::azure::Azure;
 use crate::sandbox::faults::FaultKind;
-use crate::sandbox::model::{Service, TimelineEvent, TimelineEventKind};
-use crate::sandbox::service::{control, entra, graph, health, key_vault, trouble};
+use crate::sandbox::hosts::{Port, VirtualHost, host};
+use crate::sandbox::https::{Dropped, Handler, Request, Response};
+use crate::sandbox::model::Service;
 
-/// The connection is to be closed without an answer.
-#[derive(Debug, Error)]
-#[error("the connection is closed without an answer")]
-pub(super) struct Dropped;
+/// The handler of one port's requests.
+pub(in crate::sandbox) struct Pipeline {
+    azure: Arc<Azure>,
+    port: Port,
+}
 
-pub(super) async fn pass(
+impl Pipeline {
+    pub(in crate::sandbox) fn new(azure: Arc<Azure>, port: Port) -> Self {
+        Self { azure, port }
+    }
+}
+
+impl Handler for Pipeline {
+    async fn handle(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Dropped> {
+        pass(&self.azure, &self.port, request).await
+    }
+}
+
+async fn pass(
     azure: &Azure,
     port: &Port,
     request: http::Request<Body>,
@@ -39,29 +54,33 @@ pub(super) async fn pass(
         Err(response) => return Ok(stamped(azure, response, None)),
     };
     let _hold = azure.clock.hold();
-    let site = port.site(&request);
-    let service = service_of(site);
-    azure.model.count_request(service);
-    let fault = azure.faults.draw(service, &request);
-    if let Some(kind) = fault {
-        report_fault(azure, kind, service, &request);
-    }
+    let virtual_host = port.virtual_host(request.segments.first().map(String::as_str));
+    let service = service_of(virtual_host);
+    let fault = fault_injection::draw(azure, service, &request);
     let client_request_id = client_request_id(&request).map(str::to_owned);
     let response = match fault {
         Some(FaultKind::Timeout) => return Err(Dropped),
         Some(FaultKind::LostReply) => {
-            dispatch(azure, site, &request).await;
+            dispatch(azure, virtual_host, &request).await;
             return Err(Dropped);
         }
-        Some(FaultKind::Throttled) => {
-            trouble::response(azure, service, &request, StatusCode::TOO_MANY_REQUESTS)
-        }
-        Some(FaultKind::Unavailable) => {
-            trouble::response(azure, service, &request, StatusCode::SERVICE_UNAVAILABLE)
-        }
-        None => dispatch(azure, site, &request).await,
+        Some(FaultKind::Throttled) => failed(azure, service, &request, StatusCode::TOO_MANY_REQUESTS),
+        Some(FaultKind::Unavailable) => failed(azure, service, &request, StatusCode::SERVICE_UNAVAILABLE),
+        None => dispatch(azure, virtual_host, &request).await,
     };
     Ok(stamped(azure, response, client_request_id))
+}
+
+/// Returns an injected 429 or 503 in the words, and with the headers, of the service.
+fn failed(azure: &Azure, service: Service, request: &Request, status: StatusCode) -> Response {
+    let response = match service {
+        Service::KeyVault => key_vault::failure_response(status),
+        Service::Graph => graph::failure_response(azure, request, status),
+        Service::Entra => Response::json(status, entra::unavailable(status, azure.clock.now())),
+        Service::Fhir => health::fhir_failure_response(status),
+        Service::Dicom => health::dicom_failure_response(status),
+    };
+    fault_injection::with_retry_after(azure, status, response)
 }
 
 async fn handle_control(azure: &Azure, request: http::Request<Body>) -> Response {
@@ -85,36 +104,25 @@ fn misdirected(request: &http::Request<Body>) -> Response {
     Response::json(StatusCode::MISDIRECTED_REQUEST, error)
 }
 
-fn service_of(site: &Site) -> Service {
-    match site {
-        Site::Vault(_) => Service::KeyVault,
-        Site::Graph => Service::Graph,
-        Site::Entra | Site::ManagedIdentity => Service::Entra,
-        Site::Fhir => Service::Fhir,
-        Site::Dicom => Service::Dicom,
+fn service_of(virtual_host: &VirtualHost) -> Service {
+    match virtual_host {
+        VirtualHost::Vault(_) => Service::KeyVault,
+        VirtualHost::Graph => Service::Graph,
+        VirtualHost::Entra | VirtualHost::ManagedIdentity => Service::Entra,
+        VirtualHost::Fhir => Service::Fhir,
+        VirtualHost::Dicom => Service::Dicom,
     }
 }
 
-async fn dispatch(azure: &Azure, site: &Site, request: &Request) -> Response {
-    match site {
-        Site::Vault(vault) => key_vault::handle_request(azure, vault, request),
-        Site::Graph => graph::handle_request(azure, request).await,
-        Site::Entra => entra::handle_request(azure, request),
-        Site::ManagedIdentity => entra::handle_managed_identity(azure, request),
-        Site::Fhir => health::handle_fhir(azure, request),
-        Site::Dicom => health::handle_dicom(azure, request),
+async fn dispatch(azure: &Azure, virtual_host: &VirtualHost, request: &Request) -> Response {
+    match virtual_host {
+        VirtualHost::Vault(vault) => key_vault::handle_request(azure, vault, request),
+        VirtualHost::Graph => graph::handle_request(azure, request).await,
+        VirtualHost::Entra => entra::handle_request(azure, request),
+        VirtualHost::ManagedIdentity => entra::handle_managed_identity(azure, request),
+        VirtualHost::Fhir => health::handle_fhir(azure, request),
+        VirtualHost::Dicom => health::handle_dicom(azure, request),
     }
-}
-
-pub(in crate::sandbox) fn report_fault(azure: &Azure, kind: FaultKind, service: Service, request: &Request) {
-    let detail = format!("{kind:?} for {} /{}", request.method, request.segments.join("/"));
-    let secret = format!("{service:?}");
-    azure.model.report(&TimelineEvent {
-        at: azure.clock.now(),
-        kind: TimelineEventKind::FaultInjected,
-        secret,
-        detail,
-    });
 }
 
 fn client_request_id(request: &Request) -> Option<&str> {

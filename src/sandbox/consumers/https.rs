@@ -1,5 +1,6 @@
 //! How a consumer signs in over HTTPS: read the secret from Key Vault, then ask Entra for a token with it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::{Certificate, Client, Response};
@@ -9,9 +10,9 @@ use serde_json::Value;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
-use super::azure::{Azure, Production};
-use super::consumers::USER_AGENT;
-use super::model::ManagedSecret;
+use super::USER_AGENT;
+use crate::sandbox::addresses::Addresses;
+use crate::sandbox::model::{ManagedSecret, Model};
 
 /// In real time, well under the hour a token lasts.
 const TOKEN_IS_KEPT: Duration = Duration::from_secs(50 * 60);
@@ -19,8 +20,10 @@ const TOKEN_IS_KEPT: Duration = Duration::from_secs(50 * 60);
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One client for all consumers, and the token they read the vaults with.
-pub(crate) struct Https {
+pub(crate) struct HttpsSignIn {
     http: Client,
+    model: Arc<Model>,
+    addresses: Addresses,
     vault_token: Mutex<Option<(SecretString, Instant)>>,
 }
 
@@ -43,52 +46,47 @@ struct Bundle {
     value: SecretString,
 }
 
-impl Https {
-    /// Production names lead to the sandbox, whatever DNS says.
-    pub(crate) fn new(ca_pem: &str, production: Option<&Production>) -> Result<Self, reqwest::Error> {
+impl HttpsSignIn {
+    /// Makes the client. It resolves production names to the sandbox, whatever DNS says.
+    pub(crate) fn new(ca_pem: &str, model: Arc<Model>, addresses: Addresses) -> Result<Self, reqwest::Error> {
         let mut http = Client::builder()
             .tls_certs_only([Certificate::from_pem(ca_pem.as_bytes())?])
             .no_proxy()
             .user_agent(USER_AGENT)
             .timeout(TIMEOUT);
-        if let Some(production) = production {
+        if let Some(production) = &addresses.production {
             let names = production.hosts.names();
             http = names.fold(http, |http, name| http.resolve(name, production.address));
         }
-        Ok(Self { http: http.build()?, vault_token: Mutex::new(None) })
+        Ok(Self { http: http.build()?, model, addresses, vault_token: Mutex::new(None) })
     }
 
     /// Reads the current text and signs in with it.
-    pub(crate) async fn sign_in(&self, azure: &Azure, secret: &ManagedSecret) -> Result<(), Problem> {
-        let text = self.read(azure, secret).await?;
+    pub(crate) async fn sign_in(&self, secret: &ManagedSecret) -> Result<(), Problem> {
+        let text = self.read(secret).await?;
         let client_id = secret.client_id.to_string();
         let scope = "https://graph.microsoft.com/.default";
-        self.token(azure, &client_id, &text, scope).await.map(|_| ())
+        self.token(&client_id, &text, scope).await.map(|_| ())
     }
 
     /// Once more with a new token if the kept one isn't good any more: the key that signed it may be retired.
-    async fn read(&self, azure: &Azure, secret: &ManagedSecret) -> Result<SecretString, Problem> {
-        let token = self.vault_token(azure).await?;
-        match self.read_with(&token, azure, secret).await {
+    async fn read(&self, secret: &ManagedSecret) -> Result<SecretString, Problem> {
+        let token = self.vault_token().await?;
+        match self.read_with(&token, secret).await {
             Err(Problem::Refused { status: 401, .. }) => {
                 self.forget(&token).await;
-                let token = self.vault_token(azure).await?;
-                self.read_with(&token, azure, secret).await
+                let token = self.vault_token().await?;
+                self.read_with(&token, secret).await
             }
             read => read,
         }
     }
 
-    async fn read_with(
-        &self,
-        token: &SecretString,
-        azure: &Azure,
-        secret: &ManagedSecret,
-    ) -> Result<SecretString, Problem> {
-        let vault = azure.addresses.vault(&secret.vault);
+    async fn read_with(&self, token: &SecretString, secret: &ManagedSecret) -> Result<SecretString, Problem> {
+        let vault = self.addresses.vault(&secret.vault);
         let url = format!("{vault}/secrets/{}?api-version=2025-07-01", secret.name);
         let read = self.http.get(url).bearer_auth(token.expose_secret()).send().await;
-        let bundle: Bundle = answer("Key Vault", read).await?;
+        let bundle: Bundle = read_response("Key Vault", read).await?;
         Ok(bundle.value)
     }
 
@@ -98,40 +96,39 @@ impl Https {
         self.vault_token.lock().await.take_if(is_it);
     }
 
-    async fn vault_token(&self, azure: &Azure) -> Result<SecretString, Problem> {
+    async fn vault_token(&self) -> Result<SecretString, Problem> {
         let mut kept = self.vault_token.lock().await;
         if let Some((token, since)) = &*kept
             && since.elapsed() < TOKEN_IS_KEPT
         {
             return Ok(token.clone());
         }
-        let client = &azure.model.tenant().client;
+        let client = &self.model.tenant().client;
         let scope = "https://vault.azure.net/.default";
-        let token = self.token(azure, &client.client_id.to_string(), &client.secret, scope).await?;
+        let token = self.token(&client.client_id.to_string(), &client.secret, scope).await?;
         *kept = Some((token.clone(), Instant::now()));
         Ok(token)
     }
 
     async fn token(
         &self,
-        azure: &Azure,
         client_id: &str,
         secret: &SecretString,
         scope: &str,
     ) -> Result<SecretString, Problem> {
-        let url = format!("{}/{}/oauth2/v2.0/token", azure.addresses.authority, azure.model.tenant().id);
+        let url = format!("{}/{}/oauth2/v2.0/token", self.addresses.authority, self.model.tenant().id);
         let form = [
             ("grant_type", "client_credentials"),
             ("client_id", client_id),
             ("client_secret", secret.expose_secret()),
             ("scope", scope),
         ];
-        let token: Token = answer("Entra", self.http.post(url).form(&form).send().await).await?;
+        let token: Token = read_response("Entra", self.http.post(url).form(&form).send().await).await?;
         Ok(token.access_token)
     }
 }
 
-async fn answer<T: for<'de> Deserialize<'de>>(
+async fn read_response<T: for<'de> Deserialize<'de>>(
     service: &'static str,
     sent: Result<Response, reqwest::Error>,
 ) -> Result<T, Problem> {

@@ -1,40 +1,14 @@
-//! What the simulated services share: the model, the clock, the faults, the keys, and where they are served.
+//! The addresses of the simulated services, on loopback or under Azure's own names. It opens no port.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use tokio::sync::mpsc::UnboundedSender;
-use tokio_util::task::TaskTracker;
+use super::hosts::{DICOM, ENTRA, FHIR, GRAPH, Hosts, Port, VirtualHost, vault_host};
 
-use super::clock::SandboxClock;
-use super::event_grid::Notice;
-use super::faults::Faults;
-use super::https::{DICOM, ENTRA, FHIR, GRAPH, Hosts, Listener, Port, Site, vault_host};
-use super::model::Model;
-use super::service::entra::Troubles;
-use super::signing_keys::TokenSigner;
-
-/// Where all resources are, in ARM ids.
+/// The resource group of all resources, as ARM ids begin.
 pub(crate) const RESOURCE_GROUP: &str =
     "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sandbox";
 
-/// One simulated Azure.
-pub(crate) struct Azure {
-    pub(crate) clock: SandboxClock,
-    pub(crate) model: Arc<Model>,
-    pub(crate) faults: Faults,
-    pub(crate) signer: TokenSigner,
-    pub(crate) troubles: Troubles,
-    pub(crate) addresses: Addresses,
-    /// To Event Grid.
-    pub(crate) notices: UnboundedSender<Notice>,
-    /// Whoever moves the clock has it, so that there is one at a time.
-    pub(crate) moving_clock: Arc<tokio::sync::Mutex<()>>,
-    /// What must go on even if whoever asked for it goes away.
-    pub(crate) tasks: TaskTracker,
-}
-
-/// Where everything is served, as clients are to write it: no slash at the end of a URL.
+/// The services' URLs, as clients are to write them: without a slash at the end.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Addresses {
     /// Entra.
@@ -57,20 +31,20 @@ pub(crate) struct Addresses {
     pub(crate) production: Option<Production>,
 }
 
-/// What production names lead to.
+/// The production names and the address that they lead to.
 #[derive(Debug, Clone)]
 pub(crate) struct Production {
     pub(crate) hosts: Hosts,
-    /// Where all of them are served.
+    /// The address at which all of them are served.
     pub(crate) address: SocketAddr,
 }
 
 impl Addresses {
-    /// A port for each service.
-    pub(crate) fn on_loopback(listeners: &[Listener]) -> Self {
+    /// Returns the addresses of services that are served on a port each.
+    pub(crate) fn on_loopback(bound: &[(Port, SocketAddr)]) -> Self {
         let mut addresses = Self::default();
-        for listener in listeners {
-            addresses.add(&listener.port, listener.address.port());
+        for (port, address) in bound {
+            addresses.add(port, address.port());
         }
         addresses
     }
@@ -85,19 +59,19 @@ impl Addresses {
                 self.controls = url;
             }
             Port::Production => self.controls = url,
-            Port::Only(Site::Vault(name)) => self.vaults.push((name.clone(), url)),
-            Port::Only(Site::Entra) => self.authority = url,
-            Port::Only(Site::Graph) => self.graph = url,
-            Port::Only(Site::Fhir) => self.fhir = url,
-            Port::Only(Site::Dicom) => self.dicom = url,
-            Port::Only(Site::ManagedIdentity) => self.identity = format!("http://127.0.0.1:{number}"),
+            Port::Only(VirtualHost::Vault(name)) => self.vaults.push((name.clone(), url)),
+            Port::Only(VirtualHost::Entra) => self.authority = url,
+            Port::Only(VirtualHost::Graph) => self.graph = url,
+            Port::Only(VirtualHost::Fhir) => self.fhir = url,
+            Port::Only(VirtualHost::Dicom) => self.dicom = url,
+            Port::Only(VirtualHost::ManagedIdentity) => self.identity = format!("http://127.0.0.1:{number}"),
         }
     }
 
-    /// Azure's own names, without a port: whoever uses them sees to it that 443 is where it is served.
-    pub(crate) fn in_production(listeners: &[Listener], vaults: &[String]) -> Self {
+    /// Returns Azure's own names, without a port: whoever uses them sees to it that 443 is where it is served.
+    pub(crate) fn in_production(bound: &[(Port, SocketAddr)], vaults: &[String]) -> Self {
         let [entra, older, ..] = ENTRA.map(|name| format!("https://{name}"));
-        let everything = listeners.iter().find(|listener| listener.port == Port::Production);
+        let everything = bound.iter().find(|(port, _)| *port == Port::Production);
         let vault = |name: &String| (name.clone(), format!("https://{}", vault_host(name)));
         Self {
             authority: entra,
@@ -106,17 +80,20 @@ impl Addresses {
             vaults: vaults.iter().map(vault).collect(),
             fhir: format!("https://{FHIR}"),
             dicom: format!("https://{DICOM}"),
-            production: everything.map(|listener| Production {
-                hosts: Hosts::of_production(vaults),
-                address: listener.address,
-            }),
-            ..Self::on_loopback(listeners)
+            production: everything
+                .map(|(_, address)| Production { hosts: Hosts::of_production(vaults), address: *address }),
+            ..Self::on_loopback(bound)
         }
     }
 
     pub(crate) fn vault(&self, name: &str) -> &str {
         let found = self.vaults.iter().find(|(vault, _)| vault.eq_ignore_ascii_case(name));
         found.map_or("", |(_, url)| url)
+    }
+
+    /// Returns the URL at which a daemon in another process reads the time.
+    pub(crate) fn clock_url(&self) -> String {
+        format!("{}/_sandbox/clock", self.controls)
     }
 
     /// Entra's host and, if it has one, port, as the instance discovery names it.

@@ -1,13 +1,11 @@
-//! Which service a request is for: the one of its port or, under production names, the one its `Host` names.
-//! It opens no port and answers nothing.
+//! The virtual hosts: the service that a request is for, by its port or, under production names, by its `Host`.
+//! It opens no port and handles no request.
 
 use axum::http::{self, header};
 
-use super::message::Request;
-
 /// A simulated service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Site {
+pub(crate) enum VirtualHost {
     /// Entra.
     Entra,
     /// Microsoft Graph.
@@ -22,13 +20,13 @@ pub(crate) enum Site {
     ManagedIdentity,
 }
 
-/// What is served on a port.
+/// The services of a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Port {
     /// Entra, Graph and the sandbox's own controls, told apart by the path.
     Authority,
     /// One service.
-    Only(Site),
+    Only(VirtualHost),
     /// Everything, told apart by the name that the request is for.
     Production,
 }
@@ -38,12 +36,12 @@ pub(crate) enum Port {
 pub(crate) struct Hosts(Vec<(String, Port)>);
 
 impl Port {
-    /// The service that a request at this port is for.
-    pub(super) fn site(&self, request: &Request) -> &Site {
-        match (self, request.segments.first().map(String::as_str)) {
-            (Self::Only(site), _) => site,
-            (Self::Authority | Self::Production, Some("v1.0" | "beta")) => &Site::Graph,
-            (Self::Authority | Self::Production, _) => &Site::Entra,
+    /// Returns the service that a request at this port is for, by the first segment of its path.
+    pub(crate) fn virtual_host(&self, first_segment: Option<&str>) -> &VirtualHost {
+        match (self, first_segment) {
+            (Self::Only(virtual_host), _) => virtual_host,
+            (Self::Authority | Self::Production, Some("v1.0" | "beta")) => &VirtualHost::Graph,
+            (Self::Authority | Self::Production, _) => &VirtualHost::Entra,
         }
     }
 }
@@ -52,10 +50,10 @@ impl Hosts {
     /// All names there are with these vaults, and `localhost` for the sandbox's own controls.
     pub(crate) fn of_production(vaults: &[String]) -> Self {
         let mut hosts = vec![("localhost".to_owned(), Port::Authority)];
-        hosts.extend(ENTRA.map(|name| (name.to_owned(), Port::Only(Site::Entra))));
-        let others = [(GRAPH, Site::Graph), (FHIR, Site::Fhir), (DICOM, Site::Dicom)];
-        hosts.extend(others.map(|(name, site)| (name.to_owned(), Port::Only(site))));
-        let vault = |name: &String| (vault_host(name), Port::Only(Site::Vault(name.clone())));
+        hosts.extend(ENTRA.map(|name| (name.to_owned(), Port::Only(VirtualHost::Entra))));
+        let others = [(GRAPH, VirtualHost::Graph), (FHIR, VirtualHost::Fhir), (DICOM, VirtualHost::Dicom)];
+        hosts.extend(others.map(|(name, virtual_host)| (name.to_owned(), Port::Only(virtual_host))));
+        let vault = |name: &String| (vault_host(name), Port::Only(VirtualHost::Vault(name.clone())));
         hosts.extend(vaults.iter().map(vault));
         Self(hosts)
     }
@@ -65,7 +63,7 @@ impl Hosts {
     }
 
     /// What the host that a request is for stands for; `None` if nothing here has that name.
-    pub(super) fn port<B>(&self, request: &http::Request<B>) -> Option<&Port> {
+    pub(crate) fn port<B>(&self, request: &http::Request<B>) -> Option<&Port> {
         let wanted = host(request);
         let found = self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
         found.map(|(_, port)| port)
@@ -73,7 +71,7 @@ impl Hosts {
 }
 
 /// The host that a request is for, without its port; empty if it doesn't say.
-pub(super) fn host<B>(request: &http::Request<B>) -> &str {
+pub(crate) fn host<B>(request: &http::Request<B>) -> &str {
     let named = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let host = request.uri().host().or(named).unwrap_or_default();
     host.rsplit_once(':').map_or(host, |(host, _)| host)

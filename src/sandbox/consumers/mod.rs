@@ -2,15 +2,18 @@
 //!
 //! Every hour against the model, once a day over real HTTPS. They must never be refused: each failure counts.
 
+mod https;
+
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 use time::{Duration, OffsetDateTime};
 use tokio_util::sync::CancellationToken;
 
-use super::azure::Azure;
-use super::consumer_https::Https;
-use super::model::{ManagedSecret, SignInRefusal, TimelineEvent, TimelineEventKind};
+pub(crate) use self::https::HttpsSignIn;
+
+use super::clock::SandboxClock;
+use super::model::{ManagedSecret, Model, SignInRefusal, TimelineEvent, TimelineEventKind};
 use crate::ports::{Clock, Hold};
 
 /// What they call themselves; they never meet injected faults.
@@ -20,8 +23,9 @@ const HOUR: Duration = Duration::hours(1);
 
 /// The consumer of one secret.
 pub(crate) struct Consumer {
-    azure: Arc<Azure>,
-    https: Arc<Https>,
+    clock: SandboxClock,
+    model: Arc<Model>,
+    https: Arc<HttpsSignIn>,
     secret: ManagedSecret,
     cached: Option<Cached>,
     /// When within the hour it wakes, so that not all do at once.
@@ -37,15 +41,21 @@ struct Cached {
 }
 
 impl Consumer {
-    pub(crate) fn new(azure: Arc<Azure>, https: Arc<Https>, secret: ManagedSecret, seed: u64) -> Self {
+    pub(crate) fn new(
+        clock: SandboxClock,
+        model: Arc<Model>,
+        https: Arc<HttpsSignIn>,
+        secret: ManagedSecret,
+        seed: u64,
+    ) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let offset = Duration::seconds(rng.i64(1..3600));
-        Self { azure, https, secret, cached: None, offset, daily_hour: rng.u32(0..24) }
+        Self { clock, model, https, secret, cached: None, offset, daily_hour: rng.u32(0..24) }
     }
 
     /// Lives until told to stop. `hold` is its own and only hold on the clock.
     pub(crate) async fn run(mut self, hold: Hold, stop: CancellationToken) {
-        let (_hold, clock) = (hold, self.azure.clock.clone());
+        let (_hold, clock) = (hold, self.clock.clone());
         let first = clock.now() + self.offset;
         self.every_hour(clock.now());
         let mut hours: u32 = 0;
@@ -94,11 +104,11 @@ impl Consumer {
 
     /// The same over HTTPS, where a compromised text may be replaced between the two requests.
     async fn every_day(&self, now: OffsetDateTime) {
-        self.azure.model.count_consumer_sign_in();
-        let before = self.azure.model.current_version(&self.secret.vault, &self.secret.name);
-        let mut signed_in = self.https.sign_in(&self.azure, &self.secret).await;
+        self.model.count_consumer_sign_in();
+        let before = self.model.current_version(&self.secret.vault, &self.secret.name);
+        let mut signed_in = self.https.sign_in(&self.secret).await;
         if signed_in.is_err() && before.is_some_and(|before| self.is_compromised(&before.version)) {
-            signed_in = self.https.sign_in(&self.azure, &self.secret).await;
+            signed_in = self.https.sign_in(&self.secret).await;
         }
         if let Err(problem) = signed_in {
             self.fail(&format!("the current text over HTTPS: {problem}"), now);
@@ -107,7 +117,7 @@ impl Consumer {
 
     fn read(&self, now: OffsetDateTime) -> Option<Cached> {
         let (vault, name) = (&self.secret.vault, &self.secret.name);
-        match self.azure.model.get_secret(vault, name, None, now) {
+        match self.model.get_secret(vault, name, None, now) {
             Ok(found) => Some(Cached { text: found.value, version: found.version, read_at: now }),
             Err(refusal) => {
                 self.fail(&format!("the current version can't be read: {refusal}"), now);
@@ -117,15 +127,15 @@ impl Consumer {
     }
 
     fn sign_in(&self, text: &SecretString, now: OffsetDateTime) -> Result<(), SignInRefusal> {
-        self.azure.model.count_consumer_sign_in();
-        self.azure.model.sign_in(self.secret.client_id, text.expose_secret(), now)
+        self.model.count_consumer_sign_in();
+        self.model.sign_in(self.secret.client_id, text.expose_secret(), now)
     }
 
     /// Returns true if this version or a later one is quarantined as compromised, so that its credential had to be
     /// revoked at once. A disabled version keeps the tag.
     fn is_compromised(&self, version: &str) -> bool {
-        let now = self.azure.clock.now();
-        let versions = self.azure.model.list_versions(&self.secret.vault, &self.secret.name, now);
+        let now = self.clock.now();
+        let versions = self.model.list_versions(&self.secret.vault, &self.secret.name, now);
         let versions = versions.unwrap_or_default();
         let is_quarantined = |tag: &String| tag.starts_with("compromised");
         versions
@@ -135,9 +145,9 @@ impl Consumer {
     }
 
     fn fail(&self, detail: &str, now: OffsetDateTime) {
-        self.azure.model.count_consumer_failure();
+        self.model.count_consumer_failure();
         let (secret, detail) = (format!("{}/{}", self.secret.vault, self.secret.name), detail.to_owned());
-        self.azure.model.report(&TimelineEvent {
+        self.model.report(&TimelineEvent {
             at: now,
             kind: TimelineEventKind::ConsumerFailed,
             secret,

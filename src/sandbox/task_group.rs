@@ -1,0 +1,26 @@
+//! A group of tasks that are stopped, and waited for, together.
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Tasks that stop together. Dropped without [`Self::end`] they are asked to stop, and not waited for.
+#[derive(Debug, Default)]
+pub(crate) struct TaskGroup {
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+impl TaskGroup {
+    /// Asks all tasks to stop and waits until they have.
+    pub(crate) async fn end(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Drop for TaskGroup {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
