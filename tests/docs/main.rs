@@ -6,6 +6,7 @@
 mod contracts;
 mod layers;
 mod names;
+mod sandbox_modules;
 mod shape;
 #[path = "../../deploy/xtask/src/source/mod.rs"]
 mod source;
