@@ -7,7 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{AppError, Engine};
-use crate::config::{Cloud, Config};
+use crate::config::Config;
 use crate::http::access::{ApiAccess, KeyCache, TokenRules, WebhookAccess};
 use crate::http::{
     FunctionsParts, HttpState, Operations, Readiness, Server, Tls, describe, functions_router, health_router,
@@ -91,10 +91,7 @@ fn token_rules(config: &Config, engine: &Engine) -> TokenRules {
     TokenRules {
         keys: Arc::new(KeyCache::new(engine.azure.token_keys.clone())),
         tenant: Uuid::try_parse(&config.azure.tenant_id).ok(),
-        version_1_issuer: match config.azure.cloud {
-            Cloud::China => "https://sts.chinacloudapi.cn",
-            Cloud::Public | Cloud::UsGovernment | Cloud::Custom => "https://sts.windows.net",
-        },
+        version_1_issuer: config.azure.cloud.version_1_issuer(),
         clock,
         skew: Arc::clone(&engine.skew),
     }

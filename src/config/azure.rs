@@ -1,10 +1,12 @@
-//! Which Azure: the cloud, its addresses, and the vaults.
+//! The tables `[azure]` and `[[vaults]]`: the cloud, the addresses of its services, and the vaults.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
 
+use super::cloud::Cloud;
 use super::problems::Problems;
 use super::reader::{Found, Section};
 use super::values;
@@ -35,19 +37,6 @@ pub struct AzureConfig {
     pub request_timeout: Duration,
 }
 
-/// The clouds of Azure, which differ in their addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cloud {
-    /// Azure.
-    Public,
-    /// Azure Government of the United States.
-    UsGovernment,
-    /// Azure operated by 21Vianet.
-    China,
-    /// Addresses that are all configured.
-    Custom,
-}
-
 /// A vault and its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VaultConfig {
@@ -55,38 +44,6 @@ pub struct VaultConfig {
     pub name: VaultName,
     /// Where it is.
     pub url: Url,
-}
-
-impl Cloud {
-    fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "public" => Ok(Self::Public),
-            "us-government" => Ok(Self::UsGovernment),
-            "china" => Ok(Self::China),
-            "custom" => Ok(Self::Custom),
-            _ => Err("none of public, us-government, china and custom".to_owned()),
-        }
-    }
-
-    /// The cloud's sign-in service, Graph and vault domain. `None`: they are configured.
-    const fn addresses(self) -> Option<(&'static str, &'static str, &'static str)> {
-        match self {
-            Self::Public => {
-                Some(("https://login.microsoftonline.com", "https://graph.microsoft.com", "vault.azure.net"))
-            }
-            Self::UsGovernment => Some((
-                "https://login.microsoftonline.us",
-                "https://graph.microsoft.us",
-                "vault.usgovcloudapi.net",
-            )),
-            Self::China => Some((
-                "https://login.partner.microsoftonline.cn",
-                "https://microsoftgraph.chinacloudapi.cn",
-                "vault.azure.cn",
-            )),
-            Self::Custom => None,
-        }
-    }
 }
 
 /// The table `[azure]` as far as it could be read.
@@ -126,24 +83,22 @@ impl AzureParts {
 
 pub(super) fn azure(mut section: Section<'_>, problems: &Problems) -> AzureParts {
     let cloud = section.text("cloud", Cloud::parse).map(|found| found.value);
-    let addresses = cloud.and_then(Cloud::addresses);
-    if addresses.is_some() {
+    if cloud.is_some_and(|cloud| cloud != Cloud::Custom) {
         for key in ["authority_url", "graph_url", "graph_scope", "openid_url"] {
             only_for_custom(&section, key, problems);
         }
     }
-    let timeout = || values::duration_within(Duration::from_millis(100)..=Duration::from_secs(300));
     let parts = AzureParts {
         cloud,
         tenant_id: section.required("tenant_id", values::tenant),
-        authority_url: address(&mut section, "authority_url", cloud, addresses.map(|(login, _, _)| login)),
-        graph_url: address(&mut section, "graph_url", cloud, addresses.map(|(_, graph, _)| graph)),
-        graph_scope: graph_scope(&mut section, addresses.map(|(_, graph, _)| graph)),
+        authority_url: address(&mut section, "authority_url", cloud, Cloud::sign_in_url),
+        graph_url: address(&mut section, "graph_url", cloud, Cloud::graph_url),
+        graph_scope: graph_scope(&mut section, cloud),
         openid_url: section.text("openid_url", values::https_url).map(|found| found.value),
         ca_file: section.text("ca_file", values::path).map(|found| found.value),
         verify_challenge_resource: section.boolean("verify_challenge_resource"),
-        connect_timeout: section.text("connect_timeout", timeout()),
-        request_timeout: section.text("request_timeout", timeout()),
+        connect_timeout: section.text("connect_timeout", values::duration_within(TIMEOUTS)),
+        request_timeout: section.text("request_timeout", values::duration_within(TIMEOUTS)),
     };
     section.finish();
     parts
@@ -160,13 +115,13 @@ fn address(
     section: &mut Section<'_>,
     key: &'static str,
     cloud: Option<Cloud>,
-    of_cloud: Option<&str>,
+    of_cloud: impl FnOnce(Cloud) -> Option<&'static str>,
 ) -> Option<Url> {
     if cloud == Some(Cloud::Custom) && !section.has(key) {
         section.complain(format!("{} is missing, and required for a custom cloud", section.path_of(key)));
     }
     let given = section.text(key, without_version).map(|found| found.value);
-    given.or_else(|| Url::parse(of_cloud?).ok())
+    given.or_else(|| Url::parse(cloud.and_then(of_cloud)?).ok())
 }
 
 fn without_version(text: &str) -> Result<Url, String> {
@@ -178,11 +133,10 @@ fn without_version(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn graph_scope(section: &mut Section<'_>, of_cloud: Option<&str>) -> Option<String> {
+fn graph_scope(section: &mut Section<'_>, cloud: Option<Cloud>) -> Option<String> {
     let was_given = section.has("graph_scope");
     let given = section.text("graph_scope", values::scope).map(|found| found.value);
-    let default = || format!("{}/.default", of_cloud.unwrap_or("https://graph.microsoft.com"));
-    if was_given { given } else { Some(default()) }
+    if was_given { given } else { Some(cloud.unwrap_or(Cloud::Public).graph_scope()) }
 }
 
 /// The vaults, and the names that were listed, also those whose URL is bad.
@@ -224,8 +178,9 @@ impl Vaults {
         let is_searched = section.boolean("discover").is_some_and(|discover| discover.value);
         self.has_unreadable_name |= name.is_none();
         if let Some(name) = name {
-            let of_cloud = cloud.and_then(Cloud::addresses).filter(|_| !was_given);
-            let default = || Url::parse(&format!("https://{}.{}", name.value, of_cloud?.2)).ok();
+            let domain = cloud.and_then(Cloud::vault_domain).filter(|_| !was_given);
+            let default =
+                domain.and_then(|domain| Url::parse(&format!("https://{}.{domain}", name.value)).ok());
             if let Some(given) = given.as_ref().filter(|given| !is_of(&given.value, &name.value)) {
                 problems.add(
                     &given.place,
@@ -237,7 +192,7 @@ impl Vaults {
                     ),
                 );
             }
-            let url = given.map(|found| found.value).or_else(default);
+            let url = given.map(|found| found.value).or(default);
             if self.named.contains(&name.value) {
                 problems.add(
                     &name.place,
@@ -273,5 +228,7 @@ pub(super) fn check_challenge(azure: &AzureParts, vaults: &Vaults, problems: &Pr
         problems.add(&verify.place, told);
     }
 }
+
+const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(300);
 
 pub(super) const VAULT_NAME: &str = "a vault name (1 to 63 letters, digits and hyphens)";

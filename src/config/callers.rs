@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::azure::Cloud;
+use super::cloud::Cloud;
 use super::identity::secret_file;
 use super::problems::Problems;
 use super::reader::{Found, Section};
@@ -155,7 +155,7 @@ pub(super) fn webhook(
     }
     let keys = files.iter().map(|file| secret_file(file, "webhook.key_files", MIN_TOKEN_LENGTH, problems));
     let keys: Vec<_> = keys.collect();
-    let client_id = client_id.or_else(|| event_grid(cloud));
+    let client_id = client_id.or_else(|| cloud.and_then(Cloud::event_grid_client_id));
     if audience.is_some() && client_id.is_none() {
         problems
             .add(&place, "webhook.client_id is missing: Event Grid's application in this cloud is not known");
@@ -170,15 +170,6 @@ pub(super) fn webhook(
         topics: plain(topics?),
         origins: plain(origins?),
     })
-}
-
-/// The client id of Event Grid's own application (contract C.4). Not published for China.
-const fn event_grid(cloud: Option<Cloud>) -> Option<Uuid> {
-    match cloud {
-        Some(Cloud::Public | Cloud::Custom) => Some(uuid::uuid!("4962773b-9cdb-44cf-a8bf-237846a00ab7")),
-        Some(Cloud::UsGovernment) => Some(uuid::uuid!("54316b56-3481-47f9-8f30-0300f5542a7b")),
-        Some(Cloud::China) | None => None,
-    }
 }
 
 const ROLES: [(&str, Role); 2] = [("reader", Role::Reader), ("operator", Role::Operator)];

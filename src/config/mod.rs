@@ -5,6 +5,7 @@
 mod applications;
 mod azure;
 mod callers;
+mod cloud;
 mod cron;
 mod daemon;
 mod identity;
@@ -29,8 +30,9 @@ mod tests;
 use std::net::SocketAddr;
 use std::path::Path;
 
-pub use azure::{AzureConfig, Cloud, VaultConfig};
+pub use azure::{AzureConfig, VaultConfig};
 pub use callers::{ApiConfig, StaticToken, WebhookConfig};
+pub use cloud::Cloud;
 pub use cron::Cron;
 pub use daemon::{LogConfig, LogFormat, ReconcileConfig, SandboxConfig, ScheduleConfig};
 pub use identity::IdentityConfig;

@@ -112,7 +112,13 @@ fn the_defaults_are_those_of_the_domain() {
     let secret = config.secrets.first().unwrap();
     assert_eq!(secret.policy, crate::domain::RotationPolicy::try_new(PolicyValues::default()).unwrap());
     let reject_secret_pattern = Some("^-".parse().unwrap());
-    assert_eq!(config.verify, VerifyPolicy { reject_secret_pattern, ..VerifyPolicy::default() });
+    assert_eq!(
+        config.verify,
+        VerifyPolicy {
+            reject_secret_pattern,
+            ..VerifyPolicy::for_scope("https://graph.microsoft.com/.default")
+        }
+    );
     assert_eq!(secret.verify, config.verify);
     assert!(secret.replicas.is_empty() && config.discovery.vaults.is_empty());
     assert_eq!(config.applications, crate::domain::ApplicationRules::default());

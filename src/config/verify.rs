@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use time::Duration;
 use url::Url;
 
+use super::cloud::DICOM_SCOPE;
 use super::problems::Problems;
 use super::reader::{Found, Section};
 use super::values;
@@ -36,7 +37,7 @@ impl Verify {
     /// The table `[verify]`; `graph_scope` is the scope where nothing says another.
     pub(super) fn read(section: Section<'_>, graph_scope: &str, problems: &Problems) -> Self {
         let nothing = Self {
-            policy: VerifyPolicy::default(),
+            policy: VerifyPolicy::for_scope(graph_scope),
             limit: None,
             limit_path: String::new(),
             target: None,
@@ -227,6 +228,3 @@ const PROBES: [(&str, Option<ProbeKind>); 4] = [
     ("dicom", Some(ProbeKind::Dicom)),
     ("https", Some(ProbeKind::Https)),
 ];
-
-/// One for every DICOM service, whatever its address.
-const DICOM_SCOPE: &str = "https://dicom.healthcareapis.azure.com/.default";

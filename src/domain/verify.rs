@@ -31,22 +31,6 @@ pub struct VerifyPolicy {
     pub reject_secret_pattern: Option<TextPattern>,
 }
 
-impl Default for VerifyPolicy {
-    fn default() -> Self {
-        Self {
-            sign_ins: 3,
-            spacing: Duration::seconds(20),
-            limit: Duration::minutes(45),
-            scope: "https://graph.microsoft.com/.default".to_owned(),
-            claims: Requirement::Required,
-            roles: BTreeSet::new(),
-            probe: None,
-            probe_requirement: Requirement::Required,
-            reject_secret_pattern: None,
-        }
-    }
-}
-
 /// How much one part of a proof counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Requirement {
@@ -183,6 +167,22 @@ pub enum ClaimProblem {
 }
 
 impl VerifyPolicy {
+    /// Returns the default policy for sign-ins with this scope.
+    #[must_use]
+    pub fn for_scope(scope: impl Into<String>) -> Self {
+        Self {
+            sign_ins: 3,
+            spacing: Duration::seconds(20),
+            limit: Duration::minutes(45),
+            scope: scope.into(),
+            claims: Requirement::Required,
+            roles: BTreeSet::new(),
+            probe: None,
+            probe_requirement: Requirement::Required,
+            reject_secret_pattern: None,
+        }
+    }
+
     /// This policy with the scope that the tags of a version ask for. Not where a resource is asked with the token: a
     /// token for somebody else would be handed to it. `None`: the tag is not followed.
     #[must_use]
@@ -281,6 +281,7 @@ mod tests {
 
     const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
     const CLIENT: ClientId = ClientId(Uuid::from_u128(7));
+    const SCOPE: &str = "https://graph.microsoft.com/.default";
     const TENANT: &str = "6b7a3c1e-0d7e-4d5c-9a54-0c7c8b6f2f10";
 
     fn claims() -> Claims {
@@ -300,14 +301,14 @@ mod tests {
 
     #[test]
     fn a_token_as_asked_for_has_no_problem() {
-        assert_eq!(told(&VerifyPolicy::default(), &claims()), [""; 0]);
-        let by_domain = VerifyPolicy::default().problems(&claims(), CLIENT, "example.org", NOW);
+        assert_eq!(told(&VerifyPolicy::for_scope(SCOPE), &claims()), [""; 0]);
+        let by_domain = VerifyPolicy::for_scope(SCOPE).problems(&claims(), CLIENT, "example.org", NOW);
         assert!(by_domain.is_empty(), "a tenant given by its domain name can't be compared");
     }
 
     #[test]
     fn each_claim_that_is_not_as_expected_is_told() {
-        let policy = VerifyPolicy { roles: ["Reader".to_owned()].into(), ..VerifyPolicy::default() };
+        let policy = VerifyPolicy { roles: ["Reader".to_owned()].into(), ..VerifyPolicy::for_scope(SCOPE) };
         let wrong = Claims {
             audience: "https://vault.azure.net".to_owned(),
             tenant: Some(Uuid::nil().to_string()),
@@ -321,10 +322,10 @@ mod tests {
     #[test]
     fn an_audience_may_be_a_client_id_where_the_scope_is_a_uri() {
         let by_id = Claims { audience: Uuid::from_u128(9).to_string(), ..claims() };
-        assert_eq!(told(&VerifyPolicy::default(), &by_id), [""; 0]);
+        assert_eq!(told(&VerifyPolicy::for_scope(SCOPE), &by_id), [""; 0]);
         let scope = format!("api://{}/.default", Uuid::from_u128(9));
-        assert_eq!(told(&VerifyPolicy { scope, ..VerifyPolicy::default() }, &by_id), [""; 0]);
+        assert_eq!(told(&VerifyPolicy { scope, ..VerifyPolicy::for_scope(SCOPE) }, &by_id), [""; 0]);
         let other = format!("api://{}/.default", Uuid::from_u128(8));
-        assert_eq!(told(&VerifyPolicy { scope: other, ..VerifyPolicy::default() }, &by_id).len(), 1);
+        assert_eq!(told(&VerifyPolicy { scope: other, ..VerifyPolicy::for_scope(SCOPE) }, &by_id).len(), 1);
     }
 }

@@ -94,7 +94,7 @@ mod tests {
             id: id.parse().unwrap(),
             application: ApplicationRef::Either(uuid::Uuid::nil()),
             policy: RotationPolicy::try_new(PolicyValues::default()).unwrap(),
-            verify: VerifyPolicy::default(),
+            verify: VerifyPolicy::for_scope("https://graph.microsoft.com/.default"),
             replicas: replicas.iter().map(|replica| replica.parse().unwrap()).collect(),
             origin,
         }

@@ -104,7 +104,7 @@ fn tags(text: &[u8]) -> bool {
         assert!(problems.iter().all(|problem| !problem.to_string().is_empty()));
         assert!(followed.due(NOW, NOW + followed.validity()) > NOW, "a new credential is due at once");
     }
-    let _ = VerifyPolicy::default().with_tags(&tags);
+    let _ = VerifyPolicy::for_scope("https://graph.microsoft.com/.default").with_tags(&tags);
     for (_, value) in tags.iter() {
         let _ = provider_address(value);
     }

@@ -118,7 +118,7 @@ fn managed() -> ManagedSecret {
         id: secret(),
         application: ApplicationRef::ObjectId(AppObjectId(Uuid::from_u128(1))),
         policy: RotationPolicy::try_new(PolicyValues::default()).unwrap(),
-        verify: VerifyPolicy::default(),
+        verify: VerifyPolicy::for_scope("https://graph.microsoft.com/.default"),
         replicas: Vec::new(),
         origin: Origin::Configured,
     }

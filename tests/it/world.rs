@@ -304,7 +304,7 @@ impl Daemon {
             id: secret.clone(),
             application: world.application,
             policy: world.policy.clone(),
-            verify: VerifyPolicy::default(),
+            verify: VerifyPolicy::for_scope("https://graph.microsoft.com/.default"),
             replicas: if *secret == world.secret { world.replicas.clone() } else { Vec::new() },
             origin: Origin::Configured,
         };

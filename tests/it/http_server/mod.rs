@@ -197,7 +197,7 @@ fn managed(secret: &str, application: u128) -> ManagedSecret {
         id: secret.parse().unwrap(),
         application: ApplicationRef::ObjectId(AppObjectId(Uuid::from_u128(application))),
         policy: RotationPolicy::try_new(PolicyValues::default()).unwrap(),
-        verify: VerifyPolicy::default(),
+        verify: VerifyPolicy::for_scope("https://graph.microsoft.com/.default"),
         replicas: Vec::new(),
         origin: Origin::Configured,
     }
