@@ -65,7 +65,7 @@ pub async fn sleep(clock: &dyn Clock, duration: Duration) {
 }
 
 /// Waits for `work` with the caller's hold given up: for what another task has to bring about.
-pub async fn unheld<F: Future>(clock: &dyn Clock, work: F) -> F::Output {
+pub async fn while_released<F: Future>(clock: &dyn Clock, work: F) -> F::Output {
     let mut work = pin!(work);
     loop {
         tokio::select! {

@@ -17,7 +17,7 @@ mod usage_report;
 mod webhook_handshake;
 
 pub use access::{DirectoryAccess, Permission, VaultAccess};
-pub use clock::{Clock, FAR_FUTURE, Hold, sleep, unheld};
+pub use clock::{Clock, FAR_FUTURE, Hold, sleep, while_released};
 pub use credential_issuer::{
     Application, Credential, CredentialIssuer, CredentialRules, IssuedCredential, Revocation,
     ServicePrincipal,

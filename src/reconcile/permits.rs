@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use time::Duration;
 use tokio::sync::oneshot;
 
-use crate::ports::{Clock, Hold, sleep, unheld};
+use crate::ports::{Clock, Hold, sleep, while_released};
 
 /// The source of permits, one for each pass that may run.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl PassLimiter {
     /// Waits for a permit, first come, first served. The caller's hold on the clock is released while it waits.
     pub(super) async fn acquire(self: &Arc<Self>) -> Permit {
         let Some(handed_on) = self.queue_up() else { return Permit::of(self) };
-        match unheld(&*self.clock, handed_on).await {
+        match while_released(&*self.clock, handed_on).await {
             // The caller has its own hold again; the one that came with the permit ends here.
             Ok((permit, _held)) => permit,
             // Not possible: the sender is dropped only by sending.

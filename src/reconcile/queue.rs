@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::domain::{Command, SecretId};
 use crate::metrics::Metrics;
-use crate::ports::{Clock, FAR_FUTURE, Hold, unheld};
+use crate::ports::{Clock, FAR_FUTURE, Hold, while_released};
 
 /// Secrets that wait for a pass, now or later. A secret that is in work waits until that pass ends.
 #[derive(Debug)]
@@ -147,7 +147,7 @@ impl WorkQueue {
             if self.is_settled(horizon) {
                 return;
             }
-            unheld(&*self.clock, changed).await;
+            while_released(&*self.clock, changed).await;
         }
     }
 

@@ -17,7 +17,7 @@ use rekeyd::domain::{
 use rekeyd::ports::{
     Application, Caller, Clock, CredentialIssuer, CredentialRules, CurrentVersion, IssuedCredential,
     ListedSecret, NewVersion, PortError, ReadVersion, ResourceProbe, Revocation, SecretStore,
-    ServicePrincipal, SignIn, SignInVerifier, Token, Usage, UsageReport, Version, sleep, unheld,
+    ServicePrincipal, SignIn, SignInVerifier, Token, Usage, UsageReport, Version, sleep, while_released,
 };
 use secrecy::{ExposeSecret, SecretString};
 use time::{Duration, OffsetDateTime};
@@ -224,7 +224,7 @@ impl World {
             sleep(&clock, Duration::minutes(10)).await;
             daemon.queue.enqueue(&self.secret, None);
         }
-        unheld(&clock, daemon.shutdown.drain(StdDuration::from_secs(5))).await;
+        while_released(&clock, daemon.shutdown.drain(StdDuration::from_secs(5))).await;
     }
 
     /// The same world for somebody who is not interfered with.
