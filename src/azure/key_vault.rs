@@ -22,7 +22,7 @@ use time::OffsetDateTime;
 
 use super::errors::from_sdk;
 use super::permission::permission_of;
-use super::reads::retried;
+use super::retry::retry_read;
 use crate::config::{AzureConfig, VaultConfig};
 use crate::domain::tags::Tags;
 use crate::domain::{SecretId, VaultName, VersionId};
@@ -105,7 +105,7 @@ impl KeyVault {
             let got = client.get_secret(secret.name.as_str(), Some(options));
             Box::pin(self.bounded(OPERATION, async { got.await?.into_model() }))
         };
-        let found = retried(&self.clock, read).await?;
+        let found = retry_read(&self.clock, read).await?;
         read_version(found).ok_or_else(|| malformed(OPERATION))
     }
 
@@ -170,7 +170,7 @@ impl SecretStore for KeyVault {
             };
             Box::pin(self.bounded(OPERATION, list))
         };
-        match retried(&self.clock, read).await {
+        match retry_read(&self.clock, read).await {
             Ok(items) => {
                 items.into_iter().map(|item| listed(item).ok_or_else(|| malformed(OPERATION))).collect()
             }
@@ -182,7 +182,7 @@ impl SecretStore for KeyVault {
     async fn list_secrets(&self, vault: &VaultName) -> Result<Vec<ListedSecret>, PortError> {
         let (mut secrets, mut from) = (Vec::new(), None);
         for _ in 0..MAX_PAGES {
-            let page = retried(&self.clock, || Box::pin(self.list_page(vault, from.clone()))).await?;
+            let page = retry_read(&self.clock, || Box::pin(self.list_page(vault, from.clone()))).await?;
             secrets.extend(page.0);
             from = page.1;
             if from.is_none() {

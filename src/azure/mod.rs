@@ -15,7 +15,7 @@ mod observation;
 mod openid;
 mod permission;
 mod probe;
-mod reads;
+mod retry;
 mod storage_queue;
 mod token;
 mod transport;

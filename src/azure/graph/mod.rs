@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::errors::{NO_CODE, from_http, refusal, refused, retry_after};
 use super::observation::Observation;
-use super::reads::retried;
+use super::retry::retry_read;
 use super::token::TokenSource;
 use crate::ports::{Clock, PortError};
 use wire::Page;
@@ -74,7 +74,7 @@ impl Graph {
         operation: &'static str,
         url: &Url,
     ) -> Result<T, PortError> {
-        retried(&self.clock, || Box::pin(self.get(operation, url.clone()))).await
+        retry_read(&self.clock, || Box::pin(self.get(operation, url.clone()))).await
     }
 
     async fn get<T: DeserializeOwned>(&self, operation: &'static str, url: Url) -> Result<T, PortError> {

@@ -13,7 +13,7 @@ use crate::ports::{Clock, PortError, sleep};
 /// A `Retry-After` is followed up to a minute.
 ///
 /// Boxed, since the compiler can't see through the generic futures that it is made of.
-pub(super) fn retried<'a, T: Send + 'a>(
+pub(super) fn retry_read<'a, T: Send + 'a>(
     clock: &Arc<dyn Clock>,
     read: impl FnMut() -> BoxFuture<'a, Result<T, PortError>> + Send + 'a,
 ) -> BoxFuture<'a, Result<T, PortError>> {
