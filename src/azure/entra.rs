@@ -9,7 +9,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::claims::claims;
-use super::observation::Observation;
+use super::observer::RequestObserver;
 use crate::domain::ClientId;
 use crate::ports::{Clock, SignIn, SignInVerifier, Token, chain, sleep};
 
@@ -19,7 +19,7 @@ pub struct Entra {
     http: reqwest::Client,
     endpoint: Url,
     scope: String,
-    observation: Observation,
+    observer: RequestObserver,
     clock: Arc<dyn Clock>,
 }
 
@@ -44,11 +44,11 @@ impl Entra {
         authority: &Url,
         tenant: &str,
         scope: String,
-        observation: Observation,
+        observer: RequestObserver,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, url::ParseError> {
         let endpoint = authority.join(&format!("/{tenant}/oauth2/v2.0/token"))?;
-        Ok(Self { http, endpoint, scope, observation, clock })
+        Ok(Self { http, endpoint, scope, observer, clock })
     }
 
     /// A token of `scope`. Tried again while the answer is unclear.
@@ -75,7 +75,7 @@ impl Entra {
         text: &SecretString,
         scope: &str,
     ) -> Result<SecretString, SignIn> {
-        let started = self.observation.start();
+        let started = self.observer.start();
         let request = self
             .http
             .post(self.endpoint.clone())
@@ -84,7 +84,7 @@ impl Entra {
         let result = request.send().await;
         let answer = result.as_ref().ok();
         let date = answer.and_then(|answer| answer.headers().get("date")?.to_str().ok());
-        self.observation.finish(&started, answer.map(|answer| answer.status().as_u16()), date);
+        self.observer.finish(&started, answer.map(|answer| answer.status().as_u16()), date);
         let unclear = |error: reqwest::Error| SignIn::Unclear(chain(&error.without_url()));
         let answer = result.map_err(unclear)?;
         if answer.status().is_success() {

@@ -11,7 +11,7 @@ mod event_grid;
 mod graph;
 mod identity;
 mod key_vault;
-mod observation;
+mod observer;
 mod openid;
 mod permission;
 mod probe;
@@ -38,7 +38,7 @@ use crate::clock::ClockSkew;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::ports::Clock;
-use observation::{Observation, Watch};
+use observer::{ObserverSinks, RequestObserver};
 use token::TokenSource;
 
 /// The adapters of one daemon.
@@ -90,9 +90,12 @@ pub fn connect(
 ) -> Result<Azure, AzureError> {
     let azure = &config.azure;
     let (https, local) = (transport::https_client(azure)?, transport::local_client(azure)?);
-    let watch =
-        Arc::new(Watch { clock: Arc::clone(clock), skew: Arc::clone(skew), metrics: Arc::clone(metrics) });
-    let watching = |service| Observation::new(service, Arc::clone(&watch));
+    let watch = Arc::new(ObserverSinks {
+        clock: Arc::clone(clock),
+        skew: Arc::clone(skew),
+        metrics: Arc::clone(metrics),
+    });
+    let watching = |service| RequestObserver::new(service, Arc::clone(&watch));
     let options = |client, service| transport::client_options(azure, client, watching(service));
     let credential = || {
         identity::credential(azure, &config.identity, options(&https, "entra"), options(&local, "identity"))

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::errors::{from_http, refusal};
-use super::observation::Observation;
+use super::observer::RequestObserver;
 use crate::ports::{IssuerKeys, PortError, TokenKeys};
 
 /// Reads one issuer's metadata.
@@ -15,7 +15,7 @@ use crate::ports::{IssuerKeys, PortError, TokenKeys};
 pub struct OpenId {
     http: reqwest::Client,
     url: Url,
-    observation: Observation,
+    observer: RequestObserver,
 }
 
 #[derive(Deserialize)]
@@ -25,15 +25,15 @@ struct Metadata {
 }
 
 impl OpenId {
-    pub(super) const fn new(http: reqwest::Client, url: Url, observation: Observation) -> Self {
-        Self { http, url, observation }
+    pub(super) const fn new(http: reqwest::Client, url: Url, observer: RequestObserver) -> Self {
+        Self { http, url, observer }
     }
 
     async fn read<T: DeserializeOwned>(&self, url: Url) -> Result<T, PortError> {
-        let started = self.observation.start();
+        let started = self.observer.start();
         let result = self.http.get(url).send().await;
         let status = result.as_ref().ok().map(|answer| answer.status().as_u16());
-        self.observation.finish(&started, status, None);
+        self.observer.finish(&started, status, None);
         let answer = result.map_err(|error| from_http(OPERATION, error))?;
         let status = answer.status();
         let body = answer.bytes().await.map_err(|error| from_http(OPERATION, error))?;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::observation::Observation;
+use super::observer::RequestObserver;
 use crate::domain::{Probe, ProbeAnswer, ProbeKind};
 use crate::ports::{ResourceProbe, chain};
 
@@ -15,12 +15,12 @@ use crate::ports::{ResourceProbe, chain};
 pub struct HttpsProbe {
     /// Follows no redirects.
     http: reqwest::Client,
-    observation: Observation,
+    observer: RequestObserver,
 }
 
 impl HttpsProbe {
-    pub(super) const fn new(http: reqwest::Client, observation: Observation) -> Self {
-        Self { http, observation }
+    pub(super) const fn new(http: reqwest::Client, observer: RequestObserver) -> Self {
+        Self { http, observer }
     }
 }
 
@@ -31,10 +31,10 @@ impl ResourceProbe for HttpsProbe {
             return ProbeAnswer::Unclear("the address is no HTTPS URL".to_owned());
         };
         let request = self.http.get(url).header("accept", accepted(probe.kind));
-        let started = self.observation.start();
+        let started = self.observer.start();
         let result = request.bearer_auth(token.expose_secret()).send().await;
         let status = result.as_ref().ok().map(|answer| answer.status().as_u16());
-        self.observation.finish(&started, status, None);
+        self.observer.finish(&started, status, None);
         match result {
             Ok(answer) => interpret(probe, answer.status().as_u16()),
             Err(error) => ProbeAnswer::Unclear(chain(&error.without_url())),

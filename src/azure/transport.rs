@@ -7,7 +7,7 @@ use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::http::{ClientOptions, RetryOptions, Transport, UserAgentOptions};
 use reqwest::redirect::Policy;
 
-use super::observation::Observation;
+use super::observer::RequestObserver;
 use crate::config::AzureConfig;
 
 /// Why no client can be made.
@@ -74,13 +74,13 @@ fn extra_roots(config: &AzureConfig) -> Result<Vec<reqwest::Certificate>, Transp
 pub(super) fn client_options(
     config: &AzureConfig,
     client: &reqwest::Client,
-    observation: Observation,
+    observer: RequestObserver,
 ) -> ClientOptions {
     let mut cloud = CustomConfiguration::default();
     config.authority_url.as_str().trim_end_matches('/').clone_into(&mut cloud.authority_host);
     ClientOptions {
         transport: Some(Transport::new(Arc::new(client.clone()))),
-        per_try_policies: vec![Arc::new(observation)],
+        per_try_policies: vec![Arc::new(observer)],
         // Writes must not be repeated blindly, and reads are repeated on our own clock.
         retry: RetryOptions::none(),
         user_agent: UserAgentOptions { application_id: Some("rekeyd".to_owned()) },

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::errors::{NO_CODE, from_http, refusal, refused, retry_after};
-use super::observation::Observation;
+use super::observer::RequestObserver;
 use super::retry::retry_read;
 use super::token::TokenSource;
 use crate::ports::{Clock, PortError};
@@ -31,7 +31,7 @@ pub struct Graph {
     /// With `/v1.0/`.
     base: Url,
     token: TokenSource,
-    observation: Observation,
+    observer: RequestObserver,
     clock: Arc<dyn Clock>,
 }
 
@@ -40,11 +40,11 @@ impl Graph {
         http: reqwest::Client,
         base: &Url,
         token: TokenSource,
-        observation: Observation,
+        observer: RequestObserver,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, url::ParseError> {
         let base = base.join("/v1.0/")?;
-        Ok(Self { http, base, token, observation, clock })
+        Ok(Self { http, base, token, observer, clock })
     }
 
     /// Everything of a list, all pages of it. Each page is asked for a few times.
@@ -98,11 +98,11 @@ impl Graph {
         let request = request
             .bearer_auth(token.expose_secret())
             .header("client-request-id", Uuid::new_v4().to_string());
-        let started = self.observation.start();
+        let started = self.observer.start();
         let result = request.send().await;
         let answer = result.as_ref().ok();
         let date = answer.and_then(|answer| answer.headers().get("date")?.to_str().ok());
-        self.observation.finish(&started, answer.map(|answer| answer.status().as_u16()), date);
+        self.observer.finish(&started, answer.map(|answer| answer.status().as_u16()), date);
         let answer = result.map_err(|error| from_http(operation, error))?;
         if answer.status().is_success() {
             return Ok(answer);

@@ -17,14 +17,14 @@ use crate::ports::Clock;
 
 /// Watches the requests to one service. Clones share what they note.
 #[derive(Clone)]
-pub(super) struct Observation {
+pub(super) struct RequestObserver {
     service: &'static str,
-    watch: Arc<Watch>,
+    sinks: Arc<ObserverSinks>,
 }
 
 /// Where all services' observations go.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct ObserverSinks {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) skew: Arc<ClockSkew>,
     pub(super) metrics: Arc<Metrics>,
@@ -32,24 +32,24 @@ pub(super) struct Watch {
 
 /// A request that is under way.
 #[derive(Debug)]
-pub(super) struct Started {
+pub(super) struct StartedRequest {
     sent: OffsetDateTime,
     at: Instant,
 }
 
-impl Observation {
-    pub(super) const fn new(service: &'static str, watch: Arc<Watch>) -> Self {
-        Self { service, watch }
+impl RequestObserver {
+    pub(super) const fn new(service: &'static str, sinks: Arc<ObserverSinks>) -> Self {
+        Self { service, sinks }
     }
 
     /// A request leaves.
-    pub(super) fn start(&self) -> Started {
-        Started { sent: self.watch.clock.now(), at: Instant::now() }
+    pub(super) fn start(&self) -> StartedRequest {
+        StartedRequest { sent: self.sinks.clock.now(), at: Instant::now() }
     }
 
     /// It came back: with a status and a `Date`, or without an answer.
-    pub(super) fn finish(&self, started: &Started, status: Option<u16>, date: Option<&str>) {
-        self.watch.metrics.azure_request(self.service, status, started.took());
+    pub(super) fn finish(&self, started: &StartedRequest, status: Option<u16>, date: Option<&str>) {
+        self.sinks.metrics.azure_request(self.service, status, started.took());
         // Tokens are asked for too rarely for their answers to say what our clock shows now.
         if !matches!(self.service, "key_vault" | "graph") {
             return;
@@ -57,25 +57,25 @@ impl Observation {
         if let Some(date) = date.and_then(|date| parse_rfc7231(date).ok()) {
             // `Date` is cut to whole seconds.
             let sent = started.sent - time::Duration::SECOND;
-            self.watch.skew.note(self.service, sent, self.watch.clock.now(), date);
+            self.sinks.skew.note(self.service, sent, self.sinks.clock.now(), date);
         }
     }
 }
 
-impl Started {
+impl StartedRequest {
     fn took(&self) -> Duration {
         self.at.elapsed()
     }
 }
 
-impl fmt::Debug for Observation {
+impl fmt::Debug for RequestObserver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Observation").field(&self.service).finish()
+        f.debug_tuple("RequestObserver").field(&self.service).finish()
     }
 }
 
 #[async_trait]
-impl Policy for Observation {
+impl Policy for RequestObserver {
     async fn send(&self, context: &Context, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
         let Some((first, rest)) = next.split_first() else {
             return Err(azure_core::Error::with_message(azure_core::error::ErrorKind::Other, "no transport"));
