@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use time::OffsetDateTime;
 
-use super::{Caller, PortError};
+use super::{OwnIdentity, PortError};
 use crate::domain::{AppObjectId, ApplicationRef, ClientId, KeyId};
 
 /// Reads applications, adds and removes their credentials. Adding is sent once, never repeated by the adapter.
@@ -37,7 +37,7 @@ pub trait CredentialIssuer: fmt::Debug + Send + Sync {
     async fn read_credential_rules(&self, application: AppObjectId) -> Result<CredentialRules, PortError>;
 
     /// Who the daemon itself is, by its own token. Asks nobody but the identity.
-    async fn read_caller(&self) -> Result<Caller, PortError>;
+    async fn read_own_identity(&self) -> Result<OwnIdentity, PortError>;
 }
 
 /// What makes an application able to sign in.

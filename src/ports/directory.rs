@@ -23,7 +23,7 @@ pub trait Directory: fmt::Debug + Send + Sync {
 
 /// Who the daemon is, by its own token. Empty where the token can't be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Caller {
+pub struct OwnIdentity {
     /// What it signs in as.
     pub client_id: Option<ClientId>,
     /// Its service principal: what owns applications.

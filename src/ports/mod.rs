@@ -22,7 +22,7 @@ pub use credential_issuer::{
     Application, Credential, CredentialIssuer, CredentialRules, IssuedCredential, Revocation,
     ServicePrincipal,
 };
-pub use directory::{Caller, Directory};
+pub use directory::{Directory, OwnIdentity};
 pub use error::{PortError, chain};
 pub use event_queue::{EventQueue, QueueMessage};
 pub use refusal::RefusalKind;

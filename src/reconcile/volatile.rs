@@ -10,7 +10,7 @@ use crate::domain::{
     AppObjectId, ApplicationRef, BlockReason, CurrentSignIn, Observed, RotationId, SecretId, SignInProblem,
     UsageFacts, VersionId,
 };
-use crate::ports::Caller;
+use crate::ports::OwnIdentity;
 
 /// Facts that save requests, pace retries and explain a status. Every decision depends on what a pass observes.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct Volatile {
     /// Why the last rotation failed, until one succeeds.
     failures: BTreeMap<SecretId, (BlockReason, String)>,
     /// Who the daemon itself is, once its token was read.
-    caller: Option<Caller>,
+    caller: Option<OwnIdentity>,
     /// What a rotation just met, until a look after it found nothing else to do.
     preflight_failures: BTreeMap<SecretId, BlockReason>,
     /// How many credentials an application had when it had no room for another one.
@@ -71,11 +71,11 @@ impl Volatile {
     }
 
     /// Who the daemon itself is, if that was asked.
-    pub(super) const fn caller(&self) -> Option<&Caller> {
+    pub(super) const fn caller(&self) -> Option<&OwnIdentity> {
         self.caller.as_ref()
     }
 
-    pub(super) fn note_caller(&mut self, caller: Caller) {
+    pub(super) fn note_caller(&mut self, caller: OwnIdentity) {
         self.caller = Some(caller);
     }
 

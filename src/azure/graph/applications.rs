@@ -11,7 +11,7 @@ use super::wire::{
 use super::{Graph, NO_SUCH_CREDENTIAL, found};
 use crate::domain::{AppObjectId, ApplicationRef, ClientId, KeyId};
 use crate::ports::{
-    Application, Caller, CredentialIssuer, CredentialRules, IssuedCredential, PortError, Revocation,
+    Application, CredentialIssuer, CredentialRules, IssuedCredential, OwnIdentity, PortError, Revocation,
     ServicePrincipal,
 };
 
@@ -74,11 +74,11 @@ impl CredentialIssuer for Graph {
         self.credential_rules(application).await
     }
 
-    async fn read_caller(&self) -> Result<Caller, PortError> {
+    async fn read_own_identity(&self) -> Result<OwnIdentity, PortError> {
         const OPERATION: &str = "read the own token";
         let token = self.token.token(OPERATION).await?;
         // A token that tells nothing is no trouble: Graph will say what it is good for.
-        let told = claims(&token).map(|claims| Caller {
+        let told = claims(&token).map(|claims| OwnIdentity {
             client_id: claims.client_id,
             object_id: claims.object_id,
             roles: claims.roles,

@@ -9,7 +9,7 @@ use time::Duration;
 use super::finding::{CheckName, Finding};
 use super::{CONCURRENT_CALLS, Doctor, remedies};
 use crate::domain::{AppObjectId, ApplicationRef, ManagedSecret, Marker, Origin, SecretId, UsageGate};
-use crate::ports::{Application, Caller, chain};
+use crate::ports::{Application, OwnIdentity, chain};
 
 /// An application and the secrets that it is rotated into.
 pub(super) struct BoundApplication<'a> {
@@ -54,7 +54,7 @@ impl Doctor<'_> {
         &self,
         managed: &[Arc<ManagedSecret>],
         validities: &BTreeMap<SecretId, Duration>,
-        caller: Option<&Caller>,
+        caller: Option<&OwnIdentity>,
     ) -> Vec<Finding> {
         let (all, mut findings) = self.bound_applications(managed, validities, caller).await;
         let each = futures::stream::iter(&all).map(|bound| self.application(bound, caller));
@@ -68,7 +68,7 @@ impl Doctor<'_> {
         &self,
         managed: &'m [Arc<ManagedSecret>],
         validities: &BTreeMap<SecretId, Duration>,
-        caller: Option<&Caller>,
+        caller: Option<&OwnIdentity>,
     ) -> (Vec<BoundApplication<'m>>, Vec<Finding>) {
         let mut named: BTreeMap<ApplicationRef, Vec<&ManagedSecret>> = BTreeMap::new();
         for managed in managed {
@@ -103,7 +103,7 @@ impl Doctor<'_> {
         (all.into_values().collect(), findings)
     }
 
-    async fn application(&self, bound: &BoundApplication<'_>, caller: Option<&Caller>) -> Vec<Finding> {
+    async fn application(&self, bound: &BoundApplication<'_>, caller: Option<&OwnIdentity>) -> Vec<Finding> {
         let mut findings =
             vec![Finding::ok(CheckName::Application, bound.subject(), "is there and may be read")];
         findings.extend(self.binding(bound, caller));

@@ -10,11 +10,11 @@ use crate::domain::{
     ApplicationFacts, ApplicationRules, BlockReason, ManagedSecret, Origin, consent_tag, consents,
     denied_reason,
 };
-use crate::ports::Caller;
+use crate::ports::OwnIdentity;
 
 impl Doctor<'_> {
     /// Checks that the application may be rotated, and that it consents to the secrets whose tags name it.
-    pub(super) fn binding(&self, bound: &BoundApplication<'_>, caller: Option<&Caller>) -> Vec<Finding> {
+    pub(super) fn binding(&self, bound: &BoundApplication<'_>, caller: Option<&OwnIdentity>) -> Vec<Finding> {
         let application = &bound.application;
         let allowed = ApplicationFacts {
             object_id: application.object_id,

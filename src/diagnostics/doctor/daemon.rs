@@ -3,12 +3,12 @@
 use super::finding::{CheckName, Finding};
 use super::{Doctor, remedies};
 use crate::config::IdentityConfig;
-use crate::ports::{Caller, chain};
+use crate::ports::{OwnIdentity, chain};
 
 impl Doctor<'_> {
     /// Who rekeyd is to Graph, and whether that may write applications.
-    pub(super) async fn token(&self) -> (Option<Caller>, Vec<Finding>) {
-        let caller = match self.ports.reconcile.issuer.read_caller().await {
+    pub(super) async fn token(&self) -> (Option<OwnIdentity>, Vec<Finding>) {
+        let caller = match self.ports.reconcile.issuer.read_own_identity().await {
             Ok(caller) => caller,
             Err(error) => {
                 let detail = format!("{}; no application was looked at", chain(&error));
@@ -23,7 +23,7 @@ impl Doctor<'_> {
     }
 
     /// Checks the permissions that the token names. A person's token names none: they are not known before an attempt.
-    fn permission(&self, caller: &Caller) -> Finding {
+    fn permission(&self, caller: &OwnIdentity) -> Finding {
         let check = CheckName::GraphPermission;
         if may_write_all(caller) {
             return Finding::ok(check, REKEYD, "may write every application");
@@ -58,7 +58,7 @@ impl Doctor<'_> {
 }
 
 /// Whether ownership doesn't matter.
-pub(super) fn may_write_all(caller: &Caller) -> bool {
+pub(super) fn may_write_all(caller: &OwnIdentity) -> bool {
     WRITE_ALL.iter().any(|role| caller.roles.contains(*role))
 }
 

@@ -26,7 +26,7 @@ use super::{CONCURRENT_CALLS, DiagnosticPorts};
 use crate::clock::ClockSkew;
 use crate::config::Config;
 use crate::domain::{ManagedSecret, SecretId};
-use crate::ports::{Caller, WebhookHandshake};
+use crate::ports::{OwnIdentity, WebhookHandshake};
 use crate::reconcile::Catalogue;
 use vaults::ClosedVaults;
 
@@ -71,7 +71,7 @@ impl Doctor<'_> {
         &self,
         managed: &[Arc<ManagedSecret>],
         closed: &ClosedVaults,
-        caller: Option<&Caller>,
+        caller: Option<&OwnIdentity>,
     ) -> (Vec<Finding>, BTreeMap<SecretId, Duration>) {
         let open = managed.iter().filter(|managed| !closed.contains(&managed.id.vault));
         let checked: Vec<_> = futures::stream::iter(

@@ -4,14 +4,14 @@ use super::applications::BoundApplication;
 use super::daemon::{OWNED_BY, may_write_all};
 use super::finding::{CheckName, Finding};
 use super::{Doctor, remedies};
-use crate::ports::{Caller, Permission, chain};
+use crate::ports::{OwnIdentity, Permission, chain};
 
 impl Doctor<'_> {
     /// Checks ownership, where the permission depends on it, and the permission itself. One missing cause is told once.
     pub(super) async fn write_permission(
         &self,
         bound: &BoundApplication<'_>,
-        caller: Option<&Caller>,
+        caller: Option<&OwnIdentity>,
     ) -> Vec<Finding> {
         let (check, subject, id) = (CheckName::WritePermission, bound.subject(), bound.application.object_id);
         let owned = self.ownership(bound, caller).await;
@@ -37,7 +37,7 @@ impl Doctor<'_> {
     }
 
     /// `None` where it doesn't matter.
-    async fn ownership(&self, bound: &BoundApplication<'_>, caller: Option<&Caller>) -> Option<Finding> {
+    async fn ownership(&self, bound: &BoundApplication<'_>, caller: Option<&OwnIdentity>) -> Option<Finding> {
         let known = caller.filter(|caller| !may_write_all(caller) && caller.roles.contains(OWNED_BY))?;
         let (check, subject, id) = (CheckName::Ownership, bound.subject(), bound.application.object_id);
         let own = known.object_id.as_ref()?;

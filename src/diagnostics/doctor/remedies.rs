@@ -3,10 +3,10 @@
 use super::finding::{CheckName, Finding};
 use crate::config::AzureConfig;
 use crate::domain::{AppObjectId, VaultName};
-use crate::ports::{Caller, PortError, RefusalKind, chain};
+use crate::ports::{OwnIdentity, PortError, RefusalKind, chain};
 
 /// Commands name rekeyd's service principal; where its id is not known, a word stands for it.
-pub(super) fn object_id(caller: Option<&Caller>) -> &str {
+pub(super) fn object_id(caller: Option<&OwnIdentity>) -> &str {
     caller.and_then(|caller| caller.object_id.as_deref()).unwrap_or("OBJECT_ID_OF_REKEYD")
 }
 
@@ -20,7 +20,7 @@ pub(super) fn vault_trouble(
     subject: &str,
     vault: &VaultName,
     error: &PortError,
-    caller: Option<&Caller>,
+    caller: Option<&OwnIdentity>,
 ) -> Finding {
     if let PortError::Refused { kind, code, .. } = error
         && kind.is_access_denied()
@@ -40,7 +40,7 @@ pub(super) fn vault_refusal(
     subject: &str,
     vault: &VaultName,
     (kind, code): (RefusalKind, &str),
-    caller: Option<&Caller>,
+    caller: Option<&OwnIdentity>,
 ) -> Finding {
     let (check, detail, remedy) = match kind {
         RefusalKind::FirewallBlocked => (
@@ -82,7 +82,7 @@ pub(super) fn vault_refusal(
     Finding::error(check, subject, format!("{detail} ({code})"), remedy)
 }
 
-fn role_assignment(vault: &VaultName, caller: Option<&Caller>) -> String {
+fn role_assignment(vault: &VaultName, caller: Option<&OwnIdentity>) -> String {
     format!(
         "az role assignment create --role \"Key Vault Secrets Officer\" --assignee-object-id {} \
          --assignee-principal-type ServicePrincipal --scope $(az keyvault show --name {vault} --query id --output tsv) \
@@ -92,12 +92,12 @@ fn role_assignment(vault: &VaultName, caller: Option<&Caller>) -> String {
 }
 
 /// How rekeyd comes to own an application.
-pub(super) fn ownership(application: AppObjectId, caller: Option<&Caller>) -> String {
+pub(super) fn ownership(application: AppObjectId, caller: Option<&OwnIdentity>) -> String {
     format!("az ad app owner add --id {application} --owner-object-id {}", object_id(caller))
 }
 
 /// How rekeyd's service principal gets a permission on Graph.
-pub(super) fn graph_permission(azure: &AzureConfig, caller: Option<&Caller>) -> String {
+pub(super) fn graph_permission(azure: &AzureConfig, caller: Option<&OwnIdentity>) -> String {
     format!(
         "assign Application.ReadWrite.OwnedBy on Microsoft Graph to rekeyd's service principal: az rest --method POST \
          --url {graph}/servicePrincipals/{id}/appRoleAssignments --body \

@@ -9,7 +9,7 @@ use crate::domain::tags::{
     CREDENTIAL_ID, PENDING_ROTATION, PROVIDER_ADDRESS, ROTATION_ID, SUPERSEDED_CREDENTIAL_ID, Tags,
 };
 use crate::domain::{ManagedSecret, SecretId};
-use crate::ports::{Caller, CurrentVersion, Permission, PortError, RefusalKind};
+use crate::ports::{CurrentVersion, OwnIdentity, Permission, PortError, RefusalKind};
 
 impl Doctor<'_> {
     /// Everything about one managed secret, and the validity that its tags ask for within the policy's bounds, if they
@@ -18,7 +18,7 @@ impl Doctor<'_> {
         &self,
         managed: &ManagedSecret,
         closed: &ClosedVaults,
-        caller: Option<&Caller>,
+        caller: Option<&OwnIdentity>,
     ) -> (Vec<Finding>, Option<Duration>) {
         let (mut findings, validity) = self.vault_secret(&managed.id, Some(managed), caller).await;
         for replica in managed.replicas.iter().filter(|replica| !closed.contains(&replica.vault)) {
@@ -32,7 +32,7 @@ impl Doctor<'_> {
         &self,
         id: &SecretId,
         policy_of: Option<&ManagedSecret>,
-        caller: Option<&Caller>,
+        caller: Option<&OwnIdentity>,
     ) -> (Vec<Finding>, Option<Duration>) {
         let (mut findings, mut validity) = (Vec::new(), None);
         match self.ports.reconcile.store.read_current(id).await {
@@ -61,7 +61,7 @@ impl Doctor<'_> {
     }
 }
 
-fn refused(check: CheckName, id: &SecretId, error: &PortError, caller: Option<&Caller>) -> Finding {
+fn refused(check: CheckName, id: &SecretId, error: &PortError, caller: Option<&OwnIdentity>) -> Finding {
     match error.refusal() {
         Some(RefusalKind::SecretDeleted | RefusalKind::SecretInTransition) => deleted(id),
         Some(_) | None => remedies::vault_trouble(check, &id.to_string(), &id.vault, error, caller),

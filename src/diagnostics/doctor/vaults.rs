@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::finding::{CheckName, Finding};
 use super::{Doctor, remedies};
 use crate::domain::VaultName;
-use crate::ports::{Caller, PortError, chain};
+use crate::ports::{OwnIdentity, PortError, chain};
 use crate::reconcile::Catalogue;
 
 /// The vaults that can't be reached, so that nothing in them is checked.
@@ -17,7 +17,7 @@ impl Doctor<'_> {
     pub(super) async fn vaults(
         &self,
         catalogue: &Catalogue,
-        caller: Option<&Caller>,
+        caller: Option<&OwnIdentity>,
     ) -> (ClosedVaults, Vec<Finding>) {
         let (mut closed, mut findings, mut tokenless) = (BTreeSet::new(), Vec::new(), None);
         for vault in self.config.vaults.iter().map(|vault| &vault.name) {

@@ -88,7 +88,8 @@ impl Collected {
 
     /// Applies the rule that the reconcile loop follows: a tag alone makes nothing managed.
     async fn find_refused(&mut self, config: &Config, ports: &DiagnosticPorts) {
-        let caller = ports.reconcile.issuer.read_caller().await.ok().and_then(|caller| caller.client_id);
+        let caller =
+            ports.reconcile.issuer.read_own_identity().await.ok().and_then(|caller| caller.client_id);
         let own = caller.or_else(|| config.identity.client_id());
         let refused = self.with_application().filter(|(managed, application)| {
             let facts = ApplicationFacts {

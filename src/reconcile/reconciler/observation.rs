@@ -120,7 +120,7 @@ impl Reconciler {
         let known = self.lock().caller().cloned();
         let caller = match known {
             Some(caller) => caller,
-            None => self.ports.issuer.read_caller().await?,
+            None => self.ports.issuer.read_own_identity().await?,
         };
         let own = caller.client_id.or(self.own);
         self.lock().note_caller(caller);

@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 use super::{DirectPorts, graph_refused};
 use crate::domain::{AppObjectId, ApplicationRef, ClientId, KeyId};
 use crate::ports::{
-    Application, Caller, Clock, Credential, CredentialIssuer, CredentialRules, IssuedCredential, PortError,
-    Revocation, ServicePrincipal,
+    Application, Clock, Credential, CredentialIssuer, CredentialRules, IssuedCredential, OwnIdentity,
+    PortError, Revocation, ServicePrincipal,
 };
 use crate::sandbox::model::{self, GraphRefusal};
 use crate::sandbox::service::graph::rights::{READ_APPLICATIONS, READ_POLICIES};
@@ -75,9 +75,9 @@ impl CredentialIssuer for DirectPorts {
         }))
     }
 
-    async fn read_caller(&self) -> Result<Caller, PortError> {
+    async fn read_own_identity(&self) -> Result<OwnIdentity, PortError> {
         let daemon = &self.model.tenant().daemon;
-        Ok(Caller {
+        Ok(OwnIdentity {
             client_id: Some(ClientId(daemon.client_id)),
             object_id: Some(daemon.object_id.to_string()),
             roles: self.graph_roles().into_iter().collect(),

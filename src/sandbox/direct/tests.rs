@@ -117,7 +117,7 @@ async fn graph_refuses_whom_its_roles_do_not_admit() {
     assert_eq!(code(read), "Authorization_RequestDenied");
     assert!(matches!(ports.last_sign_ins(ports.client_id()).await, Ok(Usage::Unavailable(why))
         if why.contains("Authorization_RequestDenied")));
-    assert!(ports.read_caller().await.unwrap().roles.is_empty());
+    assert!(ports.read_own_identity().await.unwrap().roles.is_empty());
 }
 
 #[tokio::test]
@@ -236,7 +236,7 @@ async fn the_directory_lists_what_may_be_read_with_owners_and_trust() {
     let ports = ports();
     let (all, own) = (ports.list_applications().await.unwrap(), ports.application().await);
     assert!(all.contains(&own) && all.len() > ports.model.managed().len(), "the daemon's own is there, too");
-    let caller = ports.read_caller().await.unwrap();
+    let caller = ports.read_own_identity().await.unwrap();
     assert_eq!(ports.list_owners(own.object_id).await.unwrap(), caller.object_id.into_iter().collect());
     assert!(!ports.has_federated_credentials(own.object_id).await.unwrap());
     let unknown = AppObjectId(KeyId(uuid::Uuid::nil()).0);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rekeyd::domain::{AppObjectId, ApplicationRef, ClientId};
-use rekeyd::ports::{Application, Caller, CredentialIssuer, ServicePrincipal};
+use rekeyd::ports::{Application, CredentialIssuer, OwnIdentity, ServicePrincipal};
 use rekeyd::sandbox::model::{ApplicationChange, Audience, Redirects};
 use rekeyd::sandbox::{DirectPorts, FaultKind, Service};
 use time::OffsetDateTime;
@@ -85,9 +85,9 @@ async fn the_daemon_knows_itself_by_its_own_token() {
     let bench = Bench::new().await;
     bench.permit(&["Application.ReadWrite.OwnedBy", "Policy.Read.All"]);
     let daemon = &bench.sandbox.model().tenant().daemon;
-    let caller = bench.azure.graph.read_caller().await.unwrap();
+    let caller = bench.azure.graph.read_own_identity().await.unwrap();
     let roles = ["Application.ReadWrite.OwnedBy", "Policy.Read.All"].map(str::to_owned).into();
-    let expected = Caller {
+    let expected = OwnIdentity {
         client_id: Some(ClientId(daemon.client_id)),
         object_id: Some(daemon.object_id.to_string()),
         roles,

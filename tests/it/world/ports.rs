@@ -15,8 +15,8 @@ use rekeyd::domain::{
     AppObjectId, ApplicationRef, ClientId, KeyId, Probe, ProbeAnswer, SecretId, VaultName, VersionId,
 };
 use rekeyd::ports::{
-    Application, Caller, Clock, CredentialIssuer, CredentialRules, CurrentVersion, IssuedCredential,
-    ListedSecret, NewVersion, PortError, ReadVersion, ResourceProbe, Revocation, SecretStore,
+    Application, Clock, CredentialIssuer, CredentialRules, CurrentVersion, IssuedCredential, ListedSecret,
+    NewVersion, OwnIdentity, PortError, ReadVersion, ResourceProbe, Revocation, SecretStore,
     ServicePrincipal, SignIn, SignInVerifier, Token, Usage, UsageReport, Version, sleep, while_released,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -328,8 +328,8 @@ impl CredentialIssuer for World {
         self.call(self.direct.read_credential_rules(application)).await
     }
 
-    async fn read_caller(&self) -> Result<Caller, PortError> {
-        self.direct.read_caller().await
+    async fn read_own_identity(&self) -> Result<OwnIdentity, PortError> {
+        self.direct.read_own_identity().await
     }
 }
 
