@@ -201,7 +201,7 @@ impl SecretStore for KeyVault {
             content_type: new.content_type,
             secret_attributes: Some(attributes),
             tags: Some(to_map(&new.tags)),
-            value: Some(new.text.expose_secret().to_owned()),
+            value: Some(new.value.expose_secret().to_owned()),
         };
         let put = async {
             let content: RequestContent<_> = parameters.try_into()?;
@@ -261,10 +261,10 @@ fn malformed(operation: &'static str) -> PortError {
 }
 
 fn read_version(mut found: Secret) -> Option<ReadVersion> {
-    let text: SecretString = found.value.take()?.into();
+    let value: SecretString = found.value.take()?.into();
     let version = version_id(&found)?;
     let properties = properties(version, found.attributes, found.content_type, found.tags);
-    Some(ReadVersion { properties, text })
+    Some(ReadVersion { properties, value })
 }
 
 fn listed(found: SecretProperties) -> Option<Version> {

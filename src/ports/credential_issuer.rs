@@ -121,7 +121,7 @@ pub struct IssuedCredential {
     /// Entra's name for it.
     pub key_id: KeyId,
     /// Its text: shown this once.
-    pub text: SecretString,
+    pub secret_text: SecretString,
     /// When it ends, by Entra's word.
     pub end: OffsetDateTime,
 }

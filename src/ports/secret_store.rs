@@ -61,7 +61,7 @@ pub struct ReadVersion {
     /// Its properties.
     pub properties: Version,
     /// What consumers sign in with.
-    pub text: SecretString,
+    pub value: SecretString,
 }
 
 /// The properties of one version.
@@ -104,7 +104,7 @@ pub struct ListedSecret {
 #[derive(Debug, Clone)]
 pub struct NewVersion {
     /// What consumers will sign in with.
-    pub text: SecretString,
+    pub value: SecretString,
     /// Whether it can be read at once.
     pub enabled: bool,
     /// The end of the credential.

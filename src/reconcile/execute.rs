@@ -107,9 +107,9 @@ impl Execution<'_> {
         let lost = seen.current_version().and_then(crate::domain::VersionFacts::named);
         after.set(tags::SUPERSEDED_CREDENTIAL_ID, lost.into_iter().fold(index, SupersededIndex::with));
         after.check_limits()?;
-        let text: SecretString = older.text.clone();
+        let value: SecretString = older.value.clone();
         let content_type = current.properties.content_type.clone();
-        Ok(NewVersion { text, enabled: true, expires: Some(credential.end), content_type, tags: after })
+        Ok(NewVersion { value, enabled: true, expires: Some(credential.end), content_type, tags: after })
     }
 
     /// Revokes, unless consumers turn out to read another version than was looked at.
@@ -148,7 +148,7 @@ impl Execution<'_> {
         }
         after.check_limits()?;
         let new = NewVersion {
-            text: primary.text,
+            value: primary.value,
             enabled: true,
             expires: primary.properties.expires,
             content_type: content_type.or(primary.properties.content_type),

@@ -63,7 +63,7 @@ impl Execution<'_> {
         }
         let current = self.ports.store.read_current(self.secret).await.map_err(Failure::of_read)?;
         let CurrentVersion::Readable(current) = current else { return Ok(()) };
-        match self.prove(&current.text).await {
+        match self.prove(&current.value).await {
             Proof::Given(_) => Ok(()),
             Proof::Missing(failure) => Err(failure),
             Proof::Refused(answer) => self.check_refusal(answer),

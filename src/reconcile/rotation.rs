@@ -89,7 +89,7 @@ impl<'a> Rotation<'a> {
     /// A secret without any version gets a disabled one, so that a soft-deleted name is noticed before minting.
     async fn write_placeholder(&self) -> Result<(), Failure> {
         let placeholder = NewVersion {
-            text: "pending".into(),
+            value: "pending".into(),
             enabled: false,
             expires: None,
             content_type: None,
@@ -104,7 +104,7 @@ impl<'a> Rotation<'a> {
         let unwanted = self.with.observation.verify.reject_secret_pattern.as_ref();
         for _ in 0..MAX_MINTED {
             let issued = self.issue(end).await?;
-            if !unwanted.is_some_and(|pattern| pattern.matches(issued.text.expose_secret())) {
+            if !unwanted.is_some_and(|pattern| pattern.matches(issued.secret_text.expose_secret())) {
                 return Ok(issued);
             }
             info!(secret = %self.with.secret, key_id = %issued.key_id, "the new text matches verify.reject_secret_pattern: made anew");
@@ -189,7 +189,7 @@ impl<'a> Rotation<'a> {
         tags.check_limits()?;
         let expires = Some(issued.end);
         Ok(Prepared::Version(NewVersion {
-            text: issued.text.clone(),
+            value: issued.secret_text.clone(),
             enabled: true,
             expires,
             content_type,

@@ -16,7 +16,7 @@ impl Rotation<'_> {
         let give_up = ports.clock.now() + observation.verify.limit;
         let mut in_a_row = 0;
         loop {
-            let answer = self.with.token(&issued.text).await;
+            let answer = self.with.token(&issued.secret_text).await;
             in_a_row = counted(in_a_row, answer.as_ref().err());
             let trouble = match answer {
                 Ok(token) if in_a_row >= observation.verify.sign_ins => match self.with.judge(&token).await {

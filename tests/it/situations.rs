@@ -110,7 +110,7 @@ fn a_current_credential_that_somebody_removed_is_replaced_by_an_older_one_that_s
     let answer = block_on(async {
         let read = world.current().await;
         let client_id = world.application().await.client_id;
-        rekeyd::ports::SignInVerifier::sign_in(&world.direct, client_id, &read.text).await
+        rekeyd::ports::SignInVerifier::sign_in(&world.direct, client_id, &read.value).await
     });
     assert_eq!(answer, rekeyd::ports::SignIn::Accepted);
 }
@@ -128,16 +128,16 @@ fn a_lost_credential_is_not_replaced_by_a_text_that_only_claims_to_be_ours() {
     ));
     let put = |text: SecretString, names: String| {
         let tags = [(tags::CREDENTIAL_ID, names)].into_iter().collect();
-        let new = NewVersion { text, enabled: true, expires: None, content_type: None, tags };
+        let new = NewVersion { value: text, enabled: true, expires: None, content_type: None, tags };
         block_on(world.direct.put(&world.secret, new)).unwrap();
         block_on(world.clock().run_until(world.now() + Duration::MINUTE));
     };
     let named = ours.properties.tags.value(tags::CREDENTIAL_ID).unwrap();
-    put(colleague.unwrap().text, named.to_owned());
+    put(colleague.unwrap().secret_text, named.to_owned());
     put("nobody's".into(), uuid::Uuid::nil().to_string());
     world.live(Duration::hours(1));
     let texts =
-        [ours.text.expose_secret(), block_on(world.current()).text.expose_secret()].map(str::to_owned);
+        [ours.value.expose_secret(), block_on(world.current()).value.expose_secret()].map(str::to_owned);
     assert_eq!(texts[0], texts[1]);
 }
 
@@ -183,7 +183,8 @@ fn a_text_of_no_known_credential_is_reported_and_not_displaced() {
     let world = World::new(None);
     world.lock_consumers_out();
     let text = "typed by somebody in a hurry".into();
-    let new = NewVersion { text, enabled: true, expires: None, content_type: None, tags: Tags::default() };
+    let new =
+        NewVersion { value: text, enabled: true, expires: None, content_type: None, tags: Tags::default() };
     block_on(world.direct.put(&world.secret, new)).unwrap();
     world.live(Duration::days(20));
     assert_eq!(world.last_state(), ("blocked", "unknown_credential"));

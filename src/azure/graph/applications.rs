@@ -42,8 +42,8 @@ impl CredentialIssuer for Graph {
         let lost = |source| PortError::OutcomeUnknown { operation: OPERATION, source };
         let made: PasswordCredentialJson =
             answer.json().await.map_err(|error| lost(Box::new(error.without_url())))?;
-        let text = made.secret_text.ok_or_else(|| lost("the answer holds no secretText".into()))?;
-        Ok(IssuedCredential { key_id: KeyId(made.key_id), text, end: made.end_date_time })
+        let secret_text = made.secret_text.ok_or_else(|| lost("the answer holds no secretText".into()))?;
+        Ok(IssuedCredential { key_id: KeyId(made.key_id), secret_text, end: made.end_date_time })
     }
 
     async fn revoke(&self, application: AppObjectId, key_id: KeyId) -> Result<Revocation, PortError> {

@@ -217,7 +217,7 @@ fn asked(managed: &ManagedSecret, current: &CurrentVersion) -> Asked {
 impl CurrentVersion {
     fn text(&self) -> Option<&SecretString> {
         match self {
-            Self::Readable(read) => Some(&read.text),
+            Self::Readable(read) => Some(&read.value),
             Self::Missing | Self::Disabled => None,
         }
     }

@@ -45,7 +45,7 @@ async fn read_one(
 /// The same credential and the same text: a tag alone proves nothing.
 fn is_same(copy: &ReadVersion, primary: &ReadVersion) -> bool {
     let (one, other) = (facts(&copy.properties), facts(&primary.properties));
-    one.named() == other.named() && copy.text.expose_secret() == primary.text.expose_secret()
+    one.named() == other.named() && copy.value.expose_secret() == primary.value.expose_secret()
 }
 
 impl Observer<'_> {
@@ -69,7 +69,7 @@ impl Observer<'_> {
             let Ok(Some(read)) = self.subject.ports.store.read_version(&replica, &version).await else {
                 continue;
             };
-            let is_refused = self.sign_in(&read.text).await == CurrentSignIn::Refused;
+            let is_refused = self.sign_in(&read.value).await == CurrentSignIn::Refused;
             let facts = seen.replicas.iter_mut().filter(|facts| facts.secret == replica);
             for facts in facts.flat_map(|facts| &mut facts.versions).filter(|facts| facts.version == version)
             {

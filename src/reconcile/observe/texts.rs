@@ -14,7 +14,7 @@ impl Observer<'_> {
     pub(super) fn matching(&self, read: &ReadVersion) -> Option<KeyId> {
         let expires = read.properties.expires?;
         let matches = |credential: &&Credential| {
-            has_hint(credential, &read.text) && (credential.end - expires).abs() <= Duration::DAY
+            has_hint(credential, &read.value) && (credential.end - expires).abs() <= Duration::DAY
         };
         let mut matching = self.application.credentials.iter().filter(matches);
         matching.next().filter(|_| matching.next().is_none()).map(|credential| credential.key_id)
@@ -72,7 +72,7 @@ impl Observer<'_> {
             if !ends && matching.is_some_and(|key_id| is_in_use(key_id, seen, policy, now)) {
                 continue;
             }
-            let answer = self.sign_in(&read.text).await;
+            let answer = self.sign_in(&read.value).await;
             let found = seen.versions.iter_mut().filter(|facts| facts.version == version);
             for facts in found {
                 facts.proven = matching.filter(|_| answer == CurrentSignIn::Accepted);
@@ -121,7 +121,7 @@ impl Observer<'_> {
         if barred || seen.credential(key_id).is_none_or(|credential| credential.end <= now) {
             return Ok(None);
         }
-        match self.sign_in(&read.text).await {
+        match self.sign_in(&read.value).await {
             CurrentSignIn::Accepted => Ok(Some(key_id)),
             CurrentSignIn::Refused | CurrentSignIn::NoText => Ok(None),
             // Better to ask again than to mint while this one may be good.
@@ -137,7 +137,7 @@ impl Observer<'_> {
         let key_id = read.properties.tags.credential_id().ok().flatten()?;
         let ours = seen.credential(key_id)?.rotation.is_some();
         let listed = self.application.credentials.iter().find(|credential| credential.key_id == key_id)?;
-        (ours && may_have_text(listed, &read.text)).then_some(key_id)
+        (ours && may_have_text(listed, &read.value)).then_some(key_id)
     }
 }
 

@@ -37,7 +37,7 @@ impl CredentialIssuer for DirectPorts {
             self.model.add_password(application.0, Some(display_name), None, Some(end), self.clock.now())
         });
         let made = made.map_err(|refusal| graph_refused("addPassword", &refusal))?;
-        Ok(IssuedCredential { key_id: KeyId(made.key_id), text: made.text, end: made.end })
+        Ok(IssuedCredential { key_id: KeyId(made.key_id), secret_text: made.text, end: made.end })
     }
 
     async fn revoke(&self, application: AppObjectId, key_id: KeyId) -> Result<Revocation, PortError> {

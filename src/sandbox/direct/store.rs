@@ -62,7 +62,7 @@ impl SecretStore for DirectPorts {
         const OPERATION: &str = "set secret";
         self.check_vault(OPERATION, &secret.vault, Right::Set)?;
         let new = model::NewVersion {
-            value: new.text,
+            value: new.value,
             enabled: new.enabled,
             not_before: None,
             expires: new.expires,
@@ -109,7 +109,7 @@ impl DirectPorts {
 }
 
 fn read(found: &model::Version) -> Result<ReadVersion, PortError> {
-    Ok(ReadVersion { properties: properties(found)?, text: found.value.clone() })
+    Ok(ReadVersion { properties: properties(found)?, value: found.value.clone() })
 }
 
 fn properties(found: &model::Version) -> Result<Version, PortError> {

@@ -140,7 +140,7 @@ impl Bench {
 fn version(text: &str) -> NewVersion {
     let tags = [("Team", "imaging"), ("CredentialId", "6b7a3c1e-0d7e-4d5c-9a54-0c7c8b6f2f10")];
     NewVersion {
-        text: text.into(),
+        value: text.into(),
         enabled: true,
         expires: Some(START + Duration::days(90)),
         content_type: Some("text/plain".to_owned()),
@@ -156,7 +156,7 @@ async fn a_version_is_read_back_as_it_was_written() {
     let CurrentVersion::Readable(read) = store.read_current(&secret).await.unwrap() else {
         panic!("unreadable")
     };
-    assert_eq!(read.text.expose_secret(), "a text ~ with + odd & characters");
+    assert_eq!(read.value.expose_secret(), "a text ~ with + odd & characters");
     assert_eq!(read.properties.version, written);
     assert_eq!(read.properties.expires, Some(START + Duration::days(90)));
     assert_eq!(read.properties.content_type.as_deref(), Some("text/plain"));
@@ -281,18 +281,18 @@ async fn a_credential_signs_in_until_it_is_revoked_and_revoking_twice_does_no_ha
     let end = START + Duration::days(90);
     let issued = bench.azure.graph.issue(application, "rekeyd test", end).await.unwrap();
     assert_eq!(issued.end, end);
-    assert_eq!(bench.azure.entra.sign_in(client_id, &issued.text).await, SignIn::Accepted);
+    assert_eq!(bench.azure.entra.sign_in(client_id, &issued.secret_text).await, SignIn::Accepted);
     for _ in 0..2 {
         bench.azure.graph.revoke(application, issued.key_id).await.unwrap();
     }
-    assert_eq!(bench.azure.entra.sign_in(client_id, &issued.text).await, SignIn::Wrong);
+    assert_eq!(bench.azure.entra.sign_in(client_id, &issued.secret_text).await, SignIn::Wrong);
     bench.azure.graph.revoke(application, KeyId(Uuid::nil())).await.unwrap();
     assert_eq!(
-        bench.azure.entra.sign_in(ClientId(Uuid::nil()), &issued.text).await,
+        bench.azure.entra.sign_in(ClientId(Uuid::nil()), &issued.secret_text).await,
         SignIn::ApplicationUnknown
     );
     assert!(bench.sandbox.model().set_application_enabled(application.0, false));
-    assert_eq!(bench.azure.entra.sign_in(client_id, &issued.text).await, SignIn::ApplicationDisabled);
+    assert_eq!(bench.azure.entra.sign_in(client_id, &issued.secret_text).await, SignIn::ApplicationDisabled);
 }
 
 #[tokio::test]
@@ -303,7 +303,7 @@ async fn a_sign_in_without_a_service_principal_is_told_from_one_of_an_unknown_ap
         bench.azure.graph.issue(bench.application(), "rekeyd test", START + Duration::DAY).await.unwrap();
     model.delete_service_principal(model.service_principal(client_id).unwrap()).unwrap();
     assert_eq!(
-        bench.azure.entra.sign_in(ClientId(client_id), &issued.text).await,
+        bench.azure.entra.sign_in(ClientId(client_id), &issued.secret_text).await,
         SignIn::NoServicePrincipal
     );
 }

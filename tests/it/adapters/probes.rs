@@ -15,7 +15,7 @@ fn question(kind: ProbeKind, at: &HealthEndpoint) -> Probe {
 async fn token(bench: &Bench, at: &HealthEndpoint) -> SecretString {
     let issued = bench.issued().await;
     let scope = format!("{}/.default", at.audience);
-    bench.azure.entra.token(bench.client_id(), &issued.text, &scope).await.unwrap().text
+    bench.azure.entra.token(bench.client_id(), &issued.secret_text, &scope).await.unwrap().text
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ async fn the_report_tells_when_each_credential_last_signed_in() {
     let bench = Bench::new().await;
     let (used, unused) = (bench.issued().await, bench.issued().await);
     let client_id = bench.client_id();
-    assert_eq!(bench.azure.entra.sign_in(client_id, &used.text).await, SignIn::Accepted);
+    assert_eq!(bench.azure.entra.sign_in(client_id, &used.secret_text).await, SignIn::Accepted);
     let Usage::Known(early) = bench.azure.graph.last_sign_ins(client_id).await.unwrap() else {
         panic!("there is a report")
     };

@@ -23,11 +23,11 @@ fn every_older_text_is_refused_at_once_and_what_others_made_stays() {
     let colleague = issue(&world, "made by a colleague");
     // What earlier attempts left behind holds the next one up for an hour.
     ask(&world, COMPROMISED, Duration::hours(2));
-    for old in [&first.text, &second.text, &orphan.text] {
+    for old in [&first.text, &second.text, &orphan.secret_text] {
         assert!(!signs_in(&world, old));
     }
     let now = current(&world);
-    assert!(signs_in(&world, &now.text) && signs_in(&world, &colleague.text));
+    assert!(signs_in(&world, &now.text) && signs_in(&world, &colleague.secret_text));
     assert_eq!((world.issued(), enabled(&world), quarantined(&world)), (2 + 2, 1, 1));
     assert!(tags_now(&world).quarantine().unwrap().is_none());
 }
@@ -95,10 +95,10 @@ fn all_credentials_takes_what_others_made_and_never_what_a_sibling_s_consumers_r
     let siblings = current_of(&world, world.sibling());
     let colleague = issue(&world, "made by a colleague");
     ask(&world, COMPROMISED, Duration::hours(1));
-    assert!(signs_in(&world, &colleague.text), "that was not asked for");
+    assert!(signs_in(&world, &colleague.secret_text), "that was not asked for");
     assert!(is_same(&current_of(&world, world.sibling()), &siblings));
     ask(&world, ALL_COMPROMISED, Duration::hours(2));
-    assert!(!signs_in(&world, &colleague.text));
+    assert!(!signs_in(&world, &colleague.secret_text));
     assert!(!signs_in(&world, &siblings.text), "the command is passed on to the sibling");
     for secret in [&world.secret, world.sibling()] {
         assert!(signs_in(&world, &current_of(&world, secret).text), "{secret}");
@@ -203,7 +203,7 @@ fn shared_by_hand(world: &World) -> Held {
     let mut like = block_on(world.current());
     // The sibling's loop finds out by itself which credential it is.
     like.properties.tags.remove(tags::CREDENTIAL_ID);
-    let text = like.text.clone();
+    let text = like.value.clone();
     put_like(world, world.sibling(), &like, &text);
     let key_id = current(world).key_id;
     Held { key_id, text }
@@ -253,5 +253,5 @@ fn current_of_sibling(world: &World) -> secrecy::SecretString {
     else {
         panic!("the sibling can't be read")
     };
-    read.text
+    read.value
 }

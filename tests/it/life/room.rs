@@ -111,9 +111,9 @@ fn an_orphan_makes_room_after_its_grace_and_not_before() {
 fn only_a_compromise_ends_an_overlap_to_make_room() {
     let world = World::new(None);
     admit_personal_accounts(&world);
-    let first = block_on(world.current()).text;
+    let first = block_on(world.current()).value;
     world.live(Duration::days(1));
-    let second = block_on(world.current()).text;
+    let second = block_on(world.current()).value;
     world.command(CommandKind::Rotate);
     world.live(Duration::days(2));
     assert_eq!((versions(&world), world.last_state()), (2, ("blocked", "password_limit_reached")));
@@ -121,7 +121,7 @@ fn only_a_compromise_ends_an_overlap_to_make_room() {
     world.command(CommandKind::Compromised { all_credentials: false });
     world.live(Duration::hours(3));
     assert_eq!(versions(&world), 3);
-    let third = block_on(world.current()).text;
+    let third = block_on(world.current()).value;
     let answers = [&first, &second, &third].map(|text| answer_to(&world, text));
     assert_eq!(answers, [SignIn::Wrong, SignIn::Wrong, SignIn::Accepted]);
     assert_eq!(credentials(&world).len(), 1);
@@ -137,7 +137,7 @@ fn a_compromise_without_room_waits_for_a_person_and_revokes_nobody() {
     world.live(Duration::days(3));
     assert_eq!((versions(&world), credentials(&world).len()), (1, 2));
     assert_eq!(world.last_state(), ("blocked", "password_limit_reached"));
-    let bad = block_on(world.current()).text;
+    let bad = block_on(world.current()).value;
     block_on(world.direct.revoke(object_id(&world), theirs)).unwrap();
     world.live(Duration::days(2));
     assert_eq!((versions(&world), answer_to(&world, &bad)), (2, SignIn::Wrong), "the tag kept the command");

@@ -30,7 +30,7 @@ pub(super) fn current_of(world: &World, secret: &SecretId) -> Held {
         panic!("{secret} can't be read")
     };
     let key_id = read.properties.tags.credential_id().unwrap().unwrap();
-    Held { key_id, text: read.text }
+    Held { key_id, text: read.value }
 }
 
 pub(super) fn current(world: &World) -> Held {
@@ -119,7 +119,7 @@ pub(super) fn retag(world: &World, change: impl FnOnce(&mut Tags)) {
 pub(super) fn put_like(world: &World, secret: &SecretId, like: &ReadVersion, text: &SecretString) {
     let ReadVersion { properties, .. } = like.clone();
     let new = NewVersion {
-        text: text.clone(),
+        value: text.clone(),
         enabled: true,
         expires: properties.expires,
         content_type: None,
@@ -134,5 +134,5 @@ pub(super) fn put_like(world: &World, secret: &SecretId, like: &ReadVersion, tex
 pub(super) fn publish_again(world: &World) {
     let mut read = block_on(world.current());
     read.properties.tags.remove(tags::ROTATION_ID);
-    put_like(world, &world.secret, &read, &read.text);
+    put_like(world, &world.secret, &read, &read.value);
 }

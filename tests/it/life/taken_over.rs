@@ -17,7 +17,7 @@ fn unnamed(adopt: Adopt) -> (Arc<World>, KeyId, SecretString) {
     let world = World::with_policy(PolicyValues { adopt, ..policy_values() });
     let first = block_on(world.current());
     retag(&world, |tags| tags.remove(CREDENTIAL_ID));
-    (world, first.properties.tags.credential_id().unwrap().unwrap(), first.text)
+    (world, first.properties.tags.credential_id().unwrap().unwrap(), first.value)
 }
 
 /// A credential that begins as the secret's text does, and ends on the same day.
@@ -75,8 +75,13 @@ fn an_end_that_differs_by_more_than_a_day_is_no_match() {
     let world = World::with_policy(PolicyValues { adopt: Adopt::Match, ..policy_values() });
     let current = block_on(world.current());
     let expires = current.properties.expires.map(|end| end + Duration::hours(25));
-    let new =
-        NewVersion { text: current.text, enabled: true, expires, content_type: None, tags: Tags::default() };
+    let new = NewVersion {
+        value: current.value,
+        enabled: true,
+        expires,
+        content_type: None,
+        tags: Tags::default(),
+    };
     block_on(world.direct.put(&world.secret, new)).unwrap();
     world.live(Duration::days(2));
     assert_eq!((world.last_state(), named(&world)), (("blocked", "unknown_credential"), None));
@@ -112,8 +117,13 @@ fn a_text_that_is_refused_is_displaced_only_where_the_policy_says_rotate() {
         let world = World::with_policy(PolicyValues { adopt, ..policy_values() });
         world.lock_consumers_out();
         let text = "typed by somebody".into();
-        let new =
-            NewVersion { text, enabled: true, expires: None, content_type: None, tags: Tags::default() };
+        let new = NewVersion {
+            value: text,
+            enabled: true,
+            expires: None,
+            content_type: None,
+            tags: Tags::default(),
+        };
         block_on(world.direct.put(&world.secret, new)).unwrap();
         world.live(Duration::days(4));
         assert_eq!(world.issued(), made, "{adopt:?}");
@@ -148,14 +158,14 @@ fn a_first_credential_is_not_made_where_the_application_can_t_sign_in() {
     world.direct.model.create_service_principal(client_id.0, world.now()).unwrap();
     world.live(Duration::days(2));
     assert_eq!(world.issued(), 1);
-    assert_eq!(answer_to(&world, &block_on(world.current()).text), SignIn::Accepted);
+    assert_eq!(answer_to(&world, &block_on(world.current()).value), SignIn::Accepted);
 }
 
 /// Whose an unmarked credential is, only its text tells: in a compromise that is found out, used or not.
 #[test]
 fn a_compromise_ends_an_adopted_credential_that_is_still_in_use() {
     let world = World::with_policy(PolicyValues { usage_gate: UsageGate::Report, ..policy_values() });
-    let first = block_on(world.current()).text;
+    let first = block_on(world.current()).value;
     for _ in 0..10 {
         world.live(Duration::days(1));
         assert_eq!(answer_to(&world, &first), SignIn::Accepted, "the gate keeps what is in use");

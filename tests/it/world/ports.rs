@@ -72,7 +72,7 @@ impl World {
     async fn answer_to_consumer_of(&self, secret: &SecretId) -> String {
         match self.direct.read_current(secret).await.unwrap() {
             CurrentVersion::Readable(read) => {
-                format!("{:?}", self.direct.sign_in(self.client_id, &read.text).await)
+                format!("{:?}", self.direct.sign_in(self.client_id, &read.value).await)
             }
             CurrentVersion::Missing | CurrentVersion::Disabled => "nothing to read".to_owned(),
         }
@@ -161,7 +161,13 @@ impl World {
         let end = self.now() + Duration::days(180);
         let made = self.direct.issue(application.object_id, "made by hand", end).await.unwrap();
         let tags = [(CREDENTIAL_ID, made.key_id.to_string())].into_iter().collect();
-        let new = NewVersion { text: made.text, enabled: true, expires: Some(end), content_type: None, tags };
+        let new = NewVersion {
+            value: made.secret_text,
+            enabled: true,
+            expires: Some(end),
+            content_type: None,
+            tags,
+        };
         self.direct.put(&self.secret, new).await.unwrap();
     }
 
@@ -172,11 +178,11 @@ impl World {
         let Some(read) = self.direct.read_version(&self.secret, &oldest.version).await.unwrap() else {
             return;
         };
-        if self.direct.sign_in(self.client_id, &read.text).await != SignIn::Accepted {
+        if self.direct.sign_in(self.client_id, &read.value).await != SignIn::Accepted {
             return;
         }
         let Version { expires, content_type, tags, .. } = read.properties;
-        let again = NewVersion { text: read.text, enabled: true, expires, content_type, tags };
+        let again = NewVersion { value: read.value, enabled: true, expires, content_type, tags };
         self.direct.put(&self.secret, again).await.unwrap();
     }
 
