@@ -25,8 +25,8 @@ impl AzLogin {
     /// # Errors
     /// The SDK refuses it.
     pub fn new(audience: &str) -> Result<Self, PortError> {
-        let failed = |source| PortError::NotSent { operation: OPERATION, source: Box::new(source) };
-        let credential = AzureCliCredential::new(None).map_err(failed)?;
+        let credential =
+            AzureCliCredential::new(None).map_err(|error| PortError::not_sent(OPERATION, error))?;
         Ok(Self { credential, scope: format!("{audience}/.default"), last: Mutex::new(None) })
     }
 
@@ -36,12 +36,13 @@ impl AzLogin {
     /// `az` is not there, or nobody is signed in: its own words say what to do.
     pub async fn token(&self) -> Result<SecretString, PortError> {
         let mut last = self.last.lock().await;
-        let is_good = |token: &&AccessToken| token.expires_on > SystemClock.now() + SPARE;
-        if let Some(token) = last.as_ref().filter(is_good) {
+        if let Some(token) = last.as_ref()
+            && token.expires_on > SystemClock.now() + SPARE
+        {
             return Ok(token.token.secret().into());
         }
-        let failed = |source| PortError::NotSent { operation: OPERATION, source: Box::new(source) };
-        let token = self.credential.get_token(&[&self.scope], None).await.map_err(failed)?;
+        let asked = self.credential.get_token(&[&self.scope], None).await;
+        let token = asked.map_err(|error| PortError::not_sent(OPERATION, error))?;
         Ok(last.insert(token).token.secret().into())
     }
 }

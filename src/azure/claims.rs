@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use crate::domain::Claims;
@@ -14,18 +14,21 @@ use crate::domain::Claims;
 pub(super) fn claims(token: &SecretString) -> Option<Claims> {
     let payload = token.expose_secret().split('.').nth(1)?;
     let payload = BASE64_URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    let Value::Object(said) = serde_json::from_slice(&payload).ok()? else { return None };
-    let text = |name: &str| Some(said.get(name)?.as_str()?.to_owned());
-    let client_id = ["appid", "azp"].iter().find_map(|name| said.get(*name)?.as_str()?.parse().ok());
-    let roles = said.get("roles").and_then(Value::as_array).into_iter().flatten();
+    let Value::Object(payload) = serde_json::from_slice(&payload).ok()? else { return None };
+    let client_id = ["appid", "azp"].iter().find_map(|name| payload.get(*name)?.as_str()?.parse().ok());
+    let roles = payload.get("roles").and_then(Value::as_array).into_iter().flatten();
     Some(Claims {
-        audience: said.get("aud").and_then(audience).unwrap_or_default().to_owned(),
-        tenant: text("tid"),
+        audience: payload.get("aud").and_then(audience).unwrap_or_default().to_owned(),
+        tenant: text(&payload, "tid"),
         client_id,
-        object_id: text("oid"),
-        expires: said.get("exp").and_then(moment),
+        object_id: text(&payload, "oid"),
+        expires: payload.get("exp").and_then(moment),
         roles: roles.filter_map(|role| role.as_str().map(str::to_owned)).collect(),
     })
+}
+
+fn text(payload: &Map<String, Value>, name: &str) -> Option<String> {
+    payload.get(name)?.as_str().map(str::to_owned)
 }
 
 /// One resource, or the first of several.

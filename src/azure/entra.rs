@@ -32,6 +32,12 @@ struct TokenError {
     error_codes: Vec<u64>,
 }
 
+impl TokenError {
+    fn has(&self, code: u64) -> bool {
+        self.error_codes.contains(&code)
+    }
+}
+
 /// An answer with a token.
 #[derive(Deserialize)]
 struct Granted {
@@ -85,12 +91,13 @@ impl Entra {
         let answer = result.as_ref().ok();
         let date = answer.and_then(|answer| answer.headers().get("date")?.to_str().ok());
         self.observer.finish(&started, answer.map(|answer| answer.status().as_u16()), date);
-        let unclear = |error: reqwest::Error| SignIn::Unclear(chain(&error.without_url()));
-        let answer = result.map_err(unclear)?;
+        let answer = result.map_err(|error| SignIn::Unclear(chain(&error.without_url())))?;
         if answer.status().is_success() {
             // The error of a body that is no token would show none of it, but is of no use either.
-            let unreadable = |_| SignIn::Unclear("the answer holds no token".to_owned());
-            return answer.json().await.map(|granted: Granted| granted.access_token).map_err(unreadable);
+            return match answer.json::<Granted>().await {
+                Ok(granted) => Ok(granted.access_token),
+                Err(_) => Err(SignIn::Unclear("the answer holds no token".to_owned())),
+            };
         }
         let status = answer.status().as_u16();
         Err(interpret(status, &answer.bytes().await.unwrap_or_default()))
@@ -110,32 +117,34 @@ impl SignInVerifier for Entra {
 }
 
 fn form(client_id: ClientId, text: &SecretString, scope: &str) -> String {
-    let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     // Secrets hold characters that a form has to escape.
     let secret = Zeroizing::new(encoded(text.expose_secret()));
     let scope = encoded(scope);
     format!("grant_type=client_credentials&client_id={client_id}&scope={scope}&client_secret={}", *secret)
 }
 
-/// What an answer other than a token says about the secret.
+fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// Interprets an answer other than a token.
 fn interpret(status: u16, body: &[u8]) -> SignIn {
-    let told: TokenError = serde_json::from_slice(body).unwrap_or_default();
-    let has = |code| told.error_codes.contains(&code);
+    let error: TokenError = serde_json::from_slice(body).unwrap_or_default();
     if status == 429 || status >= 500 {
         SignIn::Unclear(format!("status {status}"))
-    } else if has(7_000_222) {
+    } else if error.has(7_000_222) {
         SignIn::Expired
-    } else if has(7_000_215) {
+    } else if error.has(7_000_215) {
         SignIn::Wrong
-    } else if has(7_000_112) {
+    } else if error.has(7_000_112) {
         SignIn::ApplicationDisabled
-    } else if has(700_016) {
+    } else if error.has(700_016) {
         SignIn::ApplicationUnknown
-    } else if has(7_000_229) {
+    } else if error.has(7_000_229) {
         SignIn::NoServicePrincipal
     } else {
-        let error: String = told.error.chars().take(64).collect();
-        SignIn::Unclear(format!("status {status}, error {error:?}, codes {:?}", told.error_codes))
+        let name: String = error.error.chars().take(64).collect();
+        SignIn::Unclear(format!("status {status}, error {name:?}, codes {:?}", error.error_codes))
     }
 }
 

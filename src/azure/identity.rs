@@ -1,7 +1,7 @@
 //! Who the daemon is: the credentials of Microsoft's identity crate, and our own certificate assertion.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use azure_core::credentials::{Secret, TokenCredential};
@@ -151,16 +151,13 @@ impl CertificateAssertion {
     fn read(
         azure: &AzureConfig,
         client_id: ClientId,
-        certificate_file: &std::path::Path,
-        private_key_file: &std::path::Path,
+        certificate_file: &Path,
+        private_key_file: &Path,
     ) -> Result<Self, IdentityError> {
-        let read = |path: &std::path::Path| {
-            std::fs::read(path).map_err(|source| IdentityError::Unreadable { path: path.into(), source })
-        };
-        let certificate = read(certificate_file)?;
+        let certificate = read_file(certificate_file)?;
         let thumbprint =
             thumbprint(&certificate).ok_or_else(|| IdentityError::NoCertificate(certificate_file.into()))?;
-        let key = Zeroizing::new(read(private_key_file)?);
+        let key = Zeroizing::new(read_file(private_key_file)?);
         let key = jsonwebtoken::EncodingKey::from_rsa_pem(&key)
             .map_err(|source| IdentityError::NoKey { path: private_key_file.into(), source })?;
         let audience = format!(
@@ -192,6 +189,10 @@ impl fmt::Debug for CertificateAssertion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CertificateAssertion").field("client_id", &self.client_id).finish_non_exhaustive()
     }
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, IdentityError> {
+    std::fs::read(path).map_err(|source| IdentityError::Unreadable { path: path.into(), source })
 }
 
 /// The SHA-256 thumbprint of the first certificate in a PEM file.

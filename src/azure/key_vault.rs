@@ -16,7 +16,6 @@ use azure_security_keyvault_secrets::models::{
 };
 use azure_security_keyvault_secrets::{ResourceExt, SecretClient, SecretClientOptions};
 use futures::TryStreamExt;
-use futures::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
 
@@ -25,7 +24,7 @@ use super::permission::permission_of;
 use super::retry::retry_read;
 use crate::config::{AzureConfig, VaultConfig};
 use crate::domain::tags::Tags;
-use crate::domain::{SecretId, VaultName, VersionId};
+use crate::domain::{SecretId, SecretName, VaultName, VersionId};
 use crate::ports::{
     Clock, CurrentVersion, ListedSecret, NewVersion, Permission, PortError, ReadVersion, SecretStore,
     VaultAccess, Version,
@@ -46,16 +45,17 @@ impl KeyVault {
         options: &ClientOptions,
         clock: Arc<dyn Clock>,
     ) -> azure_core::Result<Self> {
-        let client = |vault: &VaultConfig| {
-            let options = SecretClientOptions {
-                client_options: options.clone(),
-                verify_challenge_resource: Some(config.verify_challenge_resource),
-                ..SecretClientOptions::default()
-            };
-            let client = SecretClient::new(vault.url.as_str(), Arc::clone(credential), Some(options))?;
-            Ok((vault.name.clone(), client))
+        let options = SecretClientOptions {
+            client_options: options.clone(),
+            verify_challenge_resource: Some(config.verify_challenge_resource),
+            ..SecretClientOptions::default()
         };
-        let clients = vaults.iter().map(client).collect::<azure_core::Result<_>>()?;
+        let mut clients = BTreeMap::new();
+        for vault in vaults {
+            let (credential, options) = (Arc::clone(credential), options.clone());
+            let client = SecretClient::new(vault.url.as_str(), credential, Some(options))?;
+            clients.insert(vault.name.clone(), client);
+        }
         // A call is at most a token, a challenge and the request itself.
         Ok(Self { clients, clock, time_out: config.request_timeout * 3 })
     }
@@ -78,9 +78,9 @@ impl KeyVault {
     }
 
     fn client(&self, vault: &VaultName, operation: &'static str) -> Result<&SecretClient, PortError> {
-        let unknown =
-            || PortError::NotSent { operation, source: format!("vault {vault} is not configured").into() };
-        self.clients.get(vault).ok_or_else(unknown)
+        self.clients
+            .get(vault)
+            .ok_or_else(|| PortError::not_sent(operation, format!("vault {vault} is not configured")))
     }
 
     async fn bounded<T>(
@@ -90,23 +90,40 @@ impl KeyVault {
     ) -> Result<T, PortError> {
         match tokio::time::timeout(self.time_out, call).await {
             Ok(result) => result.map_err(|error| from_sdk(operation, error)),
-            Err(elapsed) => Err(PortError::OutcomeUnknown { operation, source: Box::new(elapsed) }),
+            Err(elapsed) => Err(PortError::outcome_unknown(operation, elapsed)),
         }
     }
 
     async fn get(&self, secret: &SecretId, version: Option<&VersionId>) -> Result<ReadVersion, PortError> {
-        const OPERATION: &str = "get secret";
-        let client = self.client(&secret.vault, OPERATION)?;
-        let read = || -> BoxFuture<'_, _> {
-            let options = SecretClientGetSecretOptions {
-                secret_version: version.map(ToString::to_string),
-                ..SecretClientGetSecretOptions::default()
-            };
-            let got = client.get_secret(secret.name.as_str(), Some(options));
-            Box::pin(self.bounded(OPERATION, async { got.await?.into_model() }))
+        let client = self.client(&secret.vault, GET)?;
+        let found =
+            retry_read(&self.clock, || Box::pin(self.get_once(client, &secret.name, version))).await?;
+        read_version(found).ok_or_else(|| malformed(GET))
+    }
+
+    async fn get_once(
+        &self,
+        client: &SecretClient,
+        name: &SecretName,
+        version: Option<&VersionId>,
+    ) -> Result<Secret, PortError> {
+        let options = SecretClientGetSecretOptions {
+            secret_version: version.map(ToString::to_string),
+            ..SecretClientGetSecretOptions::default()
         };
-        let found = retry_read(&self.clock, read).await?;
-        read_version(found).ok_or_else(|| malformed(OPERATION))
+        let got = client.get_secret(name.as_str(), Some(options));
+        self.bounded(GET, async { got.await?.into_model() }).await
+    }
+
+    async fn list_versions_once(
+        &self,
+        client: &SecretClient,
+        name: &SecretName,
+    ) -> Result<Vec<SecretProperties>, PortError> {
+        let list = async {
+            client.list_secret_properties_versions(name.as_str(), None)?.try_collect::<Vec<_>>().await
+        };
+        self.bounded(LIST_VERSIONS, list).await
     }
 
     async fn update(
@@ -159,20 +176,11 @@ impl SecretStore for KeyVault {
     }
 
     async fn list_versions(&self, secret: &SecretId) -> Result<Vec<Version>, PortError> {
-        const OPERATION: &str = "list secret versions";
-        let client = self.client(&secret.vault, OPERATION)?;
-        let read = || -> BoxFuture<'_, _> {
-            let list = async {
-                client
-                    .list_secret_properties_versions(secret.name.as_str(), None)?
-                    .try_collect::<Vec<_>>()
-                    .await
-            };
-            Box::pin(self.bounded(OPERATION, list))
-        };
-        match retry_read(&self.clock, read).await {
+        let client = self.client(&secret.vault, LIST_VERSIONS)?;
+        let found = retry_read(&self.clock, || Box::pin(self.list_versions_once(client, &secret.name)));
+        match found.await {
             Ok(items) => {
-                items.into_iter().map(|item| listed(item).ok_or_else(|| malformed(OPERATION))).collect()
+                items.into_iter().map(|item| listed(item).ok_or_else(|| malformed(LIST_VERSIONS))).collect()
             }
             Err(error) if is_missing(&error) => Ok(Vec::new()),
             Err(error) => Err(error),
@@ -189,7 +197,7 @@ impl SecretStore for KeyVault {
                 return secrets.into_iter().map(|item| secret(item).ok_or_else(|| malformed(LIST))).collect();
             }
         }
-        Err(PortError::OutcomeUnknown { operation: LIST, source: "the list has no end".into() })
+        Err(PortError::outcome_unknown(LIST, "the list has no end"))
     }
 
     async fn put(&self, secret: &SecretId, new: NewVersion) -> Result<VersionId, PortError> {
@@ -257,7 +265,7 @@ fn is_disabled(error: &PortError) -> bool {
 }
 
 fn malformed(operation: &'static str) -> PortError {
-    PortError::OutcomeUnknown { operation, source: "the answer names no version".into() }
+    PortError::outcome_unknown(operation, "the answer names no version")
 }
 
 fn read_version(mut found: Secret) -> Option<ReadVersion> {
@@ -311,7 +319,9 @@ fn to_map(tags: &Tags) -> HashMap<String, String> {
     tags.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
+const GET: &str = "get secret";
 const LIST: &str = "list secrets";
+const LIST_VERSIONS: &str = "list secret versions";
 
 /// Of 25 secrets each: no vault has so many.
 const MAX_PAGES: usize = 40_000;

@@ -22,6 +22,9 @@ mod transport;
 
 use std::sync::Arc;
 
+use azure_core::credentials::TokenCredential;
+use azure_core::http::ClientOptions;
+
 pub use az_login::AzLogin;
 pub use entra::Entra;
 pub use errors::refused;
@@ -88,52 +91,89 @@ pub fn connect(
     skew: &Arc<ClockSkew>,
     metrics: &Arc<Metrics>,
 ) -> Result<Azure, AzureError> {
-    let azure = &config.azure;
-    let (https, local) = (transport::https_client(azure)?, transport::local_client(azure)?);
-    let watch = Arc::new(ObserverSinks {
-        clock: Arc::clone(clock),
-        skew: Arc::clone(skew),
-        metrics: Arc::clone(metrics),
-    });
-    let watching = |service| RequestObserver::new(service, Arc::clone(&watch));
-    let options = |client, service| transport::client_options(azure, client, watching(service));
-    let credential = || {
-        identity::credential(azure, &config.identity, options(&https, "entra"), options(&local, "identity"))
-    };
-    let key_vault = KeyVault::new(
-        azure,
-        &config.vaults,
-        &credential()?,
-        &options(&https, "key_vault"),
-        Arc::clone(clock),
-    )
-    .map_err(AzureError::KeyVault)?;
-    let token = TokenSource::new(credential()?, azure.graph_scope.clone());
-    let graph = Graph::new(https.clone(), &azure.graph_url, token, watching("graph"), Arc::clone(clock))?;
-    let probe = HttpsProbe::new(https.clone(), watching("resource"));
-    let token_keys = OpenId::new(https.clone(), azure.openid_url.clone(), watching("openid"));
-    let storage_queue = match &config.queue {
-        Some(queue) => {
-            let made = StorageQueue::new(&queue.url, &credential()?, &options(&https, "storage_queue"));
-            Some(Arc::new(made.map_err(AzureError::StorageQueue)?))
-        }
-        None => None,
-    };
-    let scope = config.verify.scope.clone();
-    let entra = Entra::new(
-        https,
-        &azure.authority_url,
-        &azure.tenant_id,
-        scope,
-        watching("entra"),
-        Arc::clone(clock),
-    )?;
-    Ok(Azure {
-        key_vault: Arc::new(key_vault),
-        graph: Arc::new(graph),
-        entra: Arc::new(entra),
-        probe: Arc::new(probe),
-        token_keys: Arc::new(token_keys),
-        storage_queue,
-    })
+    Connector::new(config, clock, skew, metrics)?.connect()
+}
+
+/// Everything that the adapters share.
+struct Connector<'a> {
+    config: &'a Config,
+    clock: &'a Arc<dyn Clock>,
+    https: reqwest::Client,
+    /// For the managed-identity endpoint of this machine.
+    local: reqwest::Client,
+    sinks: Arc<ObserverSinks>,
+}
+
+impl<'a> Connector<'a> {
+    fn new(
+        config: &'a Config,
+        clock: &'a Arc<dyn Clock>,
+        skew: &Arc<ClockSkew>,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, TransportError> {
+        Ok(Self {
+            config,
+            clock,
+            https: transport::https_client(&config.azure)?,
+            local: transport::local_client(&config.azure)?,
+            sinks: Arc::new(ObserverSinks {
+                clock: Arc::clone(clock),
+                skew: Arc::clone(skew),
+                metrics: Arc::clone(metrics),
+            }),
+        })
+    }
+
+    fn connect(&self) -> Result<Azure, AzureError> {
+        let openid_url = self.config.azure.openid_url.clone();
+        Ok(Azure {
+            key_vault: Arc::new(self.key_vault()?),
+            graph: Arc::new(self.graph()?),
+            entra: Arc::new(self.entra()?),
+            probe: Arc::new(HttpsProbe::new(self.https.clone(), self.observer("resource"))),
+            token_keys: Arc::new(OpenId::new(self.https.clone(), openid_url, self.observer("openid"))),
+            storage_queue: self.storage_queue()?.map(Arc::new),
+        })
+    }
+
+    fn key_vault(&self) -> Result<KeyVault, AzureError> {
+        let (azure, vaults) = (&self.config.azure, &self.config.vaults);
+        let (credential, options) = (self.credential()?, self.options("key_vault"));
+        KeyVault::new(azure, vaults, &credential, &options, Arc::clone(self.clock))
+            .map_err(AzureError::KeyVault)
+    }
+
+    fn graph(&self) -> Result<Graph, AzureError> {
+        let azure = &self.config.azure;
+        let token = TokenSource::new(self.credential()?, azure.graph_scope.clone());
+        let (observer, clock) = (self.observer("graph"), Arc::clone(self.clock));
+        Ok(Graph::new(self.https.clone(), &azure.graph_url, token, observer, clock)?)
+    }
+
+    fn entra(&self) -> Result<Entra, AzureError> {
+        let (azure, scope) = (&self.config.azure, self.config.verify.scope.clone());
+        let (observer, clock) = (self.observer("entra"), Arc::clone(self.clock));
+        Ok(Entra::new(self.https.clone(), &azure.authority_url, &azure.tenant_id, scope, observer, clock)?)
+    }
+
+    fn storage_queue(&self) -> Result<Option<StorageQueue>, AzureError> {
+        let Some(queue) = &self.config.queue else { return Ok(None) };
+        let queue = StorageQueue::new(&queue.url, &self.credential()?, &self.options("storage_queue"));
+        queue.map(Some).map_err(AzureError::StorageQueue)
+    }
+
+    /// Returns a credential of its own for each adapter: the SDK has one lock for all that one caches.
+    fn credential(&self) -> Result<Arc<dyn TokenCredential>, IdentityError> {
+        let azure = &self.config.azure;
+        let local = transport::client_options(azure, &self.local, self.observer("identity"));
+        identity::credential(azure, &self.config.identity, self.options("entra"), local)
+    }
+
+    fn options(&self, service: &'static str) -> ClientOptions {
+        transport::client_options(&self.config.azure, &self.https, self.observer(service))
+    }
+
+    fn observer(&self, service: &'static str) -> RequestObserver {
+        RequestObserver::new(service, Arc::clone(&self.sinks))
+    }
 }

@@ -40,8 +40,7 @@ impl OpenId {
         if !status.is_success() {
             return Err(refusal(OPERATION, status.as_u16(), &body, None));
         }
-        let unreadable = |error| PortError::OutcomeUnknown { operation: OPERATION, source: Box::new(error) };
-        serde_json::from_slice(&body).map_err(unreadable)
+        serde_json::from_slice(&body).map_err(|error| PortError::outcome_unknown(OPERATION, error))
     }
 }
 
@@ -50,8 +49,8 @@ impl TokenKeys for OpenId {
     async fn fetch(&self) -> Result<IssuerKeys, PortError> {
         let metadata: Metadata = self.read(self.url.clone()).await?;
         if metadata.jwks_uri.scheme() != "https" {
-            let source = "the metadata name keys that are not behind HTTPS".into();
-            return Err(PortError::OutcomeUnknown { operation: OPERATION, source });
+            let source = "the metadata name keys that are not behind HTTPS";
+            return Err(PortError::outcome_unknown(OPERATION, source));
         }
         let keys: JwkSet = self.read(metadata.jwks_uri).await?;
         Ok(IssuerKeys { issuer: metadata.issuer, keys })

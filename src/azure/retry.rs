@@ -21,13 +21,17 @@ pub(super) fn retry_read<'a, T: Send + 'a>(
         .with_jitter()
         .with_min_delay(Duration::from_millis(500))
         .with_max_times(4);
-    let clock = Arc::clone(clock);
-    let sleeper = move |pause: Duration| -> BoxFuture<'static, ()> {
+    let repeated =
+        read.retry(pauses).sleep(sleeper(Arc::clone(clock))).when(PortError::is_passing).adjust(adjusted);
+    Box::pin(repeated)
+}
+
+/// Returns the sleep of the retries, on our own clock.
+fn sleeper(clock: Arc<dyn Clock>) -> impl Fn(Duration) -> BoxFuture<'static, ()> {
+    move |pause| {
         let (clock, pause) = (Arc::clone(&clock), pause.try_into().unwrap_or(time::Duration::MINUTE));
         Box::pin(async move { sleep(&*clock, pause).await })
-    };
-    let repeated = read.retry(pauses).sleep(sleeper).when(PortError::is_passing).adjust(adjusted);
-    Box::pin(repeated)
+    }
 }
 
 /// Our pause or the service's, whichever is longer, up to a minute.

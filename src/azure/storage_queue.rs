@@ -29,15 +29,9 @@ impl StorageQueue {
         credential: &Arc<dyn TokenCredential>,
         options: &ClientOptions,
     ) -> azure_core::Result<Self> {
-        let client = |url: Url| {
-            let options = QueueClientOptions {
-                client_options: options.clone(),
-                // What Azurite knows too; nothing later is used here.
-                version: API_VERSION.to_owned(),
-            };
-            QueueClient::new(url, Some(Arc::clone(credential)), Some(options))
-        };
-        Ok(Self { events: client(url.clone())?, poison: client(poison_url(url))? })
+        let events = client(url.clone(), credential, options)?;
+        let poison = client(poison_url(url), credential, options)?;
+        Ok(Self { events, poison })
     }
 }
 
@@ -49,9 +43,11 @@ impl EventQueue for StorageQueue {
             visibility_timeout: Some(seconds(hidden)),
             ..Default::default()
         };
-        let failed = |error| from_sdk("receive messages", error);
-        let answer = self.events.receive_messages(Some(options)).await.map_err(failed)?;
-        let received = answer.into_model().map_err(failed)?;
+        let received = match self.events.receive_messages(Some(options)).await {
+            Ok(response) => response.into_model(),
+            Err(error) => Err(error),
+        };
+        let received = received.map_err(|error| from_sdk("receive messages", error))?;
         Ok(received.items.unwrap_or_default().into_iter().filter_map(message).collect())
     }
 
@@ -70,13 +66,15 @@ impl EventQueue for StorageQueue {
     }
 
     async fn move_to_poison(&self, message: &QueueMessage) -> Result<(), PortError> {
-        let failed = |error| from_sdk("move a message to the poison queue", error);
+        const OPERATION: &str = "move a message to the poison queue";
         // Answered well also if the queue is there already; without the right to make it, it may be there.
         let _ = self.poison.create(None).await;
         let text = NewMessage { message_text: Some(message.text.clone()) };
-        let content: RequestContent<NewMessage, XmlFormat> = text.try_into().map_err(failed)?;
+        let content: RequestContent<NewMessage, XmlFormat> =
+            text.try_into().map_err(|error| from_sdk(OPERATION, error))?;
         let for_ever = QueueClientSendMessageOptions { message_time_to_live: Some(-1), ..Default::default() };
-        self.poison.send_message(content, Some(for_ever)).await.map(drop).map_err(failed)
+        let sent = self.poison.send_message(content, Some(for_ever)).await;
+        sent.map(drop).map_err(|error| from_sdk(OPERATION, error))
     }
 }
 
@@ -94,6 +92,19 @@ fn message(received: ReceivedMessage) -> Option<QueueMessage> {
         text: received.message_text.unwrap_or_default(),
         attempts: received.dequeue_count.and_then(|count| count.try_into().ok()).unwrap_or(1),
     })
+}
+
+fn client(
+    url: Url,
+    credential: &Arc<dyn TokenCredential>,
+    options: &ClientOptions,
+) -> azure_core::Result<QueueClient> {
+    let options = QueueClientOptions {
+        client_options: options.clone(),
+        // What Azurite knows too; nothing later is used here.
+        version: API_VERSION.to_owned(),
+    };
+    QueueClient::new(url, Some(Arc::clone(credential)), Some(options))
 }
 
 fn poison_url(url: &Url) -> Url {

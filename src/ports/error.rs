@@ -57,6 +57,18 @@ pub enum PortError {
 }
 
 impl PortError {
+    /// Returns the error for a request that never left.
+    #[must_use]
+    pub fn not_sent(operation: &'static str, source: impl Into<BoxError>) -> Self {
+        Self::NotSent { operation, source: source.into() }
+    }
+
+    /// Returns the error for a request whose effect is not known.
+    #[must_use]
+    pub fn outcome_unknown(operation: &'static str, source: impl Into<BoxError>) -> Self {
+        Self::OutcomeUnknown { operation, source: source.into() }
+    }
+
     /// Whether it is certain that nothing happened.
     #[must_use]
     pub const fn had_no_effect(&self) -> bool {

@@ -39,10 +39,13 @@ impl CredentialIssuer for Graph {
         let body = AddPassword { password_credential: NewPassword { display_name, end_date_time: end } };
         let answer = self.post(OPERATION, &format!("applications/{application}/addPassword"), &body).await?;
         // Beyond this point the credential exists, whatever becomes of the answer.
-        let lost = |source| PortError::OutcomeUnknown { operation: OPERATION, source };
-        let made: PasswordCredentialJson =
-            answer.json().await.map_err(|error| lost(Box::new(error.without_url())))?;
-        let secret_text = made.secret_text.ok_or_else(|| lost("the answer holds no secretText".into()))?;
+        let made: PasswordCredentialJson = answer
+            .json()
+            .await
+            .map_err(|error| PortError::outcome_unknown(OPERATION, error.without_url()))?;
+        let Some(secret_text) = made.secret_text else {
+            return Err(PortError::outcome_unknown(OPERATION, "the answer holds no secretText"));
+        };
         Ok(IssuedCredential { key_id: KeyId(made.key_id), secret_text, end: made.end_date_time })
     }
 
@@ -77,13 +80,13 @@ impl CredentialIssuer for Graph {
     async fn read_own_identity(&self) -> Result<OwnIdentity, PortError> {
         const OPERATION: &str = "read the own token";
         let token = self.token.token(OPERATION).await?;
-        // A token that tells nothing is no trouble: Graph will say what it is good for.
-        let told = claims(&token).map(|claims| OwnIdentity {
+        // An opaque token is not an error: Graph's answers will show what it permits.
+        let identity = claims(&token).map(|claims| OwnIdentity {
             client_id: claims.client_id,
             object_id: claims.object_id,
             roles: claims.roles,
         });
-        Ok(told.unwrap_or_default())
+        Ok(identity.unwrap_or_default())
     }
 }
 

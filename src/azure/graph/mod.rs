@@ -53,7 +53,6 @@ impl Graph {
         operation: &'static str,
         first: Url,
     ) -> Result<Vec<T>, PortError> {
-        let wrong = |what: &str| PortError::OutcomeUnknown { operation, source: what.into() };
         let (mut url, mut found) = (first, Vec::new());
         for _ in 0..MAX_PAGES {
             let page: Page<T> = self.read(operation, &url).await?;
@@ -61,11 +60,12 @@ impl Graph {
             let Some(next) = page.next_link else { return Ok(found) };
             // A link that leads elsewhere would be handed our token.
             if next.origin() != self.base.origin() {
-                return Err(wrong("the next page is said to be on another host"));
+                let source = "the next page is said to be on another host";
+                return Err(PortError::outcome_unknown(operation, source));
             }
             url = next;
         }
-        Err(wrong("the list has no end"))
+        Err(PortError::outcome_unknown(operation, "the list has no end"))
     }
 
     /// Asked a few times.
@@ -118,7 +118,7 @@ impl Graph {
     }
 
     fn url(&self, operation: &'static str, path: &str) -> Result<Url, PortError> {
-        self.base.join(path).map_err(|error| PortError::NotSent { operation, source: Box::new(error) })
+        self.base.join(path).map_err(|error| PortError::not_sent(operation, error))
     }
 }
 

@@ -73,25 +73,27 @@ fn last_sign_ins(
 /// RFC 3339; also with an offset of one digit (`-8:00`), as the report's own examples have it, or without any (UTC).
 fn moment(text: &str) -> Option<OffsetDateTime> {
     let text = text.trim();
-    let short_offset = |sign: usize| {
-        let (moment, offset) = text.split_at_checked(text.len().checked_sub(sign)?)?;
-        offset.starts_with(['+', '-']).then_some((moment, offset))
-    };
-    let whole = match short_offset(5) {
+    let whole = match split_offset(text, "-8:00".len()) {
         Some((moment, offset)) => {
             let (sign, hours) = offset.split_at(1);
             format!("{moment}{sign}0{hours}")
         }
-        None if short_offset(6).is_some() || text.ends_with(['Z', 'z']) => text.to_owned(),
+        None if split_offset(text, "-08:00".len()).is_some() || text.ends_with(['Z', 'z']) => text.to_owned(),
         None => format!("{text}Z"),
     };
     OffsetDateTime::parse(&whole, &Rfc3339).ok()
 }
 
+/// Splits an offset of this length off the end, if there is one.
+fn split_offset(text: &str, length: usize) -> Option<(&str, &str)> {
+    let (moment, offset) = text.split_at_checked(text.len().checked_sub(length)?)?;
+    offset.starts_with(['+', '-']).then_some((moment, offset))
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
     use time::macros::datetime;
 
     use super::*;
@@ -113,10 +115,14 @@ mod tests {
         }
     }
 
+    fn row(number: u128, app: u128, at: &str) -> Value {
+        let (key, app) = (Uuid::from_u128(number), Uuid::from_u128(app));
+        json!({"keyId": key, "appId": app, "signInActivity": {"lastSignInDateTime": at}})
+    }
+
     #[test]
     fn each_credential_s_latest_sign_in_counts_and_an_unreadable_one_is_no_silence() {
         let (client_id, key) = (ClientId(Uuid::from_u128(7)), Uuid::from_u128);
-        let row = |number: u128, app: u128, at: &str| json!({"keyId": key(number), "appId": key(app), "signInActivity": {"lastSignInDateTime": at}});
         let rows = json!([
             row(1, 7, "2026-01-02T00:00:00Z"),
             row(1, 7, "2026-01-01T00:00:00Z"),

@@ -153,9 +153,18 @@ mod tests {
         rules(&serde_json::from_value::<Vec<RestrictionJson>>(restrictions).unwrap(), CREATED)
     }
 
+    fn lifetime(text: &str) -> Value {
+        json!({"restrictionType": "passwordLifetime", "maxLifetime": text})
+    }
+
+    fn is_forbidden_from(moment: &str) -> bool {
+        let ban = json!({"restrictionType": "passwordAddition",
+            "restrictForAppsCreatedAfterDateTime": moment, "maxLifetime": null});
+        told(json!([ban])).passwords_forbidden
+    }
+
     #[test]
     fn the_shortest_lifetime_holds_and_months_are_short() {
-        let lifetime = |text: &str| json!({"restrictionType": "passwordLifetime", "maxLifetime": text});
         for (texts, days) in
             [(vec!["P90D"], 90), (vec!["P1Y", "P90D"], 90), (vec!["P1M"], 28), (vec!["P4DT12H"], 4)]
         {
@@ -167,13 +176,8 @@ mod tests {
 
     #[test]
     fn a_ban_holds_for_younger_applications_and_without_exemptions() {
-        let from = |moment: &str| {
-            let ban = json!({"restrictionType": "passwordAddition",
-                "restrictForAppsCreatedAfterDateTime": moment, "maxLifetime": null});
-            told(json!([ban])).passwords_forbidden
-        };
-        assert!(from("2025-12-31T00:00:00Z"));
-        assert!(!from("2026-01-02T00:00:00Z"));
+        assert!(is_forbidden_from("2025-12-31T00:00:00Z"));
+        assert!(!is_forbidden_from("2026-01-02T00:00:00Z"));
         let exempt =
             json!({"restrictionType": "passwordAddition", "excludeActors": {"customSecurityAttributes": []}});
         assert!(!told(json!([exempt])).passwords_forbidden);

@@ -50,6 +50,12 @@ struct PlatformJson {
     redirect_uris: Vec<String>,
 }
 
+impl PlatformJson {
+    fn has_redirects(platform: Option<&Self>) -> bool {
+        platform.is_some_and(|platform| !platform.redirect_uris.is_empty())
+    }
+}
+
 impl ApplicationJson {
     fn admits_personal_accounts(&self) -> bool {
         let audience = self.sign_in_audience.as_deref();
@@ -58,12 +64,10 @@ impl ApplicationJson {
 
     /// Whoever has a password already signs in with it, whatever else is said.
     fn is_public_only(&self) -> bool {
-        let redirects = |platform: &Option<PlatformJson>| {
-            platform.as_ref().is_some_and(|platform| !platform.redirect_uris.is_empty())
-        };
-        let is_public = self.is_fallback_public_client == Some(true) || redirects(&self.public_client);
-        let is_more = redirects(&self.web)
-            || redirects(&self.spa)
+        let is_public = self.is_fallback_public_client == Some(true)
+            || PlatformJson::has_redirects(self.public_client.as_ref());
+        let is_more = PlatformJson::has_redirects(self.web.as_ref())
+            || PlatformJson::has_redirects(self.spa.as_ref())
             || !self.identifier_uris.is_empty()
             || !self.app_roles.is_empty()
             || !self.password_credentials.is_empty();
@@ -169,24 +173,25 @@ mod tests {
         serde_json::from_value::<ApplicationJson>(object).unwrap().into()
     }
 
+    fn is_public_with(public: &Value, name: &str, value: Value) -> bool {
+        let mut object = public.clone();
+        object.as_object_mut().unwrap().insert(name.to_owned(), value);
+        application(&object).is_public_only
+    }
+
     #[test]
     fn a_public_client_is_one_only_if_nothing_else_is_set_up() {
         let uris = json!({"redirectUris": ["https://a"]});
         for public in [json!({"isFallbackPublicClient": true}), json!({"publicClient": uris})] {
-            let with = |name: &str, value: Value| {
-                let mut object = public.clone();
-                object.as_object_mut().unwrap().insert(name.to_owned(), value);
-                application(&object).is_public_only
-            };
-            assert!(with("web", json!({"redirectUris": []})));
-            assert!(with("spa", Value::Null));
-            assert!(!with("web", uris.clone()));
-            assert!(!with("spa", uris.clone()));
-            assert!(!with("identifierUris", json!(["api://a"])));
-            assert!(!with("appRoles", json!([{"value": "Read"}])));
+            assert!(is_public_with(&public, "web", json!({"redirectUris": []})));
+            assert!(is_public_with(&public, "spa", Value::Null));
+            assert!(!is_public_with(&public, "web", uris.clone()));
+            assert!(!is_public_with(&public, "spa", uris.clone()));
+            assert!(!is_public_with(&public, "identifierUris", json!(["api://a"])));
+            assert!(!is_public_with(&public, "appRoles", json!([{"value": "Read"}])));
             let day = "2026-01-01T00:00:00Z";
             let password = json!({"keyId": Uuid::nil(), "startDateTime": day, "endDateTime": day});
-            assert!(!with("passwordCredentials", json!([password])));
+            assert!(!is_public_with(&public, "passwordCredentials", json!([password])));
         }
         assert!(!application(&json!({"isFallbackPublicClient": null})).is_public_only);
     }
