@@ -40,7 +40,7 @@ impl TokenError {
 
 /// An answer with a token.
 #[derive(Deserialize)]
-struct Granted {
+struct TokenResponse {
     access_token: SecretString,
 }
 
@@ -64,15 +64,15 @@ impl Entra {
         text: &SecretString,
         scope: &str,
     ) -> Result<SecretString, SignIn> {
-        let mut answer = self.try_once(client_id, text, scope).await;
+        let mut result = self.try_once(client_id, text, scope).await;
         for pause in PAUSES {
-            if !matches!(answer, Err(SignIn::Unclear(_))) {
+            if !matches!(result, Err(SignIn::Unclear(_))) {
                 break;
             }
             sleep(&*self.clock, pause).await;
-            answer = self.try_once(client_id, text, scope).await;
+            result = self.try_once(client_id, text, scope).await;
         }
-        answer
+        result
     }
 
     async fn try_once(
@@ -81,26 +81,22 @@ impl Entra {
         text: &SecretString,
         scope: &str,
     ) -> Result<SecretString, SignIn> {
-        let started = self.observer.start();
         let request = self
             .http
             .post(self.endpoint.clone())
             .header("content-type", "application/x-www-form-urlencoded")
             .body(form(client_id, text, scope));
-        let result = request.send().await;
-        let answer = result.as_ref().ok();
-        let date = answer.and_then(|answer| answer.headers().get("date")?.to_str().ok());
-        self.observer.finish(&started, answer.map(|answer| answer.status().as_u16()), date);
-        let answer = result.map_err(|error| SignIn::Unclear(chain(&error.without_url())))?;
-        if answer.status().is_success() {
+        let sent = self.observer.send_once(request).await;
+        let response = sent.map_err(|error| SignIn::Unclear(chain(&error.without_url())))?;
+        if response.status().is_success() {
             // The error of a body that is no token would show none of it, but is of no use either.
-            return match answer.json::<Granted>().await {
+            return match response.json::<TokenResponse>().await {
                 Ok(granted) => Ok(granted.access_token),
                 Err(_) => Err(SignIn::Unclear("the answer holds no token".to_owned())),
             };
         }
-        let status = answer.status().as_u16();
-        Err(interpret(status, &answer.bytes().await.unwrap_or_default()))
+        let status = response.status().as_u16();
+        Err(interpret(status, &response.bytes().await.unwrap_or_default()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What every answer of Azure tells besides its content: its status, how long it took, and what time it is there.
+//! The observer of every request to Azure: notes the answer's status, how long it took, and the service's clock.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,20 +9,21 @@ use azure_core::http::headers::HeaderName;
 use azure_core::http::policies::{Policy, PolicyResult};
 use azure_core::http::{Context, Request};
 use azure_core::time::parse_rfc7231;
+use reqwest::{RequestBuilder, Response};
 use time::OffsetDateTime;
 
 use crate::clock::ClockSkew;
 use crate::metrics::Metrics;
 use crate::ports::Clock;
 
-/// Watches the requests to one service. Clones share what they note.
+/// The observer of the requests to one service. Clones share their sinks.
 #[derive(Clone)]
 pub(super) struct RequestObserver {
     service: &'static str,
     sinks: Arc<ObserverSinks>,
 }
 
-/// Where all services' observations go.
+/// The receivers of all services' observations.
 #[derive(Debug)]
 pub(super) struct ObserverSinks {
     pub(super) clock: Arc<dyn Clock>,
@@ -32,7 +33,7 @@ pub(super) struct ObserverSinks {
 
 /// A request that is under way.
 #[derive(Debug)]
-pub(super) struct StartedRequest {
+struct StartedRequest {
     sent: OffsetDateTime,
     at: Instant,
 }
@@ -42,13 +43,22 @@ impl RequestObserver {
         Self { service, sinks }
     }
 
-    /// A request leaves.
-    pub(super) fn start(&self) -> StartedRequest {
+    /// Sends a request of our own clients, once, and notes its answer.
+    pub(super) async fn send_once(&self, request: RequestBuilder) -> reqwest::Result<Response> {
+        let started = self.start();
+        let result = request.send().await;
+        let response = result.as_ref().ok();
+        let date = response.and_then(|response| response.headers().get("date")?.to_str().ok());
+        self.finish(&started, response.map(|response| response.status().as_u16()), date);
+        result
+    }
+
+    fn start(&self) -> StartedRequest {
         StartedRequest { sent: self.sinks.clock.now(), at: Instant::now() }
     }
 
-    /// It came back: with a status and a `Date`, or without an answer.
-    pub(super) fn finish(&self, started: &StartedRequest, status: Option<u16>, date: Option<&str>) {
+    /// Notes the status and the `Date` of an answer, or that none came.
+    fn finish(&self, started: &StartedRequest, status: Option<u16>, date: Option<&str>) {
         self.sinks.metrics.azure_request(self.service, status, started.took());
         // Tokens are asked for too rarely for their answers to say what our clock shows now.
         if !matches!(self.service, "key_vault" | "graph") {
@@ -82,10 +92,10 @@ impl Policy for RequestObserver {
         };
         let started = self.start();
         let result = first.send(context, request, rest).await;
-        let answer = result.as_ref().ok();
-        let date =
-            answer.and_then(|answer| answer.headers().get_optional_str(&HeaderName::from_static("date")));
-        self.finish(&started, answer.map(|answer| u16::from(answer.status())), date);
+        let response = result.as_ref().ok();
+        let date = response
+            .and_then(|response| response.headers().get_optional_str(&HeaderName::from_static("date")));
+        self.finish(&started, response.map(|response| u16::from(response.status())), date);
         result
     }
 }

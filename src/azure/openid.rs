@@ -30,13 +30,10 @@ impl OpenId {
     }
 
     async fn read<T: DeserializeOwned>(&self, url: Url) -> Result<T, PortError> {
-        let started = self.observer.start();
-        let result = self.http.get(url).send().await;
-        let status = result.as_ref().ok().map(|answer| answer.status().as_u16());
-        self.observer.finish(&started, status, None);
-        let answer = result.map_err(|error| from_http(OPERATION, error))?;
-        let status = answer.status();
-        let body = answer.bytes().await.map_err(|error| from_http(OPERATION, error))?;
+        let sent = self.observer.send_once(self.http.get(url)).await;
+        let response = sent.map_err(|error| from_http(OPERATION, error))?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(|error| from_http(OPERATION, error))?;
         if !status.is_success() {
             return Err(refusal(OPERATION, status.as_u16(), &body, None));
         }

@@ -31,12 +31,8 @@ impl ResourceProbe for HttpsProbe {
             return ProbeAnswer::Unclear("the address is no HTTPS URL".to_owned());
         };
         let request = self.http.get(url).header("accept", accepted(probe.kind));
-        let started = self.observer.start();
-        let result = request.bearer_auth(token.expose_secret()).send().await;
-        let status = result.as_ref().ok().map(|answer| answer.status().as_u16());
-        self.observer.finish(&started, status, None);
-        match result {
-            Ok(answer) => interpret(probe, answer.status().as_u16()),
+        match self.observer.send_once(request.bearer_auth(token.expose_secret())).await {
+            Ok(response) => interpret(probe, response.status().as_u16()),
             Err(error) => ProbeAnswer::Unclear(chain(&error.without_url())),
         }
     }

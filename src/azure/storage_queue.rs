@@ -53,8 +53,8 @@ impl EventQueue for StorageQueue {
 
     async fn hide(&self, message: &mut QueueMessage, hidden: Duration) -> Result<(), PortError> {
         let changed = self.events.update_message(&message.id, &message.receipt, seconds(hidden), None).await;
-        let answer = changed.map_err(|error| from_queue_message("hide a message", error))?;
-        if let Some(receipt) = answer.headers().get_optional_string(&POP_RECEIPT) {
+        let response = changed.map_err(|error| from_queue_message("hide a message", error))?;
+        if let Some(receipt) = response.headers().get_optional_string(&POP_RECEIPT) {
             message.receipt = receipt;
         }
         Ok(())

@@ -37,9 +37,10 @@ impl CredentialIssuer for Graph {
     ) -> Result<IssuedCredential, PortError> {
         const OPERATION: &str = "addPassword";
         let body = AddPassword { password_credential: NewPassword { display_name, end_date_time: end } };
-        let answer = self.post(OPERATION, &format!("applications/{application}/addPassword"), &body).await?;
+        let response =
+            self.post(OPERATION, &format!("applications/{application}/addPassword"), &body).await?;
         // Beyond this point the credential exists, whatever becomes of the answer.
-        let made: PasswordCredentialJson = answer
+        let made: PasswordCredentialJson = response
             .json()
             .await
             .map_err(|error| PortError::outcome_unknown(OPERATION, error.without_url()))?;

@@ -78,8 +78,8 @@ impl Graph {
     }
 
     async fn get<T: DeserializeOwned>(&self, operation: &'static str, url: Url) -> Result<T, PortError> {
-        let answer = self.send(operation, self.http.request(Method::GET, url)).await?;
-        answer.json().await.map_err(|error| from_http(operation, error))
+        let response = self.send(operation, self.http.request(Method::GET, url)).await?;
+        response.json().await.map_err(|error| from_http(operation, error))
     }
 
     async fn post(
@@ -98,19 +98,15 @@ impl Graph {
         let request = request
             .bearer_auth(token.expose_secret())
             .header("client-request-id", Uuid::new_v4().to_string());
-        let started = self.observer.start();
-        let result = request.send().await;
-        let answer = result.as_ref().ok();
-        let date = answer.and_then(|answer| answer.headers().get("date")?.to_str().ok());
-        self.observer.finish(&started, answer.map(|answer| answer.status().as_u16()), date);
-        let answer = result.map_err(|error| from_http(operation, error))?;
-        if answer.status().is_success() {
-            return Ok(answer);
+        let sent = self.observer.send_once(request).await;
+        let response = sent.map_err(|error| from_http(operation, error))?;
+        if response.status().is_success() {
+            return Ok(response);
         }
-        let status = answer.status().as_u16();
-        let wait = answer.headers().get("retry-after").and_then(|value| retry_after(value.to_str().ok()?));
+        let status = response.status().as_u16();
+        let wait = response.headers().get("retry-after").and_then(|value| retry_after(value.to_str().ok()?));
         // A refusal whose body is lost is still a refusal.
-        let body = answer.bytes().await.unwrap_or_default();
+        let body = response.bytes().await.unwrap_or_default();
         if status == 400 && is_no_such_credential(&body) {
             return Err(refused(operation, status, NO_SUCH_CREDENTIAL));
         }
@@ -123,8 +119,8 @@ impl Graph {
 }
 
 /// What there is; `None` by Graph's own word, not by any 404 of a proxy or a wrong address.
-fn found<T>(answer: Result<T, PortError>) -> Result<Option<T>, PortError> {
-    match answer {
+fn found<T>(result: Result<T, PortError>) -> Result<Option<T>, PortError> {
+    match result {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.status() == Some(404) && error.code() != Some(NO_CODE) => Ok(None),
         Err(error) => Err(error),
