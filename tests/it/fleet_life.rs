@@ -8,12 +8,12 @@ use serde_json::Value;
 use time::Duration;
 
 use crate::fleet::Fleet;
-use crate::small_azure::small_azure;
+use crate::test_options::test_options;
 
 /// Two secrets in two vaults. News takes some seconds to spread.
 fn options() -> Options {
     let propagation = Duration::seconds(4)..=Duration::seconds(18);
-    Options { propagation, ..small_azure("127.0.0.1:9".parse().unwrap()) }
+    Options { propagation, ..test_options("127.0.0.1:9".parse().unwrap()) }
 }
 
 #[tokio::test]

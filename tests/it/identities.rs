@@ -15,7 +15,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::small_azure::small_azure;
+use crate::test_options::test_options;
 
 /// A simulated Azure and a place for its files.
 struct Place {
@@ -27,7 +27,7 @@ struct Place {
 impl Place {
     async fn new() -> Self {
         let daemon = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let sandbox = Sandbox::start(Options { vaults: 1, start: now(), ..small_azure(daemon) });
+        let sandbox = Sandbox::start(Options { vaults: 1, start: now(), ..test_options(daemon) });
         let sandbox = sandbox.await.unwrap();
         sandbox.clock().go_real_time();
         let directory = tempfile::tempdir().unwrap();

@@ -11,7 +11,7 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::paths::publish_ending;
+use crate::event_paths::publish_ending;
 use crate::support::{Azure, Daemon, PATIENCE, Process, eventually};
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use futures::StreamExt as _;
 use serde_json::json;
 
-use crate::paths::{publish, trust, with_queue};
+use crate::event_paths::{publish, trust, with_queue};
 use crate::support::{Azure, Azurite, eventually, pause};
 
 const SECRETS: usize = 50;

@@ -27,7 +27,7 @@ use secrecy::ExposeSecret;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::small_azure::small_azure;
+use crate::test_options::test_options;
 use crate::world::START;
 
 /// A sandbox and the adapters on it. Sleeps on its clock pass at once.
@@ -64,7 +64,7 @@ impl Bench {
 
     /// With a configuration that is not quite the sandbox's own.
     async fn changed(change: impl FnOnce(&mut Config)) -> Self {
-        let sandbox = Sandbox::start(small_azure("127.0.0.1:9".parse().unwrap()));
+        let sandbox = Sandbox::start(test_options("127.0.0.1:9".parse().unwrap()));
         let sandbox = sandbox.await.unwrap();
         let directory = tempfile::tempdir().unwrap();
         sandbox.write_directory(directory.path(), false).unwrap();

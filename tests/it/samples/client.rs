@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
-use crate::small_azure::small_azure;
+use crate::test_options::test_options;
 
 pub(super) const VAULT: &str = "https://vault.azure.net";
 pub(super) const GRAPH: &str = "https://graph.microsoft.com";
@@ -25,7 +25,7 @@ pub(super) struct Bench {
 impl Bench {
     /// Event Grid delivers to `webhook`.
     pub(super) async fn start(webhook: SocketAddr) -> Self {
-        let sandbox = Sandbox::start(small_azure(webhook));
+        let sandbox = Sandbox::start(test_options(webhook));
         let sandbox = sandbox.await.unwrap();
         let ca = Certificate::from_pem(sandbox.ca_pem().as_bytes()).unwrap();
         let http = Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap();

@@ -5,7 +5,7 @@
 
 mod event_grid;
 mod host;
-mod life;
+mod lifecycle;
 mod package;
 
 use std::collections::BTreeSet;

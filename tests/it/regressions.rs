@@ -28,11 +28,11 @@ use time::Duration;
 use uuid::Uuid;
 
 use crate::fleet::Fleet;
-use crate::small_azure::small_azure;
+use crate::test_options::test_options;
 use crate::world::{START, World};
 
 fn options(secrets: usize) -> Options {
-    Options { secrets, ..small_azure("127.0.0.1:9".parse().unwrap()) }
+    Options { secrets, ..test_options("127.0.0.1:9".parse().unwrap()) }
 }
 
 async fn ask_to_rotate(fleet: &Fleet, secret: &SecretId) {

@@ -11,10 +11,10 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::fleet::Fleet;
-use crate::small_azure::small_azure;
+use crate::test_options::test_options;
 
 fn options() -> Options {
-    Options { secrets: 1, vaults: 1, ..small_azure("127.0.0.1:9".parse().unwrap()) }
+    Options { secrets: 1, vaults: 1, ..test_options("127.0.0.1:9".parse().unwrap()) }
 }
 
 /// Looked at every six hours: each look is a chance for a mistake.

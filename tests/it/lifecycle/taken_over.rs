@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
 
 use super::seen::{answer_to, credentials, versions};
-use crate::situations::{block_on, object_id, retag};
+use crate::scenarios::{block_on, object_id, retag};
 use crate::world::{World, policy_values};
 
 /// A world in which the secret does not say which credential it holds.

@@ -11,7 +11,7 @@ use rekeyd::ports::{
 use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
 
-pub(super) use crate::situations::block_on;
+pub(super) use crate::scenarios::block_on;
 use crate::world::World;
 
 pub(super) const COMPROMISED: CommandKind = CommandKind::Compromised { all_credentials: false };

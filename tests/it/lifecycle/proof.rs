@@ -12,10 +12,10 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::fleet::Fleet;
-use crate::small_azure::small_azure;
+use crate::test_options::test_options;
 
 fn options() -> Options {
-    small_azure("127.0.0.1:9".parse().unwrap())
+    test_options("127.0.0.1:9".parse().unwrap())
 }
 
 /// A fleet that is looked at only when somebody asks, and once a day.

@@ -14,7 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use uuid::Uuid;
 
 use super::seen::{answer_to, credentials, versions};
-use crate::situations::{block_on, object_id};
+use crate::scenarios::{block_on, object_id};
 use crate::world::{START, World, policy_values};
 
 fn change(world: &Arc<World>, change: ApplicationChange) {

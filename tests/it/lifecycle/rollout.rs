@@ -11,7 +11,7 @@ use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
 use crate::fleet::Fleet;
-use crate::small_azure::small_azure;
+use crate::test_options::test_options;
 use crate::world::START;
 
 /// The canary that the sandbox configures.
@@ -19,7 +19,7 @@ const CANARY: &str = "canaries = [\"vault-1/app-01\"]";
 
 /// So many secrets, every one of them due at the start.
 pub(super) fn all_due(secrets: usize) -> Options {
-    let options = Options { secrets, ..small_azure("127.0.0.1:9".parse().unwrap()) };
+    let options = Options { secrets, ..test_options("127.0.0.1:9".parse().unwrap()) };
     let is_fit = |seed: &u64| {
         let propagation = options.propagation.clone();
         let model =

@@ -15,7 +15,7 @@ use serde_json::Value;
 use time::Duration;
 
 use crate::fleet::Fleet;
-use crate::small_azure::small_azure;
+use crate::test_options::test_options;
 
 /// Three secrets, of which the last stands in no configuration: its tags bind it.
 pub(super) const FOUND: usize = 2;
@@ -24,7 +24,7 @@ pub(super) const FOUND: usize = 2;
 pub(super) const SWEEP: Duration = Duration::hours(25);
 
 pub(super) fn options() -> Options {
-    Options { secrets: 3, ..small_azure("127.0.0.1:9".parse().unwrap()) }
+    Options { secrets: 3, ..test_options("127.0.0.1:9".parse().unwrap()) }
 }
 
 /// A fleet that has looked at everything once.

@@ -11,14 +11,14 @@ use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
 use crate::fleet::Fleet;
-use crate::small_azure::small_azure;
+use crate::test_options::test_options;
 
 const VAULT: &str = "vault-2";
 const NAME: &str = "copy";
 
 /// Looked at every eight hours, and more often where something is amiss. Time alone retires, and nothing is due.
 async fn fleet() -> Fleet {
-    let options = Options { secrets: 1, ..small_azure("127.0.0.1:9".parse().unwrap()) };
+    let options = Options { secrets: 1, ..test_options("127.0.0.1:9".parse().unwrap()) };
     Fleet::start(options, |text| {
         text.replacen("[[secrets]]\n", &format!("[[secrets]]\nreplicas = [\"{VAULT}/{NAME}\"]\n"), 1)
             .replace("usage_gate = \"report\"", "usage_gate = \"off\"")

@@ -8,7 +8,7 @@ use time::Duration;
 use super::world::START;
 
 /// Two secrets in two vaults; nothing goes wrong by itself, and every change is known everywhere at once.
-pub(crate) fn small_azure(daemon_address: SocketAddr) -> Options {
+pub(crate) fn test_options(daemon_address: SocketAddr) -> Options {
     Options {
         secrets: 2,
         vaults: 2,
