@@ -6,18 +6,18 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use crate::domain::Claims;
+use crate::domain::TokenClaims;
 
 /// The claims of a token. `None` if it is no JWT: tokens of some resources are opaque.
 ///
 /// A claim of an unexpected type counts as missing, whatever the others say.
-pub(super) fn claims(token: &SecretString) -> Option<Claims> {
+pub(super) fn claims(token: &SecretString) -> Option<TokenClaims> {
     let payload = token.expose_secret().split('.').nth(1)?;
     let payload = BASE64_URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
     let Value::Object(payload) = serde_json::from_slice(&payload).ok()? else { return None };
     let client_id = ["appid", "azp"].iter().find_map(|name| payload.get(*name)?.as_str()?.parse().ok());
     let roles = payload.get("roles").and_then(Value::as_array).into_iter().flatten();
-    Some(Claims {
+    Some(TokenClaims {
         audience: payload.get("aud").and_then(audience).unwrap_or_default().to_owned(),
         tenant: text(&payload, "tid"),
         client_id,

@@ -68,5 +68,5 @@ pub use role::Role;
 pub use rollout::{ActiveLimit, Freeze, RolloutLimits};
 pub use status::{ActionOutcome, SecretState, StatusReason};
 pub use verify::{
-    ClaimProblem, Claims, Probe, ProbeAnswer, ProbeKind, Requirement, TextPattern, VerifyPolicy,
+    ClaimProblem, Probe, ProbeAnswer, ProbeKind, Requirement, TextPattern, TokenClaims, VerifyPolicy,
 };

@@ -111,7 +111,7 @@ pub enum ProbeAnswer {
 
 /// What a token says of itself. Read without its signature: it comes from Entra itself, over TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claims {
+pub struct TokenClaims {
     /// For which resource (`aud`).
     pub audience: String,
     /// Of which tenant (`tid`).
@@ -197,7 +197,7 @@ impl VerifyPolicy {
     #[must_use]
     pub fn problems(
         &self,
-        claims: &Claims,
+        claims: &TokenClaims,
         client_id: ClientId,
         tenant: &str,
         now: OffsetDateTime,
@@ -284,8 +284,8 @@ mod tests {
     const SCOPE: &str = "https://graph.microsoft.com/.default";
     const TENANT: &str = "6b7a3c1e-0d7e-4d5c-9a54-0c7c8b6f2f10";
 
-    fn claims() -> Claims {
-        Claims {
+    fn claims() -> TokenClaims {
+        TokenClaims {
             audience: "https://graph.microsoft.com".to_owned(),
             tenant: Some(TENANT.to_owned()),
             client_id: Some(CLIENT),
@@ -295,7 +295,7 @@ mod tests {
         }
     }
 
-    fn told(policy: &VerifyPolicy, claims: &Claims) -> Vec<String> {
+    fn told(policy: &VerifyPolicy, claims: &TokenClaims) -> Vec<String> {
         policy.problems(claims, CLIENT, TENANT, NOW).iter().map(ToString::to_string).collect()
     }
 
@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn each_claim_that_is_not_as_expected_is_told() {
         let policy = VerifyPolicy { roles: ["Reader".to_owned()].into(), ..VerifyPolicy::for_scope(SCOPE) };
-        let wrong = Claims {
+        let wrong = TokenClaims {
             audience: "https://vault.azure.net".to_owned(),
             tenant: Some(Uuid::nil().to_string()),
             client_id: None,
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn an_audience_may_be_a_client_id_where_the_scope_is_a_uri() {
-        let by_id = Claims { audience: Uuid::from_u128(9).to_string(), ..claims() };
+        let by_id = TokenClaims { audience: Uuid::from_u128(9).to_string(), ..claims() };
         assert_eq!(told(&VerifyPolicy::for_scope(SCOPE), &by_id), [""; 0]);
         let scope = format!("api://{}/.default", Uuid::from_u128(9));
         assert_eq!(told(&VerifyPolicy { scope, ..VerifyPolicy::for_scope(SCOPE) }, &by_id), [""; 0]);

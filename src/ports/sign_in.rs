@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use crate::domain::{Claims, ClientId};
+use crate::domain::{ClientId, TokenClaims};
 
 /// Signs in as an application, with the client-credentials flow, as its consumers do.
 #[async_trait]
@@ -24,7 +24,7 @@ pub trait SignInVerifier: fmt::Debug + Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Token {
     /// What it says; `None` if it can't be read: tokens of some resources are opaque.
-    pub claims: Option<Claims>,
+    pub claims: Option<TokenClaims>,
     /// The token itself.
     pub text: SecretString,
 }

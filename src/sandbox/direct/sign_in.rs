@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::DirectPorts;
-use crate::domain::{Claims, ClientId};
+use crate::domain::{ClientId, TokenClaims};
 use crate::ports::{Clock, SignIn, SignInVerifier, Token};
 use crate::sandbox::model::SignInRefusal;
 use crate::sandbox::resources::Resource;
@@ -43,7 +43,7 @@ impl SignInVerifier for DirectPorts {
         let roles = self.model.app_roles(oid, &resource.identifier);
         let token = StandIn { aud: resource.audience, oid, exp: (now + LIFETIME).truncate_to_second() };
         let text = serde_json::to_string(&token).map_err(|error| SignIn::Unclear(error.to_string()))?;
-        let claims = Claims {
+        let claims = TokenClaims {
             audience: token.aud,
             tenant: Some(self.model.tenant().id.to_string()),
             client_id: Some(client_id),
