@@ -55,17 +55,18 @@ fn next_attempt(
     if let Some(end) = pending.as_ref().and_then(|pending| pending.under_way_until(policy.deadline(), now)) {
         return Err(Deferred::Waiting(WaitReason::InFlight, Some(end)));
     }
-    let live = || seen.orphans().filter(|orphan| orphan.end > now);
+    let orphans: Vec<_> =
+        seen.orphans().filter(|orphan| !orphan.is_expired(now)).map(|orphan| orphan.start).collect();
     let (attempt, began) = pending.map_or((0, None), |pending| (pending.attempt, Some(pending.began)));
-    let latest = live().map(|orphan| orphan.start).chain(began).max();
-    if live().count() >= most
-        && let Some(oldest) = live().map(|orphan| orphan.start).min()
+    let latest = orphans.iter().copied().chain(began).max();
+    if orphans.len() >= most
+        && let Some(oldest) = orphans.iter().min()
     {
         let until = Some(oldest.saturating_add(policy.orphan_grace()));
         return Err(Deferred::Waiting(WaitReason::TooManyOrphans, until));
     }
     if let Some(latest) = latest {
-        wait_until(latest.saturating_add(pause(attempt, live().count())), WaitReason::BackOff, now)?;
+        wait_until(latest.saturating_add(pause(attempt, orphans.len())), WaitReason::BackOff, now)?;
     }
     Ok(attempt.saturating_add(1))
 }
@@ -117,7 +118,7 @@ pub(super) fn is_urgent(
     policy: &RotationPolicy,
     now: OffsetDateTime,
 ) -> bool {
-    current.is_none_or(|credential| now >= policy.urgent_from(credential.start, credential.end))
+    current.is_none_or(|credential| credential.is_urgent(policy, now))
 }
 
 #[cfg(test)]

@@ -53,6 +53,21 @@ pub struct ApplicationFacts {
     pub is_own: bool,
 }
 
+impl ApplicationRules {
+    /// Returns true if the lists let the application be rotated.
+    fn permit(&self, application: &ApplicationFacts) -> bool {
+        let is_allowed = self.allow.is_empty() || application.is_named_in(&self.allow);
+        is_allowed && !application.is_named_in(&self.deny)
+    }
+}
+
+impl ApplicationFacts {
+    /// Returns true if either of its GUIDs is in the list.
+    fn is_named_in(&self, list: &BTreeSet<Uuid>) -> bool {
+        list.contains(&self.object_id.0) || list.contains(&self.client_id.0)
+    }
+}
+
 /// The tag of an application that consents to be rotated into `secret`.
 #[must_use]
 pub fn consent_tag(secret: &SecretId) -> String {
@@ -73,12 +88,9 @@ pub fn denied_reason(
     application: &ApplicationFacts,
     rules: &ApplicationRules,
 ) -> Option<BlockReason> {
-    let named = |set: &BTreeSet<Uuid>| {
-        set.contains(&application.object_id.0) || set.contains(&application.client_id.0)
-    };
     if application.is_own {
         Some(BlockReason::OwnApplication)
-    } else if named(&rules.deny) || !(rules.allow.is_empty() || named(&rules.allow)) {
+    } else if !rules.permit(application) {
         Some(BlockReason::NotAllowed)
     } else if origin == Origin::Discovered && !application.consents {
         Some(BlockReason::NoConsent)
@@ -97,13 +109,17 @@ pub fn provider_address(text: &str) -> Option<ApplicationRef> {
         return Some(ApplicationRef::Either(id));
     }
     let path = text.to_ascii_lowercase();
-    let guid = |part: &str| Uuid::parse_str(part.trim_matches(|c| matches!(c, '\'' | '(' | ')' | ' '))).ok();
     let (_, rest) = path.rsplit_once("/applications").or_else(|| path.rsplit_once("applications"))?;
     if let Some(rest) = rest.strip_prefix("(appid=") {
-        return guid(rest.split(')').next()?).map(|id| ApplicationRef::ClientId(ClientId(id)));
+        return quoted_guid(rest.split(')').next()?).map(|id| ApplicationRef::ClientId(ClientId(id)));
     }
     let first = rest.trim_start_matches('/').split(['/', '?', '#']).next()?;
-    guid(first).map(|id| ApplicationRef::ObjectId(AppObjectId(id)))
+    quoted_guid(first).map(|id| ApplicationRef::ObjectId(AppObjectId(id)))
+}
+
+/// Parses a GUID that may stand in quotes and parentheses, as a Graph URL has it.
+fn quoted_guid(text: &str) -> Option<Uuid> {
+    Uuid::parse_str(text.trim_matches(|c| matches!(c, '\'' | '(' | ')' | ' '))).ok()
 }
 
 #[cfg(test)]

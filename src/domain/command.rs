@@ -94,8 +94,7 @@ impl Command {
     /// Of two compromises the wider one stands as of the later word: what was done between the two does not meet it.
     #[must_use]
     pub fn combined_with(self, other: Self) -> Self {
-        let weight = |command: &Self| (command.kind.rank(), command.at);
-        let (graver, lesser) = if weight(&other) > weight(&self) { (other, self) } else { (self, other) };
+        let (graver, lesser) = if other.weight() > self.weight() { (other, self) } else { (self, other) };
         match lesser.kind {
             CommandKind::Compromised { .. } => Self { at: graver.at.max(lesser.at), ..graver },
             CommandKind::Rotate
@@ -104,6 +103,10 @@ impl Command {
             | CommandKind::Pause
             | CommandKind::Resume => graver,
         }
+    }
+
+    const fn weight(self) -> (u8, OffsetDateTime) {
+        (self.kind.rank(), self.at)
     }
 
     /// Whether something that happened at `moment` meets this command: asking twice does it once.

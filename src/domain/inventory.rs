@@ -71,16 +71,17 @@ impl Holdings {
     /// only: a tag can claim no credential of another one.
     #[must_use]
     pub fn owner(&self, application: AppObjectId, key_id: KeyId, display_name: Option<&str>) -> Class {
-        let is_marked = || {
-            let of = |name| self.markers.iter().any(|marker: &Marker| marker.rotation_of(name).is_some());
-            display_name.is_some_and(of)
-        };
         match self.held.get(&application) {
             Some(held) if held.contains(&key_id) => Class::Managed,
-            Some(_) if is_marked() => Class::Orphaned,
+            Some(_) if display_name.is_some_and(|name| self.is_marked(name)) => Class::Orphaned,
             Some(_) => Class::Foreign,
             None => Class::Unmanaged,
         }
+    }
+
+    /// Returns true if a credential's `displayName` bears the marker of a managed secret.
+    fn is_marked(&self, display_name: &str) -> bool {
+        self.markers.iter().any(|marker| marker.rotation_of(display_name).is_some())
     }
 }
 

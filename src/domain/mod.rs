@@ -21,9 +21,9 @@
 
 mod attempt;
 mod binding;
-mod classification;
 mod command;
 mod completion;
+mod credentials;
 mod decide;
 mod decision;
 mod inventory;

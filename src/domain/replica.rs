@@ -49,6 +49,15 @@ impl ReplicaState {
         }
     }
 
+    /// Returns since when it holds the text and credential of the primary; `None` unless it does.
+    #[must_use]
+    pub const fn in_sync_since(&self) -> Option<OffsetDateTime> {
+        match self {
+            Self::InSync(since) => Some(*since),
+            Self::OutOfSync | Self::Disabled | Self::Unreadable(_) => None,
+        }
+    }
+
     /// All names.
     pub const LABELS: [&'static str; 4] = ["in_sync", "out_of_sync", "disabled", "unreadable"];
 }

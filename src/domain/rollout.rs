@@ -37,6 +37,12 @@ pub struct Freeze {
     pub is_hard: bool,
 }
 
+impl Freeze {
+    const fn deferral(self) -> (WaitReason, Option<OffsetDateTime>) {
+        (WaitReason::Frozen, Some(self.until))
+    }
+}
+
 impl RolloutLimits {
     /// What holds back a rotation for this reason; `is_urgent`: consumers would be locked out soon.
     ///
@@ -49,22 +55,21 @@ impl RolloutLimits {
         reason: IssueReason,
         is_urgent: bool,
     ) -> Option<(WaitReason, Option<OffsetDateTime>)> {
-        let hard = self.freeze.filter(|freeze| freeze.is_hard);
-        let frozen = |freeze: Freeze| (WaitReason::Frozen, Some(freeze.until));
-        let held = |limit: Option<ActiveLimit>, reason| limit.map(|limit| (reason, limit.until));
+        let hard = self.freeze.filter(|freeze| freeze.is_hard).map(Freeze::deferral);
+        let hour = self.hour.map(|limit| (WaitReason::RolloutLimit, limit.until));
         match reason {
             IssueReason::CurrentLost | IssueReason::CurrentExpired | IssueReason::Compromised => None,
-            IssueReason::Command => hard.map(frozen),
+            IssueReason::Command => hard,
             IssueReason::NearExpiry | IssueReason::FirstCredential | IssueReason::Unadopted if is_urgent => {
-                hard.map(frozen).or_else(|| held(self.hour, WaitReason::RolloutLimit))
+                hard.or(hour)
             }
             IssueReason::NearExpiry | IssueReason::FirstCredential | IssueReason::Unadopted => self
                 .freeze
-                .map(frozen)
-                .or_else(|| held(self.closed, WaitReason::OutsideWindow))
-                .or_else(|| held(self.canary, WaitReason::Canary))
-                .or_else(|| held(self.hour, WaitReason::RolloutLimit))
-                .or_else(|| held(self.sweep, WaitReason::RolloutLimit)),
+                .map(Freeze::deferral)
+                .or_else(|| self.closed.map(|limit| (WaitReason::OutsideWindow, limit.until)))
+                .or_else(|| self.canary.map(|limit| (WaitReason::Canary, limit.until)))
+                .or(hour)
+                .or_else(|| self.sweep.map(|limit| (WaitReason::RolloutLimit, limit.until))),
         }
     }
 }

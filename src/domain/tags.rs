@@ -76,8 +76,7 @@ impl Tags {
     /// The tag `name`, whatever its letter case.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
-        let same = |(key, _): &(&String, &String)| key.eq_ignore_ascii_case(name);
-        self.0.iter().find(same).map(|(_, value)| value.as_str())
+        self.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     /// Sets the tag `name`, in the place of one that differs only in letter case.
@@ -114,8 +113,7 @@ impl Tags {
         if self.0.len() > MAX_TAGS {
             return Err(TagLimit::TooMany(self.0.len()));
         }
-        let too_long = |text: &str| text.chars().count() > MAX_TAG_LENGTH;
-        match self.iter().find(|(name, value)| too_long(name) || too_long(value)) {
+        match self.iter().find(|(name, value)| is_too_long(name) || is_too_long(value)) {
             Some((name, _)) => Err(TagLimit::TooLong(name.chars().take(MAX_TAG_LENGTH).collect())),
             None => Ok(()),
         }
@@ -159,16 +157,17 @@ impl Tags {
     /// # Errors
     /// The tag is there and is no number of days from 1 to 36,500.
     pub fn days(&self, name: &'static str) -> Result<Option<Duration>, UnusableTag> {
-        let days = |text: &str| text.trim().parse().ok().filter(|days| (1..=36_500).contains(days));
-        self.parsed(name, "a whole number of days", |text| days(text).map(Duration::days))
+        self.parsed(name, "a whole number of days", |text| {
+            let days = text.trim().parse().ok().filter(|days| (1..=36_500).contains(days));
+            days.map(Duration::days)
+        })
     }
 
     /// Whether somebody asked for this secret to be left alone.
     #[must_use]
     pub fn is_rotation_disabled(&self) -> bool {
-        let off =
-            |text: &str| !matches!(text.trim().to_ascii_lowercase().as_str(), "" | "false" | "0" | "no");
-        self.value(ROTATION_DISABLED).is_some_and(off)
+        let value = self.value(ROTATION_DISABLED).map(|text| text.trim().to_ascii_lowercase());
+        value.is_some_and(|text| !matches!(text.as_str(), "" | "false" | "0" | "no"))
     }
 
     /// Whether this version must never be published again.
@@ -204,8 +203,7 @@ impl Tags {
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, UnusableTag> {
         let Some(value) = self.value(name) else { return Ok(None) };
-        let unusable = || UnusableTag { name, expected };
-        parse(value).map(Some).ok_or_else(unusable)
+        parse(value).map(Some).ok_or(UnusableTag { name, expected })
     }
 }
 
@@ -213,6 +211,10 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Tags {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(tags: I) -> Self {
         Self(tags.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
+}
+
+fn is_too_long(text: &str) -> bool {
+    text.chars().count() > MAX_TAG_LENGTH
 }
 
 /// The credentials of a secret that are still to be retired.

@@ -226,12 +226,16 @@ impl VerifyPolicy {
 /// A version 2 token names its audience by client id, which a scope by URI does not tell: then only a URI is compared.
 fn is_audience_of(audience: &str, scope: &str) -> bool {
     let resource = scope.strip_suffix("/.default").unwrap_or(scope);
-    let plain = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
     let audience_is_guid = uuid::Uuid::parse_str(audience).is_ok();
     let resource_id = resource.strip_prefix("api://").unwrap_or(resource);
-    plain(audience) == plain(resource)
+    is_same_resource(audience, resource)
         || (audience_is_guid
-            && (uuid::Uuid::parse_str(resource_id).is_err() || plain(audience) == plain(resource_id)))
+            && (uuid::Uuid::parse_str(resource_id).is_err() || is_same_resource(audience, resource_id)))
+}
+
+/// Compares two resources; neither case nor a slash at the end matters.
+fn is_same_resource(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/').eq_ignore_ascii_case(other.trim_end_matches('/'))
 }
 
 fn is_other_guid(found: &str, expected: &str) -> bool {

@@ -3,7 +3,6 @@
 use time::OffsetDateTime;
 
 use super::WORST_LAG;
-use crate::domain::command::CommandKind;
 use crate::domain::decision::{Action, Decision};
 use crate::domain::names::SecretId;
 use crate::domain::observed::{CredentialFacts, CurrentSignIn, Observed, UsageFacts, VersionFacts};
@@ -25,13 +24,18 @@ pub(super) fn replica_behind(seen: &Observed, _: &RotationPolicy, now: OffsetDat
 /// The same, where the consumers of the replica can't sign in any more: no pause keeps them so.
 pub(super) fn replica_locked_out(seen: &Observed, now: OffsetDateTime) -> Option<Decision> {
     is_proven_good(seen, now)?;
-    let is_dead = |replica: &&ReplicaFacts| {
-        let named = replica.versions.last().and_then(VersionFacts::named);
-        replica.state == ReplicaState::OutOfSync
-            && named.is_some_and(|key_id| seen.credential(key_id).is_none())
-    };
-    let dead = seen.replicas.iter().find(is_dead).filter(|_| seen.current_quarantine().is_none())?;
-    Some(Decision::Act(Action::Copy { to: dead.secret.clone() }))
+    if seen.current_quarantine().is_some() {
+        return None;
+    }
+    let locked_out = seen.replicas.iter().find(|replica| is_locked_out(seen, replica))?;
+    Some(Decision::Act(Action::Copy { to: locked_out.secret.clone() }))
+}
+
+/// Returns true if the replica is out of sync and the credential that its newest version names is gone.
+fn is_locked_out(seen: &Observed, replica: &ReplicaFacts) -> bool {
+    let newest = replica.versions.last();
+    replica.state == ReplicaState::OutOfSync
+        && newest.is_some_and(|version| seen.names_gone_credential(version))
 }
 
 /// Compromised, and its successor is published: no overlap, no gate and no replica keeps it.
@@ -89,18 +93,14 @@ pub(super) fn expired<'a>(
     now: OffsetDateTime,
 ) -> Option<(&'a CredentialFacts, RevokeReason)> {
     let protected = seen.protected();
-    let over = || {
-        seen.credentials
-            .iter()
-            .filter(|credential| credential.end <= now && !protected.contains(&credential.key_id))
-    };
-    let ours = over().find(|credential| credential.rotation.is_some());
-    let foreign = || {
-        let named = policy.foreign_expired() == ForeignExpired::Remove;
-        seen.foreign_expired(now).next().filter(|_| named)
-    };
-    ours.map(|credential| (credential, RevokeReason::Expired))
-        .or_else(|| foreign().map(|credential| (credential, RevokeReason::ForeignExpired)))
+    let ours = seen.credentials.iter().find(|credential| {
+        credential.is_ours() && credential.is_expired(now) && !protected.contains(&credential.key_id)
+    });
+    ours.map(|credential| (credential, RevokeReason::Expired)).or_else(|| {
+        let is_wanted = policy.foreign_expired() == ForeignExpired::Remove;
+        let foreign = seen.foreign_expired(now).next().filter(|_| is_wanted)?;
+        Some((foreign, RevokeReason::ForeignExpired))
+    })
 }
 
 /// Its successor is published, signs in, and consumers had their time or a person doesn't want to wait.
@@ -113,9 +113,10 @@ pub(super) fn superseded_over(
     seen.in_step_since()?;
     // While another secret of the application was not looked at, it may serve any of them.
     seen.held_elsewhere.as_ref()?;
-    let over =
-        |(credential, at)| end_of(credential, at, seen, policy, now).map(|why| revoke(credential, why));
-    seen.superseded().into_iter().find_map(over)
+    seen.superseded().into_iter().find_map(|(credential, at)| {
+        let reason = end_of(credential, at, seen, policy, now)?;
+        Some(revoke(credential, reason))
+    })
 }
 
 /// Why a credential that is superseded since `at` is to go now, if it is.
@@ -126,8 +127,7 @@ fn end_of(
     policy: &RotationPolicy,
     now: OffsetDateTime,
 ) -> Option<RevokeReason> {
-    // What is superseded after a person's word, by a rotation that happened to follow, has its overlap.
-    if seen.command.is_some_and(|command| command.kind == CommandKind::Retire && at <= command.at) {
+    if seen.is_retire_commanded(at) {
         return Some(RevokeReason::Retired);
     }
     if now < at.saturating_add(policy.overlap()) {
@@ -166,25 +166,34 @@ pub(super) fn revoked_version_enabled(
     now: OffsetDateTime,
 ) -> Option<Decision> {
     is_proven_good(seen, now)?;
-    let told = seen.compromised_versions().map(|(_, at)| at).max();
-    let settled = told.is_some_and(|at| at.saturating_add(WORST_LAG) <= now);
-    let compromised = seen.unproven_revocations().find(|version| {
-        version.refused && (is_gone(seen, version) || (settled && names_another_s(seen, version)))
-    });
-    let dead = || {
-        seen.in_step_since()?;
-        let over = |version: &&VersionFacts| {
-            seen.followed_at(version.created).is_some_and(|at| at.saturating_add(policy.overlap()) <= now)
-        };
-        seen.older_versions().filter(|version| version.enabled && version.named().is_some()).find(|version| {
-            let followed = seen.followed_at(version.created);
-            let by_word = seen.command.is_some_and(|command| {
-                command.kind == CommandKind::Retire && followed.is_some_and(|at| at <= command.at)
-            });
-            version.refused && is_gone(seen, version) && (over(version) || by_word)
-        })
-    };
-    compromised.or_else(dead).map(|version| disable(version, None))
+    let version =
+        compromised_version_over(seen, now).or_else(|| superseded_version_over(seen, policy, now))?;
+    Some(disable(version, None))
+}
+
+/// Finds a version whose compromised credential is gone and refused.
+fn compromised_version_over(seen: &Observed, now: OffsetDateTime) -> Option<&VersionFacts> {
+    let reported = seen.compromised_versions().map(|(_, at)| at).max();
+    let settled = reported.is_some_and(|at| at.saturating_add(WORST_LAG) <= now);
+    seen.unproven_revocations().find(|version| {
+        version.refused && (is_gone(seen, version) || (settled && names_foreign_credential(seen, version)))
+    })
+}
+
+/// Finds a version whose credential is gone and refused, once the overlap is over or an operator asked to retire it.
+fn superseded_version_over<'a>(
+    seen: &'a Observed,
+    policy: &RotationPolicy,
+    now: OffsetDateTime,
+) -> Option<&'a VersionFacts> {
+    seen.in_step_since()?;
+    let mut gone = seen
+        .older_versions()
+        .filter(|version| version.enabled && version.refused && seen.names_gone_credential(version));
+    gone.find(|version| {
+        seen.followed_at(version.created)
+            .is_some_and(|at| at.saturating_add(policy.overlap()) <= now || seen.is_retire_commanded(at))
+    })
 }
 
 /// The same in a replica.
@@ -205,9 +214,9 @@ pub(super) fn revoked_replica_enabled(
 }
 
 /// Whether a version names a credential that is none of ours, so that nobody will revoke it: by a tag alone.
-fn names_another_s(seen: &Observed, version: &VersionFacts) -> bool {
+fn names_foreign_credential(seen: &Observed, version: &VersionFacts) -> bool {
     let named = version.named().and_then(|key_id| seen.credential(key_id));
-    named.is_some_and(|credential| credential.rotation.is_none())
+    named.is_some_and(|credential| !credential.is_ours())
 }
 
 /// Whether Entra does not list the credential that a version names.
@@ -235,7 +244,7 @@ pub(super) fn index_left_behind(
 /// A credential in doubt is never retired: the current one is listed, unexpired, and just signed in.
 pub(super) fn is_proven_good(seen: &Observed, now: OffsetDateTime) -> Option<()> {
     let current = seen.current_credential()?;
-    (current.end > now && seen.sign_in == CurrentSignIn::Accepted).then_some(())
+    (!current.is_expired(now) && seen.sign_in == CurrentSignIn::Accepted).then_some(())
 }
 
 pub(super) fn revoke(credential: &CredentialFacts, reason: RevokeReason) -> Decision {

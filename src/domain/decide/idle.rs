@@ -6,7 +6,7 @@ use super::cleanup::quiet_from;
 use super::issue::{issue, wanted};
 use crate::domain::attempt::{Deferred, block_reason, may_issue};
 use crate::domain::decision::Decision;
-use crate::domain::observed::{CredentialFacts, CurrentSignIn, Observed};
+use crate::domain::observed::{CurrentSignIn, Observed};
 use crate::domain::policy::RotationPolicy;
 use crate::domain::reasons::{BlockReason, WaitReason};
 
@@ -41,13 +41,10 @@ pub(super) fn idle(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime
 }
 
 fn idle_reason(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> WaitReason {
-    let due = |credential: &CredentialFacts| policy.due(credential.start, credential.end) <= now;
     let superseded = seen.superseded();
-    let unknown = || seen.wants_all_credentials_gone() && seen.held_elsewhere.is_none();
-    if !seen.compromised_credentials().is_empty() || seen.unproven_revocations().next().is_some() || unknown()
-    {
+    if seen.is_compromise_unfinished() || seen.is_compromise_scope_unknown() {
         WaitReason::ProvingRevocation
-    } else if seen.current_credential().is_some_and(due) {
+    } else if seen.current_credential().is_some_and(|credential| credential.is_due(policy, now)) {
         WaitReason::RolledBack
     } else if seen.in_step_since().is_none() {
         WaitReason::ReplicaBehind

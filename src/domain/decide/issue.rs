@@ -5,7 +5,6 @@ use time::OffsetDateTime;
 use super::cleanup::{abandoned_orphan, expired, revoke};
 use super::{LOSS_CONFIRMED_AFTER, WORST_LAG};
 use crate::domain::attempt::{Deferred, is_urgent, may_issue};
-use crate::domain::classification::CREATION_LAG;
 use crate::domain::command::CommandKind;
 use crate::domain::decision::{Action, Decision};
 use crate::domain::observed::{CredentialFacts, Current, CurrentSignIn, Observed, VersionFacts};
@@ -53,22 +52,21 @@ fn loss(seen: &Observed, now: OffsetDateTime) -> Option<Loss> {
     if seen.sign_in == CurrentSignIn::Accepted {
         return None;
     }
-    // A credential that was made after the version can't be its text, hint or none.
-    let made_by = version.created.saturating_add(CREATION_LAG);
-    let may_be = |credential: &CredentialFacts| credential.may_be_current_text && credential.start <= made_by;
-    // Without an answer of Entra the tag alone says which credential this is; the text may be of a good one.
-    let may_be_good = |credential: &CredentialFacts| may_be(credential) && credential.end > now;
-    if seen.sign_in != CurrentSignIn::Refused && seen.credentials.iter().any(may_be_good) {
+    let candidates: Vec<_> =
+        seen.credentials.iter().filter(|credential| credential.may_be_text_of(version)).collect();
+    // Without an answer of Entra only the tag names the credential; the text may be of a good one.
+    if seen.sign_in != CurrentSignIn::Refused
+        && candidates.iter().any(|credential| !credential.is_expired(now))
+    {
         return None;
     }
     match seen.current_credential() {
-        Some(credential) if credential.end <= now => Some(Loss::Expired),
+        Some(credential) if credential.is_expired(now) => Some(Loss::Expired),
         Some(_) => None,
         None => {
             version.named()?;
-            let refused = seen.sign_in == CurrentSignIn::Refused;
-            let text_listed = seen.credentials.iter().any(may_be);
-            (refused && !text_listed).then(|| Loss::Since(seen.lost_since.unwrap_or(now)))
+            let is_refused = seen.sign_in == CurrentSignIn::Refused;
+            (is_refused && candidates.is_empty()).then(|| Loss::Since(seen.lost_since.unwrap_or(now)))
         }
     }
 }
@@ -149,7 +147,7 @@ pub(super) fn wanted(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTi
     }
     let current = seen.current_credential()?;
     let kept = seen.current_version().is_some_and(|version| version.tags.is_rolled_back());
-    let due = policy.due(current.start, current.end) <= now;
+    let due = current.is_due(policy, now);
     (due && (!kept || is_urgent(Some(current), policy, now))).then_some(IssueReason::NearExpiry)
 }
 
@@ -187,15 +185,18 @@ fn room<'a>(
     policy: &RotationPolicy,
     now: OffsetDateTime,
 ) -> Option<(&'a CredentialFacts, RevokeReason)> {
-    let expired = expired(seen, policy, now);
-    let orphan = || abandoned_orphan(seen, policy, now).map(|orphan| (orphan, RevokeReason::Orphaned));
-    let superseded = || {
-        let known = seen.held_elsewhere.is_some();
-        let mut superseded = if known { seen.superseded() } else { Vec::new() };
-        superseded.sort_by_key(|(_, at)| *at);
-        superseded.retain(|(credential, _)| !seen.may_be_held_elsewhere(credential));
-        let oldest = superseded.first().map(|(credential, _)| (*credential, RevokeReason::Room));
-        oldest.filter(|_| reason == IssueReason::Compromised)
-    };
-    expired.or_else(orphan).or_else(superseded)
+    expired(seen, policy, now)
+        .or_else(|| Some((abandoned_orphan(seen, policy, now)?, RevokeReason::Orphaned)))
+        .or_else(|| {
+            Some((oldest_superseded(seen)?, RevokeReason::Room))
+                .filter(|_| reason == IssueReason::Compromised)
+        })
+}
+
+/// Finds the credential that was superseded first and that no other managed secret may hold.
+fn oldest_superseded(seen: &Observed) -> Option<&CredentialFacts> {
+    seen.held_elsewhere.as_ref()?;
+    let superseded = seen.superseded().into_iter();
+    let free = superseded.filter(|(credential, _)| !seen.may_be_held_elsewhere(credential));
+    free.min_by_key(|(_, at)| *at).map(|(credential, _)| credential)
 }

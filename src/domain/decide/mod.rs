@@ -23,17 +23,16 @@ pub const WORST_LAG: Duration = Duration::hours(1);
 /// The first check that applies, else a wait until one can.
 #[must_use]
 pub fn decide(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Decision {
-    let check = |check: &Check| check(seen, policy, now);
-    CHECKS.iter().find_map(check).unwrap_or_else(|| idle::idle(seen, policy, now))
+    CHECKS.iter().find_map(|check| check(seen, policy, now)).unwrap_or_else(|| idle::idle(seen, policy, now))
 }
 
-type Check = fn(&Observed, &RotationPolicy, OffsetDateTime) -> Option<Decision>;
+type DecisionCheck = fn(&Observed, &RotationPolicy, OffsetDateTime) -> Option<Decision>;
 
 /// In order of precedence: people first, then republish, issue, publish everywhere, clear up, retire.
 ///
 /// Issuing comes before clearing up: a credential that can't be revoked must not keep a successor from being made.
 /// A compromised credential is revoked after a copy to the replicas was tried, and before anything that can wait.
-const CHECKS: [Check; 21] = [
+const CHECKS: [DecisionCheck; 21] = [
     operator::binding_denied,
     operator::pause_asked_for,
     operator::rotation_disabled,

@@ -37,13 +37,9 @@ pub(super) fn rotation_disabled(
     now: OffsetDateTime,
 ) -> Option<Decision> {
     let disabled = seen.current_version()?.tags.is_rotation_disabled();
-    let urgent = seen.is_compromise_news() || seen.is_compromised() || is_compromise_unfinished(seen);
+    let urgent = seen.is_compromise_news() || seen.is_compromised() || seen.is_compromise_unfinished();
     let left_alone = Decision::Wait { until: None, reason: WaitReason::RotationDisabled };
     (disabled && !urgent).then(|| cleanup::replica_locked_out(seen, now).unwrap_or(left_alone))
-}
-
-fn is_compromise_unfinished(seen: &Observed) -> bool {
-    !seen.compromised_credentials().is_empty() || seen.unproven_revocations().next().is_some()
 }
 
 /// Somebody disabled the version that consumers read.

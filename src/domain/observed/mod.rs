@@ -4,12 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use time::OffsetDateTime;
 
-use super::command::Command;
-use super::names::{KeyId, RotationId, SecretId, VersionId};
+mod credential;
+mod version;
+
+pub(super) use credential::CREATION_LAG;
+pub use credential::CredentialFacts;
+pub use version::VersionFacts;
+
+use super::command::{Command, CommandKind};
+use super::names::{KeyId, SecretId, VersionId};
 use super::reasons::BlockReason;
-use super::replica::{ReplicaFacts, ReplicaState};
+use super::replica::ReplicaFacts;
 use super::rollout::RolloutLimits;
-use super::tags::{PendingRotation, Tags};
+use super::tags::{PendingRotation, Quarantine};
 
 /// Everything that a decision about one managed secret rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,41 +74,6 @@ pub enum Current {
     Disabled,
     /// This version.
     Readable(Box<VersionFacts>),
-}
-
-/// One version of the vault secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VersionFacts {
-    /// Its name in Key Vault.
-    pub version: VersionId,
-    /// Whether consumers can read it.
-    pub enabled: bool,
-    /// When it was written; whole seconds.
-    pub created: OffsetDateTime,
-    /// Its tags.
-    pub tags: Tags,
-    /// The credential whose text it was shown to hold: the text signs in, and one credential alone has
-    /// its hint and end. `None` also where nobody tried.
-    pub proven: Option<KeyId>,
-    /// Whether Entra was asked about its text and said that it is wrong or expired.
-    pub refused: bool,
-}
-
-/// One credential of the application, as Entra lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CredentialFacts {
-    /// Entra's name for it.
-    pub key_id: KeyId,
-    /// The rotation that made it, if it bears our marker for this very vault and secret.
-    pub rotation: Option<RotationId>,
-    /// Whether it bears our marker for another secret, whose own loop looks after it.
-    pub is_of_other_secret: bool,
-    /// When it begins to be good.
-    pub start: OffsetDateTime,
-    /// When it ends.
-    pub end: OffsetDateTime,
-    /// Whether the current text might be this credential's (their first characters are the same).
-    pub may_be_current_text: bool,
 }
 
 /// What Entra said to the current text.
@@ -174,14 +146,25 @@ impl Observed {
     #[must_use]
     pub fn current_credential(&self) -> Option<&CredentialFacts> {
         let version = self.current_version()?;
-        let listed = |key_id: Option<KeyId>| self.credential(key_id?);
-        listed(version.proven).or_else(|| listed(version.named()))
+        let proven = version.proven.and_then(|key_id| self.credential(key_id));
+        proven.or_else(|| self.credential(version.named()?))
     }
 
     /// The credential with this id.
     #[must_use]
     pub fn credential(&self, key_id: KeyId) -> Option<&CredentialFacts> {
         self.credentials.iter().find(|credential| credential.key_id == key_id)
+    }
+
+    /// Returns true if the version's tag names a credential that Entra does not list. A version that names none does not.
+    pub(super) fn names_gone_credential(&self, version: &VersionFacts) -> bool {
+        version.named().is_some_and(|key_id| self.credential(key_id).is_none())
+    }
+
+    /// Returns true if an operator's command asks to retire what was superseded at `at`: what is superseded after the
+    /// command has its overlap.
+    pub(super) fn is_retire_commanded(&self, at: OffsetDateTime) -> bool {
+        self.command.is_some_and(|command| command.kind == CommandKind::Retire && at <= command.at)
     }
 
     /// The versions that consumers don't read any more.
@@ -193,8 +176,8 @@ impl Observed {
     /// When the version created at `last` was followed by one that names a credential.
     #[must_use]
     pub fn followed_at(&self, last: OffsetDateTime) -> Option<OffsetDateTime> {
-        let later = |version: &&VersionFacts| version.created > last && version.named().is_some();
-        let followed = self.all_versions().filter(later).map(|version| version.created).min();
+        let named = self.all_versions().filter(|version| version.named().is_some());
+        let followed = named.map(|version| version.created).filter(|created| *created > last).min();
         // Two versions of one second can't be ordered: then Key Vault's word for the current one decides.
         // One that is newer than the current one was published since that was read: nothing followed it.
         followed.or_else(|| self.current_version().map(|version| version.created).filter(|at| *at >= last))
@@ -208,11 +191,12 @@ impl Observed {
     /// The attempt that was last written down: on the current version, or on the placeholder of a new secret.
     #[must_use]
     pub fn pending(&self) -> Option<PendingRotation> {
-        let noted = |version: &VersionFacts| version.tags.pending_rotation().ok().flatten();
         match &self.current {
-            Current::Readable(version) => noted(version),
+            Current::Readable(version) => version.pending(),
             Current::Missing => None,
-            Current::Disabled => self.versions.iter().filter_map(noted).max_by_key(|pending| pending.began),
+            Current::Disabled => {
+                self.versions.iter().filter_map(VersionFacts::pending).max_by_key(|pending| pending.began)
+            }
         }
     }
 
@@ -221,49 +205,28 @@ impl Observed {
     /// Without replicas: for ever.
     #[must_use]
     pub fn in_step_since(&self) -> Option<OffsetDateTime> {
-        let since = |replica: &ReplicaFacts| match replica.state {
-            ReplicaState::InSync(since) => Some(since),
-            ReplicaState::OutOfSync | ReplicaState::Disabled | ReplicaState::Unreadable(_) => None,
-        };
-        self.replicas
-            .iter()
-            .map(since)
-            .try_fold(OffsetDateTime::UNIX_EPOCH, |latest, one| Some(latest.max(one?)))
+        self.replicas.iter().try_fold(OffsetDateTime::UNIX_EPOCH, |latest, replica| {
+            replica.state.in_sync_since().map(|since| latest.max(since))
+        })
     }
 
     /// Whether all there is of this secret is what rekeyd wrote before its first credential.
     #[must_use]
     pub fn is_placeholder(&self) -> bool {
-        let ours = |version: &VersionFacts| {
-            !version.enabled
-                && version.named().is_none()
-                && version.tags.pending_rotation().is_ok_and(|p| p.is_some())
-        };
-        self.current == Current::Disabled && !self.versions.is_empty() && self.versions.iter().all(ours)
+        self.current == Current::Disabled
+            && !self.versions.is_empty()
+            && self.versions.iter().all(VersionFacts::is_placeholder)
     }
-}
-
-impl VersionFacts {
-    /// Whether a rotation of ours made it.
+    /// Why the version that consumers read must not be published again, if it must not.
     #[must_use]
-    pub fn is_of_rotation(&self) -> bool {
-        self.tags.rotation_id().is_ok_and(|rotation| rotation.is_some())
+    pub fn current_quarantine(&self) -> Option<Quarantine> {
+        self.current_version()?.quarantine()
     }
 
-    /// The credential that its tag names. A tag that can't be read names none.
+    /// Whether a version that must never be published again holds this credential: then no other version with it may
+    /// be, either.
     #[must_use]
-    pub fn named(&self) -> Option<KeyId> {
-        self.tags.credential_id().ok().flatten()
-    }
-
-    /// Whether its tag names this credential, or its text was proven to be of it.
-    #[must_use]
-    pub fn holds(&self, key_id: KeyId) -> bool {
-        self.held().any(|held| held == key_id)
-    }
-
-    /// The credentials that its tag names and that its text was proven to be of.
-    pub(super) fn held(&self) -> impl Iterator<Item = KeyId> + use<> {
-        [self.named(), self.proven].into_iter().flatten()
+    pub fn is_quarantined(&self, key_id: KeyId) -> bool {
+        self.all_versions().any(|version| version.tags.is_quarantined() && version.holds(key_id))
     }
 }
