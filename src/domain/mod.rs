@@ -41,6 +41,7 @@ mod replica;
 mod role;
 mod rollout;
 mod status;
+mod superseded_index;
 pub mod tags;
 mod verify;
 

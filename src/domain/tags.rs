@@ -4,7 +4,7 @@
 //! over from it. A tag is a hint to be checked, never a proof: whoever may write secrets may write tags.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
@@ -12,6 +12,7 @@ use time::{Duration, OffsetDateTime};
 use super::names::{KeyId, RotationId};
 pub use super::pending::PendingRotation;
 pub use super::quarantine::{Quarantine, QuarantineReason};
+pub use super::superseded_index::SupersededIndex;
 
 /// Lifetime of the next credential, in days.
 pub const VALIDITY_PERIOD_DAYS: &str = "ValidityPeriodDays";
@@ -39,6 +40,10 @@ pub const SUPERSEDED_CREDENTIAL_ID: &str = "SupersededCredentialId";
 pub const QUARANTINED: &str = "Quarantined";
 /// After a rollback: no scheduled rotation until it is urgent.
 pub const ROLLED_BACK: &str = "RolledBack";
+
+/// Added by a rotation, to the current version or to its successor.
+const ADDED_BY_ROTATION: [&str; 5] =
+    [CREDENTIAL_ID, PROVIDER_ADDRESS, ROTATION_ID, PENDING_ROTATION, SUPERSEDED_CREDENTIAL_ID];
 
 /// Never carried over to a new version.
 const NEVER_CARRIED: [&str; 3] = [PENDING_ROTATION, QUARANTINED, ROLLED_BACK];
@@ -103,6 +108,28 @@ impl Tags {
             tags.remove(name);
         }
         tags
+    }
+
+    /// Returns these tags with all that a rotation adds, without their values: no version bears more of them.
+    #[must_use]
+    pub fn with_those_of_rotation(&self) -> Self {
+        let mut tags = self.clone();
+        for name in ADDED_BY_ROTATION {
+            tags.set(name, "");
+        }
+        tags
+    }
+
+    /// Lists the tags that a pass reads and can't use.
+    #[must_use]
+    pub fn unusable(&self) -> Vec<UnusableTag> {
+        let unusable = [
+            self.credential_id().err(),
+            self.pending_rotation().err(),
+            self.superseded().err(),
+            self.quarantine().err(),
+        ];
+        unusable.into_iter().flatten().collect()
     }
 
     /// Whether Key Vault will take these tags.
@@ -216,78 +243,6 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Tags {
 fn is_too_long(text: &str) -> bool {
     text.chars().count() > MAX_TAG_LENGTH
 }
-
-/// The credentials of a secret that are still to be retired.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SupersededIndex {
-    /// These, oldest first.
-    Ids(Vec<KeyId>),
-    /// More than fit into one tag.
-    Many,
-}
-
-impl SupersededIndex {
-    fn parse(text: &str) -> Option<Self> {
-        if text.trim() == MANY {
-            return Some(Self::Many);
-        }
-        let ids = text.split(',').map(str::trim).filter(|id| !id.is_empty());
-        ids.map(|id| id.parse().ok()).collect::<Option<_>>().map(Self::Ids)
-    }
-
-    /// Whether nothing is left to retire.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        matches!(self, Self::Ids(ids) if ids.is_empty())
-    }
-
-    /// This index without the credentials that `keep` refuses. Which ones `Many` are is not known.
-    #[must_use]
-    pub fn only(self, keep: impl Fn(&KeyId) -> bool) -> Self {
-        match self {
-            Self::Many => Self::Many,
-            Self::Ids(ids) => Self::Ids(ids.into_iter().filter(keep).collect()),
-        }
-    }
-
-    /// This index with one more credential.
-    #[must_use]
-    pub fn with(self, key_id: KeyId) -> Self {
-        match self {
-            Self::Many => Self::Many,
-            Self::Ids(ids) if ids.contains(&key_id) => Self::Ids(ids),
-            Self::Ids(ids) if ids.len() == MAX_INDEXED => Self::Many,
-            Self::Ids(mut ids) => {
-                ids.push(key_id);
-                Self::Ids(ids)
-            }
-        }
-    }
-}
-
-impl Default for SupersededIndex {
-    fn default() -> Self {
-        Self::Ids(Vec::new())
-    }
-}
-
-impl fmt::Display for SupersededIndex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Ids(ids) = self else { return f.write_str(MANY) };
-        for (place, id) in ids.iter().enumerate() {
-            if place > 0 {
-                f.write_char(',')?;
-            }
-            write!(f, "{id}")?;
-        }
-        Ok(())
-    }
-}
-
-const MANY: &str = "many";
-
-/// As many GUIDs with commas between them as fit into 256 characters.
-const MAX_INDEXED: usize = 6;
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may fail")]

@@ -5,9 +5,7 @@ use time::Duration;
 use super::finding::{CheckName, Finding};
 use super::vaults::ClosedVaults;
 use super::{Doctor, remedies};
-use crate::domain::tags::{
-    CREDENTIAL_ID, PENDING_ROTATION, PROVIDER_ADDRESS, ROTATION_ID, SUPERSEDED_CREDENTIAL_ID, Tags,
-};
+use crate::domain::tags::Tags;
 use crate::domain::{ManagedSecret, SecretId};
 use crate::ports::{CurrentVersion, OwnIdentity, Permission, PortError, RefusalKind};
 
@@ -109,7 +107,7 @@ fn tags(id: &SecretId, policy_of: Option<&ManagedSecret>, tags: &Tags) -> Vec<Fi
     problems.extend(tags.pending_rotation().err().map(|error| error.to_string()));
 
     let mut findings = Vec::new();
-    if let Err(limit) = rotated(tags).check_limits() {
+    if let Err(limit) = tags.with_those_of_rotation().check_limits() {
         let remedy = "remove some of its tags, or shorten them: a rotation has to add its own";
         findings.push(Finding::error(CheckName::Tags, id.to_string(), limit.to_string(), remedy));
     }
@@ -131,13 +129,4 @@ fn tags(id: &SecretId, policy_of: Option<&ManagedSecret>, tags: &Tags) -> Vec<Fi
         findings.push(Finding::ok(CheckName::Tags, id.to_string(), "can be used"));
     }
     findings
-}
-
-/// The tags as they will be at most, during and after a rotation.
-fn rotated(tags: &Tags) -> Tags {
-    let mut after = tags.clone();
-    for name in [CREDENTIAL_ID, PROVIDER_ADDRESS, ROTATION_ID, PENDING_ROTATION, SUPERSEDED_CREDENTIAL_ID] {
-        after.set(name, "");
-    }
-    after
 }

@@ -243,13 +243,7 @@ fn facts(version: &Version) -> VersionFacts {
 /// What the tags of the current version say, and its text does not bear out.
 fn contradictions(seen: &Observed) -> Vec<String> {
     let Some(current) = seen.current_version() else { return Vec::new() };
-    let unusable = [
-        current.tags.credential_id().err(),
-        current.tags.pending_rotation().err(),
-        current.tags.superseded().err(),
-        current.tags.quarantine().err(),
-    ];
-    let mut warnings: Vec<_> = unusable.into_iter().flatten().map(|unusable| unusable.to_string()).collect();
+    let mut warnings: Vec<_> = current.tags.unusable().iter().map(ToString::to_string).collect();
     if let (Some(named), Some(proven)) = (current.named(), current.proven)
         && named != proven
     {
