@@ -23,27 +23,27 @@ use crate::triggers::storage_queue::QueueTrigger;
 /// The running parts of a daemon that don't listen.
 #[derive(Debug)]
 pub struct Engine {
-    /// The services.
+    /// The adapters.
     pub azure: Arc<Azure>,
-    /// What is managed.
+    /// The managed secrets.
     pub catalogue: Arc<Catalogue>,
-    /// Where names go.
+    /// The work queue.
     pub queue: Arc<WorkQueue>,
-    /// Where events go.
+    /// The entrance for events.
     pub intake: Arc<Intake>,
-    /// Where commands go.
+    /// The entrance for commands.
     pub commands: Arc<Commands>,
-    /// What is known of the secrets.
+    /// The status of every secret.
     pub board: Arc<StatusBoard>,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// By whose time.
+    /// The clock of every task.
     pub clock: Arc<dyn Clock>,
-    /// How far that is from Azure's.
+    /// The difference between that clock and Azure's.
     pub skew: Arc<ClockSkew>,
-    /// What runs, and the word that ends it.
+    /// The running tasks, and their stop signal.
     pub shutdown: Shutdown,
-    /// What holds the fleet back.
+    /// The limits on the rollout over all secrets.
     pub rollout: Arc<Rollout>,
     grace: Duration,
 }
@@ -95,7 +95,7 @@ impl Engine {
         Ok(engine)
     }
 
-    /// What the loop is made of.
+    /// Returns what the reconcile loop is made of.
     fn deps(&self, config: &Config, seed: u64) -> Deps {
         Deps {
             ports: reconcile_ports(&self.azure, &self.clock),
@@ -114,7 +114,7 @@ impl Engine {
         }
     }
 
-    /// The sweeps over everything that is managed.
+    /// Returns the schedule of sweeps over all managed secrets.
     #[must_use]
     pub fn schedule(&self, config: &Config) -> Schedule {
         Schedule {
@@ -125,14 +125,14 @@ impl Engine {
         }
     }
 
-    /// What empties the queue of events, if one is configured.
+    /// Returns the trigger that empties the queue of events, if one is configured.
     #[must_use]
     pub fn queue_trigger(&self, config: &Config) -> Option<QueueTrigger> {
         let (messages, config) = (self.azure.storage_queue.clone()?, config.queue.clone()?);
         Some(QueueTrigger { messages, intake: Arc::clone(&self.intake), config })
     }
 
-    /// What finds tagged secrets and asks for a pass over everything.
+    /// Returns the sweeper, which finds tagged secrets and asks for a pass over each.
     #[must_use]
     pub fn sweeper(&self, config: &Config) -> Sweeper {
         Sweeper {
@@ -147,13 +147,13 @@ impl Engine {
         }
     }
 
-    /// Whether this secret goes ahead of the others.
+    /// Returns true if this secret goes ahead of the others.
     #[must_use]
     pub fn is_canary(&self, secret: &SecretId) -> bool {
         self.rollout.is_canary(secret)
     }
 
-    /// Takes no more work and waits for what is in hand, at most the configured grace period. Whether all ended.
+    /// Takes no more work and waits for the passes in progress, at most the grace period. Returns true if all ended.
     pub async fn drain(&self) -> bool {
         self.shutdown.drain(self.grace).await
     }

@@ -31,7 +31,7 @@ pub struct App {
     servers: Servers,
 }
 
-/// Why a daemon can't start.
+/// The reason why a daemon can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// The port is taken, or may not be listened on.
@@ -79,7 +79,7 @@ impl App {
         let address =
             listener.local_addr().map_err(|source| AppError::Listen { address: config.listen, source })?;
         let engine = Engine::start(config, clock, seed)?;
-        let readiness = Arc::new(Readiness::new(probes::services(config)));
+        let readiness = Arc::new(Readiness::new(probes::names(config)));
         // A Functions host has a timer of its own, and may stop the process between two invocations; but what tags bind
         // has to be known before the first of them.
         if config.functions.is_none() {
@@ -100,25 +100,25 @@ impl App {
         Ok(Self { address, engine, readiness, servers })
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What it knows of its secrets.
+    /// Returns the status board.
     #[must_use]
     pub fn board(&self) -> Arc<StatusBoard> {
         Arc::clone(&self.engine.board)
     }
 
-    /// What it counts.
+    /// Returns the metrics.
     #[must_use]
     pub fn metrics(&self) -> Arc<Metrics> {
         Arc::clone(&self.engine.metrics)
     }
 
-    /// Takes no more work, waits for what is in hand (at most the grace period), leaves. Whether all ended.
+    /// Takes no more work and waits for the passes in progress, at most the grace period. Returns true if all ended.
     pub async fn drain(self) -> bool {
         self.readiness.drain();
         let drained = self.engine.drain().await;

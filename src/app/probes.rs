@@ -14,23 +14,23 @@ use crate::http::Readiness;
 use crate::ports::{Clock, DirectoryAccess, PortError, VaultAccess, chain, sleep};
 
 /// Returns the names of the services that a daemon with this configuration waits for.
-pub(super) fn services(config: &Config) -> impl Iterator<Item = String> {
-    targets(config).map(|target| target.name())
+pub(super) fn names(config: &Config) -> impl Iterator<Item = String> {
+    probed_services(config).map(|service| service.name())
 }
 
-fn targets(config: &Config) -> impl Iterator<Item = Target> {
-    let vaults = config.vaults.iter().map(|vault| Target::Vault(vault.name.clone()));
-    vaults.chain([Target::Directory])
+fn probed_services(config: &Config) -> impl Iterator<Item = ProbedService> {
+    let vaults = config.vaults.iter().map(|vault| ProbedService::Vault(vault.name.clone()));
+    vaults.chain([ProbedService::Directory])
 }
 
-/// A service that is probed.
+/// A service that is probed at start-up.
 #[derive(Debug)]
-enum Target {
+enum ProbedService {
     Vault(VaultName),
     Directory,
 }
 
-impl Target {
+impl ProbedService {
     fn name(&self) -> String {
         match self {
             Self::Vault(vault) => format!("vault {vault}"),
@@ -42,7 +42,7 @@ impl Target {
 /// The services that have not answered yet.
 #[derive(Debug)]
 pub(super) struct Probes {
-    open: Vec<Target>,
+    open: Vec<ProbedService>,
     vaults: Arc<dyn VaultAccess>,
     directory: Arc<dyn DirectoryAccess>,
     readiness: Arc<Readiness>,
@@ -52,7 +52,7 @@ pub(super) struct Probes {
 impl Probes {
     pub(super) fn new(config: &Config, engine: &Engine, readiness: &Arc<Readiness>) -> Self {
         Self {
-            open: targets(config).collect(),
+            open: probed_services(config).collect(),
             vaults: engine.azure.key_vault.clone(),
             directory: engine.azure.graph.clone(),
             readiness: Arc::clone(readiness),
@@ -97,10 +97,10 @@ impl Probes {
         self.open = unanswered;
     }
 
-    async fn probe(&self, target: &Target) -> Result<(), PortError> {
+    async fn probe(&self, target: &ProbedService) -> Result<(), PortError> {
         match target {
-            Target::Vault(vault) => self.vaults.probe(vault).await,
-            Target::Directory => self.directory.probe().await,
+            ProbedService::Vault(vault) => self.vaults.probe(vault).await,
+            ProbedService::Directory => self.directory.probe().await,
         }
     }
 }

@@ -150,7 +150,7 @@ const EXAMPLES: &str = "\
 Examples:
   rekeyd sandbox --until-rotated          watch near-expiry secrets being rotated, on a simulated Azure
   rekeyd check-config --config FILE       say everything that is wrong with FILE
-  rekeyd doctor --config FILE             try the harmless half of everything that a rotation needs
+  rekeyd doctor --config FILE             run read-only checks of everything that a rotation needs
   rekeyd plan --config FILE               say what would happen, when and why
   rekeyd run --config FILE                keep the secrets that FILE names fresh
   rekeyd rotate VAULT/NAME --server URL --token-file TOKEN     ask a running daemon

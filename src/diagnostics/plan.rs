@@ -1,4 +1,4 @@
-//! The plan: what the loop would do about each managed secret now. It looks as the loop does, and never runs it.
+//! The plan: the action that the reconcile loop would take for each managed secret now. Never runs the loop.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::metrics::Metrics;
 use crate::ports::chain;
 use crate::reconcile::{Catalogue, Deps, Ports, Preview, Reconciler, Rollout, StatusBoard, WorkQueue};
 
-/// What would be done about each managed secret.
+/// A preview of each managed secret.
 #[derive(Debug)]
 pub struct Plan {
     /// By secret.
@@ -21,32 +21,32 @@ pub struct Plan {
     pub gaps: Vec<String>,
 }
 
-/// A preview, or the short name of what is in the way of one, and what it means.
+/// A preview, or the label and the text of the reason why there is none.
 pub type Looked = Result<Preview, (&'static str, String)>;
 
-/// The parts of a daemon that a plan is made with.
+/// The parts of a daemon that a plan needs.
 #[derive(Debug)]
 pub struct Planner<'a> {
     /// The daemon's configuration.
     pub config: &'a Config,
     /// The services, as the daemon would reach them.
     pub ports: &'a Ports,
-    /// What their answers say about the time.
+    /// The difference between this machine's clock and the services'.
     pub skew: &'a Arc<ClockSkew>,
-    /// What is counted meanwhile.
+    /// The metrics that the calls are counted in.
     pub metrics: &'a Arc<Metrics>,
 }
 
 impl Planner<'_> {
-    /// Looks at every managed secret; `tell` hears how many were looked at, of how many.
-    pub async fn plan(&self, tell: impl Fn(usize, usize)) -> Plan {
+    /// Previews every managed secret. Calls `progress` with the number done so far and the total.
+    pub async fn plan(&self, progress: impl Fn(usize, usize)) -> Plan {
         let (catalogue, gaps) = self.catalogue().await;
         let catalogue = Arc::new(catalogue);
         let reconciler = Reconciler::new(self.deps(&catalogue));
         let secrets = catalogue.list();
         let mut previews = BTreeMap::new();
         for (index, managed) in secrets.iter().enumerate() {
-            tell(index, secrets.len());
+            progress(index, secrets.len());
             previews.insert(managed.id.clone(), reconciler.preview(&managed.id).await);
         }
         for managed in secrets.iter().filter(|managed| has_siblings(managed, &secrets)) {
@@ -74,7 +74,7 @@ impl Planner<'_> {
         (catalogue, gaps)
     }
 
-    /// A loop over `catalogue` that nobody runs.
+    /// Returns what a reconcile loop over `catalogue` is made of, for one that never runs.
     fn deps(&self, catalogue: &Arc<Catalogue>) -> Deps {
         let secrets = catalogue.list();
         let ids = secrets.iter().map(|managed| &managed.id);
@@ -96,7 +96,7 @@ impl Planner<'_> {
     }
 }
 
-/// Whether another secret may be of the same application: whose a GUID of another kind is, is not known here.
+/// Returns true if another secret may be of the same application. A GUID of another kind may name the same one.
 fn has_siblings(managed: &ManagedSecret, all: &[Arc<ManagedSecret>]) -> bool {
     let kind = std::mem::discriminant(&managed.application);
     all.iter().any(|other| {
@@ -105,7 +105,7 @@ fn has_siblings(managed: &ManagedSecret, all: &[Arc<ManagedSecret>]) -> bool {
     })
 }
 
-/// Whether a decision rests on what is known of the whole fleet.
+/// Returns true if the decision depends on what is known of all secrets.
 fn is_of_many(looked: &Looked) -> bool {
     let Ok(preview) = looked else { return false };
     match &preview.decision {

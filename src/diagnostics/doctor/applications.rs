@@ -54,10 +54,10 @@ impl Doctor<'_> {
         &self,
         managed: &[Arc<ManagedSecret>],
         validities: &BTreeMap<SecretId, Duration>,
-        caller: Option<&OwnIdentity>,
+        identity: Option<&OwnIdentity>,
     ) -> Vec<Finding> {
-        let (all, mut findings) = self.bound_applications(managed, validities, caller).await;
-        let each = futures::stream::iter(&all).map(|bound| self.application(bound, caller));
+        let (all, mut findings) = self.bound_applications(managed, validities, identity).await;
+        let each = futures::stream::iter(&all).map(|bound| self.application(bound, identity));
         findings.extend(each.buffered(CONCURRENT_CALLS).collect::<Vec<_>>().await.concat());
         findings.extend(self.tenant(&all).await);
         findings
@@ -68,7 +68,7 @@ impl Doctor<'_> {
         &self,
         managed: &'m [Arc<ManagedSecret>],
         validities: &BTreeMap<SecretId, Duration>,
-        caller: Option<&OwnIdentity>,
+        identity: Option<&OwnIdentity>,
     ) -> (Vec<BoundApplication<'m>>, Vec<Finding>) {
         let mut named: BTreeMap<ApplicationRef, Vec<&ManagedSecret>> = BTreeMap::new();
         for managed in managed {
@@ -90,7 +90,7 @@ impl Doctor<'_> {
                 }
                 Ok(None) => findings.push(absent(name, &secrets)),
                 Err(error) => {
-                    let remedy = remedies::graph_permission(&self.config.azure, caller);
+                    let remedy = remedies::graph_permission(&self.config.azure, identity);
                     findings.push(Finding::error(
                         CheckName::Application,
                         name.to_string(),
@@ -103,11 +103,15 @@ impl Doctor<'_> {
         (all.into_values().collect(), findings)
     }
 
-    async fn application(&self, bound: &BoundApplication<'_>, caller: Option<&OwnIdentity>) -> Vec<Finding> {
+    async fn application(
+        &self,
+        bound: &BoundApplication<'_>,
+        identity: Option<&OwnIdentity>,
+    ) -> Vec<Finding> {
         let mut findings =
             vec![Finding::ok(CheckName::Application, bound.subject(), "is there and may be read")];
-        findings.extend(self.binding(bound, caller));
-        findings.extend(self.write_permission(bound, caller).await);
+        findings.extend(self.binding(bound, identity));
+        findings.extend(self.write_permission(bound, identity).await);
         findings.push(self.service_principal(bound).await);
         findings.push(room(bound));
         findings.extend(self.federation(bound).await);

@@ -14,7 +14,11 @@ use crate::ports::OwnIdentity;
 
 impl Doctor<'_> {
     /// Checks that the application may be rotated, and that it consents to the secrets whose tags name it.
-    pub(super) fn binding(&self, bound: &BoundApplication<'_>, caller: Option<&OwnIdentity>) -> Vec<Finding> {
+    pub(super) fn binding(
+        &self,
+        bound: &BoundApplication<'_>,
+        identity: Option<&OwnIdentity>,
+    ) -> Vec<Finding> {
         let application = &bound.application;
         let allowed = ApplicationFacts {
             object_id: application.object_id,
@@ -23,7 +27,8 @@ impl Doctor<'_> {
             is_public_only: false,
             is_own: false,
         };
-        let own = caller.and_then(|caller| caller.client_id).or_else(|| self.config.identity.client_id());
+        let own =
+            identity.and_then(|identity| identity.client_id).or_else(|| self.config.identity.client_id());
         let is_own = own == Some(application.client_id);
         let is_public_only = application.is_public_only;
         let no_rules = ApplicationRules::default();

@@ -6,42 +6,43 @@ use crate::config::IdentityConfig;
 use crate::ports::{OwnIdentity, chain};
 
 impl Doctor<'_> {
-    /// Who rekeyd is to Graph, and whether that may write applications.
+    /// Checks that rekeyd gets a token for Graph, and that the token may write applications. Returns who it is, too.
     pub(super) async fn token(&self) -> (Option<OwnIdentity>, Vec<Finding>) {
-        let caller = match self.ports.reconcile.issuer.read_own_identity().await {
-            Ok(caller) => caller,
+        let identity = match self.ports.reconcile.issuer.read_own_identity().await {
+            Ok(identity) => identity,
             Err(error) => {
                 let detail = format!("{}; no application was looked at", chain(&error));
                 let found = Finding::error(CheckName::GraphToken, REKEYD, detail, remedies::IDENTITY);
                 return (None, vec![found]);
             }
         };
-        let name = caller.client_id.map_or_else(|| "an unnamed application".to_owned(), |id| id.to_string());
+        let name =
+            identity.client_id.map_or_else(|| "an unnamed application".to_owned(), |id| id.to_string());
         let token = Finding::ok(CheckName::GraphToken, REKEYD, format!("signs in as {name}"));
-        let permission = self.permission(&caller);
-        (Some(caller), vec![token, permission])
+        let permission = self.permission(&identity);
+        (Some(identity), vec![token, permission])
     }
 
     /// Checks the permissions that the token names. A person's token names none: they are not known before an attempt.
-    fn permission(&self, caller: &OwnIdentity) -> Finding {
+    fn permission(&self, identity: &OwnIdentity) -> Finding {
         let check = CheckName::GraphPermission;
-        if may_write_all(caller) {
+        if may_write_all(identity) {
             return Finding::ok(check, REKEYD, "may write every application");
         }
-        if caller.roles.contains(OWNED_BY) {
+        if identity.roles.contains(OWNED_BY) {
             return Finding::ok(check, REKEYD, "may write the applications that it owns");
         }
         let is_person = matches!(self.config.identity, IdentityConfig::AzureCli);
-        if is_person && caller.roles.is_empty() {
+        if is_person && identity.roles.is_empty() {
             let detail = "the token is one of a person (az login), which tells nothing of what it may do";
             let remedy = "look at application_write_permission of each application; a daemon needs an identity of its own";
             return Finding::warning(check, REKEYD, detail, remedy);
         }
         let detail = format!("the token has none of {OWNED_BY} and {}", WRITE_ALL.join(", "));
-        Finding::error(check, REKEYD, detail, remedies::graph_permission(&self.config.azure, Some(caller)))
+        Finding::error(check, REKEYD, detail, remedies::graph_permission(&self.config.azure, Some(identity)))
     }
 
-    /// The `Date` of all answers so far against this machine's clock.
+    /// Checks this machine's clock against the `Date` of all answers so far.
     pub(super) fn time(&self) -> Finding {
         if !self.skew.is_known() {
             let remedy = "see to what keeps Key Vault and Graph from answering first";
@@ -57,9 +58,9 @@ impl Doctor<'_> {
     }
 }
 
-/// Whether ownership doesn't matter.
-pub(super) fn may_write_all(caller: &OwnIdentity) -> bool {
-    WRITE_ALL.iter().any(|role| caller.roles.contains(*role))
+/// Returns true if ownership doesn't matter, because every application may be written.
+pub(super) fn may_write_all(identity: &OwnIdentity) -> bool {
+    WRITE_ALL.iter().any(|role| identity.roles.contains(*role))
 }
 
 /// The permission that goes with ownership.

@@ -2,35 +2,35 @@
 
 use serde::Serialize;
 
-/// What one check found.
+/// The result of one check of one subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What was looked at.
+    /// The check.
     pub check: CheckName,
-    /// Of what: a vault, a secret, an application, or rekeyd itself.
+    /// Its subject: a vault, a secret, an application, or rekeyd itself.
     pub subject: String,
-    /// How bad it is.
+    /// The severity.
     pub verdict: Verdict,
-    /// What was found.
+    /// The observation.
     pub detail: String,
-    /// What to do about it; `None` where all is well.
+    /// The fix; `None` if all is well.
     pub remedy: Option<String>,
 }
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// As it should be.
+    /// All is well.
     Ok,
-    /// Rotations work, and somebody should know.
+    /// Rotations work, but an operator should know.
     Warning,
     /// A rotation would fail.
     Error,
 }
 
 impl Verdict {
-    /// Its name in tables and JSON.
+    /// Returns the name in tables and JSON.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -43,14 +43,14 @@ impl Verdict {
 
 macro_rules! checks {
     ($($(#[$doc:meta])* $variant:ident = $label:literal;)+) => {
-        /// The name of a check.
+        /// The name of a check. Each variant's text is what holds if all is well.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         pub enum CheckName {
             $($(#[$doc])* #[serde(rename = $label)] $variant,)+
         }
 
         impl CheckName {
-            /// Its name in tables and JSON.
+            /// Returns the name in tables and JSON.
             #[must_use]
             pub const fn label(self) -> &'static str {
                 match self { $(Self::$variant => $label,)+ }
@@ -60,63 +60,63 @@ macro_rules! checks {
 }
 
 checks! {
-    /// Whether rekeyd gets a token for Graph.
+    /// rekeyd gets a token for Graph.
     GraphToken = "graph_token";
-    /// Whether that token may write applications.
+    /// That token may write applications.
     GraphPermission = "graph_permission";
-    /// Whether rekeyd gets a token for Key Vault.
+    /// rekeyd gets a token for Key Vault.
     KeyVaultToken = "key_vault_token";
-    /// Whether a vault answers at all.
+    /// A vault answers at all.
     VaultReachable = "vault_reachable";
-    /// Whether a vault's network lets this machine in.
+    /// A vault's network lets this machine in.
     VaultNetwork = "vault_network";
-    /// Whether secrets may be listed.
+    /// Secrets may be listed.
     ListPermission = "list_permission";
-    /// Whether a secret may be read.
+    /// A secret may be read.
     GetPermission = "get_permission";
-    /// Whether a secret may be written.
+    /// A secret may be written.
     SetPermission = "set_permission";
-    /// Whether a secret is there and enabled.
+    /// A secret is there and enabled.
     SecretState = "secret_state";
-    /// Whether a secret's tags can be used.
+    /// A secret's tags can be used.
     Tags = "tags";
-    /// Whether an application is there and may be read.
+    /// An application is there and may be read.
     Application = "application";
-    /// Whether rekeyd owns an application.
+    /// rekeyd owns an application.
     Ownership = "ownership";
-    /// Whether an application's credentials may be changed.
+    /// An application's credentials may be changed.
     WritePermission = "application_write_permission";
-    /// Whether an application can sign in at all.
+    /// An application can sign in at all.
     ServicePrincipal = "service_principal";
-    /// Whether an application has a use for a secret.
+    /// An application has a use for a secret.
     PublicClient = "public_client";
-    /// Whether an application is rekeyd's own.
+    /// An application is not rekeyd's own.
     OwnApplication = "own_application";
-    /// Whether the configuration's lists let an application through.
+    /// The configuration's lists let an application through.
     ApplicationRules = "application_rules";
-    /// Whether an application consents to be rotated into a secret.
+    /// An application consents to be rotated into a secret.
     Consent = "consent";
-    /// What the tenant's policy allows.
+    /// The tenant's policy allows credentials of the wanted lifetime.
     TenantPolicy = "tenant_policy";
-    /// Whether there is room for one more credential.
+    /// There is room for one more credential.
     PasswordRoom = "password_room";
-    /// Whether there is a report on sign-ins, where a policy relies on it.
+    /// There is a report on sign-ins, where a policy relies on it.
     SignInReport = "sign_in_report";
-    /// Whether an application could do without a secret.
+    /// An application trusts no identity provider that could replace its secret.
     Secretless = "secretless";
-    /// Whether events reach the daemon.
+    /// Events reach the daemon.
     EventGrid = "event_grid";
-    /// Whether this machine's clock is right.
+    /// This machine's clock is right.
     Clock = "clock";
 }
 
 impl Finding {
-    /// All is well.
+    /// Returns a finding that all is well.
     pub(super) fn ok(check: CheckName, subject: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { check, subject: subject.into(), verdict: Verdict::Ok, detail: detail.into(), remedy: None }
     }
 
-    /// Somebody should know.
+    /// Returns a finding that an operator should know.
     pub(super) fn warning(
         check: CheckName,
         subject: impl Into<String>,
@@ -127,7 +127,7 @@ impl Finding {
         Self { verdict: Verdict::Warning, remedy: Some(remedy.into()), ..ok }
     }
 
-    /// A rotation would fail.
+    /// Returns a finding that would make a rotation fail.
     pub(super) fn error(
         check: CheckName,
         subject: impl Into<String>,

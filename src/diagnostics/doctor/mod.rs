@@ -1,4 +1,4 @@
-//! The doctor: tries the harmless half of everything that a rotation needs, and reports what is missing and how to fix it.
+//! The doctor: read-only checks of everything that a rotation needs, each with a remedy for what is missing.
 //!
 //! It changes nothing, and no finding keeps the other checks from running.
 
@@ -48,18 +48,18 @@ pub struct Doctor<'a> {
 impl Doctor<'_> {
     /// Runs every check. Returns all findings, good ones too, in the order of a rotation's needs.
     pub async fn run(&self) -> Vec<Finding> {
-        let (caller, mut findings) = self.token().await;
-        let caller = caller.as_ref();
+        let (identity, mut findings) = self.token().await;
+        let identity = identity.as_ref();
         let catalogue = Catalogue::new(self.config.secrets.iter().cloned());
-        let (closed, of_vaults) = self.vaults(&catalogue, caller).await;
+        let (closed, of_vaults) = self.vaults(&catalogue, identity).await;
         findings.extend(of_vaults);
 
         let managed = catalogue.list();
-        let (of_secrets, validities) = self.secrets(&managed, &closed, caller).await;
+        let (of_secrets, validities) = self.secrets(&managed, &closed, identity).await;
         findings.extend(of_secrets);
         // Without a token every application would be reported, and none be the cause.
-        if caller.is_some() {
-            findings.extend(self.applications(&managed, &validities, caller).await);
+        if identity.is_some() {
+            findings.extend(self.applications(&managed, &validities, identity).await);
         }
         findings.extend(self.event_grid().await);
         findings.push(self.time());
@@ -71,11 +71,11 @@ impl Doctor<'_> {
         &self,
         managed: &[Arc<ManagedSecret>],
         closed: &ClosedVaults,
-        caller: Option<&OwnIdentity>,
+        identity: Option<&OwnIdentity>,
     ) -> (Vec<Finding>, BTreeMap<SecretId, Duration>) {
         let open = managed.iter().filter(|managed| !closed.contains(&managed.id.vault));
         let checked: Vec<_> = futures::stream::iter(
-            open.map(async |managed| (self.secret(managed, closed, caller).await, managed)),
+            open.map(async |managed| (self.secret(managed, closed, identity).await, managed)),
         )
         .buffered(CONCURRENT_CALLS)
         .collect()

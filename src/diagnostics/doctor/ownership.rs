@@ -1,4 +1,4 @@
-//! Whether rekeyd may change an application's credentials.
+//! The checks that rekeyd may change an application's credentials: ownership, and the permission itself.
 
 use super::applications::BoundApplication;
 use super::daemon::{OWNED_BY, may_write_all};
@@ -11,10 +11,10 @@ impl Doctor<'_> {
     pub(super) async fn write_permission(
         &self,
         bound: &BoundApplication<'_>,
-        caller: Option<&OwnIdentity>,
+        identity: Option<&OwnIdentity>,
     ) -> Vec<Finding> {
         let (check, subject, id) = (CheckName::WritePermission, bound.subject(), bound.application.object_id);
-        let owned = self.ownership(bound, caller).await;
+        let owned = self.ownership(bound, identity).await;
         let is_explained = owned.as_ref().is_some_and(|finding| finding.remedy.is_some());
         let permission = match self.ports.directory_access.try_write_permission(id).await {
             Ok(Permission::Granted) => Some(Finding::ok(check, subject, "its credentials may be changed")),
@@ -25,7 +25,7 @@ impl Doctor<'_> {
                     check,
                     subject,
                     detail,
-                    remedies::graph_permission(&self.config.azure, caller),
+                    remedies::graph_permission(&self.config.azure, identity),
                 ))
             }
             Err(error) => {
@@ -36,19 +36,24 @@ impl Doctor<'_> {
         owned.into_iter().chain(permission).collect()
     }
 
-    /// `None` where it doesn't matter.
-    async fn ownership(&self, bound: &BoundApplication<'_>, caller: Option<&OwnIdentity>) -> Option<Finding> {
-        let known = caller.filter(|caller| !may_write_all(caller) && caller.roles.contains(OWNED_BY))?;
+    /// Checks ownership. Returns `None` where it doesn't matter or rekeyd's own id is not known.
+    async fn ownership(
+        &self,
+        bound: &BoundApplication<'_>,
+        identity: Option<&OwnIdentity>,
+    ) -> Option<Finding> {
+        let known =
+            identity.filter(|identity| !may_write_all(identity) && identity.roles.contains(OWNED_BY))?;
         let (check, subject, id) = (CheckName::Ownership, bound.subject(), bound.application.object_id);
         let own = known.object_id.as_ref()?;
         Some(match self.ports.directory.list_owners(id).await {
             Ok(owners) if owners.contains(own) => Finding::ok(check, subject, "rekeyd is one of its owners"),
             Ok(_) => {
                 let detail = format!("rekeyd may write only what it owns ({OWNED_BY}), and does not own it");
-                Finding::error(check, subject, detail, remedies::ownership(id, caller))
+                Finding::error(check, subject, detail, remedies::ownership(id, identity))
             }
             Err(error) => {
-                let remedy = remedies::ownership(id, caller);
+                let remedy = remedies::ownership(id, identity);
                 Finding::warning(
                     check,
                     subject,

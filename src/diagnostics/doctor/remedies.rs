@@ -1,31 +1,31 @@
-//! What to do about a refusal: the command, where there is one. Nothing here is ever run.
+//! The remedies of refusals: the command, where there is one. No command is ever run here.
 
 use super::finding::{CheckName, Finding};
 use crate::config::AzureConfig;
 use crate::domain::{AppObjectId, VaultName};
 use crate::ports::{OwnIdentity, PortError, RefusalKind, chain};
 
-/// Commands name rekeyd's service principal; where its id is not known, a word stands for it.
-pub(super) fn object_id(caller: Option<&OwnIdentity>) -> &str {
-    caller.and_then(|caller| caller.object_id.as_deref()).unwrap_or("OBJECT_ID_OF_REKEYD")
+/// Returns the object id of rekeyd's service principal for a command, or a placeholder where it is not known.
+pub(super) fn object_id(identity: Option<&OwnIdentity>) -> &str {
+    identity.and_then(|identity| identity.object_id.as_deref()).unwrap_or("OBJECT_ID_OF_REKEYD")
 }
 
-/// What to look at where there is no token.
+/// The remedy where there is no token.
 pub(super) const IDENTITY: &str = "look at [identity], and at the identity itself: it has to exist, and this machine may have \
     to be allowed to use it (az identity show, az ad sp show --id CLIENT_ID)";
 
-/// What a vault's refusal or silence means. `permission` is the check that tried it.
+/// Returns the finding for a vault's error. `permission` is the check that met it.
 pub(super) fn vault_trouble(
     permission: CheckName,
     subject: &str,
     vault: &VaultName,
     error: &PortError,
-    caller: Option<&OwnIdentity>,
+    identity: Option<&OwnIdentity>,
 ) -> Finding {
     if let PortError::Refused { kind, code, .. } = error
         && kind.is_access_denied()
     {
-        return vault_refusal(permission, subject, vault, (*kind, code), caller);
+        return vault_refusal(permission, subject, vault, (*kind, code), identity);
     }
     let remedy = format!(
         "look at the vault's name and address in [[vaults]], at DNS and at proxies: az keyvault show --name {vault} \
@@ -40,7 +40,7 @@ pub(super) fn vault_refusal(
     subject: &str,
     vault: &VaultName,
     (kind, code): (RefusalKind, &str),
-    caller: Option<&OwnIdentity>,
+    identity: Option<&OwnIdentity>,
 ) -> Finding {
     let (check, detail, remedy) = match kind {
         RefusalKind::FirewallBlocked => (
@@ -64,7 +64,7 @@ pub(super) fn vault_refusal(
             "the vault's access policies don't allow this",
             format!(
                 "az keyvault set-policy --name {vault} --object-id {} --secret-permissions get list set",
-                object_id(caller)
+                object_id(identity)
             ),
         ),
         RefusalKind::Unauthenticated
@@ -77,34 +77,34 @@ pub(super) fn vault_refusal(
         | RefusalKind::PasswordLimitReached
         | RefusalKind::MessageLost
         | RefusalKind::Throttled
-        | RefusalKind::Other => (permission, "no Azure role allows this", role_assignment(vault, caller)),
+        | RefusalKind::Other => (permission, "no Azure role allows this", role_assignment(vault, identity)),
     };
     Finding::error(check, subject, format!("{detail} ({code})"), remedy)
 }
 
-fn role_assignment(vault: &VaultName, caller: Option<&OwnIdentity>) -> String {
+fn role_assignment(vault: &VaultName, identity: Option<&OwnIdentity>) -> String {
     format!(
         "az role assignment create --role \"Key Vault Secrets Officer\" --assignee-object-id {} \
          --assignee-principal-type ServicePrincipal --scope $(az keyvault show --name {vault} --query id --output tsv) \
          (it takes minutes to have effect)",
-        object_id(caller)
+        object_id(identity)
     )
 }
 
-/// How rekeyd comes to own an application.
-pub(super) fn ownership(application: AppObjectId, caller: Option<&OwnIdentity>) -> String {
-    format!("az ad app owner add --id {application} --owner-object-id {}", object_id(caller))
+/// Returns the command that makes rekeyd an owner of an application.
+pub(super) fn ownership(application: AppObjectId, identity: Option<&OwnIdentity>) -> String {
+    format!("az ad app owner add --id {application} --owner-object-id {}", object_id(identity))
 }
 
-/// How rekeyd's service principal gets a permission on Graph.
-pub(super) fn graph_permission(azure: &AzureConfig, caller: Option<&OwnIdentity>) -> String {
+/// Returns the command that grants rekeyd's service principal its permission on Graph.
+pub(super) fn graph_permission(azure: &AzureConfig, identity: Option<&OwnIdentity>) -> String {
     format!(
         "assign Application.ReadWrite.OwnedBy on Microsoft Graph to rekeyd's service principal: az rest --method POST \
          --url {graph}/servicePrincipals/{id}/appRoleAssignments --body \
          '{{\"principalId\": \"{id}\", \"resourceId\": \"OBJECT_ID_OF_MICROSOFT_GRAPH\", \"appRoleId\": \
          \"{OWNED_BY}\"}}' (az ad sp show --id {GRAPH} --query id says which object id that is)",
         graph = graph(azure),
-        id = object_id(caller)
+        id = object_id(identity)
     )
 }
 

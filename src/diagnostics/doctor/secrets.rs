@@ -1,4 +1,4 @@
-//! Whether each managed secret, and each replica of it, can be read and written, and its tags be used.
+//! The checks of each managed secret and its replicas: they can be read and written, and their tags be used.
 
 use time::Duration;
 
@@ -10,27 +10,28 @@ use crate::domain::{ManagedSecret, SecretId};
 use crate::ports::{CurrentVersion, OwnIdentity, Permission, PortError, RefusalKind};
 
 impl Doctor<'_> {
-    /// Everything about one managed secret, and the validity that its tags ask for within the policy's bounds, if they
-    /// can be read. Replicas in `closed` vaults are left out.
+    /// Checks one managed secret and its replicas outside `closed` vaults. Returns the validity that its tags ask for
+    /// within the policy's bounds, too, if they can be read.
     pub(super) async fn secret(
         &self,
         managed: &ManagedSecret,
         closed: &ClosedVaults,
-        caller: Option<&OwnIdentity>,
+        identity: Option<&OwnIdentity>,
     ) -> (Vec<Finding>, Option<Duration>) {
-        let (mut findings, validity) = self.vault_secret(&managed.id, Some(managed), caller).await;
+        let (mut findings, validity) = self.vault_secret(&managed.id, Some(managed), identity).await;
         for replica in managed.replicas.iter().filter(|replica| !closed.contains(&replica.vault)) {
-            findings.extend(self.vault_secret(replica, None, caller).await.0);
+            findings.extend(self.vault_secret(replica, None, identity).await.0);
         }
         (findings, validity)
     }
 
-    /// One vault secret; `policy_of`: the managed secret whose policy its tags may change, to the validity returned.
+    /// Checks one vault secret. `policy_of` is the managed secret whose policy its tags may change, to the validity
+    /// returned.
     async fn vault_secret(
         &self,
         id: &SecretId,
         policy_of: Option<&ManagedSecret>,
-        caller: Option<&OwnIdentity>,
+        identity: Option<&OwnIdentity>,
     ) -> (Vec<Finding>, Option<Duration>) {
         let (mut findings, mut validity) = (Vec::new(), None);
         match self.ports.reconcile.store.read_current(id).await {
@@ -43,7 +44,7 @@ impl Doctor<'_> {
             }
             Ok(CurrentVersion::Missing) => findings.push(missing(id)),
             Ok(CurrentVersion::Disabled) => findings.push(disabled(id)),
-            Err(error) => findings.push(refused(CheckName::GetPermission, id, &error, caller)),
+            Err(error) => findings.push(refused(CheckName::GetPermission, id, &error, identity)),
         }
         findings.push(match self.ports.vault_access.try_set_permission(id).await {
             Ok(Permission::Granted) => {
@@ -51,18 +52,24 @@ impl Doctor<'_> {
             }
             Ok(Permission::Refused { kind, code }) => {
                 let subject = id.to_string();
-                remedies::vault_refusal(CheckName::SetPermission, &subject, &id.vault, (kind, &code), caller)
+                remedies::vault_refusal(
+                    CheckName::SetPermission,
+                    &subject,
+                    &id.vault,
+                    (kind, &code),
+                    identity,
+                )
             }
-            Err(error) => refused(CheckName::SetPermission, id, &error, caller),
+            Err(error) => refused(CheckName::SetPermission, id, &error, identity),
         });
         (findings, validity)
     }
 }
 
-fn refused(check: CheckName, id: &SecretId, error: &PortError, caller: Option<&OwnIdentity>) -> Finding {
+fn refused(check: CheckName, id: &SecretId, error: &PortError, identity: Option<&OwnIdentity>) -> Finding {
     match error.refusal() {
         Some(RefusalKind::SecretDeleted | RefusalKind::SecretInTransition) => deleted(id),
-        Some(_) | None => remedies::vault_trouble(check, &id.to_string(), &id.vault, error, caller),
+        Some(_) | None => remedies::vault_trouble(check, &id.to_string(), &id.vault, error, identity),
     }
 }
 
@@ -96,7 +103,7 @@ fn disabled(id: &SecretId) -> Finding {
     Finding::error(CheckName::SecretState, id.to_string(), "its newest version is disabled", remedy)
 }
 
-/// What of the tags can't be used, and whether those that a rotation adds have room.
+/// Checks that the tags can be used, and that those that a rotation adds have room.
 fn tags(id: &SecretId, policy_of: Option<&ManagedSecret>, tags: &Tags) -> Vec<Finding> {
     let mut problems: Vec<String> = Vec::new();
     if let Some(managed) = policy_of {

@@ -1,4 +1,4 @@
-//! What the tenant allows and offers: its policy on credentials, and the report on sign-ins.
+//! The checks of the tenant: its policy on credentials, and the report on sign-ins.
 
 use super::Doctor;
 use super::applications::BoundApplication;
@@ -7,7 +7,7 @@ use crate::domain::tags::VALIDITY_PERIOD_DAYS;
 use crate::ports::{CredentialRules, Usage, chain};
 
 impl Doctor<'_> {
-    /// One finding for each application that a policy binds; what holds for all is said once.
+    /// Checks the policy that each application is under, and the report. A finding that holds for all is returned once.
     pub(super) async fn tenant(&self, all: &[BoundApplication<'_>]) -> Vec<Finding> {
         let mut findings: Vec<Finding> = Vec::new();
         for bound in all {
@@ -25,7 +25,7 @@ impl Doctor<'_> {
         findings
     }
 
-    /// `None` where no policy relies on it.
+    /// Checks the report on sign-ins. Returns `None` if no rotation policy relies on it.
     async fn report(&self, all: &[BoundApplication<'_>]) -> Option<Finding> {
         let bound = all.iter().find(|bound| bound.relies_on_sign_ins())?;
         let remedy = "grant rekeyd AuditLog.Read.All on Microsoft Graph (the tenant needs Entra ID P1), or set \

@@ -1,4 +1,4 @@
-//! Whether each vault answers, lets this machine in, and lets its secrets be listed.
+//! The checks of each vault: it answers, its network admits this machine, and its secrets may be listed.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ use crate::reconcile::Catalogue;
 pub(super) type ClosedVaults = BTreeSet<VaultName>;
 
 impl Doctor<'_> {
-    /// The vaults that can't be reached at all, and a finding for each vault. Where secrets are discovered, they are
-    /// added to the catalogue.
+    /// Checks every vault, and adds the secrets that are discovered in it to the catalogue. Returns the vaults that can't
+    /// be reached at all, too.
     pub(super) async fn vaults(
         &self,
         catalogue: &Catalogue,
-        caller: Option<&OwnIdentity>,
+        identity: Option<&OwnIdentity>,
     ) -> (ClosedVaults, Vec<Finding>) {
         let (mut closed, mut findings, mut tokenless) = (BTreeSet::new(), Vec::new(), None);
         for vault in self.config.vaults.iter().map(|vault| &vault.name) {
@@ -37,7 +37,7 @@ impl Doctor<'_> {
                 }
                 Err(error) => {
                     let mut found =
-                        remedies::vault_trouble(CheckName::ListPermission, &subject, vault, &error, caller);
+                        remedies::vault_trouble(CheckName::ListPermission, &subject, vault, &error, identity);
                     if found.check != CheckName::ListPermission {
                         closed.insert(vault.clone());
                         found.detail.push_str("; its secrets were not looked at");
@@ -53,7 +53,7 @@ impl Doctor<'_> {
         (closed, findings)
     }
 
-    /// One page is enough, unless its secrets may be managed by their tags.
+    /// Lists a vault's secrets: one page, unless they may be managed by their tags.
     async fn list(&self, vault: &VaultName, catalogue: &Catalogue) -> Result<(), PortError> {
         if !self.config.discovery.vaults.contains(vault) {
             return self.ports.vault_access.probe(vault).await;

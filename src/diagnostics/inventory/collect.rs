@@ -1,4 +1,4 @@
-//! Reading everything that an inventory shows. What can't be read is noted, and the rest is read all the same.
+//! The reads behind an inventory. An error is noted, and the rest is read all the same. Classifies nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -88,9 +88,9 @@ impl Collected {
 
     /// Applies the rule that the reconcile loop follows: a tag alone makes nothing managed.
     async fn find_refused(&mut self, config: &Config, ports: &DiagnosticPorts) {
-        let caller =
-            ports.reconcile.issuer.read_own_identity().await.ok().and_then(|caller| caller.client_id);
-        let own = caller.or_else(|| config.identity.client_id());
+        let identity =
+            ports.reconcile.issuer.read_own_identity().await.ok().and_then(|identity| identity.client_id);
+        let own = identity.or_else(|| config.identity.client_id());
         let refused = self.with_application().filter(|(managed, application)| {
             let facts = ApplicationFacts {
                 object_id: application.object_id,
@@ -127,7 +127,7 @@ impl Collected {
         }
     }
 
-    /// One application after the other: the report allows few requests. Where there is none, nobody asks again.
+    /// Reads one application after the other: the report allows few requests. Stops if the tenant has no report.
     async fn read_usage(&mut self, ports: &DiagnosticPorts) {
         let ids: Vec<(AppObjectId, ClientId)> = self
             .with_credentials()
@@ -153,12 +153,12 @@ impl Collected {
         self.applications.iter().filter(|application| !application.credentials.is_empty())
     }
 
-    /// Whether rekeyd writes this secret, as a primary or as a replica.
+    /// Returns true if rekeyd writes this secret, as a primary or as a replica.
     pub(super) fn is_managed(&self, id: &SecretId) -> bool {
         self.managed().any(|managed| managed.id == *id || managed.replicas.contains(id))
     }
 
-    /// Whether these tags name a credential that is nowhere, although applications could be listed.
+    /// Returns true if these tags name a credential that no application has, although applications could be listed.
     pub(super) fn has_lost_its_credential(&self, tags: &Tags) -> bool {
         !self.applications.is_empty() && named(tags).is_some_and(|key_id| !self.has_credential(key_id))
     }
@@ -168,7 +168,7 @@ impl Collected {
         all.any(|credential| credential.key_id == key_id)
     }
 
-    /// Whose the credentials of managed applications are.
+    /// Returns the credentials of managed applications that are rekeyd's.
     pub(super) fn holdings(&self) -> Holdings {
         let mut holdings = Holdings::default();
         for (managed, application) in self.with_application() {
@@ -179,7 +179,7 @@ impl Collected {
         holdings
     }
 
-    /// Whom the tag `Owner` names, by credential, and by application for all its others.
+    /// Returns the values of the tag `Owner`, by credential, and by application for all its others.
     pub(super) fn owners(&self) -> BTreeMap<(AppObjectId, Option<KeyId>), String> {
         let mut owners = BTreeMap::new();
         for (managed, application) in self.with_application() {
@@ -193,7 +193,7 @@ impl Collected {
         owners
     }
 
-    /// When a credential last signed in, as far as the report was read.
+    /// Returns the moment of a credential's last sign-in, as far as the report was read.
     pub(super) fn last_use(&self, application: AppObjectId, key_id: KeyId) -> LastUse {
         match self.usage.get(&application) {
             None => LastUse::Unknown,
@@ -223,7 +223,7 @@ fn is_named(reference: ApplicationRef, application: &Application) -> bool {
     }
 }
 
-/// The credential that a version names, and those that its index names.
+/// Returns the credential that a version names, and those that its index names.
 fn held_by(tags: &Tags) -> Vec<KeyId> {
     let indexed = match tags.superseded() {
         Ok(SupersededIndex::Ids(ids)) => ids,

@@ -10,32 +10,32 @@ use crate::domain::{Class, ClientId};
 /// A credential or a secret, without any text of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Item {
-    /// Which of the two.
+    /// Secret or credential.
     pub kind: ItemKind,
     /// `vault/name`, or the credential's key id.
     pub name: String,
     /// The application's name; `None` for a secret.
     pub application: Option<String>,
-    /// What the application signs in as; `None` for a secret.
+    /// The application's client id; `None` for a secret.
     pub client_id: Option<ClientId>,
-    /// Everything that it is.
+    /// Every class that it is of.
     #[serde(serialize_with = "labels")]
     pub classes: BTreeSet<Class>,
-    /// Whom the tag `Owner` names: of the secret, or of the one that holds the credential.
+    /// The value of the tag `Owner` of the secret, or of the one that holds the credential.
     pub owner: Option<String>,
-    /// When it ends; for a secret, what is written on it.
+    /// Its end; for a secret, the expiry date that is set on it.
     #[serde(with = "time::serde::rfc3339::option")]
     pub ends: Option<OffsetDateTime>,
-    /// Whole days until then; negative once it is past.
+    /// Full days until then; negative afterwards.
     pub days_left: Option<i64>,
-    /// When the report last saw the credential sign in.
+    /// The credential's last sign-in, by the report.
     #[serde(with = "time::serde::rfc3339::option")]
     pub last_sign_in: Option<OffsetDateTime>,
-    /// What its maker called a credential; what is odd about a secret.
+    /// The display name of a credential; a remark on a secret.
     pub note: String,
 }
 
-/// What an item is.
+/// The kind of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ItemKind {
@@ -46,7 +46,7 @@ pub enum ItemKind {
 }
 
 impl ItemKind {
-    /// Its name in tables, JSON and CSV.
+    /// Returns the name in tables, JSON and CSV.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {

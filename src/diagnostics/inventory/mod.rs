@@ -1,4 +1,4 @@
-//! The inventory: every credential of every visible application, and every secret of the vaults. It changes nothing.
+//! The inventory: every credential of every visible application, and every secret of the vaults. Reads no secret's value.
 
 mod collect;
 mod item;
@@ -16,20 +16,20 @@ use crate::domain::{AppObjectId, Class, CredentialSeen, KeyId, LastUse, SecretId
 use crate::ports::{Application, Credential, ListedSecret};
 use collect::Collected;
 
-/// Everything that there is, as far as it could be read.
+/// All items, as far as they could be read.
 #[derive(Debug)]
 pub struct Inventory {
     /// Secrets by name, then credentials by application and end.
     pub items: Vec<Item>,
-    /// What could not be read, so that something may be missing.
+    /// The reads that failed, so that items may be missing.
     pub gaps: Vec<String>,
-    /// What is not known of what was read.
+    /// The facts that are not known of the items.
     pub notes: Vec<String>,
 }
 
 impl Inventory {
-    /// Reads everything. `with_usage`: whether the report on sign-ins is asked, once an application: it takes two
-    /// seconds each, since Graph allows no more.
+    /// Reads everything. `with_usage` asks for the report on sign-ins as well, once an application: that takes two seconds
+    /// each, since Graph allows no more.
     pub async fn take(
         config: &Config,
         ports: &DiagnosticPorts,
@@ -116,10 +116,10 @@ fn of_credential(
     }
 }
 
-/// The credential that these tags name, if they name one.
+/// Returns the credential that these tags name, if they name one.
 fn named(tags: &Tags) -> Option<KeyId> {
     tags.credential_id().ok().flatten()
 }
 
-/// A tag that people write: whom to ask about a secret.
+/// A tag that people write: the contact for a secret.
 const OWNER: &str = "Owner";

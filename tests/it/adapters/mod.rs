@@ -2,9 +2,9 @@
 
 mod applications;
 mod directory;
+mod permissions;
 mod probes;
 mod report;
-mod rights;
 mod rules;
 mod tokens;
 mod vault_lists;

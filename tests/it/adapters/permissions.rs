@@ -1,4 +1,4 @@
-//! What the daemon finds out of its own rights by trying the harmless half.
+//! The daemon's own permissions, found out by attempts that change nothing.
 
 use rekeyd::domain::{AppObjectId, SecretId};
 use rekeyd::ports::{DirectoryAccess as _, Permission, VaultAccess as _};
