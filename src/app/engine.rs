@@ -52,8 +52,16 @@ impl Engine {
     /// Starts the loop, with nothing to do yet. `seed` is for jitter and rotation ids.
     ///
     /// # Errors
-    /// Why Azure or the metrics can't be set up.
+    /// Fails if Azure or the metrics can't be set up.
     pub fn start(config: &Config, clock: &Arc<dyn Clock>, seed: u64) -> Result<Self, AppError> {
+        let engine = Self::build(config, clock)?;
+        let reconciler = Arc::new(Reconciler::new(engine.deps(config, seed)));
+        engine.shutdown.spawn(reconciler.run(engine.shutdown.clone()));
+        Ok(engine)
+    }
+
+    /// Makes the parts. Nothing runs yet.
+    fn build(config: &Config, clock: &Arc<dyn Clock>) -> Result<Self, AppError> {
         let (metrics, skew) = (Arc::new(Metrics::new()?), Arc::new(ClockSkew::default()));
         let azure = Arc::new(azure::connect(config, clock, &skew, &metrics)?);
         let catalogue = Arc::new(Catalogue::new(config.secrets.iter().cloned()));
@@ -73,10 +81,7 @@ impl Engine {
             metrics: Arc::clone(&metrics),
             clock: Arc::clone(clock),
         });
-        let (clock, shutdown) = (Arc::clone(clock), Shutdown::default());
-        let grace = config.reconcile.shutdown_grace;
-        let rollout = Arc::new(Rollout::new(config.rollout.clone()));
-        let engine = Self {
+        Ok(Self {
             azure,
             catalogue,
             queue,
@@ -84,15 +89,12 @@ impl Engine {
             commands,
             board,
             metrics,
-            clock,
+            clock: Arc::clone(clock),
             skew,
-            shutdown,
-            rollout,
-            grace,
-        };
-        let reconciler = Arc::new(Reconciler::new(engine.deps(config, seed)));
-        engine.shutdown.spawn(reconciler.run(engine.shutdown.clone()));
-        Ok(engine)
+            shutdown: Shutdown::default(),
+            rollout: Arc::new(Rollout::new(config.rollout.clone())),
+            grace: config.reconcile.shutdown_grace,
+        })
     }
 
     /// Returns what the reconcile loop is made of.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::run::{AnyError, clock};
 use super::{ConfigFile, Output, complain, print_line};
@@ -13,6 +13,7 @@ use crate::app::Engine;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::domain::{ActionKind, ActionOutcome, SecretState, VaultName};
+use crate::metrics::Metrics;
 use crate::ports::{chain, sleep};
 use crate::reconcile::SecretStatus;
 use crate::shutdown::{Shutdown, requested};
@@ -85,13 +86,21 @@ async fn sweep(config: &Config, limit: Duration) -> Result<Summary, AnyError> {
     };
     let drained = engine.drain().await;
     polling.stop().cancel();
-    let counted = |action: ActionKind| {
-        let succeeded = [action.label(), ActionOutcome::Success.label()];
-        let count = engine.metrics.actions.with_label_values(&succeeded).get();
-        (count > 0).then_some((action.label(), count))
-    };
-    let actions = ActionKind::ALL.into_iter().filter_map(counted).collect();
-    Ok(Summary { secrets: engine.board.list(), actions, unsearched, finished: finished && drained })
+    Ok(Summary {
+        secrets: engine.board.list(),
+        actions: successes(&engine.metrics),
+        unsearched,
+        finished: finished && drained,
+    })
+}
+
+/// Returns the number of successes of each action that had any.
+fn successes(metrics: &Metrics) -> BTreeMap<&'static str, u64> {
+    let counts = ActionKind::ALL.into_iter().map(|action| {
+        let labels = [action.label(), ActionOutcome::Success.label()];
+        (action.label(), metrics.actions.with_label_values(&labels).get())
+    });
+    counts.filter(|(_, count)| *count > 0).collect()
 }
 
 /// The canaries first: what the others may do depends on them.
@@ -159,19 +168,19 @@ impl Summary {
     }
 
     fn print_json(&self) {
-        let shown = |status: &SecretStatus| {
-            json!({"secret": status.secret, "state": status.state, "reason": status.reason,
-                   "message": status.message})
-        };
         print_line(json!({
             "secrets": self.secrets.len(),
             "actions": self.actions,
-            "troubled": self.troubled().map(shown).collect::<Vec<_>>(),
-            "held_back": self.held_back().map(shown).collect::<Vec<_>>(),
+            "troubled": self.troubled().map(view).collect::<Vec<_>>(),
+            "held_back": self.held_back().map(view).collect::<Vec<_>>(),
             "unsearched": self.unsearched.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "finished": self.finished,
         }));
     }
+}
+
+fn view(status: &SecretStatus) -> Value {
+    json!({"secret": status.secret, "state": status.state, "reason": status.reason, "message": status.message})
 }
 
 /// What is due within this time belongs to the sweep.
