@@ -31,8 +31,10 @@ impl Catalogue {
     #[must_use]
     pub fn managing(&self, secret: &SecretId) -> Option<Arc<ManagedSecret>> {
         let secrets = self.read();
-        let of_replica = || secrets.values().find(|managed| managed.replicas.contains(secret));
-        secrets.get(secret).or_else(of_replica).cloned()
+        secrets
+            .get(secret)
+            .or_else(|| secrets.values().find(|managed| managed.replicas.contains(secret)))
+            .cloned()
     }
 
     /// Every managed secret, by name.

@@ -79,7 +79,7 @@ impl Observer<'_> {
         replicas: Vec<ReplicaFacts>,
         now: OffsetDateTime,
     ) -> Result<Observation, PortError> {
-        let Asked { policy, verify, owner, mut warnings } = asked(self.subject.managed, &current);
+        let Requested { policy, verify, owner, mut warnings } = requested(self.subject.managed, &current);
         let refused = self.refusal(&current);
         let text = current.text().filter(|_| refused.is_none());
         let sign_in = match text {
@@ -114,15 +114,10 @@ impl Observer<'_> {
 
     /// Why the application's credentials may not be put into this secret.
     fn refusal(&self, current: &CurrentVersion) -> Option<BlockReason> {
-        let Application { object_id, client_id, .. } = self.application;
-        let is_named = |read: &ReadVersion| {
-            let named = read.properties.tags.value(tags::PROVIDER_ADDRESS).and_then(provider_address);
-            named.is_some_and(|named| named.is_of(object_id, client_id))
-        };
         let origin = self.subject.managed.origin;
         match current {
             // Who took the tag away took the secret out of our hands: no rotation puts it back.
-            CurrentVersion::Readable(read) if origin == Origin::Discovered && !is_named(read) => {
+            CurrentVersion::Readable(read) if origin == Origin::Discovered && !self.is_named_by(read) => {
                 Some(BlockReason::NoProvider)
             }
             // A person deleted it, and its tags with it.
@@ -131,6 +126,13 @@ impl Observer<'_> {
                 denied_reason(origin, &self.facts(), self.subject.rules)
             }
         }
+    }
+
+    /// Returns true if the version's tag names the application.
+    fn is_named_by(&self, read: &ReadVersion) -> bool {
+        let Application { object_id, client_id, .. } = self.application;
+        let named = read.properties.tags.value(tags::PROVIDER_ADDRESS).and_then(provider_address);
+        named.is_some_and(|named| named.is_of(object_id, client_id))
     }
 
     fn facts(&self) -> ApplicationFacts {
@@ -170,24 +172,16 @@ impl Observer<'_> {
 
     fn credential_facts(&self, text: Option<&SecretString>) -> Vec<CredentialFacts> {
         let marker = Marker::of(&self.subject.managed.id);
-        let facts = |credential: &Credential| {
-            let name = credential.display_name.as_deref();
-            let rotation = name.and_then(|name| marker.rotation_of(name));
-            CredentialFacts {
-                key_id: credential.key_id,
-                is_of_other_secret: rotation.is_none() && name.is_some_and(Marker::is_of_any),
-                rotation,
-                start: credential.start,
-                end: credential.end,
-                may_be_current_text: text.is_some_and(|text| may_have_text(credential, text)),
-            }
-        };
-        self.application.credentials.iter().map(facts).collect()
+        self.application
+            .credentials
+            .iter()
+            .map(|credential| credential_facts_of(credential, &marker, text))
+            .collect()
     }
 }
 
 /// What the configuration and the tags of the current version ask for.
-struct Asked {
+struct Requested {
     policy: RotationPolicy,
     verify: VerifyPolicy,
     owner: Option<String>,
@@ -195,10 +189,10 @@ struct Asked {
     warnings: Vec<String>,
 }
 
-fn asked(managed: &ManagedSecret, current: &CurrentVersion) -> Asked {
+fn requested(managed: &ManagedSecret, current: &CurrentVersion) -> Requested {
     let CurrentVersion::Readable(read) = current else {
         let policy = managed.policy.clone().spread(&managed.id);
-        return Asked { policy, verify: managed.verify.clone(), owner: None, warnings: Vec::new() };
+        return Requested { policy, verify: managed.verify.clone(), owner: None, warnings: Vec::new() };
     };
     let tags = &read.properties.tags;
     let (policy, unfollowed) = managed.policy.with_tags(tags);
@@ -211,7 +205,7 @@ fn asked(managed: &ManagedSecret, current: &CurrentVersion) -> Asked {
         managed.verify.clone()
     });
     let owner = tags.value(tags::OWNER).map(str::to_owned);
-    Asked { policy: policy.spread(&managed.id), verify, owner, warnings }
+    Requested { policy: policy.spread(&managed.id), verify, owner, warnings }
 }
 
 impl CurrentVersion {
@@ -237,6 +231,23 @@ fn facts(version: &Version) -> VersionFacts {
         tags: version.tags.clone(),
         proven: None,
         refused: false,
+    }
+}
+
+fn credential_facts_of(
+    credential: &Credential,
+    marker: &Marker,
+    text: Option<&SecretString>,
+) -> CredentialFacts {
+    let name = credential.display_name.as_deref();
+    let rotation = name.and_then(|name| marker.rotation_of(name));
+    CredentialFacts {
+        key_id: credential.key_id,
+        is_of_other_secret: rotation.is_none() && name.is_some_and(Marker::is_of_any),
+        rotation,
+        start: credential.start,
+        end: credential.end,
+        may_be_current_text: text.is_some_and(|text| may_have_text(credential, text)),
     }
 }
 

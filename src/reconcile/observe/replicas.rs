@@ -56,13 +56,10 @@ impl Observer<'_> {
         if seen.sign_in != CurrentSignIn::Accepted || seen.current_credential().is_none() {
             return;
         }
-        let gone = |version: &VersionFacts| {
-            version.enabled && version.named().is_some_and(|key_id| seen.credential(key_id).is_none())
-        };
         let suspects = seen.replicas.iter().flat_map(|replica| {
             replica
                 .older()
-                .filter(|version| gone(version))
+                .filter(|version| is_credential_gone(version, seen))
                 .map(|version| (replica.secret.clone(), version.version.clone()))
         });
         for (replica, version) in suspects.collect::<Vec<_>>() {
@@ -77,4 +74,9 @@ impl Observer<'_> {
             }
         }
     }
+}
+
+/// Returns true for an enabled version whose credential Entra no longer lists.
+fn is_credential_gone(version: &VersionFacts, seen: &Observed) -> bool {
+    version.enabled && version.named().is_some_and(|key_id| seen.credential(key_id).is_none())
 }

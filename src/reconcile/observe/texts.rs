@@ -7,20 +7,19 @@ use crate::domain::tags::QuarantineReason;
 use crate::domain::{
     CommandKind, CurrentSignIn, KeyId, Observed, RotationPolicy, UsageFacts, VersionFacts, VersionId,
 };
-use crate::ports::{Credential, PortError, ReadVersion};
+use crate::ports::{PortError, ReadVersion};
 
 impl Observer<'_> {
-    /// The one credential with this text's first characters and an end within a day of the version's.
+    /// Returns the one credential with this text's first characters and an end within a day of the version's.
     pub(super) fn matching(&self, read: &ReadVersion) -> Option<KeyId> {
         let expires = read.properties.expires?;
-        let matches = |credential: &&Credential| {
+        let mut matching = self.application.credentials.iter().filter(|credential| {
             has_hint(credential, &read.value) && (credential.end - expires).abs() <= Duration::DAY
-        };
-        let mut matching = self.application.credentials.iter().filter(matches);
+        });
         matching.next().filter(|_| matching.next().is_none()).map(|credential| credential.key_id)
     }
 
-    /// Older versions whose overlap is over: whether their own text still signs in, and whose it is.
+    /// Tries the texts of older versions whose overlap is over: notes whether each still signs in, and whose it is.
     ///
     /// Not earlier, since each try is a sign-in with the old credential, unless it is to end now; and not where the
     /// marker tells already.
@@ -33,51 +32,32 @@ impl Observer<'_> {
         if seen.sign_in != CurrentSignIn::Accepted || seen.current_credential().is_none() {
             return Ok(());
         }
-        let over = |version: &VersionFacts| {
-            seen.followed_at(version.created).is_some_and(|at| at.saturating_add(policy.overlap()) <= now)
-        };
-        let told = |version: &VersionFacts| {
-            let named = version.named().and_then(|key_id| seen.credential(key_id));
-            named.is_some_and(|credential| credential.rotation.is_some())
-        };
-        let compromised = seen.compromised_versions().map(|(version, _)| version.created).max();
-        // A compromise may need their room: then whose they are has to be known before their overlap is over.
-        let asked =
-            seen.is_compromised() || seen.command.is_some_and(|command| command.kind == CommandKind::Retire);
-        let urgent =
-            |version: &VersionFacts| asked || compromised.is_some_and(|latest| version.created <= latest);
-        let ends = |version: &VersionFacts| {
-            let superseded = seen.followed_at(version.created);
-            urgent(version) || superseded.is_some_and(|at| at.saturating_add(policy.max_overlap()) <= now)
-        };
-        let untold = seen
-            .older_versions()
-            .filter(|version| version.enabled && (over(version) || urgent(version)) && !told(version));
-        let untold: Vec<_> =
-            untold.map(|version| (version.version.clone(), urgent(version), ends(version))).collect();
-        for (version, urgent, ends) in untold {
-            let Some(read) =
-                self.subject.ports.store.read_version(&self.subject.managed.id, &version).await?
-            else {
-                continue;
-            };
-            let matching = self.matching(&read);
-            let named = read.properties.tags.credential_id().ok().flatten();
-            // A text that is of no listed credential, in a version that names none, has nothing to retire.
-            let nothing_to_retire =
-                matching.is_none() && named.is_none_or(|key_id| seen.credential(key_id).is_some());
-            if nothing_to_retire && !urgent {
-                continue;
-            }
-            if !ends && matching.is_some_and(|key_id| is_in_use(key_id, seen, policy, now)) {
-                continue;
-            }
-            let answer = self.sign_in(&read.value).await;
-            let found = seen.versions.iter_mut().filter(|facts| facts.version == version);
-            for facts in found {
-                facts.proven = matching.filter(|_| answer == CurrentSignIn::Accepted);
-                facts.refused = answer == CurrentSignIn::Refused;
-            }
+        for candidate in candidates(seen, policy, now) {
+            self.try_candidate(&candidate, seen, policy, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn try_candidate(
+        &self,
+        candidate: &Candidate,
+        seen: &mut Observed,
+        policy: &RotationPolicy,
+        now: OffsetDateTime,
+    ) -> Result<(), PortError> {
+        let (store, secret) = (&self.subject.ports.store, &self.subject.managed.id);
+        let Some(read) = store.read_version(secret, &candidate.version).await? else { return Ok(()) };
+        let matching = self.matching(&read);
+        if !candidate.is_urgent && has_nothing_to_retire(&read, matching, seen) {
+            return Ok(());
+        }
+        if !candidate.is_at_end && matching.is_some_and(|key_id| is_in_use(key_id, seen, policy, now)) {
+            return Ok(());
+        }
+        let answer = self.sign_in(&read.value).await;
+        for facts in seen.versions.iter_mut().filter(|facts| facts.version == candidate.version) {
+            facts.proven = matching.filter(|_| answer == CurrentSignIn::Accepted);
+            facts.refused = answer == CurrentSignIn::Refused;
         }
         Ok(())
     }
@@ -139,6 +119,49 @@ impl Observer<'_> {
         let listed = self.application.credentials.iter().find(|credential| credential.key_id == key_id)?;
         (ours && may_have_text(listed, &read.value)).then_some(key_id)
     }
+}
+
+/// An older version whose text may be tried.
+struct Candidate {
+    version: VersionId,
+    /// True if its credential has to be known now, for example because of a compromise.
+    is_urgent: bool,
+    /// True if its credential is to end now, in use or not.
+    is_at_end: bool,
+}
+
+/// Lists the older versions whose credential is not known by its marker, and whose overlap is over or does not matter.
+fn candidates(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Vec<Candidate> {
+    let compromised = seen.compromised_versions().map(|(version, _)| version.created).max();
+    // A compromise may need their room: then whose they are has to be known before their overlap is over.
+    let is_asked =
+        seen.is_compromised() || seen.command.is_some_and(|command| command.kind == CommandKind::Retire);
+    seen.older_versions()
+        .filter(|version| version.enabled && !is_marked(version, seen))
+        .filter_map(|version| {
+            let is_urgent = is_asked || compromised.is_some_and(|latest| version.created <= latest);
+            let since = seen.followed_at(version.created);
+            let is_over = since.is_some_and(|since| since.saturating_add(policy.overlap()) <= now);
+            let is_at_end = since.is_some_and(|since| since.saturating_add(policy.max_overlap()) <= now);
+            (is_urgent || is_over).then(|| Candidate {
+                version: version.version.clone(),
+                is_urgent,
+                is_at_end: is_urgent || is_at_end,
+            })
+        })
+        .collect()
+}
+
+/// Returns true if the version names a listed credential that bears our marker.
+fn is_marked(version: &VersionFacts, seen: &Observed) -> bool {
+    let named = version.named().and_then(|key_id| seen.credential(key_id));
+    named.is_some_and(|credential| credential.rotation.is_some())
+}
+
+/// Returns true for a text that matches no listed credential, in a version that names none that is gone.
+fn has_nothing_to_retire(read: &ReadVersion, matching: Option<KeyId>, seen: &Observed) -> bool {
+    let named = read.properties.tags.credential_id().ok().flatten();
+    matching.is_none() && named.is_none_or(|key_id| seen.credential(key_id).is_some())
 }
 
 /// Whether the report shows a sign-in so late that trying the text would decide nothing, and would show up itself.

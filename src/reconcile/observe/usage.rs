@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::Observer;
-use crate::domain::{Observed, RotationPolicy, UsageFacts, UsageGate, VersionFacts};
+use crate::domain::{Observed, RotationPolicy, UsageFacts, UsageGate};
 use crate::ports::{Usage, chain};
 
 impl Observer<'_> {
@@ -31,12 +31,17 @@ impl Observer<'_> {
     }
 }
 
-/// Whether a credential may be retired now: one that is superseded by its marker, or one that its version's text may
-/// yet prove.
+/// Returns true if a credential may be retired now: one that is superseded by its marker, or one that its version's
+/// text may yet prove.
 fn is_asked_for(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> bool {
-    let over = |at: OffsetDateTime| at.saturating_add(policy.overlap()) <= now;
-    let untried = |version: &VersionFacts| {
-        version.enabled && version.named().is_some() && seen.followed_at(version.created).is_some_and(over)
-    };
-    seen.superseded().iter().any(|(_, at)| over(*at)) || seen.older_versions().any(untried)
+    seen.superseded().iter().any(|(_, since)| is_overlap_over(*since, policy, now))
+        || seen
+            .older_versions()
+            .filter(|version| version.enabled && version.named().is_some())
+            .filter_map(|version| seen.followed_at(version.created))
+            .any(|since| is_overlap_over(since, policy, now))
+}
+
+fn is_overlap_over(since: OffsetDateTime, policy: &RotationPolicy, now: OffsetDateTime) -> bool {
+    since.saturating_add(policy.overlap()) <= now
 }
