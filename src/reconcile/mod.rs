@@ -3,25 +3,22 @@
 //! A pass takes no hint: triggers only enqueue a name, and what an event says is never used as a fact. What the
 //! loop remembers (back-off, since when something looks lost) may be forgotten at any moment.
 
+mod actions;
 mod back_off;
+mod blocked;
 mod catalogue;
-mod edit;
-mod execute;
-mod failure;
 mod observe;
 mod permits;
 mod preflight;
-mod proving;
 mod queue;
 mod reconciler;
 mod reported_once;
 mod rollout;
-mod rotation;
 mod status;
 mod status_board;
 mod status_text;
 mod sweep;
-mod verification;
+mod verify;
 mod volatile;
 
 use std::sync::Arc;

@@ -1,10 +1,11 @@
 //! The words of a status: state, reason and message that a decision gives. It decides nothing.
 
+use super::blocked::Blocked;
 use super::status::SecretStatus;
-use crate::domain::{Action, BlockReason, Decision, SecretState, StatusReason, WaitReason};
+use crate::domain::{Action, Decision, SecretState, StatusReason, WaitReason};
 
 /// State, reason and message of a secret. Where a failed rotation is waited for, that failure is shown.
-pub(super) fn shown(status: &mut SecretStatus, decision: &Decision, failure: Option<(BlockReason, String)>) {
+pub(super) fn shown(status: &mut SecretStatus, decision: &Decision, failure: Option<Blocked>) {
     status.message = message(decision);
     (status.state, status.reason, status.needs_person) = match decision {
         Decision::Act(action) => (SecretState::Rotating, StatusReason::Acting(action.kind()), false),
@@ -20,10 +21,11 @@ pub(super) fn shown(status: &mut SecretStatus, decision: &Decision, failure: Opt
             ..
         }
     );
-    if let Some((reason, error)) = failure.filter(|_| retrying) {
+    if let Some(failure) = failure.filter(|_| retrying) {
+        let reason = failure.reason;
         (status.state, status.reason, status.needs_person) =
             (SecretState::Blocked, StatusReason::Blocked(reason), reason.needs_person());
-        status.message = format!("{} ({error}); {}", reason.text(), message(decision));
+        status.message = format!("{}; {}", failure.message(), message(decision));
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use time::{Duration, OffsetDateTime};
 
 use super::back_off;
-use super::failure::Failure;
+use super::blocked::Blocked;
 use crate::domain::{
     AppObjectId, ApplicationRef, BlockReason, CurrentSignIn, Observed, RotationId, SecretId, SignInProblem,
     UsageFacts, VersionId,
@@ -22,10 +22,10 @@ pub(super) struct Volatile {
     busy: BTreeSet<AppObjectId>,
     /// Of which version, and since when, the current credential is lost at every look.
     lost: BTreeMap<SecretId, (VersionId, OffsetDateTime)>,
-    /// Passes in a row that found something in the way.
-    troubles: BTreeMap<SecretId, u32>,
-    /// Why the last rotation failed, until one succeeds.
-    failures: BTreeMap<SecretId, (BlockReason, String)>,
+    /// Passes in a row that were blocked.
+    blocked_passes: BTreeMap<SecretId, u32>,
+    /// The failure of the last rotation, until one succeeds.
+    rotation_failures: BTreeMap<SecretId, Blocked>,
     /// Who the daemon itself is, once its token was read.
     caller: Option<OwnIdentity>,
     /// What a rotation just met, until a look after it found nothing else to do.
@@ -48,8 +48,8 @@ impl Volatile {
             resolved: BTreeMap::new(),
             busy: BTreeSet::new(),
             lost: BTreeMap::new(),
-            troubles: BTreeMap::new(),
-            failures: BTreeMap::new(),
+            blocked_passes: BTreeMap::new(),
+            rotation_failures: BTreeMap::new(),
             caller: None,
             preflight_failures: BTreeMap::new(),
             limits: BTreeMap::new(),
@@ -120,7 +120,7 @@ impl Volatile {
     }
 
     /// Notes whether a replica could be written.
-    pub(super) fn note_copy(&mut self, replica: &SecretId, failure: Option<&Failure>, now: OffsetDateTime) {
+    pub(super) fn note_copy(&mut self, replica: &SecretId, failure: Option<&Blocked>, now: OffsetDateTime) {
         match failure {
             Some(failure) => self.unwritable.insert(replica.clone(), (failure.to_string(), now)),
             None => self.unwritable.remove(replica),
@@ -153,22 +153,22 @@ impl Volatile {
         None
     }
 
-    /// A rotation that failed is why its secret waits for the next attempt: people see that, not only that it waits.
-    pub(super) fn note_rotation(&mut self, secret: &SecretId, failure: Option<&Failure>) {
+    /// Notes the end of a rotation. People see its failure, not only that the secret waits for the next attempt.
+    pub(super) fn note_rotation(&mut self, secret: &SecretId, failure: Option<&Blocked>) {
         if let Some(failure) = failure.filter(|failure| !failure.is_stop()) {
-            self.failures.insert(secret.clone(), (failure.block_reason(), failure.to_string()));
-            self.preflight_failures.insert(secret.clone(), failure.block_reason());
+            self.rotation_failures.insert(secret.clone(), failure.clone());
+            self.preflight_failures.insert(secret.clone(), failure.reason);
         } else {
-            self.failures.remove(secret);
+            self.rotation_failures.remove(secret);
         }
     }
 
-    /// Why the last rotation failed. Forgotten once all is `well`, whoever brought that about.
-    pub(super) fn failure(&mut self, secret: &SecretId, well: bool) -> Option<(BlockReason, String)> {
-        if well {
-            self.failures.remove(secret);
+    /// Returns the failure of the last rotation, and forgets it if the secret `is_well` now, whatever the cause.
+    pub(super) fn rotation_failure(&mut self, secret: &SecretId, is_well: bool) -> Option<Blocked> {
+        if is_well {
+            self.rotation_failures.remove(secret);
         }
-        self.failures.get(secret).cloned()
+        self.rotation_failures.get(secret).cloned()
     }
 
     /// What the rotation that was tried last met, if nothing else was looked for since then.
@@ -181,15 +181,16 @@ impl Volatile {
         self.preflight_failures.remove(secret);
     }
 
-    pub(super) fn no_trouble(&mut self, secret: &SecretId) {
-        self.troubles.remove(secret);
+    /// Notes that a pass was not blocked.
+    pub(super) fn clear_blocked_passes(&mut self, secret: &SecretId) {
+        self.blocked_passes.remove(secret);
     }
 
-    /// One more pass found something in the way: the pause before the next one.
-    pub(super) fn trouble_pause(&mut self, secret: &SecretId, needs_person: bool) -> Duration {
-        let troubles = self.troubles.entry(secret.clone()).or_insert(0);
-        *troubles = troubles.saturating_add(1);
-        back_off::pause(*troubles, needs_person, &mut self.random)
+    /// Notes one more blocked pass in a row and returns the pause before the next pass.
+    pub(super) fn blocked_pause(&mut self, secret: &SecretId, needs_person: bool) -> Duration {
+        let passes = self.blocked_passes.entry(secret.clone()).or_insert(0);
+        *passes = passes.saturating_add(1);
+        back_off::pause(*passes, needs_person, &mut self.random)
     }
 
     /// A name for the next rotation. `None` can't happen: 16 hexadecimal digits are one.

@@ -3,12 +3,12 @@
 use time::OffsetDateTime;
 use tracing::{error, info, warn};
 
-use super::{Next, Reconciler, Trouble};
+use super::{NextPass, Reconciler};
 use crate::domain::{
     Action, ActionOutcome, BlockReason, Command, CommandKind, CommandOutcome, Decision, KeyId, ManagedSecret,
     Observed, RevokeReason, SecretId, SecretState, StatusReason, UsageFacts, VersionFacts,
 };
-use crate::reconcile::failure::Failure;
+use crate::reconcile::blocked::Blocked;
 use crate::reconcile::observe::Observation;
 use crate::reconcile::status::{EndedCommand, LastOutcome, ReplicaStatus};
 use crate::reconcile::status_text::{is_well, message, shown};
@@ -46,9 +46,9 @@ impl Reconciler {
         secret: &SecretId,
         observation: &Observation,
         action: &Action,
-        failure: Option<&Failure>,
+        failure: Option<&Blocked>,
     ) {
-        let outcome = failure.map_or(ActionOutcome::Success, Failure::outcome);
+        let outcome = failure.map_or(ActionOutcome::Success, Blocked::outcome);
         let at = self.ports.clock.now();
         self.remember(secret, observation, action, failure);
         self.metrics.actions.with_label_values(&[action.label(), outcome.label()]).inc();
@@ -68,12 +68,12 @@ impl Reconciler {
         secret: &SecretId,
         observation: &Observation,
         action: &Action,
-        failure: Option<&Failure>,
+        failure: Option<&Blocked>,
     ) {
         let mut volatile = self.lock();
         if let Action::Issue { .. } = action {
             volatile.note_rotation(secret, failure);
-            if failure.is_some_and(|failure| failure.block_reason() == BlockReason::PasswordLimitReached) {
+            if failure.is_some_and(|failure| failure.reason == BlockReason::PasswordLimitReached) {
                 volatile
                     .note_full(observation.application.object_id, observation.application.credentials.len());
             }
@@ -87,8 +87,8 @@ impl Reconciler {
     }
 
     /// Something is in the way: say so, and look again with growing pauses.
-    pub(super) fn blocked(&self, secret: &SecretId, trouble: &Trouble, command: Option<Command>) -> Next {
-        let (reason, message) = (trouble.reason, trouble.text());
+    pub(super) fn blocked(&self, secret: &SecretId, blocked: &Blocked, command: Option<Command>) -> NextPass {
+        let (reason, message) = (blocked.reason, blocked.message());
         self.metrics.blocked.with_label_values(&[reason.label()]).inc();
         // Another application that is pointed at is news as well.
         if reason.is_of_guard() && self.reported_once.is_news(secret, &message) {
@@ -107,8 +107,8 @@ impl Reconciler {
             status.message = message;
             status.needs_person = reason.needs_person();
         });
-        let pause = self.lock().trouble_pause(secret, reason.needs_person());
-        Next { at: Some(self.ports.clock.now() + pause), command }
+        let pause = self.lock().blocked_pause(secret, reason.needs_person());
+        NextPass { at: Some(self.ports.clock.now() + pause), command }
     }
 
     pub(super) fn show(
@@ -126,7 +126,7 @@ impl Reconciler {
         }
         let current = seen.current_credential();
         let well = is_well(decision);
-        let failure = self.lock().failure(secret, well);
+        let failure = self.lock().rotation_failure(secret, well);
         self.board.update(secret, |status| {
             shown(status, decision, failure);
             status.credential_id = current.map(|credential| credential.key_id);

@@ -190,8 +190,8 @@ def agrees_with_rekeyd():
     queries = read(AZURE / "modules/alerts.bicep")
     agree("alerts look for a sweep", 'startswith "sweeping over"' in queries)
     agree("alerts look at fields that lines have", set(re.findall(r"\bline\.(\w+)", queries)) <= FIELDS)
-    failure = read(ROOT / "src/reconcile/failure.rs")
-    agree("alerts know the outcomes of failures", '"failed"' in failure and '"unknown"' in failure)
+    outcomes = read(ROOT / "src/domain/status.rs")
+    agree("alerts know the outcomes of failures", '"failed"' in outcomes and '"unknown"' in outcomes)
 
     # What a host has to be told is named in the files of its triggers.
     queue = json.loads(read(ROOT / "deploy/functions/KeyVaultQueue/function.json"))["bindings"][0]

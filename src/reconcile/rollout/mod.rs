@@ -3,9 +3,13 @@
 //! The count of an hour is kept in memory and on the status board, which each look fills: a restart allows at most
 //! one more round.
 
+mod admission;
+
 use std::sync::{Mutex, PoisonError};
 
 use time::{Duration, OffsetDateTime};
+
+pub(super) use admission::Admission;
 
 use super::status::SecretStatus;
 use super::status_board::StatusBoard;
@@ -30,7 +34,7 @@ struct Counted {
 }
 
 impl Rollout {
-    /// RolloutLimits that have counted nothing yet.
+    /// Limits that have counted nothing yet.
     #[must_use]
     pub fn new(config: RolloutConfig) -> Self {
         Self { config, counted: Mutex::default() }
@@ -58,7 +62,7 @@ impl Rollout {
         if limits.applying_to(reason, false).is_some() {
             return false;
         }
-        counted.begun.retain(|at| *at + Duration::HOUR > now);
+        counted.begun = within_an_hour(std::mem::take(&mut counted.begun), now);
         counted.begun.push(now);
         counted.in_sweep += 1;
         true
@@ -132,10 +136,8 @@ impl Rollout {
 
     fn hour(&self, counted: &Counted, board: &StatusBoard, now: OffsetDateTime) -> Option<ActiveLimit> {
         let most = self.config.max_per_hour?;
-        let recent = |at: &OffsetDateTime| *at + Duration::HOUR > now;
-        let begun: Vec<_> = counted.begun.iter().copied().filter(recent).collect();
-        let mut published = board.rotations_published();
-        published.retain(recent);
+        let begun = within_an_hour(counted.begun.clone(), now);
+        let published = within_an_hour(board.rotations_published(), now);
         let counted = if begun.len() >= published.len() { begun } else { published };
         let first = counted.iter().min().map(|first| *first + Duration::HOUR);
         (counted.len() >= most).then_some(ActiveLimit { until: first })
@@ -144,6 +146,12 @@ impl Rollout {
     fn lock(&self) -> std::sync::MutexGuard<'_, Counted> {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Keeps the moments of the hour before `now`.
+fn within_an_hour(mut moments: Vec<OffsetDateTime>, now: OffsetDateTime) -> Vec<OffsetDateTime> {
+    moments.retain(|at| *at + Duration::HOUR > now);
+    moments
 }
 
 /// What the others wait for, if this canary has not passed.

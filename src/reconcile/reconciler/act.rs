@@ -1,0 +1,113 @@
+//! The execution of the one action of a pass, and what follows from its end.
+
+use std::sync::atomic::AtomicBool;
+
+use time::OffsetDateTime;
+use tracing::{info, warn};
+
+use super::{CATCH_UP_PAUSE, NextPass, RECHECK, Reconciler};
+use crate::domain::{Action, BlockReason, Command, SecretId};
+use crate::reconcile::actions::{Context, execute};
+use crate::reconcile::blocked::Blocked;
+use crate::reconcile::observe::Observation;
+use crate::reconcile::permits::Permit;
+use crate::reconcile::rollout::Admission;
+
+impl Reconciler {
+    /// Executes `action` and records its end. Returns when the next pass is due. `now` is the time of the observation.
+    pub(super) async fn act(
+        &self,
+        observation: &Observation,
+        action: &Action,
+        now: OffsetDateTime,
+        permit: &Permit,
+    ) -> NextPass {
+        if self.stop.is_cancelled() {
+            return NextPass::default();
+        }
+        let (secret, command) = (&observation.seen.secret, observation.seen.command);
+        info!(%secret, action = action.label(), detail = ?action, "executing {} for {secret}", action.label());
+        let admission = self.admission(observation, action);
+        let context = self.context(observation, &admission, permit, now);
+        let result = self.execute(&context, action, now).await;
+        if result.as_ref().is_err_and(Blocked::is_rollout_limit) {
+            return NextPass { at: Some(now + RECHECK), command };
+        }
+        self.record(secret, observation, action, result.as_ref().err());
+        if admission.is_granted() && result.as_ref().is_err_and(Blocked::had_no_effect) {
+            self.rollout.came_to_nothing(now);
+        }
+        match result {
+            Ok(()) => NextPass { at: Some(self.ports.clock.now() + CATCH_UP_PAUSE), command },
+            Err(blocked) => self.failed(secret, action, &blocked, command),
+        }
+    }
+
+    fn admission<'a>(&'a self, observation: &'a Observation, action: &Action) -> Admission<'a> {
+        Admission {
+            rollout: &self.rollout,
+            board: &self.board,
+            clock: &*self.ports.clock,
+            reason: action.issue_reason(),
+            known: &observation.seen.rollout_limits,
+            is_granted: AtomicBool::new(false),
+        }
+    }
+
+    fn context<'a>(
+        &'a self,
+        observation: &'a Observation,
+        admission: &'a Admission<'a>,
+        permit: &'a Permit,
+        now: OffsetDateTime,
+    ) -> Context<'a> {
+        let Observation { seen, policy, .. } = observation;
+        Context {
+            ports: &self.ports,
+            skew: &self.skew,
+            tenant: &self.tenant,
+            admission,
+            emergency: admission.reason.is_some_and(|reason| seen.is_emergency(reason, policy, now)),
+            reported_once: &self.reported_once,
+            permit,
+            secret: &seen.secret,
+            observation,
+            stop: self.stop.clone(),
+        }
+    }
+
+    async fn execute(
+        &self,
+        context: &Context<'_>,
+        action: &Action,
+        now: OffsetDateTime,
+    ) -> Result<(), Blocked> {
+        let rotation = self.lock().rotation_id();
+        let result = match rotation {
+            Some(rotation) => execute(context, action, rotation, now).await,
+            None => Err(Blocked::because(BlockReason::ServiceUnavailable)),
+        };
+        result.map_err(Blocked::with_text)
+    }
+
+    fn failed(
+        &self,
+        secret: &SecretId,
+        action: &Action,
+        blocked: &Blocked,
+        command: Option<Command>,
+    ) -> NextPass {
+        warn!(%secret, action = action.label(), error = %blocked, "{} failed for {secret}", action.label());
+        if blocked.is_stop() {
+            return NextPass::default();
+        }
+        let next = self.blocked(secret, blocked, command);
+        if matches!(action, Action::Issue { .. }) {
+            // Other work need not wait for the next try.
+            let soon = self.ports.clock.now() + CATCH_UP_PAUSE;
+            return NextPass { at: next.at.map(|at| at.min(soon)), ..next };
+        }
+        self.lock().clear_preflight_failure(secret);
+        next
+    }
+}

@@ -1,0 +1,198 @@
+//! One pass over one secret: reserves its application, observes, decides, and follows the decision.
+
+use time::{Duration, OffsetDateTime};
+use tracing::debug;
+
+use super::{CATCH_UP_PAUSE, NextPass, RECHECK, Reconciler};
+use crate::domain::{
+    AppObjectId, BlockReason, Command, CurrentSignIn, Decision, ManagedSecret, SecretId, SignInProblem,
+    WaitReason, decide,
+};
+use crate::reconcile::blocked::Blocked;
+use crate::reconcile::observe::Observation;
+use crate::reconcile::permits::Permit;
+
+/// An application that one pass works on, until it is dropped.
+struct Reserved<'a> {
+    reconciler: &'a Reconciler,
+    application: AppObjectId,
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        self.reconciler.lock().release(self.application);
+    }
+}
+
+impl Reconciler {
+    /// Observes, decides, executes one action. Returns when the next pass is due.
+    pub(super) async fn pass(
+        &self,
+        secret: &SecretId,
+        command: Option<Command>,
+        permit: &Permit,
+    ) -> NextPass {
+        let Some(managed) = self.catalogue.find(secret) else { return NextPass::default() };
+        let started = self.ports.clock.now();
+        // Nothing has an effect before a decision is executed, so that a stop need not wait for slow reads.
+        let reserved = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return NextPass::default(),
+            reserved = self.reserve(&managed) => reserved,
+        };
+        let next = match reserved {
+            Ok(Some(_application)) => self.observe_and_act(&managed, command, permit).await,
+            Ok(None) => NextPass { at: Some(started + APPLICATION_BUSY_PAUSE), command },
+            Err(blocked) => self.blocked(secret, &blocked, command),
+        };
+        let took = (self.ports.clock.now() - started).as_seconds_f64();
+        self.metrics.reconcile_duration.observe(took);
+        let skew = self.skew.largest().as_seconds_f64();
+        self.metrics.clock_skew.set(skew);
+        self.board.update(secret, |status| status.next_reconcile = next.at);
+        next
+    }
+
+    /// Takes the application for this pass: two writes to one application conflict, whichever secrets they are for.
+    async fn reserve(&self, managed: &ManagedSecret) -> Result<Option<Reserved<'_>>, Blocked> {
+        let known = self.lock().resolved(managed.application);
+        let object_id = if let Some(object_id) = known {
+            object_id
+        } else {
+            let application = self.ports.issuer.read_application(managed.application).await?;
+            application.ok_or_else(|| Blocked::because(BlockReason::ApplicationMissing))?.object_id
+        };
+        let is_free = self.lock().reserve(managed.application, object_id);
+        // Lazily: a reservation that is made and dropped would free what another pass holds.
+        Ok(is_free.then(|| Reserved { reconciler: self, application: object_id }))
+    }
+
+    async fn observe_and_act(
+        &self,
+        managed: &ManagedSecret,
+        command: Option<Command>,
+        permit: &Permit,
+    ) -> NextPass {
+        let secret = &managed.id;
+        let now = self.ports.clock.now();
+        let observed = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return NextPass::default(),
+            observed = self.observe(managed, command, true, now) => observed,
+        };
+        let mut observation = match observed {
+            Ok(observation) => observation,
+            Err(blocked) => return self.blocked(secret, &blocked, command),
+        };
+        if observation.seen.is_command_completed() {
+            self.complete_command(&mut observation);
+        }
+        let decision = decide(&observation.seen, &observation.policy, now);
+        debug!(%secret, ?decision, "decided");
+        self.show(managed, &observation, &decision, now);
+        let next = self.follow(&observation, decision, now, permit).await;
+        let published = observation.seen.current_version().map(|version| version.created);
+        let canary = self.rollout.canary_check(secret, published).filter(|at| *at > now);
+        NextPass { at: next.at.into_iter().chain(canary).min(), ..next }
+    }
+
+    async fn follow(
+        &self,
+        observation: &Observation,
+        decision: Decision,
+        now: OffsetDateTime,
+        permit: &Permit,
+    ) -> NextPass {
+        match decision {
+            Decision::Act(action) => self.act(observation, &action, now, permit).await,
+            Decision::Wait { until, reason } => self.wait(observation, until, reason, now),
+            Decision::Blocked { until, reason } => self.stay_blocked(observation, until, reason),
+        }
+    }
+
+    fn stay_blocked(
+        &self,
+        observation: &Observation,
+        until: Option<OffsetDateTime>,
+        reason: BlockReason,
+    ) -> NextPass {
+        let secret = &observation.seen.secret;
+        self.lock().clear_preflight_failure(secret);
+        let command = match observation.seen.command {
+            Some(command) if reason == BlockReason::NothingToRollBackTo => {
+                self.reject_command(secret, command, reason.text())
+            }
+            kept => kept,
+        };
+        let next = self.blocked(secret, &self.explained(observation, reason), command);
+        NextPass { at: until.into_iter().chain(next.at).min(), ..next }
+    }
+
+    /// Adds what is known of a decision's reason.
+    fn explained(&self, observation: &Observation, reason: BlockReason) -> Blocked {
+        let (seen, application) = (&observation.seen, &observation.application);
+        match &seen.sign_in {
+            _ if reason.is_of_guard() => Blocked::detailed(
+                reason,
+                format!("application {}, client id {}", application.object_id, application.client_id),
+            ),
+            CurrentSignIn::Unclear(SignInProblem::Other(why)) => Blocked::detailed(reason, why),
+            CurrentSignIn::Unclear(_)
+            | CurrentSignIn::Accepted
+            | CurrentSignIn::Refused
+            | CurrentSignIn::NoText => {
+                let failure = self.lock().rotation_failure(&seen.secret, false);
+                let same = failure.filter(|failure| failure.reason == reason);
+                same.unwrap_or_else(|| Blocked::because(reason))
+            }
+        }
+    }
+
+    fn wait(
+        &self,
+        observation: &Observation,
+        until: Option<OffsetDateTime>,
+        reason: WaitReason,
+        now: OffsetDateTime,
+    ) -> NextPass {
+        let secret = &observation.seen.secret;
+        let mut volatile = self.lock();
+        volatile.clear_preflight_failure(secret);
+        volatile.clear_blocked_passes(secret);
+        // A revoked credential is refused everywhere only after a while, and then its version can be disabled.
+        let fresh = volatile.is_revocation_fresh(secret, now).then_some(now + RECHECK);
+        drop(volatile);
+        let command = match observation.seen.command {
+            Some(command) if !reason.keeps_command() => self.reject_command(secret, command, reason.text()),
+            kept => kept,
+        };
+        let recheck = recheck_pause(reason).map(|pause| now + pause);
+        // A moment that is past already must not make a loop without a pause.
+        let at = until.into_iter().chain(recheck).chain(fresh).min().map(|at| at.max(now + CATCH_UP_PAUSE));
+        NextPass { at, command }
+    }
+}
+
+/// Returns the longest pause before the next pass while a secret waits for this reason; `None`: no event is missed.
+const fn recheck_pause(reason: WaitReason) -> Option<Duration> {
+    match reason {
+        WaitReason::ConfirmingLoss | WaitReason::Propagating | WaitReason::ProvingRevocation => Some(RECHECK),
+        WaitReason::ReplicaBehind | WaitReason::Canary | WaitReason::RolloutLimit => Some(PATIENCE),
+        WaitReason::NotDue
+        | WaitReason::Overlap
+        | WaitReason::InFlight
+        | WaitReason::BackOff
+        | WaitReason::TooManyOrphans
+        | WaitReason::InUse
+        | WaitReason::Frozen
+        | WaitReason::OutsideWindow
+        | WaitReason::RotationDisabled
+        | WaitReason::RolledBack => None,
+    }
+}
+
+/// Before the next try for an application that another secret's pass works on.
+const APPLICATION_BUSY_PAUSE: Duration = Duration::seconds(5);
+
+/// Between two passes over something that others bring about.
+const PATIENCE: Duration = Duration::minutes(30);
