@@ -19,7 +19,7 @@ impl EventGrid {
     /// Makes a subscription or changes the one of this name, which begins with a handshake either way.
     pub(super) fn subscribe(&mut self, subscription: Subscription, reply: oneshot::Sender<Provisioned>) {
         let (key, now) = (subscription.name.to_ascii_lowercase(), self.now());
-        let Ok(endpoint) = Endpoint::new(&subscription, self.answer_limit) else {
+        let Ok(endpoint) = Endpoint::new(&subscription, self.response_timeout) else {
             // Whoever asked may have gone away.
             let _ = reply.send(Err("the CA can't be used".to_owned()));
             return;
@@ -107,17 +107,17 @@ impl EventGrid {
     }
 
     /// `token` tells whether the subscription is still the one that was asked.
-    pub(super) fn answered(&mut self, key: &str, token: &str, consent: Consent) {
+    pub(super) fn handle_consent(&mut self, key: &str, token: &str, consent: Consent) {
         let now = self.now();
         let found = self.subscribers.get_mut(key).filter(|subscriber| subscriber.token == token);
         if let Some(subscriber) = found {
-            subscriber.answered(consent, now);
+            subscriber.handle_consent(consent, now);
         }
     }
 }
 
 impl Subscriber {
-    fn answered(&mut self, consent: Consent, now: OffsetDateTime) {
+    fn handle_consent(&mut self, consent: Consent, now: OffsetDateTime) {
         let standing = std::mem::replace(&mut self.standing, Standing::Succeeded);
         self.standing = match (standing, consent) {
             (Standing::Patient(..), Consent::Given) => Standing::Succeeded,

@@ -33,9 +33,12 @@ pub(super) struct DeliveryRequest {
 }
 
 impl Endpoint {
-    /// `answer_limit` is in real time.
-    pub(super) fn new(subscription: &Subscription, answer_limit: Duration) -> Result<Self, reqwest::Error> {
-        let mut http = Client::builder().no_proxy().redirect(Policy::none()).timeout(answer_limit);
+    /// `response_timeout` is in real time.
+    pub(super) fn new(
+        subscription: &Subscription,
+        response_timeout: Duration,
+    ) -> Result<Self, reqwest::Error> {
+        let mut http = Client::builder().no_proxy().redirect(Policy::none()).timeout(response_timeout);
         if let Some(ca_pem) = &subscription.ca_pem {
             http = http.tls_certs_only([Certificate::from_pem(ca_pem.as_bytes())?]);
         }

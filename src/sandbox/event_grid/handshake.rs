@@ -99,4 +99,4 @@ pub(super) fn patient_delay(attempts: usize) -> Duration {
 }
 
 /// How long a webhook has to answer, in real time.
-pub(super) const ANSWER_LIMIT: RealDuration = RealDuration::from_secs(30);
+pub(super) const RESPONSE_TIMEOUT: RealDuration = RealDuration::from_secs(30);

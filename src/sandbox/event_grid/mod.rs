@@ -36,7 +36,7 @@ use self::dead_letter::DeadLetters;
 use self::endpoint::Endpoint;
 use self::event::{Event, EventKind};
 use self::expiry::Calendar;
-use self::handshake::ANSWER_LIMIT;
+use self::handshake::RESPONSE_TIMEOUT;
 pub(crate) use self::notice::Notice;
 pub(crate) use self::queue::create as create_queue;
 use self::sending::Completion;
@@ -62,7 +62,7 @@ pub(crate) struct EventGrid {
     notices: UnboundedReceiver<Notice>,
     rng: fastrand::Rng,
     /// In real time.
-    answer_limit: RealDuration,
+    response_timeout: RealDuration,
     /// The object id of Event Grid's own service principal.
     principal: Uuid,
     calendar: Calendar,
@@ -83,14 +83,14 @@ impl EventGrid {
     ) -> Result<Self, reqwest::Error> {
         let (now, built_in) = (deps.clock.now(), Subscription::built_in(daemon, key));
         let principal = deps.model.principal_by_client_id(EVENT_GRID).unwrap_or_default();
-        let endpoint = Endpoint::new(&built_in, ANSWER_LIMIT)?;
+        let endpoint = Endpoint::new(&built_in, RESPONSE_TIMEOUT)?;
         let name = built_in.name.clone();
         let subscriber = Subscriber::new(built_in, endpoint, Standing::Patient(0, now), now);
         Ok(Self {
             deps,
             notices,
             rng: fastrand::Rng::with_seed(seed),
-            answer_limit: ANSWER_LIMIT,
+            response_timeout: RESPONSE_TIMEOUT,
             principal,
             calendar: Calendar::default(),
             subscribers: BTreeMap::from([(name, subscriber)]),

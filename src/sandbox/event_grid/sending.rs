@@ -62,7 +62,7 @@ impl EventGrid {
 
     pub(super) fn complete(&mut self, completion: Completion) {
         match completion {
-            Completion::Handshake { key, token, consent } => self.answered(&key, &token, consent),
+            Completion::Handshake { key, token, consent } => self.handle_consent(&key, &token, consent),
             Completion::Delivery { key, incarnation, batch, outcome } => {
                 self.delivery_completed(&key, incarnation, batch, outcome);
             }
@@ -200,7 +200,7 @@ impl EventGrid {
         let is_delivered = seen.iter().any(|seen| seen.outcome == Outcome::Delivered);
         for Seen { key, token, incarnation, consent, outcome } in seen {
             if let Some(consent) = consent {
-                self.answered(&key, &token, consent);
+                self.handle_consent(&key, &token, consent);
             }
             let Some(subscriber) = self.the_same(&key, incarnation) else { continue };
             if outcome == Outcome::Delivered {

@@ -298,5 +298,5 @@ async fn an_answer_that_takes_too_long_counts_as_none() {
     let request =
         DeliveryRequest { events: vec![json!({})], output_id: uuid::Uuid::nil(), attempts: 0, token: None };
     assert_eq!(endpoint.deliver(request).await, Outcome::TimedOut);
-    assert_eq!(super::handshake::ANSWER_LIMIT.as_secs(), 30);
+    assert_eq!(super::handshake::RESPONSE_TIMEOUT.as_secs(), 30);
 }

@@ -56,7 +56,7 @@ impl Model {
         let (vault, name, current) = self.lock().restore(vault, backup, now)?;
         // Its end is planned for, but it isn't called a new version: whether Azure does so isn't documented, and
         // none of the versions is new.
-        self.tell_patched_version(&vault, &name, &current);
+        self.notify_of_patch(&vault, &name, &current);
         Ok((name, current))
     }
 }

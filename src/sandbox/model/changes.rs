@@ -3,10 +3,10 @@
 use super::{Model, Version, VersionCreated};
 
 impl Model {
-    /// Has `tell` called after each patch of a version, and each restoration with the current one, with the model unlocked. Only the first one counts.
-    pub(crate) fn on_patched_version(&self, tell: impl Fn(VersionCreated) + Send + Sync + 'static) {
+    /// Has `listener` called after each patch of a version, and each restoration with the current one, with the model unlocked. Only the first one counts.
+    pub(crate) fn on_patched_version(&self, listener: impl Fn(VersionCreated) + Send + Sync + 'static) {
         // A second listener is refused, as documented.
-        let _ = self.on_patched_version.set(Box::new(tell));
+        let _ = self.on_patched_version.set(Box::new(listener));
     }
 
     /// Whether its secret's current version is this one. A deleted secret has one too, since it may be recovered.
@@ -17,10 +17,10 @@ impl Model {
     }
 
     /// The names may be in any letter case; they are told as they were first written.
-    pub(super) fn tell_patched_version(&self, vault: &str, name: &str, patched: &Version) {
-        let Some(tell) = self.on_patched_version.get() else { return };
+    pub(super) fn notify_of_patch(&self, vault: &str, name: &str, patched: &Version) {
+        let Some(listener) = self.on_patched_version.get() else { return };
         if let Some((vault, secret)) = self.names(vault, name) {
-            tell(VersionCreated::of(&vault, &secret, patched));
+            listener(VersionCreated::of(&vault, &secret, patched));
         }
     }
 }

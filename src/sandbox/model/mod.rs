@@ -170,15 +170,15 @@ impl Model {
         self.timeline.report(event);
     }
 
-    /// Has `tell` called after each new version, with the model unlocked. Only the first one counts.
-    pub(crate) fn on_new_version(&self, tell: impl Fn(VersionCreated) + Send + Sync + 'static) {
+    /// Has `listener` called after each new version, with the model unlocked. Only the first one counts.
+    pub(crate) fn on_new_version(&self, listener: impl Fn(VersionCreated) + Send + Sync + 'static) {
         // A second listener is refused, as documented.
-        let _ = self.on_new_version.set(Box::new(tell));
+        let _ = self.on_new_version.set(Box::new(listener));
     }
 
-    fn tell_new_version(&self, created: VersionCreated) {
-        if let Some(tell) = self.on_new_version.get() {
-            tell(created);
+    fn notify_of_new_version(&self, created: VersionCreated) {
+        if let Some(listener) = self.on_new_version.get() {
+            listener(created);
         }
     }
 

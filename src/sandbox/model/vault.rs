@@ -53,7 +53,7 @@ impl Model {
         check_tags(&new.tags)?;
         let (version, created) = self.lock().put(vault, name, new, now)?;
         self.report(&TimelineEvent::of_put(&version, &created, now));
-        self.tell_new_version(created);
+        self.notify_of_new_version(created);
         Ok(version)
     }
 
@@ -93,7 +93,7 @@ impl Model {
             let secret = format!("{vault}/{name}");
             self.report(&TimelineEvent { at: now, kind: TimelineEventKind::VersionDisabled, secret, detail });
         }
-        self.tell_patched_version(vault, name, &patched);
+        self.notify_of_patch(vault, name, &patched);
         Ok(patched)
     }
 
