@@ -4,7 +4,7 @@ use crate::source::{Figures, Source};
 use crate::sources;
 
 /// A longer file does two things.
-const MAX_FILE_LINES: usize = 450;
+const MAX_FILE_LINES: usize = 400;
 
 const MAX_MEDIAN_LINES: usize = 7;
 const MAX_LINES_OF_90_PERCENT: usize = 20;
