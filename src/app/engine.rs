@@ -137,6 +137,7 @@ impl Engine {
     /// Returns the sweeper, which finds tagged secrets and asks for a pass over each.
     #[must_use]
     pub fn sweeper(&self, config: &Config) -> Sweeper {
+        self.metrics.declare_vaults(&config.discovery.vaults);
         Sweeper {
             store: self.azure.key_vault.clone(),
             discovery: config.discovery.clone(),

@@ -98,7 +98,7 @@ async fn sweep(config: &Config, limit: Duration) -> Result<Summary, AnyError> {
 fn successes(metrics: &Metrics) -> BTreeMap<&'static str, u64> {
     let counts = ActionKind::ALL.into_iter().map(|action| {
         let labels = [action.label(), ActionOutcome::Success.label()];
-        (action.label(), metrics.actions.with_label_values(&labels).get())
+        (action.label(), metrics.actions_total.with_label_values(&labels).get())
     });
     counts.filter(|(_, count)| *count > 0).collect()
 }

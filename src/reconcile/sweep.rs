@@ -46,10 +46,10 @@ impl Sweeper {
     pub fn sweep_over(&self, which: impl Fn(&SecretId) -> bool) {
         let secrets: Vec<_> =
             self.catalogue.list().into_iter().filter(|managed| which(&managed.id)).collect();
-        self.metrics.last_sweep.set(unix_seconds(self.clock.now()));
+        self.metrics.last_sweep_timestamp_seconds.set(unix_seconds(self.clock.now()));
         info!(secrets = secrets.len(), "sweeping over {} managed secrets", secrets.len());
         for managed in secrets {
-            self.metrics.triggers.with_label_values(&["schedule"]).inc();
+            self.metrics.triggers_total.with_label_values(&["schedule"]).inc();
             self.queue.enqueue(&managed.id, None);
         }
     }
@@ -61,7 +61,9 @@ impl Sweeper {
         self.rollout.sweep_begins(self.clock.now());
         let (mut found, mut gaps) = (Vec::new(), Vec::new());
         for vault in &self.discovery.vaults {
-            match self.search(vault).await {
+            let searched = self.search(vault).await;
+            self.metrics.set_discovery_failed(vault, searched.is_err());
+            match searched {
                 Ok(secrets) => found.extend(secrets),
                 Err(error) => {
                     warn!(%vault, error = chain(&error), "{vault} can't be searched for tagged secrets: what was found before stays");
@@ -73,7 +75,6 @@ impl Sweeper {
                 }
             }
         }
-        self.metrics.unsearched_vaults.set(i64::try_from(gaps.len()).unwrap_or(i64::MAX));
         if !self.discovery.vaults.is_empty() {
             self.replace(found);
         }

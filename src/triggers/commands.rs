@@ -93,8 +93,8 @@ impl Commands {
         let command = Command { kind, at: self.clock.now() };
         for wanted in [secret].into_iter().chain(&others) {
             audit::command(wanted, kind, asker);
-            self.metrics.commands.with_label_values(&[kind.label()]).inc();
-            self.metrics.triggers.with_label_values(&[asker.by]).inc();
+            self.metrics.commands_total.with_label_values(&[kind.label()]).inc();
+            self.metrics.triggers_total.with_label_values(&[asker.by]).inc();
             self.queue.enqueue(wanted, Some(command));
         }
         Ok(Taken { at: command.at, also: others })

@@ -103,7 +103,7 @@ impl Intake {
                 Taken::Malformed(reason.clone())
             }
         };
-        self.metrics.events.with_label_values(&[path.label(), taken.label()]).inc();
+        self.metrics.events_total.with_label_values(&[path.label(), taken.label()]).inc();
         taken
     }
 
@@ -118,7 +118,7 @@ impl Intake {
             return Taken::Nothing("not_managed");
         };
         debug!(%secret, "an event wakes {}", managed.id);
-        self.metrics.triggers.with_label_values(&[path.label()]).inc();
+        self.metrics.triggers_total.with_label_values(&[path.label()]).inc();
         Taken::Enqueued(managed.id.clone(), self.queue.enqueue(&managed.id, None))
     }
 }

@@ -36,7 +36,7 @@ impl Schedule {
         loop {
             let next =
                 next_run(&self.config, self.clock.now()).map(|next| next + put_off(&self.config, next));
-            self.metrics.next_sweep.set(next.map_or(0.0, unix_seconds));
+            self.metrics.next_sweep_timestamp_seconds.set(next.map_or(0.0, unix_seconds));
             let run = async {
                 self.clock.sleep_until(next.unwrap_or(FAR_FUTURE)).await;
                 self.sweeper.sweep().await;

@@ -128,7 +128,7 @@ impl QueueTrigger {
         );
         match self.messages.move_to_poison(message).await {
             Ok(()) => {
-                self.intake.metrics.storage_queue_poison_messages.inc();
+                self.intake.metrics.storage_queue_poison_messages_total.inc();
                 self.delete(message).await;
             }
             Err(error) => {

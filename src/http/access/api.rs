@@ -112,7 +112,7 @@ impl ApiAccess {
             "a request was refused: {}",
             refusal.text()
         );
-        self.metrics.refusals.with_label_values(&["api", refusal.label()]).inc();
+        self.metrics.refused_requests_total.with_label_values(&["api", refusal.label()]).inc();
         Problem::Refused(refusal)
     }
 
@@ -125,7 +125,7 @@ impl ApiAccess {
             "a request was refused: {}",
             Refusal::RateLimited.text()
         );
-        self.metrics.refusals.with_label_values(&["api", reason]).inc();
+        self.metrics.refused_requests_total.with_label_values(&["api", reason]).inc();
         Problem::RateLimited(wait)
     }
 }

@@ -74,7 +74,7 @@ impl Refusal {
     /// Shows that nobody was refused yet.
     pub(super) fn declare(endpoint: &str, metrics: &Metrics) {
         for reason in Self::ALL {
-            metrics.refusals.with_label_values(&[endpoint, reason.label()]);
+            metrics.refused_requests_total.with_label_values(&[endpoint, reason.label()]);
         }
     }
 

@@ -109,7 +109,7 @@ impl WebhookAccess {
                 "a request was refused: {}",
                 refusal.text()
             );
-            self.metrics.refusals.with_label_values(&["webhook", refusal.label()]).inc();
+            self.metrics.refused_requests_total.with_label_values(&["webhook", refusal.label()]).inc();
         })
     }
 }

@@ -46,9 +46,9 @@ impl Reconciler {
             Err(blocked) => self.blocked(secret, &blocked, command),
         };
         let took = (self.ports.clock.now() - started).as_seconds_f64();
-        self.metrics.reconcile_duration.observe(took);
+        self.metrics.reconcile_duration_seconds.observe(took);
         let skew = self.skew.largest().as_seconds_f64();
-        self.metrics.clock_skew.set(skew);
+        self.metrics.clock_skew_seconds.set(skew);
         self.board.update(secret, |status| status.next_reconcile = next.at);
         next
     }

@@ -51,7 +51,7 @@ impl Reconciler {
         let outcome = failure.map_or(ActionOutcome::Success, Blocked::outcome);
         let at = self.ports.clock.now();
         self.remember(secret, observation, action, failure);
-        self.metrics.actions.with_label_values(&[action.label(), outcome.label()]).inc();
+        self.metrics.actions_total.with_label_values(&[action.label(), outcome.label()]).inc();
         let error = failure.map(ToString::to_string);
         let detail = message(&Decision::Act(action.clone()));
         audit::action(secret, action.label(), outcome.label(), error.as_ref().unwrap_or(&detail));
@@ -89,7 +89,7 @@ impl Reconciler {
     /// Something is in the way: say so, and look again with growing pauses.
     pub(super) fn blocked(&self, secret: &SecretId, blocked: &Blocked, command: Option<Command>) -> NextPass {
         let (reason, message) = (blocked.reason, blocked.message());
-        self.metrics.blocked.with_label_values(&[reason.label()]).inc();
+        self.metrics.blocked_total.with_label_values(&[reason.label()]).inc();
         // Another application that is pointed at is news as well.
         if reason.is_of_guard() && self.reported_once.is_news(secret, &message) {
             audit::blocked(secret, reason.label(), &message);

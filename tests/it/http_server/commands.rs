@@ -47,7 +47,7 @@ async fn every_command_has_a_route_is_counted_and_stands_until_it_is_met() {
         assert_eq!((answer["at"].is_string(), &shown["pending_command"]["at"]), (true, &answer["at"]));
         assert_eq!(server.queued(), [("kv-1/app-foo".to_owned(), Some(kind))]);
         server.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None);
-        assert_eq!(server.metrics.commands.with_label_values(&[kind.label()]).get(), 1);
+        assert_eq!(server.metrics.commands_total.with_label_values(&[kind.label()]).get(), 1);
     }
 }
 

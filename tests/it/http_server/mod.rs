@@ -129,11 +129,11 @@ impl TestServer {
 
     /// How many requests to the API were refused for this reason.
     pub(crate) fn refusals(&self, reason: &str) -> u64 {
-        self.metrics.refusals.with_label_values(&["api", reason]).get()
+        self.metrics.refused_requests_total.with_label_values(&["api", reason]).get()
     }
 
     fn events(&self, outcome: &str) -> u64 {
-        self.metrics.events.with_label_values(&["webhook", outcome]).get()
+        self.metrics.events_total.with_label_values(&["webhook", outcome]).get()
     }
 }
 
