@@ -310,7 +310,7 @@ resource app 'Microsoft.App/containerApps@2024-03-01' = {
               value: events.outputs.queueUrl
             }
             {
-              // A changed secret alone starts nothing anew. This does: a changed text makes a new revision.
+              // A changed secret alone restarts nothing. This does: a changed text makes a new revision.
               name: 'CONFIGURATION_HASH'
               value: uniqueString(configuration)
             }
