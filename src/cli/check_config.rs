@@ -43,7 +43,7 @@ impl CheckConfig {
                 let problems: Vec<_> = invalid
                     .problems()
                     .iter()
-                    .map(|problem| json!({"place": problem.place, "message": problem.message}))
+                    .map(|problem| json!({"place": problem.location, "message": problem.message}))
                     .collect();
                 print_line(json!({"valid": false, "problems": problems}));
                 ExitCode::from(USAGE)

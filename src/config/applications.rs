@@ -1,7 +1,5 @@
 //! Which applications may be rotated at all: `[applications]`.
 
-use uuid::Uuid;
-
 use super::problems::Problems;
 use super::reader::{Found, Section};
 use super::values;
@@ -15,12 +13,12 @@ pub(super) struct Applications {
 
 impl Applications {
     pub(super) fn read(mut section: Section<'_>) -> Self {
-        let mut list = |key| section.texts(key, values::guid);
-        let (allow, deny) = (list("allow"), list("deny"));
+        let allow = section.values_of("allow", values::guid);
+        let deny = section.values_of("deny", values::guid);
         section.finish();
         let is_readable = allow.is_some() && deny.is_some();
-        let set = |list: Option<Vec<Found<Uuid>>>| list.into_iter().flatten().map(|id| id.value).collect();
-        Self { rules: ApplicationRules { allow: set(allow), deny: set(deny) }, is_readable }
+        let rules = ApplicationRules { allow: allow.unwrap_or_default(), deny: deny.unwrap_or_default() };
+        Self { rules, is_readable }
     }
 
     /// Tells if an entry's own GUID, which the key `path` gives, is denied or not allowed.
@@ -36,6 +34,6 @@ impl Applications {
         } else {
             return;
         };
-        problems.add(&application.place, format!("{path} is {}, {objection}", application.shown));
+        problems.add(&application.location, format!("{path} is {}, {objection}", application.shown));
     }
 }

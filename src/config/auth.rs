@@ -73,7 +73,7 @@ impl WebhookConfig {
     }
 }
 
-/// `listen` is where nobody but a caller of the API has anything to ask. `None` only if a problem was told.
+/// `listen` is where nobody but a caller of the API has anything to ask. `None` only if a problem was reported.
 pub(super) fn api(
     mut section: Section<'_>,
     listen: Option<&Found<SocketAddr>>,
@@ -81,11 +81,11 @@ pub(super) fn api(
 ) -> Option<ApiConfig> {
     let is_given = ["token_file", "tokens", "audience"].iter().any(|key| section.has(key));
     if let Some(listen) = listen.filter(|listen| !is_given && !listen.value.ip().is_loopback()) {
-        let told = format!(
+        let message = format!(
             "listen is {}, which is not loopback, and there is no api.token_file: the API would be open to the network",
             listen.shown
         );
-        problems.add(&listen.place, told);
+        problems.add(&listen.location, message);
     }
     let file = section.text("token_file", values::path);
     let audience = section.text("audience", values::some_text).map(|found| found.value);
@@ -118,57 +118,62 @@ fn static_token(mut section: Section<'_>, problems: &Problems) -> Option<StaticT
     let role = section.required("role", values::one_of(&ROLES));
     section.finish();
     if let Some(hash) = hash.as_ref().filter(|hash| hash.value == EMPTY_TEXT) {
-        problems.add(&hash.place, "a token's sha256 is that of the empty text");
+        problems.add(&hash.location, "a token's sha256 is that of the empty text");
     }
     Some(StaticToken { name: name?.value, hash: hash?.value, role: role?.value })
 }
 
 fn sha256(text: &str) -> Result<[u8; 32], String> {
-    let refusal = || "not a SHA-256 hash of 64 hexadecimal digits".to_owned();
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(refusal());
-    }
-    let mut hash = [0; 32];
-    for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
-        let digits = std::str::from_utf8(digits).map_err(|_| refusal())?;
-        *byte = u8::from_str_radix(digits, 16).map_err(|_| refusal())?;
-    }
-    Ok(hash)
+    from_hex(text).ok_or_else(|| "not a SHA-256 hash of 64 hexadecimal digits".to_owned())
 }
 
-/// `None` only if a problem was told.
+/// Converts 64 hexadecimal digits. `None`: `text` is something else.
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// `None` only if a problem was reported.
 pub(super) fn webhook(
     mut section: Section<'_>,
     cloud: Option<Cloud>,
     problems: &Problems,
 ) -> Option<WebhookConfig> {
-    let place = section.place().clone();
+    let location = section.location().clone();
     let files = section.texts("key_files", values::path)?;
     let audience = section.text("audience", values::some_text).map(|found| found.value);
     let client_id = section.text("client_id", values::guid).map(|found| found.value);
     let role = section.text("role", values::some_text).map(|found| found.value);
-    let mut list = |key| section.texts(key, values::some_text);
-    let (subscriptions, topics, origins) = (list("subscriptions"), list("topics"), list("origins"));
+    let subscriptions = section.values_of("subscriptions", values::some_text);
+    let topics = section.values_of("topics", values::some_text);
+    let origins = section.values_of("origins", values::some_text);
     section.finish();
     if files.len() > MAX_KEYS {
-        problems.add(&place, format!("webhook.key_files names more than {MAX_KEYS} files"));
+        problems.add(&location, format!("webhook.key_files names more than {MAX_KEYS} files"));
     }
     let keys = files.iter().map(|file| secret_file(file, "webhook.key_files", MIN_TOKEN_LENGTH, problems));
     let keys: Vec<_> = keys.collect();
     let client_id = client_id.or_else(|| cloud.and_then(Cloud::event_grid_client_id));
     if audience.is_some() && client_id.is_none() {
-        problems
-            .add(&place, "webhook.client_id is missing: Event Grid's application in this cloud is not known");
+        problems.add(
+            &location,
+            "webhook.client_id is missing: Event Grid's application in this cloud is not known",
+        );
     }
-    let plain = |list: Vec<Found<String>>| list.into_iter().map(|found| found.value).collect();
     Some(WebhookConfig {
         keys: keys.into_iter().collect::<Option<_>>()?,
         audience,
         client_id: client_id.unwrap_or_default(),
         role,
-        subscriptions: plain(subscriptions?),
-        topics: plain(topics?),
-        origins: plain(origins?),
+        subscriptions: subscriptions?,
+        topics: topics?,
+        origins: origins?,
     })
 }
 

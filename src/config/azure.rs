@@ -107,7 +107,7 @@ pub(super) fn azure(mut section: Section<'_>, problems: &Problems) -> AzureParts
 fn only_for_custom(section: &Section<'_>, key: &str, problems: &Problems) {
     if section.has(key) {
         let told = format!("{} can be set only with azure.cloud = \"custom\"", section.path_of(key));
-        problems.add(section.place_of(key), told);
+        problems.add(section.location_of(key), told);
     }
 }
 
@@ -118,7 +118,7 @@ fn address(
     of_cloud: impl FnOnce(Cloud) -> Option<&'static str>,
 ) -> Option<Url> {
     if cloud == Some(Cloud::Custom) && !section.has(key) {
-        section.complain(format!("{} is missing, and required for a custom cloud", section.path_of(key)));
+        section.report(format!("{} is missing, and required for a custom cloud", section.path_of(key)));
     }
     let given = section.text(key, without_version).map(|found| found.value);
     given.or_else(|| Url::parse(cloud.and_then(of_cloud)?).ok())
@@ -151,7 +151,8 @@ pub(super) struct Vaults {
 
 pub(super) fn vaults(sections: Vec<Section<'_>>, cloud: Option<Cloud>, problems: &Problems) -> Vaults {
     if sections.is_empty() {
-        problems.add(&super::problems::Place::File, "there is no vault: at least one [[vaults]] is needed");
+        problems
+            .add(&super::problems::Location::File, "there is no vault: at least one [[vaults]] is needed");
     }
     let mut vaults =
         Vaults { known: Vec::new(), named: Vec::new(), discovered: Vec::new(), has_unreadable_name: false };
@@ -171,8 +172,7 @@ impl Vaults {
         let name = section.required("name", values::name::<VaultName>(VAULT_NAME));
         let was_given = section.has("url");
         if cloud == Some(Cloud::Custom) && !was_given {
-            section
-                .complain(format!("{} is missing, and required for a custom cloud", section.path_of("url")));
+            section.report(format!("{} is missing, and required for a custom cloud", section.path_of("url")));
         }
         let given = section.text("url", values::service_url);
         let is_searched = section.boolean("discover").is_some_and(|discover| discover.value);
@@ -183,7 +183,7 @@ impl Vaults {
                 domain.and_then(|domain| Url::parse(&format!("https://{}.{domain}", name.value)).ok());
             if let Some(given) = given.as_ref().filter(|given| !is_of(&given.value, &name.value)) {
                 problems.add(
-                    &given.place,
+                    &given.location,
                     format!(
                         "{} is {}, which is not of the vault {}: its host must begin with that name",
                         section.path_of("url"),
@@ -195,7 +195,7 @@ impl Vaults {
             let url = given.map(|found| found.value).or(default);
             if self.named.contains(&name.value) {
                 problems.add(
-                    &name.place,
+                    &name.location,
                     format!("{} is {}, which is listed twice", section.path_of("name"), name.shown),
                 );
             }
@@ -225,7 +225,7 @@ pub(super) fn check_challenge(azure: &AzureParts, vaults: &Vaults, problems: &Pr
         let told = format!(
             "azure.verify_challenge_resource is false, which is allowed on loopback only, and {url} is not"
         );
-        problems.add(&verify.place, told);
+        problems.add(&verify.location, told);
     }
 }
 

@@ -30,7 +30,6 @@ impl std::str::FromStr for Cron {
     type Err = CronError;
 
     fn from_str(text: &str) -> Result<Self, CronError> {
-        let parser = || CronParser::builder().year(Year::Disallowed).build();
         let whole = parser().parse(text)?;
         let single = match single_times(text) {
             Some(times) => times.iter().map(|time| parser().parse(time)).collect::<Result<_, _>>()?,
@@ -38,6 +37,10 @@ impl std::str::FromStr for Cron {
         };
         Ok(Self { single })
     }
+}
+
+fn parser() -> CronParser {
+    CronParser::builder().year(Year::Disallowed).build()
 }
 
 /// An expression for each time of day, if `text` lists times of day and not too many.
@@ -69,11 +72,12 @@ mod tests {
     fn runs(cron: &str, from: &str, count: usize) -> Vec<String> {
         let cron: Cron = cron.parse().unwrap();
         let mut now: Zoned = from.parse().unwrap();
-        let next = || {
+        std::iter::repeat_with(|| {
             now = cron.next_after(&now).unwrap();
             now.timestamp().strftime("%d %H:%M").to_string()
-        };
-        std::iter::repeat_with(next).take(count).collect()
+        })
+        .take(count)
+        .collect()
     }
 
     #[test]

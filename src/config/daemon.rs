@@ -106,7 +106,7 @@ pub(super) fn sandbox(root: &mut Section<'_>) -> Option<SandboxConfig> {
         return None;
     }
     if !cfg!(feature = "sandbox") {
-        section.complain("[sandbox] is refused: this rekeyd is built without the cargo feature \"sandbox\"");
+        section.report("[sandbox] is refused: this rekeyd is built without the cargo feature \"sandbox\"");
         return None;
     }
     let clock_url = section.required("clock_url", values::https_url);

@@ -61,7 +61,7 @@ impl IdentityConfig {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum IdentityKind {
     ManagedIdentity,
     WorkloadIdentity,
     ClientCertificate,
@@ -69,7 +69,7 @@ enum Kind {
     ClientSecret,
 }
 
-impl Kind {
+impl IdentityKind {
     fn parse(text: &str) -> Result<Self, String> {
         match text {
             "managed-identity" => Ok(Self::ManagedIdentity),
@@ -96,44 +96,44 @@ impl Kind {
     }
 }
 
-/// `None` only if a problem was told.
+/// `None` only if a problem was reported.
 pub(super) fn identity(mut section: Section<'_>, problems: &Problems) -> Option<IdentityConfig> {
-    let kind = section.text("kind", Kind::parse);
+    let kind = section.text("kind", IdentityKind::parse);
     if let Some(kind) = &kind {
         check_keys(&section, kind, problems);
     }
     let client_id = section.text("client_id", values::name::<ClientId>("a client id (a GUID)"));
-    let mut file = |key| section.text(key, values::path);
     let [token, certificate, private_key, secret] =
-        ["token_file", "certificate_file", "private_key_file", "client_secret_file"].map(&mut file);
+        ["token_file", "certificate_file", "private_key_file", "client_secret_file"]
+            .map(|key| section.text(key, values::path));
     section.finish();
     let client_id = client_id.map(|found| found.value);
     Some(match kind?.value {
-        Kind::ManagedIdentity => IdentityConfig::ManagedIdentity { client_id },
-        Kind::WorkloadIdentity => {
+        IdentityKind::ManagedIdentity => IdentityConfig::ManagedIdentity { client_id },
+        IdentityKind::WorkloadIdentity => {
             IdentityConfig::WorkloadIdentity { client_id, token_file: token.map(|found| found.value) }
         }
-        Kind::ClientCertificate => IdentityConfig::ClientCertificate {
+        IdentityKind::ClientCertificate => IdentityConfig::ClientCertificate {
             client_id: client_id?,
             certificate_file: certificate?.value,
             private_key_file: private_key?.value,
         },
-        Kind::AzureCli => IdentityConfig::AzureCli,
-        Kind::ClientSecret => {
+        IdentityKind::AzureCli => IdentityConfig::AzureCli,
+        IdentityKind::ClientSecret => {
             let secret = secret_file(&secret?, "identity.client_secret_file", 1, problems);
             IdentityConfig::ClientSecret { client_id: client_id?, secret: secret? }
         }
     })
 }
 
-fn check_keys(section: &Section<'_>, kind: &Found<Kind>, problems: &Problems) {
+fn check_keys(section: &Section<'_>, kind: &Found<IdentityKind>, problems: &Problems) {
     let (allowed, required) = kind.value.keys();
     for key in KEYS.iter().filter(|key| section.has(key) && !allowed.contains(key)) {
-        let told = format!("{} does not belong to the kind {}", section.path_of(key), kind.shown);
-        problems.add(section.place_of(key), told);
+        let message = format!("{} does not belong to the kind {}", section.path_of(key), kind.shown);
+        problems.add(section.location_of(key), message);
     }
     for key in required.iter().filter(|key| !section.has(key)) {
-        section.complain(format!(
+        section.report(format!(
             "{} is missing, and required for the kind {}",
             section.path_of(key),
             kind.shown
@@ -151,7 +151,7 @@ pub(super) fn secret_file(
     match read_secret(&file.value, least) {
         Ok(secret) => Some(secret),
         Err(complaint) => {
-            problems.add(&file.place, format!("{key} is {}, which {complaint}", file.shown));
+            problems.add(&file.location, format!("{key} is {}, which {complaint}", file.shown));
             None
         }
     }

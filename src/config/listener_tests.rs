@@ -1,9 +1,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
-use super::tests::{file, parse, told, with_variable};
+use super::tests::{file, parse, refusal, with_variable};
 use crate::domain::Role;
 
-/// Each broken rule, as (tables, what is told).
+/// Each broken rule, as (tables, what is reported).
 const REFUSED: &[(&str, &str)] = &[
     (
         "[[api.tokens]]\nname = \"x\"\nsha256 = \"12\"\nrole = \"reader\"",
@@ -37,15 +37,15 @@ const REFUSED: &[(&str, &str)] = &[
 #[test]
 fn each_broken_rule_of_the_listeners_is_reported() {
     for (tables, expected) in REFUSED {
-        let told = told(parse(&file("", tables, "")));
-        assert!(told.contains(expected), "{tables}:\n{told}");
+        let message = refusal(parse(&file("", tables, "")));
+        assert!(message.contains(expected), "{tables}:\n{message}");
     }
 }
 
 #[test]
 fn an_unknown_client_of_event_grid_has_to_be_named_where_its_tokens_are_taken() {
     let text = file("", "cloud = \"china\"\n[webhook]\naudience = \"api://x\"", "");
-    assert!(told(parse(&text)).contains("webhook.client_id is missing"));
+    assert!(refusal(parse(&text)).contains("webhook.client_id is missing"));
 }
 
 #[test]
@@ -84,8 +84,8 @@ fn a_functions_host_says_where_to_listen() {
     assert_eq!(config.listen.to_string(), "127.0.0.1:40123");
     assert!(config.functions.is_some());
     for port in ["", "0", "70000", "x"] {
-        let told = told(with_variable("FUNCTIONS_CUSTOMHANDLER_PORT", port));
-        assert!(told.contains("environment variable FUNCTIONS_CUSTOMHANDLER_PORT"), "{told}");
-        assert!(told.contains("which is not a port"), "{told}");
+        let message = refusal(with_variable("FUNCTIONS_CUSTOMHANDLER_PORT", port));
+        assert!(message.contains("environment variable FUNCTIONS_CUSTOMHANDLER_PORT"), "{message}");
+        assert!(message.contains("which is not a port"), "{message}");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::problems::{Place, Problems};
+use super::problems::{Location, Problems};
 use super::reader::{Found, Section};
 use super::values;
 
@@ -45,10 +45,10 @@ pub struct FunctionsConfig {
 pub(super) fn tls(mut section: Section<'_>, problems: &Problems) -> Option<TlsConfig> {
     let certificate = section.text("certificate_file", values::path);
     let key = section.text("private_key_file", values::path);
-    let place = section.place().clone();
+    let location = section.location().clone();
     section.finish();
     if certificate.is_some() != key.is_some() {
-        problems.add(&place, "tls.certificate_file and tls.private_key_file are needed together");
+        problems.add(&location, "tls.certificate_file and tls.private_key_file are needed together");
     }
     Some(TlsConfig { certificate_file: certificate?.value, private_key_file: key?.value })
 }
@@ -88,12 +88,12 @@ fn queue_url(text: &str) -> Result<Url, String> {
 }
 
 fn is_queue_name(name: &str) -> bool {
-    let is_fit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     // With room for `-poison` in the 63 characters that a name may have.
-    (3..=56).contains(&name.len()) && name.bytes().all(is_fit)
+    (3..=56).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
-/// `None` only if a problem was told: the budget always has a value.
+/// `None` only if a problem was reported: the budget always has a value.
 pub(super) fn functions(mut section: Section<'_>) -> Option<FunctionsConfig> {
     let seconds = Duration::from_secs;
     let budget = section.text("budget", values::duration_within(seconds(1)..=seconds(1_800)));
@@ -107,13 +107,13 @@ pub(super) fn functions_listen(
     problems: &Problems,
 ) -> Option<Found<SocketAddr>> {
     let (name, text) = environment.iter().find(|(name, _)| name == FUNCTIONS_PORT)?;
-    let place = Place::Variable(name.clone());
+    let location = Location::Variable(name.clone());
     match text.parse::<u16>() {
         Ok(port) if port > 0 => {
-            Some(Found { value: (Ipv4Addr::LOCALHOST, port).into(), place, shown: format!("{text:?}") })
+            Some(Found { value: (Ipv4Addr::LOCALHOST, port).into(), location, shown: format!("{text:?}") })
         }
         _ => {
-            problems.add(&place, format!("{FUNCTIONS_PORT} is {text:?}, which is not a port"));
+            problems.add(&location, format!("{FUNCTIONS_PORT} is {text:?}, which is not a port"));
             None
         }
     }

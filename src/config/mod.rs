@@ -3,8 +3,8 @@
 //! This layer uses the domain only. It opens no port and never asks for the time. Only it reads the environment.
 
 mod applications;
+mod auth;
 mod azure;
-mod callers;
 mod cloud;
 mod cron;
 mod daemon;
@@ -14,6 +14,7 @@ mod listeners;
 mod policy;
 mod problems;
 mod reader;
+mod renamed;
 mod rollout;
 mod secrets;
 mod tree;
@@ -21,24 +22,24 @@ mod values;
 mod verify;
 
 #[cfg(test)]
-mod life_tests;
-#[cfg(test)]
 mod listener_tests;
+#[cfg(test)]
+mod policy_tests;
 #[cfg(test)]
 mod tests;
 
 use std::net::SocketAddr;
 use std::path::Path;
 
+pub use auth::{ApiConfig, StaticToken, WebhookConfig};
 pub use azure::{AzureConfig, VaultConfig};
-pub use callers::{ApiConfig, StaticToken, WebhookConfig};
 pub use cloud::Cloud;
 pub use cron::Cron;
 pub use daemon::{LogConfig, LogFormat, ReconcileConfig, SandboxConfig, ScheduleConfig};
 pub use identity::IdentityConfig;
-pub use keys::{KEYS, Key};
+pub use keys::{ConfigKey, KEYS};
 pub use listeners::{FunctionsConfig, QueueConfig, TlsConfig};
-pub use problems::{InvalidConfig, Problem};
+pub use problems::{ConfigProblem, InvalidConfig};
 pub use rollout::{FreezePeriod, RolloutConfig, Window, WindowState};
 
 use crate::domain::{ApplicationRules, DiscoveryRules, ManagedSecret, VerifyPolicy};
@@ -151,9 +152,9 @@ impl Config {
         let secrets = secrets::secrets(root.tables("secrets"), &rules);
         let rollout = rollout::rollout(root.table("rollout"), &secrets, &vaults, problems);
         let schedule = daemon::schedule(root.table("schedule"));
-        let webhook = callers::webhook(root.table("webhook"), azure.cloud, problems);
+        let webhook = auth::webhook(root.table("webhook"), azure.cloud, problems);
         let is_heard = webhook.as_ref().is_none_or(WebhookConfig::is_open);
-        let api = callers::api(root.table("api"), listen.as_ref().filter(|_| !is_heard), problems);
+        let api = auth::api(root.table("api"), listen.as_ref().filter(|_| !is_heard), problems);
         let tls = listeners::tls(root.table("tls"), problems);
         let health = listeners::health(root.table("health"));
         let queue = listeners::queue(root.table("queue"));
@@ -161,7 +162,7 @@ impl Config {
         if let (true, Some(tls)) = (is_handler, &tls) {
             let file = tls.certificate_file.display();
             problems.add(
-                &problems::Place::File,
+                &problems::Location::File,
                 format!("tls.certificate_file is {file}, but the Functions host speaks plain HTTP"),
             );
         }

@@ -8,7 +8,7 @@ use super::problems::Problems;
 use super::reader::{Found, Section};
 use super::values;
 use crate::domain::{
-    Adopt, ForeignExpired, PolicyProblem, PolicyValues, RotationPolicy, TagBounds, UsageGate,
+    Adopt, ForeignExpired, PolicyDuration, PolicyProblem, PolicyValues, RotationPolicy, TagBounds, UsageGate,
 };
 
 /// The tables `[policy]` and `[bounds]` as far as they could be read.
@@ -23,13 +23,13 @@ impl Policy {
         let (values, given) = overlaid(&mut section, &PolicyValues::default());
         let refused = RotationPolicy::try_new(values.clone()).err().unwrap_or_default();
         for problem in &refused {
-            tell(&section, problem, &given, problems);
+            report(&section, problem, &given, problems);
         }
         section.finish();
         Self { values, is_sound: refused.is_empty(), bounds }
     }
 
-    /// The policy of secrets that are found by their tags. `None` only if a problem was told.
+    /// The policy of secrets that are found by their tags. `None` only if a problem was reported.
     pub(super) fn of_discovered(&self) -> Option<RotationPolicy> {
         let policy = RotationPolicy::try_new(self.values.clone()).ok()?;
         Some(policy.with_bounds(self.bounds.clone()))
@@ -42,9 +42,8 @@ impl Policy {
             Ok(policy) => return Some(policy.with_bounds(self.bounds.clone())),
             Err(refused) => refused,
         };
-        let is_news = |problem: &&PolicyProblem| self.is_sound || given.has(problem.key);
-        for problem in refused.iter().filter(is_news) {
-            tell(section, problem, &given, problems);
+        for problem in refused.iter().filter(|problem| self.is_sound || given.has(problem.key)) {
+            report(section, problem, &given, problems);
         }
         None
     }
@@ -69,7 +68,7 @@ impl Given {
 
 fn overlaid(section: &mut Section<'_>, base: &PolicyValues) -> (PolicyValues, Given) {
     let (mut values, mut given) = (base.clone(), Given(Vec::new()));
-    for (key, field) in FIELDS {
+    for PolicyDuration { key, field, .. } in PolicyValues::DURATIONS {
         let is_given = section.has(key);
         let found = section.text(key, values::span);
         if let Some(found) = &found {
@@ -79,7 +78,7 @@ fn overlaid(section: &mut Section<'_>, base: &PolicyValues) -> (PolicyValues, Gi
             *field(&mut values) = -Duration::SECOND;
         }
         if is_given {
-            given.0.push((key, found));
+            given.0.push((*key, found));
         }
     }
     Found::put(section.text("usage_gate", values::one_of(&USAGE_GATES)), &mut values.usage_gate);
@@ -89,31 +88,30 @@ fn overlaid(section: &mut Section<'_>, base: &PolicyValues) -> (PolicyValues, Gi
     (values, given)
 }
 
-fn tell(section: &Section<'_>, problem: &PolicyProblem, given: &Given, problems: &Problems) {
+fn report(section: &Section<'_>, problem: &PolicyProblem, given: &Given, problems: &Problems) {
     if given.is_unreadable(problem.key) {
         return;
     }
     let path = section.path_of(problem.key);
     match given.found(problem.key) {
-        Some(found) => problems.add(&found.place, format!("{path} is {}: {problem}", found.shown)),
-        None => problems.add(section.place(), format!("{path}: {problem}")),
+        Some(found) => problems.add(&found.location, format!("{path} is {}: {problem}", found.shown)),
+        None => problems.add(section.location(), format!("{path}: {problem}")),
     }
 }
 
 /// The table `[bounds]`. What could not be read was told, and has its default here.
 pub(super) fn bounds(mut section: Section<'_>, problems: &Problems) -> TagBounds {
-    let mut range = |least, most, otherwise| bound(&mut section, least, most, problems).unwrap_or(otherwise);
-    let TagBounds { validity, rotate_before, overlap } = TagBounds::default();
-    let bounds = TagBounds {
-        validity: range("min_validity", "max_validity", validity),
-        rotate_before: range("min_rotate_before", "max_rotate_before", rotate_before),
-        overlap: range("min_overlap", "max_overlap", overlap),
-    };
+    let mut bounds = TagBounds::default();
+    for (least, most, field) in BOUNDS {
+        if let Some(range) = bound(&mut section, least, most, problems) {
+            *field(&mut bounds) = range;
+        }
+    }
     section.finish();
     bounds
 }
 
-/// `None` only if a problem was told.
+/// `None` only if a problem was reported.
 fn bound(
     section: &mut Section<'_>,
     least: &'static str,
@@ -126,24 +124,18 @@ fn bound(
     if from.value <= to.value {
         return Some(from.value..=to.value);
     }
-    let place = if is_most_given { &to.place } else { &from.place };
+    let location = if is_most_given { &to.location } else { &from.location };
     let (least, most) = (section.path_of(least), section.path_of(most));
-    problems.add(place, format!("{least} is {}, which is more than {most}, {}", from.shown, to.shown));
+    problems.add(location, format!("{least} is {}, which is more than {most}, {}", from.shown, to.shown));
     None
 }
 
-type Field = fn(&mut PolicyValues) -> &mut Duration;
+type BoundsField = fn(&mut TagBounds) -> &mut RangeInclusive<Duration>;
 
-const FIELDS: [(&str, Field); 9] = [
-    ("validity", |values| &mut values.validity),
-    ("rotate_before", |values| &mut values.rotate_before),
-    ("overlap", |values| &mut values.overlap),
-    ("max_overlap", |values| &mut values.max_overlap),
-    ("usage_quiet", |values| &mut values.usage_quiet),
-    ("jitter", |values| &mut values.jitter),
-    ("orphan_grace", |values| &mut values.orphan_grace),
-    ("urgent_before", |values| &mut values.urgent_before),
-    ("deadline", |values| &mut values.deadline),
+const BOUNDS: [(&str, &str, BoundsField); 3] = [
+    ("min_validity", "max_validity", |bounds| &mut bounds.validity),
+    ("min_rotate_before", "max_rotate_before", |bounds| &mut bounds.rotate_before),
+    ("min_overlap", "max_overlap", |bounds| &mut bounds.overlap),
 ];
 
 const USAGE_GATES: [(&str, UsageGate); 2] = [("off", UsageGate::Off), ("report", UsageGate::Report)];

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use time::Duration;
 use time::macros::datetime;
 
-use super::tests::{GUID, file, parse, told, with_variable};
+use super::tests::{GUID, file, parse, refusal, with_variable};
 use super::{Config, WindowState};
 use crate::domain::tags::{OVERLAP_DAYS, Tags};
 use crate::domain::{Adopt, ForeignExpired, Freeze, ProbeKind, Requirement, UsageGate, VerifyPolicy};
@@ -99,11 +99,11 @@ fn the_nearest_table_decides_on_probe_and_scope() {
 #[test]
 fn a_limit_is_held_against_the_deadline_of_those_it_is_for() {
     assert!(parse(&file("", "", "deadline = \"30m\"\n[secrets.verify]\nlimit = \"20m\"")).is_ok());
-    let own = told(parse(&file("", "", "[secrets.verify]\nlimit = \"60m\"")));
+    let own = refusal(parse(&file("", "", "[secrets.verify]\nlimit = \"60m\"")));
     assert!(own.contains("secrets[1].verify.limit is \"60m\", which is not below the deadline of"), "{own}");
     let two =
         "deadline = \"40m\"\n[[secrets]]\nvault = \"kv\"\nname = \"b\"\ndeadline = \"30m\"\nclient_id =";
-    let once = told(parse(&file("", "", &format!("{two} \"{GUID}\""))));
+    let once = refusal(parse(&file("", "", &format!("{two} \"{GUID}\""))));
     assert!(once.contains("1 problem") && once.contains("deadline of secret kv/b (30m)"), "{once}");
 }
 
@@ -117,13 +117,13 @@ fn a_searched_vault_needs_no_entries_and_its_policy_is_checked() {
     assert!(config.secrets.is_empty());
     assert_eq!(config.discovery.vaults, ["kv".parse().unwrap()]);
     assert_eq!(config.discovery.verify, config.verify);
-    let late = told(parse(&text("[policy]\ndeadline = \"30m\"")));
+    let late = refusal(parse(&text("[policy]\ndeadline = \"30m\"")));
     assert!(
         late.contains("verify.limit is \"45m\" (the default), which is not below policy.deadline"),
         "{late}"
     );
     assert!(parse(&text("[rollout]\ncanaries = [\"kv/any\"]")).is_ok());
-    assert!(told(parse(&text("").replace("true", "false"))).contains("there is no secret"));
+    assert!(refusal(parse(&text("").replace("true", "false"))).contains("there is no secret"));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn lists_come_from_the_file_or_separated_by_commas_from_the_environment() {
     assert!(with_variable("REKEYD_VERIFY__ROLES", "").unwrap().verify.roles.is_empty());
     let config = with_variable("REKEYD_ROLLOUT__CANARIES", "KV/App").unwrap();
     assert_eq!(config.rollout.canaries, BTreeSet::from(["kv/app".parse().unwrap()]));
-    let bad = told(with_variable("REKEYD_VERIFY__PROBE_STATUS", "200,ok"));
+    let bad = refusal(with_variable("REKEYD_VERIFY__PROBE_STATUS", "200,ok"));
     assert!(bad.contains("REKEYD_VERIFY__PROBE_STATUS: verify.probe_status[2] is \"ok\""), "{bad}");
 }
 
@@ -151,14 +151,14 @@ fn a_replica_and_an_allowed_application_are_taken() {
 #[test]
 fn every_bad_element_is_told_with_its_own_line() {
     let text = file("", "[verify]\nprobe_status = [\n  200,\n  99,\n  \"x\",\n]", "");
-    insta::assert_snapshot!(told(parse(&text)), @r#"
+    insta::assert_snapshot!(refusal(parse(&text)), @r#"
     2 problems in the configuration:
       rekeyd.toml:7: verify.probe_status[2] is 99, which is not a whole number from 100 to 599
       rekeyd.toml:8: verify.probe_status[3] is "x", which is not a whole number
     "#);
 }
 
-/// Each broken rule, as (tables, entry, what is told).
+/// Each broken rule, as (tables, entry, what is reported).
 const REFUSED: &[(&str, &str, &str)] = &[
     (
         "[policy]\nmax_overlap = \"800d\"",
@@ -259,9 +259,9 @@ const REFUSED: &[(&str, &str, &str)] = &[
 #[test]
 fn each_broken_rule_is_told() {
     for (tables, entry, expected) in REFUSED {
-        let told = told(parse(&file("", tables, entry)));
-        assert!(told.contains(expected), "{told}\n  lacks {expected}");
-        assert!(!told.contains("hunter2"), "{told}");
+        let message = refusal(parse(&file("", tables, entry)));
+        assert!(message.contains(expected), "{message}\n  lacks {expected}");
+        assert!(!message.contains("hunter2"), "{message}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration: each problem with its place, gathered until all are known.
+//! What is wrong with a configuration: each problem with its location, gathered until all are known.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -6,38 +6,41 @@ use std::fmt;
 /// Everything that is wrong with a configuration, not only the first thing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} in the configuration:{}", counted(.0.len()), listed(.0))]
-pub struct InvalidConfig(Vec<Problem>);
+pub struct InvalidConfig(Vec<ConfigProblem>);
 
 impl InvalidConfig {
     /// The problems, in the order of the file, then those of the environment.
     #[must_use]
-    pub fn problems(&self) -> &[Problem] {
+    pub fn problems(&self) -> &[ConfigProblem] {
         &self.0
     }
 
     pub(super) fn unreadable(file_name: &str, cause: &std::io::Error) -> Self {
-        Self(vec![Problem { place: file_name.to_owned(), message: format!("can't be read: {cause}") }])
+        Self(vec![ConfigProblem {
+            location: file_name.to_owned(),
+            message: format!("can't be read: {cause}"),
+        }])
     }
 }
 
 /// One thing that is wrong, and where. Never holds the content of a secret file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct ConfigProblem {
     /// `rekeyd.toml:12`, `rekeyd.toml` or `environment variable NAME`.
-    pub place: String,
+    pub location: String,
     /// What is wrong there; it names the key and quotes its value.
     pub message: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)
+        write!(f, "{}: {}", self.location, self.message)
     }
 }
 
 /// Where a value comes from. The order is the order in which problems are told.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
+pub(super) enum Location {
     /// The file as a whole: for what is missing.
     File,
     /// A line of the file, from 1.
@@ -48,11 +51,11 @@ pub(super) enum Place {
 
 /// The problems found so far. Shared by all readers, so that none of them has to stop at its first.
 #[derive(Debug, Default)]
-pub(super) struct Problems(RefCell<Vec<(Place, String)>>);
+pub(super) struct Problems(RefCell<Vec<(Location, String)>>);
 
 impl Problems {
-    pub(super) fn add(&self, place: &Place, message: impl Into<String>) {
-        self.0.borrow_mut().push((place.clone(), message.into()));
+    pub(super) fn add(&self, location: &Location, message: impl Into<String>) {
+        self.0.borrow_mut().push((location.clone(), message.into()));
     }
 
     pub(super) fn len(&self) -> usize {
@@ -66,14 +69,16 @@ impl Problems {
     pub(super) fn into_invalid(self, file_name: &str) -> InvalidConfig {
         let mut found = self.0.into_inner();
         found.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let told =
-            found.into_iter().map(|(place, message)| Problem { place: place.told(file_name), message });
-        InvalidConfig(told.collect())
+        let problems = found
+            .into_iter()
+            .map(|(location, message)| ConfigProblem { location: location.named(file_name), message });
+        InvalidConfig(problems.collect())
     }
 }
 
-impl Place {
-    fn told(&self, file_name: &str) -> String {
+impl Location {
+    /// Names the location in a file of this name.
+    fn named(&self, file_name: &str) -> String {
         match self {
             Self::File => file_name.to_owned(),
             Self::Line(line) => format!("{file_name}:{line}"),
@@ -86,6 +91,6 @@ fn counted(problems: usize) -> String {
     if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") }
 }
 
-fn listed(problems: &[Problem]) -> String {
+fn listed(problems: &[ConfigProblem]) -> String {
     problems.iter().flat_map(|problem| ["\n  ".to_owned(), problem.to_string()]).collect()
 }

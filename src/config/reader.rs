@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::keys;
-use super::problems::{Place, Problems};
-use super::tree::{Entry, Kind, shown};
+use super::problems::{Location, Problems};
+use super::tree::{Entry, ValueKind, shown};
+use super::{keys, renamed};
 
 /// A value that was read, and where it stood.
 #[derive(Debug, Clone)]
 pub(super) struct Found<T> {
     pub(super) value: T,
-    pub(super) place: Place,
+    pub(super) location: Location,
     /// The value as an error message quotes it.
     pub(super) shown: String,
 }
@@ -30,7 +30,7 @@ pub(super) struct Section<'p> {
     path: String,
     /// As `path`, with `[]` for each index: what [`keys::KEYS`] calls it.
     pattern: String,
-    place: Place,
+    location: Location,
     entries: BTreeMap<String, Entry>,
     asked: Vec<&'static str>,
     problems: &'p Problems,
@@ -41,7 +41,7 @@ impl<'p> Section<'p> {
         Self {
             path: String::new(),
             pattern: String::new(),
-            place: Place::File,
+            location: Location::File,
             entries,
             asked: Vec::new(),
             problems,
@@ -53,13 +53,13 @@ impl<'p> Section<'p> {
     }
 
     /// Where the table stands.
-    pub(super) const fn place(&self) -> &Place {
-        &self.place
+    pub(super) const fn location(&self) -> &Location {
+        &self.location
     }
 
     /// Where `key` stands, or else the table.
-    pub(super) fn place_of(&self, key: &str) -> &Place {
-        self.entries.get(key).map_or(&self.place, |entry| &entry.place)
+    pub(super) fn location_of(&self, key: &str) -> &Location {
+        self.entries.get(key).map_or(&self.location, |entry| &entry.location)
     }
 
     pub(super) fn path_of(&self, key: &str) -> String {
@@ -67,38 +67,48 @@ impl<'p> Section<'p> {
     }
 
     /// A problem of the table itself.
-    pub(super) fn complain(&self, message: impl Into<String>) {
-        self.problems.add(&self.place, message);
+    pub(super) fn report(&self, message: impl Into<String>) {
+        self.problems.add(&self.location, message);
     }
 
     /// A text, or its default.
     pub(super) fn text<T>(&mut self, key: &'static str, parse: impl Parse<T>) -> Option<Found<T>> {
-        self.scalar(key, Kind::Text, parse)
+        self.scalar(key, ValueKind::Text, parse)
     }
 
     /// A text without which there is no configuration.
     pub(super) fn required<T>(&mut self, key: &'static str, parse: impl Parse<T>) -> Option<Found<T>> {
         if !self.has(key) {
-            self.complain(format!("{} is missing", self.path_of(key)));
+            self.report(format!("{} is missing", self.path_of(key)));
         }
         self.text(key, parse)
     }
 
     /// A number, or its default.
     pub(super) fn number<T>(&mut self, key: &'static str, parse: impl Parse<T>) -> Option<Found<T>> {
-        self.scalar(key, Kind::Number, parse)
+        self.scalar(key, ValueKind::Number, parse)
     }
 
     /// `true` or `false`, or its default.
     pub(super) fn boolean(&mut self, key: &'static str) -> Option<Found<bool>> {
-        self.scalar(key, Kind::Boolean, |text: &str| {
+        self.scalar(key, ValueKind::Boolean, |text: &str| {
             text.parse().map_err(|_| "neither true nor false".to_owned())
         })
     }
 
     /// The texts of an array, or of its default. `None` only without a default, or with a problem.
     pub(super) fn texts<T>(&mut self, key: &'static str, parse: impl ParseEach<T>) -> Option<Vec<Found<T>>> {
-        self.list(key, Kind::Text, parse)
+        self.list(key, ValueKind::Text, parse)
+    }
+
+    /// As [`Self::texts`], without their locations.
+    pub(super) fn values_of<T, C: FromIterator<T>>(
+        &mut self,
+        key: &'static str,
+        parse: impl ParseEach<T>,
+    ) -> Option<C> {
+        let found = self.texts(key, parse)?;
+        Some(found.into_iter().map(|found| found.value).collect())
     }
 
     /// The numbers of an array, or of its default. `None` only without a default, or with a problem.
@@ -107,36 +117,38 @@ impl<'p> Section<'p> {
         key: &'static str,
         parse: impl ParseEach<T>,
     ) -> Option<Vec<Found<T>>> {
-        self.list(key, Kind::Number, parse)
+        self.list(key, ValueKind::Number, parse)
     }
 
     /// The table `key`, empty if it is not there.
     pub(super) fn table(&mut self, key: &'static str) -> Self {
         let (path, pattern) = (self.path_of(key), joined(&self.pattern, key));
-        let (place, entries) = match self.take(key) {
-            None => (Place::File, BTreeMap::new()),
+        let (location, entries) = match self.take(key) {
+            None => (Location::File, BTreeMap::new()),
             Some(entry) => {
-                let place = entry.place.clone();
-                (place, self.entries_of(&path, entry, "a table"))
+                let location = entry.location.clone();
+                (location, self.entries_of(&path, entry, "a table"))
             }
         };
-        Self { path, pattern, place, entries, asked: Vec::new(), problems: self.problems }
+        Self { path, pattern, location, entries, asked: Vec::new(), problems: self.problems }
     }
 
     /// The tables of the array `key`, none if it is not there.
     pub(super) fn tables(&mut self, key: &'static str) -> Vec<Self> {
         let (path, pattern) = (self.path_of(key), format!("{}[]", joined(&self.pattern, key)));
         let Some(entry) = self.take(key) else { return Vec::new() };
-        let place = entry.place.clone();
+        let location = entry.location.clone();
         match entry.into_array() {
             Ok(tables) => {
-                let one = |(index, entry)| self.element(format!("{path}[{index}]"), pattern.clone(), entry);
-                (1..).zip(tables).map(one).collect()
+                let numbered = (1..).zip(tables);
+                numbered
+                    .map(|(index, entry)| self.element(format!("{path}[{index}]"), pattern.clone(), entry))
+                    .collect()
             }
             Err(entry) => {
-                let told =
+                let message =
                     format!("{path} is {}, which is not an array of tables: [[{path}]]", shown(&entry));
-                self.problems.add(&place, told);
+                self.problems.add(&location, message);
                 Vec::new()
             }
         }
@@ -145,76 +157,87 @@ impl<'p> Section<'p> {
     /// Ends the reading: what was not asked for is not known.
     pub(super) fn finish(self) {
         for (key, entry) in &self.entries {
-            let path = self.path_of(key);
-            let meant = self.asked.iter().find(|known| is_one_edit_apart(key, known));
-            let hint = meant.map(|known| format!("; did you mean {known:?}?")).unwrap_or_default();
-            self.problems.add(&entry.place, format!("{} is not a known key{hint}", cut(&path)));
+            self.problems.add(&entry.location, self.unknown(key));
         }
     }
 
+    fn unknown(&self, key: &str) -> String {
+        let path = self.path_of(key);
+        if let Some(renamed) = renamed::key(&joined(&self.pattern, key)) {
+            return format!("`{path}` is called `{}` now", self.path_of(renamed.name()));
+        }
+        let meant = self.asked.iter().find(|known| is_one_edit_apart(key, known));
+        let hint = meant.map(|known| format!("; did you mean {known:?}?")).unwrap_or_default();
+        format!("{} is not a known key{hint}", cut(&path))
+    }
+
     fn element(&self, path: String, pattern: String, entry: Entry) -> Self {
-        let place = entry.place.clone();
+        let location = entry.location.clone();
         let entries = self.entries_of(&path, entry, "a table");
-        Self { path, pattern, place, entries, asked: Vec::new(), problems: self.problems }
+        Self { path, pattern, location, entries, asked: Vec::new(), problems: self.problems }
     }
 
     fn entries_of(&self, path: &str, entry: Entry, expected: &str) -> BTreeMap<String, Entry> {
         entry.into_table().unwrap_or_else(|entry| {
-            let told = format!("{path} is {}, which is not {expected}", shown(&entry));
-            self.problems.add(&entry.place, told);
+            let message = format!("{path} is {}, which is not {expected}", shown(&entry));
+            self.problems.add(&entry.location, message);
             BTreeMap::new()
         })
     }
 
-    fn scalar<T>(&mut self, key: &'static str, kind: Kind, parse: impl Parse<T>) -> Option<Found<T>> {
+    fn scalar<T>(&mut self, key: &'static str, kind: ValueKind, parse: impl Parse<T>) -> Option<Found<T>> {
         let path = self.path_of(key);
-        let (text, shown, place) = if let Some(entry) = self.take(key) {
-            let (shown, place) = (shown(&entry), entry.place.clone());
-            (entry.into_text(kind), shown, place)
-        } else {
-            let default = keys::default_of(&joined(&self.pattern, key))?;
-            (Ok(default.to_owned()), format!("{default:?} (the default)"), self.place.clone())
-        };
-        let value = text.and_then(|text| parse(&text));
-        self.found(value, &path, place, shown)
+        if let Some(entry) = self.take(key) {
+            return self.parsed(&path, entry, kind, parse);
+        }
+        let default = keys::default_of(&joined(&self.pattern, key))?;
+        self.found(parse(default), &path, self.location.clone(), format!("{default:?} (the default)"))
     }
 
-    fn list<T>(&mut self, key: &'static str, kind: Kind, parse: impl ParseEach<T>) -> Option<Vec<Found<T>>> {
+    fn list<T>(
+        &mut self,
+        key: &'static str,
+        kind: ValueKind,
+        parse: impl ParseEach<T>,
+    ) -> Option<Vec<Found<T>>> {
         let path = self.path_of(key);
         let elements = match self.take(key).map(Entry::into_elements) {
             Some(Ok(elements)) => elements,
             Some(Err(entry)) => {
-                let told = format!("{path} is {}, which is not an array: [ ]", shown(&entry));
-                self.problems.add(&entry.place, told);
+                let message = format!("{path} is {}, which is not an array: [ ]", shown(&entry));
+                self.problems.add(&entry.location, message);
                 return None;
             }
             None => {
                 let default = keys::default_of(&joined(&self.pattern, key))?;
                 // A default has at most one element in quotes.
-                Entry::separated(default.trim_matches(['[', ']', '"']), &self.place)
+                Entry::separated(default.trim_matches(['[', ']', '"']), &self.location)
             }
         };
-        let one = |(index, entry): (usize, Entry)| {
-            let (shown, place) = (shown(&entry), entry.place.clone());
-            let value = entry.into_text(kind).and_then(|text| parse(&text));
-            self.found(value, &format!("{path}[{index}]"), place, shown)
-        };
-        // Read to the end, so that every bad element is told.
-        let all: Vec<_> = (1..).zip(elements).map(one).collect();
+        // Read to the end, so that every bad element is reported.
+        let all: Vec<_> = (1..)
+            .zip(elements)
+            .map(|(index, entry)| self.parsed(&format!("{path}[{index}]"), entry, kind, &parse))
+            .collect();
         all.into_iter().collect()
+    }
+
+    fn parsed<T>(&self, path: &str, entry: Entry, kind: ValueKind, parse: impl Parse<T>) -> Option<Found<T>> {
+        let (shown, location) = (shown(&entry), entry.location.clone());
+        self.found(entry.into_text(kind).and_then(|text| parse(&text)), path, location, shown)
     }
 
     fn found<T>(
         &self,
         value: Result<T, String>,
         path: &str,
-        place: Place,
+        location: Location,
         shown: String,
     ) -> Option<Found<T>> {
         match value {
-            Ok(value) => Some(Found { value, place, shown }),
+            Ok(value) => Some(Found { value, location, shown }),
             Err(complaint) => {
-                self.problems.add(&place, format!("{path} is {shown}, which is {complaint}"));
+                self.problems.add(&location, format!("{path} is {shown}, which is {complaint}"));
                 None
             }
         }

@@ -11,7 +11,7 @@ use super::azure::Vaults;
 use super::cron::Cron;
 use super::problems::Problems;
 use super::reader::{Found, Section};
-use super::secrets::{SECRET_ID, Secrets};
+use super::secrets::{SECRET_ID, SecretEntries};
 use super::values;
 use crate::domain::{Freeze, SecretId};
 
@@ -110,16 +110,15 @@ impl FreezePeriod {
     }
 }
 
-/// `None` only if a problem was told.
+/// `None` only if a problem was reported.
 pub(super) fn rollout(
     mut section: Section<'_>,
-    secrets: &Secrets,
+    secrets: &SecretEntries,
     vaults: &Vaults,
     problems: &Problems,
 ) -> Option<RolloutConfig> {
-    let limit = || values::number_within(0..=MAX_ROTATIONS);
-    let max_per_sweep = section.number("max_per_sweep", limit());
-    let max_per_hour = section.number("max_per_hour", limit());
+    let max_per_sweep = section.number("max_per_sweep", values::number_within(0..=MAX_ROTATIONS));
+    let max_per_hour = section.number("max_per_hour", values::number_within(0..=MAX_ROTATIONS));
     let canaries = section.texts("canaries", values::name::<SecretId>(SECRET_ID));
     let canaries = canaries.map(|canaries| checked_canaries(canaries, secrets, vaults, problems));
     let time_zone = section.text("time_zone", values::time_zone).map(|found| found.value);
@@ -129,38 +128,39 @@ pub(super) fn rollout(
     let freezes = section.tables("freezes").into_iter();
     let freezes = freezes.filter_map(|table| freeze(table, &zone, problems)).collect();
     section.finish();
-    let unlimited_at_zero = |found: Found<usize>| Some(found.value).filter(|most| *most > 0);
     Some(RolloutConfig {
-        max_per_sweep: unlimited_at_zero(max_per_sweep?),
-        max_per_hour: unlimited_at_zero(max_per_hour?),
+        max_per_sweep: limit(&max_per_sweep?),
+        max_per_hour: limit(&max_per_hour?),
         canaries: canaries?,
         windows,
         freezes,
     })
 }
 
+/// Returns the limit. `None`: 0, which means that there is none.
+fn limit(most: &Found<usize>) -> Option<usize> {
+    (most.value > 0).then_some(most.value)
+}
+
 fn checked_canaries(
     canaries: Vec<Found<SecretId>>,
-    secrets: &Secrets,
+    secrets: &SecretEntries,
     vaults: &Vaults,
     problems: &Problems,
 ) -> BTreeSet<SecretId> {
-    let is_unknown = |id: &SecretId| {
-        !secrets.has_unreadable_name && !secrets.named.contains(id) && !vaults.discovered.contains(&id.vault)
-    };
     for (index, canary) in (1..).zip(&canaries) {
-        if is_unknown(&canary.value) {
-            let told = format!(
+        if !secrets.may_have(&canary.value) && !vaults.discovered.contains(&canary.value.vault) {
+            let message = format!(
                 "rollout.canaries[{index}] is {}, which is not one of [[secrets]], nor in a vault with discover",
                 canary.shown
             );
-            problems.add(&canary.place, told);
+            problems.add(&canary.location, message);
         }
     }
     canaries.into_iter().map(|canary| canary.value).collect()
 }
 
-/// `None` only if a problem was told.
+/// `None` only if a problem was reported.
 fn window(mut section: Section<'_>, zone: &TimeZone) -> Option<Window> {
     let cron = section.required("cron", values::cron);
     let duration = section.required("duration", |text: &str| {
@@ -172,7 +172,7 @@ fn window(mut section: Section<'_>, zone: &TimeZone) -> Option<Window> {
     Some(Window { cron, expression, duration: duration?.value, time_zone: zone.clone() })
 }
 
-/// `None` only if a problem was told. An hour that comes twice is frozen both times, and one that is left out is
+/// `None` only if a problem was reported. An hour that comes twice is frozen both times, and one that is left out is
 /// frozen from before it.
 fn freeze(mut section: Section<'_>, zone: &TimeZone, problems: &Problems) -> Option<FreezePeriod> {
     let from = section.required("from", |text: &str| moment(text, zone, AmbiguousTimestamp::earlier));
@@ -182,8 +182,8 @@ fn freeze(mut section: Section<'_>, zone: &TimeZone, problems: &Problems) -> Opt
     section.finish();
     let (from, until) = (from?, until?);
     if until.value <= from.value {
-        let told = format!("{path} is {}, which is not after from, {}", until.shown, from.shown);
-        problems.add(&until.place, told);
+        let message = format!("{path} is {}, which is not after from, {}", until.shown, from.shown);
+        problems.add(&until.location, message);
         return None;
     }
     Some(FreezePeriod { from: from.value, until: until.value, is_hard: is_hard?.value })
@@ -194,10 +194,19 @@ fn moment(
     zone: &TimeZone,
     choose: fn(AmbiguousTimestamp) -> Result<Timestamp, jiff::Error>,
 ) -> Result<OffsetDateTime, String> {
-    let refusal = || "not a date and time without a zone (for example \"2026-12-20T00:00\")".to_owned();
-    let civil = DateTime::strptime("%Y-%m-%dT%H:%M", text).map_err(|_| refusal())?;
-    let stamp = choose(zone.to_ambiguous_timestamp(civil)).map_err(|_| refusal())?;
-    OffsetDateTime::from_unix_timestamp(stamp.as_second()).map_err(|_| refusal())
+    in_zone(text, zone, choose)
+        .ok_or_else(|| "not a date and time without a zone (for example \"2026-12-20T00:00\")".to_owned())
+}
+
+/// Converts a date and time on the wall of `zone`. `None`: `text` is something else.
+fn in_zone(
+    text: &str,
+    zone: &TimeZone,
+    choose: fn(AmbiguousTimestamp) -> Result<Timestamp, jiff::Error>,
+) -> Option<OffsetDateTime> {
+    let civil = DateTime::strptime("%Y-%m-%dT%H:%M", text).ok()?;
+    let stamp = choose(zone.to_ambiguous_timestamp(civil)).ok()?;
+    OffsetDateTime::from_unix_timestamp(stamp.as_second()).ok()
 }
 
 /// More than there are in any fleet.

@@ -7,7 +7,7 @@ use time::Duration;
 use super::applications::Applications;
 use super::azure::{VAULT_NAME, Vaults};
 use super::policy::Policy;
-use super::problems::{Place, Problems};
+use super::problems::{Location, Problems};
 use super::reader::{Found, Section};
 use super::values;
 use super::verify::{Verify, deadline_of};
@@ -26,11 +26,11 @@ pub(super) struct Rules<'a> {
 
 /// The entries as far as they could be read, and the names that were listed, also those of bad entries.
 #[derive(Default)]
-pub(super) struct Secrets {
+pub(super) struct SecretEntries {
     pub(super) managed: Vec<ManagedSecret>,
-    pub(super) named: HashSet<SecretId>,
+    named: HashSet<SecretId>,
     /// Whether a name could not be read, so that no other one can be called unknown.
-    pub(super) has_unreadable_name: bool,
+    has_unreadable_name: bool,
     replicas: Vec<Replica>,
     /// The shortest deadline of those that inherit the limit of `[verify]`.
     tightest: Option<(Duration, SecretId)>,
@@ -42,12 +42,13 @@ struct Replica {
     found: Found<SecretId>,
 }
 
-pub(super) fn secrets(sections: Vec<Section<'_>>, rules: &Rules<'_>) -> Secrets {
+pub(super) fn secrets(sections: Vec<Section<'_>>, rules: &Rules<'_>) -> SecretEntries {
     if sections.is_empty() && rules.vaults.discovered.is_empty() {
-        let told = "there is no secret: at least one [[secrets]] is needed, or discover = true in [[vaults]]";
-        rules.problems.add(&Place::File, told);
+        let message =
+            "there is no secret: at least one [[secrets]] is needed, or discover = true in [[vaults]]";
+        rules.problems.add(&Location::File, message);
     }
-    let mut secrets = Secrets::default();
+    let mut secrets = SecretEntries::default();
     for section in sections {
         let managed = secrets.read(section, rules);
         secrets.managed.extend(managed);
@@ -57,8 +58,8 @@ pub(super) fn secrets(sections: Vec<Section<'_>>, rules: &Rules<'_>) -> Secrets 
     secrets
 }
 
-impl Secrets {
-    /// `None` only if a problem was told.
+impl SecretEntries {
+    /// `None` only if a problem was reported.
     fn read(&mut self, mut section: Section<'_>, rules: &Rules<'_>) -> Option<ManagedSecret> {
         let id = self.name(&mut section, rules);
         let application = application(&mut section, rules);
@@ -86,9 +87,9 @@ impl Secrets {
         let vault = section.required("vault", values::name::<VaultName>(VAULT_NAME));
         let name = section.required("name", values::name::<SecretName>(SECRET_NAME));
         if let Some(vault) = vault.as_ref().filter(|vault| !rules.vaults.may_have(&vault.value)) {
-            let told =
+            let message =
                 format!("{} is {}, which is not one of [[vaults]]", section.path_of("vault"), vault.shown);
-            rules.problems.add(&vault.place, told);
+            rules.problems.add(&vault.location, message);
         }
         let Some((vault, name)) = vault.zip(name) else {
             self.has_unreadable_name = true;
@@ -96,7 +97,7 @@ impl Secrets {
         };
         let id = SecretId::new(vault.value, name.value);
         if !self.named.insert(id.clone()) {
-            rules.problems.add(&name.place, format!("secret {id} is listed twice"));
+            rules.problems.add(&name.location, format!("secret {id} is listed twice"));
         }
         Some(id)
     }
@@ -122,6 +123,11 @@ impl Secrets {
         }
     }
 
+    /// Returns true if a secret of this name is listed, or may be.
+    pub(super) fn may_have(&self, id: &SecretId) -> bool {
+        self.has_unreadable_name || self.named.contains(id)
+    }
+
     fn check_replicas(&self, rules: &Rules<'_>) {
         let mut seen = HashSet::new();
         for Replica { path, found } in &self.replicas {
@@ -134,7 +140,7 @@ impl Secrets {
             } else {
                 continue;
             };
-            rules.problems.add(&found.place, format!("{path} is {}, {complaint}", found.shown));
+            rules.problems.add(&found.location, format!("{path} is {}, {complaint}", found.shown));
         }
     }
 }
@@ -143,7 +149,7 @@ fn application(section: &mut Section<'_>, rules: &Rules<'_>) -> Option<Applicati
     let is_given = (section.has("application_object_id"), section.has("client_id"));
     if is_given.0 == is_given.1 {
         let both = section.path_of("application_object_id");
-        section.complain(format!("{both} or client_id: exactly one of them must be given"));
+        section.report(format!("{both} or client_id: exactly one of them must be given"));
     }
     let object_id =
         |text: &str| values::name::<AppObjectId>("an object id (a GUID)")(text).map(ApplicationRef::ObjectId);

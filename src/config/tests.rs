@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{PolicyValues, VerifyPolicy};
+use crate::domain::{PolicyDuration, PolicyValues, VerifyPolicy, human};
 
 const REFERENCE: &str = include_str!("../../config/rekeyd.toml");
 pub(super) const GUID: &str = "6f0c9d0e-3c1a-4c58-9c5e-6a1d0a7f7d11";
@@ -26,7 +26,7 @@ pub(super) fn with_variable(name: &str, value: &str) -> Result<Config, InvalidCo
     Config::parse(&file("", "", ""), "rekeyd.toml", &[(name.to_owned(), value.to_owned())])
 }
 
-pub(super) fn told(result: Result<Config, InvalidConfig>) -> String {
+pub(super) fn refusal(result: Result<Config, InvalidConfig>) -> String {
     result.unwrap_err().to_string()
 }
 
@@ -40,7 +40,7 @@ fn secret_file(content: &str) -> tempfile::NamedTempFile {
 fn a_vault_s_address_begins_with_its_name() {
     let text =
         file("", "", "").replace("name = \"kv\"", "name = \"kv\"\nurl = \"https://other.vault.azure.net\"");
-    assert!(told(parse(&text)).contains("its host must begin with that name"));
+    assert!(refusal(parse(&text)).contains("its host must begin with that name"));
     let text = text.replace("other.vault", "KV.vault");
     assert!(parse(&text).is_ok());
 }
@@ -63,7 +63,7 @@ vault = "kw"
 name = "app"
 client_id = "12345"
 "#;
-    insta::assert_snapshot!(told(parse(text)), @r#"
+    insta::assert_snapshot!(refusal(parse(text)), @r#"
     6 problems in the configuration:
       rekeyd.toml:2: listen is "127.0.0.1:99999", which is not an IP address with a port (for example "127.0.0.1:8080")
       rekeyd.toml:6: policy.validty is not a known key; did you mean "validity"?
@@ -97,13 +97,23 @@ fn the_reference_parses_and_names_every_key() {
             named.push((format!("{table}{key}"), value.trim_matches('"').to_owned()));
         }
     }
-    for key in KEYS {
-        let found = named.iter().find(|(path, _)| path == key.path);
+    for key in KEYS.iter() {
+        let found = named.iter().find(|(path, _)| *path == key.path);
         assert!(found.is_some(), "{} is not in the reference", key.path);
         let value = &found.unwrap().1;
-        assert!(key.default.is_none_or(|default| default == value), "{}: {value}", key.path);
+        assert!(key.default.as_ref().is_none_or(|default| default == value), "{}: {value}", key.path);
     }
     assert_eq!(named.len(), KEYS.len(), "the reference names a key that does not exist");
+}
+
+#[test]
+fn the_reference_gives_the_bounds_of_each_duration_of_the_policy() {
+    for PolicyDuration { key, bounds, .. } in PolicyValues::DURATIONS {
+        let (before, _) = REFERENCE.split_once(&format!("\n# {key} = ")).unwrap();
+        let comment = before.rsplit("\n\n").next().unwrap();
+        let range = format!("{} to {}", human(*bounds.start()), human(*bounds.end()));
+        assert!(comment.contains(&range), "{key} is {range}: {comment}");
+    }
 }
 
 #[test]
@@ -139,15 +149,17 @@ fn the_environment_overrides_the_file() {
     assert_eq!(with_variable("REKEYD_RECONCILE__CONCURRENCY", "3").unwrap().reconcile.concurrency, 3);
     assert!(!with_variable("REKEYD_SCHEDULE__AT_START", "false").unwrap().schedule.at_start);
     assert!(with_variable("REKEYD_CONFIG", "x").is_ok());
-    insta::assert_snapshot!(told(with_variable("REKEYD_POLICY__VALIDITY", "soon")), @r#"
+    insta::assert_snapshot!(refusal(with_variable("REKEYD_POLICY__VALIDITY", "soon")), @r#"
     1 problem in the configuration:
       environment variable REKEYD_POLICY__VALIDITY: policy.validity is "soon", which is not a duration (for example "90d")
     "#);
-    insta::assert_snapshot!(told(with_variable("REKEYD_LISTN", "hunter2")), @r#"
+    insta::assert_snapshot!(refusal(with_variable("REKEYD_LISTN", "hunter2")), @r#"
     1 problem in the configuration:
       environment variable REKEYD_LISTN: it names no known key; did you mean REKEYD_LISTEN?
     "#);
-    assert!(told(with_variable("REKEYD_SECRETS__0__NAME", "x")).contains("can't be set by the environment"));
+    assert!(
+        refusal(with_variable("REKEYD_SECRETS__0__NAME", "x")).contains("can't be set by the environment")
+    );
 }
 
 #[test]
@@ -174,7 +186,7 @@ fn an_entry_overrides_the_policy() {
     assert_eq!((policy.overlap(), policy.validity()), (time::Duration::days(2), time::Duration::days(120)));
 }
 
-/// Each broken rule, as (top, tables, entry, what is told).
+/// Each broken rule, as (top, tables, entry, what is reported).
 const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("listen = \"0.0.0.0:80\"", "", "", "the API would be open to the network"),
     ("listen = 5", "", "", "rekeyd.toml:1: listen is 5, which is not a text in quotes"),
@@ -213,16 +225,16 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
 #[test]
 fn each_broken_rule_is_told() {
     for (top, tables, entry, expected) in REFUSED {
-        let told = told(parse(&file(top, tables, entry)));
-        assert!(told.contains(expected), "{told}\n  lacks {expected}");
+        let message = refusal(parse(&file(top, tables, entry)));
+        assert!(message.contains(expected), "{message}\n  lacks {expected}");
     }
 }
 
 #[test]
 fn a_bad_url_is_refused_and_its_password_not_shown() {
     for bad in ["http://x.org", "https://u:hunter2@x.org", "https://x.org?a", "https://x.org/a", "x"] {
-        let told = told(parse(&file("", "", &format!("[[vaults]]\nname = \"b\"\nurl = \"{bad}\""))));
-        assert!(told.contains("vaults[2].url is") && !told.contains("hunter2"), "{told}");
+        let message = refusal(parse(&file("", "", &format!("[[vaults]]\nname = \"b\"\nurl = \"{bad}\""))));
+        assert!(message.contains("vaults[2].url is") && !message.contains("hunter2"), "{message}");
     }
 }
 
@@ -246,8 +258,8 @@ fn no_secret_is_ever_shown() {
     );
     let config = parse(&file("listen = \"0.0.0.0:80\"", &tables, "")).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
-    let told = told(parse(&file("", &format!("[api]\ntoken_file = {:?}", short.path()), "")));
-    assert!(told.contains("less than 16 characters") && !told.contains("hunter2"), "{told}");
+    let message = refusal(parse(&file("", &format!("[api]\ntoken_file = {:?}", short.path()), "")));
+    assert!(message.contains("less than 16 characters") && !message.contains("hunter2"), "{message}");
 }
 
 #[test]
@@ -255,7 +267,7 @@ fn no_secret_is_ever_shown() {
 fn a_sandbox_has_a_clock() {
     let config = parse(&file("", "[sandbox]\nclock_url = \"https://localhost:1/c\"", "")).unwrap();
     assert_eq!(config.sandbox.unwrap().clock_url.path(), "/c");
-    assert!(told(parse(&file("", "[sandbox]", ""))).contains("sandbox.clock_url is missing"));
+    assert!(refusal(parse(&file("", "[sandbox]", ""))).contains("sandbox.clock_url is missing"));
 }
 
 proptest! {
@@ -269,7 +281,7 @@ proptest! {
         at in 0..KEYS.len(),
         text in "(?s).{0,60}|[-0-9*/,LW# A-Z]{1,30}|[0-9]{1,25}[a-z]{1,3}",
     ) {
-        let path = KEYS.get(at).map_or("", |key| key.path);
+        let path = KEYS.get(at).map_or("", |key| &*key.path);
         let (table, key) = path.rsplit_once('.').unwrap_or(("", path));
         let header = match table.split_once("[]") {
             None if table.is_empty() => String::new(),
@@ -281,7 +293,7 @@ proptest! {
             drop(parse(&format!("{header}\n{key} = {value}")));
             drop(parse(&file("", "", &format!("{header}\n{key} = {value}"))));
         }
-        let variable = KEYS.get(at).and_then(Key::variable).unwrap_or_default();
+        let variable = KEYS.get(at).and_then(ConfigKey::variable).unwrap_or_default();
         drop(with_variable(&variable, &text));
     }
 }

@@ -1,17 +1,18 @@
-//! The file as a tree of values, each with its place, and the environment laid over it.
+//! The file as a tree of values, each with its location, and the environment laid over it.
 
 use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{KEYS, PREFIX};
-use super::problems::{Place, Problems};
+use super::problems::{Location, Problems};
 use super::reader::{cut, is_one_edit_apart};
+use super::renamed;
 
 /// A value and where it stands.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) place: Place,
+    pub(super) location: Location,
     raw: Raw,
 }
 
@@ -30,7 +31,7 @@ enum Raw {
 
 /// The kind of value that a key has.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
+pub(super) enum ValueKind {
     Text,
     Number,
     Boolean,
@@ -38,15 +39,15 @@ pub(super) enum Kind {
 
 impl Entry {
     /// The value as a text to parse, or what is wrong with its kind.
-    pub(super) fn into_text(self, kind: Kind) -> Result<String, String> {
+    pub(super) fn into_text(self, kind: ValueKind) -> Result<String, String> {
         match (kind, self.raw) {
-            (_, Raw::Given(text)) | (Kind::Text, Raw::Text(text)) | (Kind::Number, Raw::Number(text)) => {
-                Ok(text)
-            }
-            (Kind::Boolean, Raw::Boolean(value)) => Ok(value.to_string()),
-            (Kind::Text, _) => Err("not a text in quotes".to_owned()),
-            (Kind::Number, _) => Err("not a whole number".to_owned()),
-            (Kind::Boolean, _) => Err("neither true nor false".to_owned()),
+            (_, Raw::Given(text))
+            | (ValueKind::Text, Raw::Text(text))
+            | (ValueKind::Number, Raw::Number(text)) => Ok(text),
+            (ValueKind::Boolean, Raw::Boolean(value)) => Ok(value.to_string()),
+            (ValueKind::Text, _) => Err("not a text in quotes".to_owned()),
+            (ValueKind::Number, _) => Err("not a whole number".to_owned()),
+            (ValueKind::Boolean, _) => Err("neither true nor false".to_owned()),
         }
     }
 
@@ -58,18 +59,27 @@ impl Entry {
     pub(super) fn into_elements(self) -> Result<Vec<Self>, Self> {
         match self.raw {
             Raw::Array(entries) => Ok(entries),
-            Raw::Given(text) => Ok(Self::separated(&text, &self.place)),
+            Raw::Given(text) => Ok(Self::separated(&text, &self.location)),
             Raw::Text(_) | Raw::Number(_) | Raw::Boolean(_) | Raw::Table(_) | Raw::Other(_) => Err(self),
         }
     }
 
+    /// A value that an environment variable gives, or a default.
+    fn given(text: &str, location: &Location) -> Self {
+        Self { location: location.clone(), raw: Raw::Given(text.to_owned()) }
+    }
+
+    /// A table that is nowhere in the file.
+    fn empty_table() -> Self {
+        Self { location: Location::File, raw: Raw::Table(BTreeMap::new()) }
+    }
+
     /// The elements of a text that separates them with commas; none if it is blank.
-    pub(super) fn separated(text: &str, place: &Place) -> Vec<Self> {
+    pub(super) fn separated(text: &str, location: &Location) -> Vec<Self> {
         if text.trim().is_empty() {
             return Vec::new();
         }
-        let one = |text: &str| Self { place: place.clone(), raw: Raw::Given(text.trim().to_owned()) };
-        text.split(',').map(one).collect()
+        text.split(',').map(|element| Self::given(element.trim(), location)).collect()
     }
 
     pub(super) fn into_array(self) -> Result<Vec<Self>, Self> {
@@ -105,9 +115,9 @@ pub(super) fn parse(text: &str, problems: &Problems) -> Option<BTreeMap<String, 
     match DeTable::parse(text) {
         Ok(table) => Some(entries_of(table.into_inner(), &lines)),
         Err(error) => {
-            let place = error.span().map_or(Place::File, |span| lines.place(span.start));
+            let location = error.span().map_or(Location::File, |span| lines.location(span.start));
             let message = error.message().lines().collect::<Vec<_>>().join(", ");
-            problems.add(&place, format!("this is not TOML: {message}"));
+            problems.add(&location, format!("this is not TOML: {message}"));
             None
         }
     }
@@ -119,14 +129,16 @@ pub(super) fn overlay(
     environment: &[(String, String)],
     problems: &Problems,
 ) {
-    let is_ours = |name: &str| name.starts_with(PREFIX) && name != OF_THE_CLI && !is_of_kubernetes(name);
-    let ours = environment.iter().filter(|(name, _)| is_ours(name));
-    for (name, value) in ours {
+    for (name, value) in environment.iter().filter(|(name, _)| is_ours(name)) {
         match KEYS.iter().find(|key| key.variable().as_ref() == Some(name)) {
-            Some(key) => put(root, key.path, name, value),
-            None => problems.add(&Place::Variable(name.clone()), unknown_variable(name)),
+            Some(key) => put(root, &key.path, name, value),
+            None => problems.add(&Location::Variable(name.clone()), unknown_variable(name)),
         }
     }
+}
+
+fn is_ours(name: &str) -> bool {
+    name.starts_with(PREFIX) && name != OF_THE_CLI && !is_of_kubernetes(name)
 }
 
 /// Kubernetes gives every pod the addresses of the services in its namespace. Those of a service named `rekeyd`
@@ -139,15 +151,13 @@ fn is_of_kubernetes(name: &str) -> bool {
 }
 
 fn put(root: &mut BTreeMap<String, Entry>, path: &str, name: &str, value: &str) {
-    let place = Place::Variable(name.to_owned());
-    let given = Entry { place: place.clone(), raw: Raw::Given(value.to_owned()) };
+    let given = Entry::given(value, &Location::Variable(name.to_owned()));
     let Some((table, key)) = path.split_once('.') else {
         root.insert(path.to_owned(), given);
         return;
     };
-    let empty = || Entry { place: Place::File, raw: Raw::Table(BTreeMap::new()) };
     // What stands there and is not a table is told when it is read.
-    if let Raw::Table(entries) = &mut root.entry(table.to_owned()).or_insert_with(empty).raw {
+    if let Raw::Table(entries) = &mut root.entry(table.to_owned()).or_insert_with(Entry::empty_table).raw {
         entries.insert(key.to_owned(), given);
     }
 }
@@ -156,19 +166,24 @@ fn unknown_variable(name: &str) -> String {
     if name.starts_with("REKEYD_VAULTS_") || name.starts_with("REKEYD_SECRETS_") {
         return "vaults and secrets can't be set by the environment".to_owned();
     }
-    let mut known = KEYS.iter().filter_map(super::keys::Key::variable);
+    if let Some(renamed) = renamed::variable(name) {
+        return renamed.to_string();
+    }
+    let mut known = KEYS.iter().filter_map(super::keys::ConfigKey::variable);
     let hint = known.find(|known| is_one_edit_apart(name, known));
     let hint = hint.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
     format!("it names no known key{hint}")
 }
 
 fn entries_of(table: DeTable<'_>, lines: &Lines) -> BTreeMap<String, Entry> {
-    let entry = |(key, value): (toml::Spanned<_>, toml::Spanned<DeValue<'_>>)| {
-        let place = lines.place(key.span().start);
-        let key: std::borrow::Cow<'_, str> = key.into_inner();
-        (key.into_owned(), Entry { place, raw: raw_of(value.into_inner(), lines) })
-    };
-    table.into_iter().map(entry).collect()
+    table
+        .into_iter()
+        .map(|(key, value)| (key.get_ref().to_string(), entry_of(key.span().start, value, lines)))
+        .collect()
+}
+
+fn entry_of(offset: usize, value: toml::Spanned<DeValue<'_>>, lines: &Lines) -> Entry {
+    Entry { location: lines.location(offset), raw: raw_of(value.into_inner(), lines) }
 }
 
 fn raw_of(value: DeValue<'_>, lines: &Lines) -> Raw {
@@ -182,11 +197,7 @@ fn raw_of(value: DeValue<'_>, lines: &Lines) -> Raw {
         DeValue::Boolean(value) => Raw::Boolean(value),
         DeValue::Table(table) => Raw::Table(entries_of(table, lines)),
         DeValue::Array(array) => {
-            let element = |value: toml::Spanned<DeValue<'_>>| {
-                let place = lines.place(value.span().start);
-                Entry { place, raw: raw_of(value.into_inner(), lines) }
-            };
-            Raw::Array(array.into_iter().map(element).collect())
+            Raw::Array(array.into_iter().map(|value| entry_of(value.span().start, value, lines)).collect())
         }
         DeValue::Float(number) => Raw::Other(number.as_str().to_owned()),
         DeValue::Datetime(moment) => Raw::Other(moment.to_string()),
@@ -203,8 +214,8 @@ impl Lines {
         Self { ends: text.match_indices('\n').map(|(at, _)| at).collect() }
     }
 
-    fn place(&self, offset: usize) -> Place {
-        Place::Line(self.ends.partition_point(|&end| end < offset) + 1)
+    fn location(&self, offset: usize) -> Location {
+        Location::Line(self.ends.partition_point(|&end| end < offset) + 1)
     }
 }
 

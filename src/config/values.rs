@@ -29,10 +29,12 @@ pub(super) fn span(text: &str) -> Result<time::Duration, String> {
 pub(super) fn duration_within(bounds: RangeInclusive<Duration>) -> impl Fn(&str) -> Result<Duration, String> {
     move |text| {
         let value = duration(text)?;
-        let (least, most) =
-            (humantime::format_duration(*bounds.start()), humantime::format_duration(*bounds.end()));
-        let refusal = || format!("out of range ({least} to {most})");
-        bounds.contains(&value).then_some(value).ok_or_else(refusal)
+        if bounds.contains(&value) {
+            return Ok(value);
+        }
+        let least = humantime::format_duration(*bounds.start());
+        let most = humantime::format_duration(*bounds.end());
+        Err(format!("out of range ({least} to {most})"))
     }
 }
 
@@ -67,9 +69,11 @@ pub(super) fn guid(text: &str) -> Result<Uuid, String> {
 /// One of a few words.
 pub(super) fn one_of<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&str) -> Result<T, String> {
     move |text| {
-        let meant = words.iter().find(|(word, _)| *word == text);
-        let names = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-        meant.map(|(_, value)| *value).ok_or_else(|| format!("none of {}", names()))
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Ok(*value);
+        }
+        let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        Err(format!("none of {}", known.join(", ")))
     }
 }
 

@@ -89,8 +89,9 @@ impl Verify {
     pub(super) fn check_deadline(&self, deadline: Duration, whose: &str, problems: &Problems) {
         let Some(limit) = self.limit.as_ref().filter(|limit| limit.value >= deadline) else { return };
         let deadline = humantime::format_duration(deadline.unsigned_abs());
-        let told = format!("{} is {}, which is not below {whose} ({deadline})", self.limit_path, limit.shown);
-        problems.add(&limit.place, told);
+        let message =
+            format!("{} is {}, which is not below {whose} ({deadline})", self.limit_path, limit.shown);
+        problems.add(&limit.location, message);
     }
 
     /// Whether the limit is given in this very table.
@@ -129,10 +130,10 @@ fn check_times(
     let sign_ins = policy.sign_ins;
     match limit {
         Some(limit) => problems.add(
-            &limit.place,
+            &limit.location,
             format!("{path} is {}, which leaves no time for {sign_ins} sign-ins", limit.shown),
         ),
-        None => section.complain(format!("{path}: the inherited one leaves no time for {sign_ins} sign-ins")),
+        None => section.report(format!("{path}: the inherited one leaves no time for {sign_ins} sign-ins")),
     }
 }
 
@@ -155,13 +156,13 @@ fn target(section: &mut Section<'_>, inherited: Option<&Target>, problems: &Prob
             if same.is_none() {
                 let path = section.path_of("probe_url");
                 let shown = kind_shown(kind);
-                section.complain(format!("{path} is missing, and required for the probe {shown:?}"));
+                section.report(format!("{path} is missing, and required for the probe {shown:?}"));
             }
             same.cloned()
         }
         (None, Some(url)) => {
             let (path, probe) = (section.path_of("probe_url"), section.path_of("probe"));
-            problems.add(&url.place, format!("{path} is {}, but {probe} is \"none\"", url.shown));
+            problems.add(&url.location, format!("{path} is {}, but {probe} is \"none\"", url.shown));
             None
         }
         (None, None) => None,
@@ -174,11 +175,11 @@ fn kind_shown(kind: ProbeKind) -> &'static str {
 
 /// The statuses that this very table gives (for `[verify]` also the default).
 fn statuses(section: &mut Section<'_>, problems: &Problems) -> Option<BTreeSet<u16>> {
-    let place = section.place_of("probe_status").clone();
+    let location = section.location_of("probe_status").clone();
     let given = section.numbers("probe_status", values::number_within(100..=599_u16))?;
     if given.is_empty() {
         let path = section.path_of("probe_status");
-        problems.add(&place, format!("{path} is empty: no answer would be as expected"));
+        problems.add(&location, format!("{path} is empty: no answer would be as expected"));
     }
     Some(given.into_iter().map(|status| status.value).collect())
 }

@@ -62,7 +62,9 @@ pub use observed::{
     CredentialFacts, Current, CurrentSignIn, Observed, SignInProblem, UsageFacts, VersionFacts,
 };
 pub use policy::{RotationPolicy, TagBounds, TagProblem};
-pub use policy_values::{Adopt, ForeignExpired, PolicyProblem, PolicyValues, UsageGate};
+pub use policy_values::{
+    Adopt, ForeignExpired, PolicyDuration, PolicyProblem, PolicyValues, UsageGate, human,
+};
 pub use reasons::{BlockReason, IssueReason, RepublishReason, RevokeReason, WaitReason};
 pub use replica::{ReplicaFacts, ReplicaState};
 pub use role::Role;

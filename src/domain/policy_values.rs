@@ -1,5 +1,7 @@
 //! What a rotation policy is made of, and when it makes sense.
 
+use std::ops::RangeInclusive;
+
 use time::Duration;
 
 /// Whether a superseded credential has to be out of use before it is retired.
@@ -31,52 +33,88 @@ pub enum ForeignExpired {
     Remove,
 }
 
-/// What a policy is made of, not yet checked. The default is what an empty configuration means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicyValues {
-    /// Lifetime of a new credential: whole days, 1 to 730.
-    pub validity: Duration,
-    /// How long before its end a credential is due; never more than a third of its lifetime counts.
-    pub rotate_before: Duration,
-    /// How long a superseded credential stays alive: 1 hour to 365 days.
-    pub overlap: Duration,
-    /// The age at which a credential that was never published is revoked: 2 hours to 30 days.
-    pub orphan_grace: Duration,
-    /// The time to the end below which more risks are taken to get a successor: up to 90 days.
-    pub urgent_before: Duration,
-    /// How long one rotation may take, from intent to publication: 10 minutes to 6 hours.
-    pub deadline: Duration,
-    /// When a superseded credential is retired although it is in use: at least `overlap`, up to 730 days.
-    pub max_overlap: Duration,
-    /// How long a superseded credential must not have signed in, by a report that may lag: 1 hour to 90 days.
-    pub usage_quiet: Duration,
-    /// How far the due dates of a fleet are spread, towards earlier ones: up to 90 days.
-    pub jitter: Duration,
-    /// Whether a superseded credential has to be out of use.
-    pub usage_gate: UsageGate,
-    /// What to do about a secret that does not name its credential.
-    pub adopt: Adopt,
-    /// What to do about expired credentials of others.
-    pub foreign_expired: ForeignExpired,
+/// Declares what a policy is made of: each field with its default, the durations with their bounds as well.
+macro_rules! policy_values {
+    (
+        $(#[$attribute:meta])*
+        pub struct $values:ident {
+            durations { $($(#[doc = $about:literal])+ $duration:ident = $default:expr, in $bounds:expr;)+ }
+            choices { $($(#[doc = $whether:literal])+ $choice:ident: $kind:ty = $chosen:expr;)+ }
+        }
+    ) => {
+        $(#[$attribute])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $values {
+            $($(#[doc = $about])+ pub $duration: Duration,)+
+            $($(#[doc = $whether])+ pub $choice: $kind,)+
+        }
+
+        impl Default for $values {
+            fn default() -> Self {
+                Self { $($duration: $default,)+ $($choice: $chosen,)+ }
+            }
+        }
+
+        impl $values {
+            /// The durations, as keys of the configuration.
+            pub const DURATIONS: &[PolicyDuration] = &[$(PolicyDuration {
+                key: stringify!($duration),
+                default: $default,
+                bounds: $bounds,
+                value: |values| values.$duration,
+                field: |values| &mut values.$duration,
+            }),+];
+        }
+    };
 }
 
-impl Default for PolicyValues {
-    fn default() -> Self {
-        Self {
-            validity: Duration::days(90),
-            rotate_before: Duration::days(30),
-            overlap: Duration::days(7),
-            orphan_grace: Duration::hours(24),
-            urgent_before: Duration::days(7),
-            deadline: Duration::minutes(60),
-            max_overlap: Duration::days(30),
-            usage_quiet: Duration::days(3),
-            jitter: Duration::ZERO,
-            usage_gate: UsageGate::Off,
-            adopt: Adopt::Match,
-            foreign_expired: ForeignExpired::Report,
+policy_values! {
+    /// What a policy is made of, not yet checked. The default is what an empty configuration means.
+    pub struct PolicyValues {
+        durations {
+            /// Lifetime of a new credential: whole days.
+            validity = Duration::days(90), in Duration::days(1)..=Duration::days(730);
+            /// How long before its end a credential is due; never more than a third of its lifetime counts.
+            rotate_before = Duration::days(30), in Duration::hours(1)..=Duration::days(365);
+            /// How long a superseded credential stays alive.
+            overlap = Duration::days(7), in Duration::hours(1)..=Duration::days(365);
+            /// When a superseded credential is retired although it is in use; never before the overlap is over.
+            max_overlap = Duration::days(30), in Duration::hours(1)..=Duration::days(730);
+            /// How long a superseded credential must not have signed in, by a report that may lag.
+            usage_quiet = Duration::days(3), in Duration::hours(1)..=Duration::days(90);
+            /// How far the due dates of a fleet are spread, towards earlier ones.
+            jitter = Duration::ZERO, in Duration::ZERO..=Duration::days(90);
+            /// The age at which a credential that was never published is revoked.
+            orphan_grace = Duration::hours(24), in Duration::hours(2)..=Duration::days(30);
+            /// The time to the end below which more risks are taken to get a successor.
+            urgent_before = Duration::days(7), in Duration::ZERO..=Duration::days(90);
+            /// How long one rotation may take, from intent to publication.
+            deadline = Duration::hours(1), in Duration::minutes(10)..=Duration::hours(6);
+        }
+        choices {
+            /// If a superseded credential has to be out of use.
+            usage_gate: UsageGate = UsageGate::Off;
+            /// The treatment of a secret that does not name its credential.
+            adopt: Adopt = Adopt::Match;
+            /// The treatment of expired credentials that rekeyd did not make.
+            foreign_expired: ForeignExpired = ForeignExpired::Report;
         }
     }
+}
+
+/// A duration among [`PolicyValues`], as a key of the configuration.
+#[derive(Debug)]
+pub struct PolicyDuration {
+    /// The key's name in `[policy]`.
+    pub key: &'static str,
+    /// The value where the configuration gives none.
+    pub default: Duration,
+    /// The least and the most that it may be.
+    pub bounds: RangeInclusive<Duration>,
+    /// Reads the value.
+    pub value: fn(&PolicyValues) -> Duration,
+    /// Borrows the value to change it.
+    pub field: fn(&mut PolicyValues) -> &mut Duration,
 }
 
 /// One way in which [`PolicyValues`] make no sense.
@@ -91,23 +129,17 @@ pub struct PolicyProblem {
 
 impl PolicyValues {
     pub(super) fn out_of_bounds(&self) -> Vec<PolicyProblem> {
-        let bounds = [
-            ("validity", self.validity, Duration::days(1), Duration::days(730)),
-            ("rotate_before", self.rotate_before, Duration::hours(1), Duration::days(365)),
-            ("overlap", self.overlap, Duration::hours(1), Duration::days(365)),
-            ("orphan_grace", self.orphan_grace, Duration::hours(2), Duration::days(30)),
-            ("urgent_before", self.urgent_before, Duration::ZERO, Duration::days(90)),
-            ("deadline", self.deadline, Duration::minutes(10), Duration::hours(6)),
-            ("max_overlap", self.max_overlap, Duration::HOUR, Duration::days(730)),
-            ("usage_quiet", self.usage_quiet, Duration::HOUR, Duration::days(90)),
-            ("jitter", self.jitter, Duration::ZERO, Duration::days(90)),
-        ];
-        let outside = bounds.into_iter().filter(|(_, value, least, most)| value < least || value > most);
+        let outside =
+            Self::DURATIONS.iter().filter(|duration| !duration.bounds.contains(&(duration.value)(self)));
         outside
-            .map(|(key, value, least, most)| PolicyProblem {
-                key,
-                value,
-                must: format!("from {} to {}", human(least), human(most)),
+            .map(|duration| PolicyProblem {
+                key: duration.key,
+                value: (duration.value)(self),
+                must: format!(
+                    "from {} to {}",
+                    human(*duration.bounds.start()),
+                    human(*duration.bounds.end())
+                ),
             })
             .collect()
     }
@@ -135,8 +167,9 @@ fn below(key: &'static str, value: Duration, bound: &str, most: Duration) -> Rul
     (key, value, value < most, format!("less than {bound} ({})", human(most)))
 }
 
-/// Days as days: years and months of a duration are no calendar's.
-pub(super) fn human(duration: Duration) -> String {
+/// Writes a duration as the configuration does. Days stay days: years and months would be no calendar's.
+#[must_use]
+pub fn human(duration: Duration) -> String {
     if duration.whole_seconds() % 86_400 == 0 && !duration.is_zero() {
         return format!("{}d", duration.whole_days());
     }

@@ -84,7 +84,7 @@ fn the_reference_configuration_names_every_key() {
         let mut lines = reference.lines().map(|line| line.trim_start_matches(['#', ' ']));
         lines.any(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(" = ")))
     };
-    let missing: Vec<_> = KEYS.iter().map(|key| key.path).filter(|path| !given(last(path))).collect();
+    let missing: Vec<_> = KEYS.iter().map(|key| &*key.path).filter(|path| !given(last(path))).collect();
     assert!(missing.is_empty(), "config/rekeyd.toml lacks {missing:?}");
 }
 

@@ -1,0 +1,87 @@
+//! Former names of keys, which are refused with the present one. No other file may hold a former name.
+
+use std::fmt;
+
+use super::keys::variable_of;
+
+/// A key that had another name.
+#[derive(Debug)]
+pub(super) struct Renamed {
+    former: &'static str,
+    present: &'static str,
+}
+
+impl Renamed {
+    /// Returns the present name, without its table.
+    pub(super) fn name(&self) -> &'static str {
+        self.present.rsplit_once('.').map_or(self.present, |(_, name)| name)
+    }
+}
+
+/// Writes the problem of its environment variable.
+impl fmt::Display for Renamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variable = variable_of(self.present).unwrap_or_default();
+        write!(f, "`{}` is called `{}` now: set {variable}", self.former, self.present)
+    }
+}
+
+/// Returns the key that had the path `former`, with `[]` for each index.
+pub(super) fn key(former: &str) -> Option<&'static Renamed> {
+    RENAMED.iter().find(|renamed| renamed.former == former)
+}
+
+/// Returns the key that had the environment variable `former`.
+pub(super) fn variable(former: &str) -> Option<&'static Renamed> {
+    RENAMED.iter().find(|renamed| variable_of(renamed.former).as_deref() == Some(former))
+}
+
+const fn renamed(former: &'static str, present: &'static str) -> Renamed {
+    Renamed { former, present }
+}
+
+/// The renamed keys, each within the table that it is still in.
+const RENAMED: &[Renamed] = &[
+    renamed("policy.critical", "policy.urgent_before"),
+    renamed("secrets[].critical", "secrets[].urgent_before"),
+    renamed("verify.unwanted_text", "verify.reject_secret_pattern"),
+    renamed("secrets[].verify.unwanted_text", "secrets[].verify.reject_secret_pattern"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::KEYS;
+    use crate::config::tests::{file, parse, refusal, with_variable};
+
+    #[test]
+    fn a_former_key_is_refused_with_its_line_and_its_present_name() {
+        let text = file(
+            "",
+            "[policy]\ncritical = \"7d\"",
+            "critical = \"1d\"\n[secrets.verify]\nunwanted_text = \"x\"",
+        );
+        insta::assert_snapshot!(refusal(parse(&text)), @"
+        3 problems in the configuration:
+          rekeyd.toml:5: `policy.critical` is called `policy.urgent_before` now
+          rekeyd.toml:12: `secrets[1].critical` is called `secrets[1].urgent_before` now
+          rekeyd.toml:14: `secrets[1].verify.unwanted_text` is called `secrets[1].verify.reject_secret_pattern` now
+        ");
+    }
+
+    #[test]
+    fn a_former_environment_variable_is_refused_with_the_present_one() {
+        insta::assert_snapshot!(refusal(with_variable("REKEYD_VERIFY__UNWANTED_TEXT", "x")), @"
+        1 problem in the configuration:
+          environment variable REKEYD_VERIFY__UNWANTED_TEXT: `verify.unwanted_text` is called `verify.reject_secret_pattern` now: set REKEYD_VERIFY__REJECT_SECRET_PATTERN
+        ");
+    }
+
+    #[test]
+    fn no_former_name_is_a_key_again_and_every_present_one_is() {
+        for renamed in RENAMED {
+            assert!(KEYS.iter().all(|key| key.path != renamed.former), "{renamed}");
+            assert!(KEYS.iter().any(|key| key.path == renamed.present), "{renamed}");
+        }
+    }
+}
