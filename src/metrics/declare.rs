@@ -49,15 +49,13 @@ macro_rules! metrics {
 
             /// Returns the metrics that have labels.
             fn families(&self) -> Vec<Family<'_>> {
-                let mut families = Vec::new();
-                $($(families.push(Family {
+                vec![$($(Family {
                     metric: &self.$field,
                     labels: vec![$(Label {
                         name: stringify!($label),
                         values: metrics!(@values $($values)?),
                     }),+],
-                });)?)+
-                families
+                },)?)+]
             }
         }
     };
