@@ -49,8 +49,7 @@ fn the_bounds_hold_for_the_tags_of_every_secret() {
 
 #[test]
 fn an_entry_s_verification_is_laid_over_the_default() {
-    let tables =
-        "[verify]\nclaims = \"advisory\"\nroles = [\"A\", \"B\"]\nlimit = \"30m\"\nunwanted_text = \"\"";
+    let tables = "[verify]\nclaims = \"advisory\"\nroles = [\"A\", \"B\"]\nlimit = \"30m\"\nreject_secret_pattern = \"\"";
     let one = verify(tables, "[secrets.verify]\nsign_ins = 5\nroles = [\"C\"]\nprobe_requirement = \"off\"");
     assert_eq!((one.sign_ins, one.limit, one.claims), (5, Duration::minutes(30), Requirement::Advisory));
     assert_eq!((one.probe_requirement, one.reject_secret_pattern), (Requirement::Off, None));
@@ -204,7 +203,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "",
         "verify.probe_status[1] is 600, which is not a whole number from 100 to 599",
     ),
-    ("[verify]\nunwanted_text = \"(\"", "", "which is not a regular expression: unclosed group"),
+    ("[verify]\nreject_secret_pattern = \"(\"", "", "which is not a regular expression: unclosed group"),
     ("", "[secrets.verify]\nspacing = \"30m\"", "the inherited one leaves no time for 3 sign-ins"),
     ("", "[secrets.verify]\nlimit = \"1s\"", "secrets[1].verify.limit is \"1s\", which leaves no time"),
     ("", "[secrets.verify]\nrole = []", "secrets[1].verify.role is not a known key; did you mean \"roles\"?"),

@@ -256,7 +256,7 @@ async fn pain_11_a_copy_in_another_vault_follows_and_is_waited_for() {
 #[tokio::test]
 async fn pain_14_awkward_texts_are_never_published() {
     let unwanted = |text: String| {
-        text.replace("claims = \"required\"", "claims = \"required\"\nunwanted_text = \"^[a-z]\"")
+        text.replace("claims = \"required\"", "claims = \"required\"\nreject_secret_pattern = \"^[a-z]\"")
     };
     let fleet = Fleet::start(options(6), unwanted).await;
     fleet.live(Duration::hours(1)).await;
