@@ -79,13 +79,22 @@ impl StatusBoard {
         let name = secret.to_string();
         self.metrics.set_state(secret, status.state);
         let seconds = |moment: Option<OffsetDateTime>| moment.map_or(0.0, unix_seconds);
-        self.metrics.credential_expiry_timestamp_seconds.with_label_values(&[&name]).set(seconds(status.expires));
-        self.metrics.last_success_timestamp_seconds.with_label_values(&[&name]).set(seconds(status.last_success));
+        self.metrics
+            .credential_expiry_timestamp_seconds
+            .with_label_values(&[&name])
+            .set(seconds(status.expires));
+        self.metrics
+            .last_success_timestamp_seconds
+            .with_label_values(&[&name])
+            .set(seconds(status.last_success));
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.metrics.orphaned_credentials.with_label_values(&[&name]).set(count(status.orphans));
         self.metrics.secret_warnings.with_label_values(&[&name]).set(count(status.warnings.len()));
         self.metrics.superseded_credentials.with_label_values(&[&name]).set(count(status.superseded));
-        self.metrics.foreign_expired_credentials.with_label_values(&[&name]).set(count(status.foreign_expired));
+        self.metrics
+            .foreign_expired_credentials
+            .with_label_values(&[&name])
+            .set(count(status.foreign_expired));
         for replica in &status.replicas {
             self.metrics.set_replica(&replica.secret, &replica.state);
         }
