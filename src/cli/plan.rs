@@ -103,12 +103,12 @@ impl Line {
                 expires: status.expires,
                 warnings: status.warnings,
             },
-            Err((reason, message)) => Self {
+            Err(blocked) => Self {
                 secret,
                 status: PlanStatus::Blocked,
                 action: None,
-                reason,
-                message,
+                reason: blocked.reason.label(),
+                message: blocked.message(),
                 needs_person: false,
                 until: None,
                 due: None,
@@ -179,10 +179,12 @@ const FAILED: u8 = 1;
 #[expect(clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
     use super::*;
+    use crate::domain::BlockReason;
+    use crate::reconcile::Blocked;
 
     fn line(status: PlanStatus) -> Line {
-        let unseen =
-            Line::of("kv-1/app-foo".parse().unwrap(), Err(("forbidden", "a right is missing".to_owned())));
+        let blocked = Err(Blocked::because(BlockReason::Forbidden));
+        let unseen = Line::of("kv-1/app-foo".parse().unwrap(), blocked);
         Line { status, ..unseen }
     }
 

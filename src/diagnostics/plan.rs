@@ -1,6 +1,6 @@
 //! The plan: the action that the reconcile loop would take for each managed secret now. Never runs the loop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -10,7 +10,9 @@ use crate::config::Config;
 use crate::domain::{Action, Decision, ManagedSecret, SecretId, WaitReason};
 use crate::metrics::Metrics;
 use crate::ports::chain;
-use crate::reconcile::{Catalogue, Deps, Ports, Preview, Reconciler, Rollout, StatusBoard, WorkQueue};
+use crate::reconcile::{
+    Blocked, Catalogue, Deps, Ports, Preview, Reconciler, Rollout, StatusBoard, WorkQueue,
+};
 
 /// A preview of each managed secret.
 #[derive(Debug)]
@@ -21,8 +23,8 @@ pub struct Plan {
     pub gaps: Vec<String>,
 }
 
-/// A preview, or the label and the text of the reason why there is none.
-pub type Looked = Result<Preview, (&'static str, String)>;
+/// A preview, or the reason why there is none.
+pub type Looked = Result<Preview, Blocked>;
 
 /// The parts of a daemon that a plan needs.
 #[derive(Debug)]
@@ -47,17 +49,16 @@ impl Planner<'_> {
         let mut previews = BTreeMap::new();
         for (index, managed) in secrets.iter().enumerate() {
             progress(index, secrets.len());
-            previews.insert(managed.id.clone(), reconciler.preview(&managed.id).await);
+            previews.insert(managed.id.clone(), reconciler.preview(managed).await);
         }
         for managed in secrets.iter().filter(|managed| has_siblings(managed, &secrets)) {
-            previews.insert(managed.id.clone(), reconciler.preview(&managed.id).await);
+            previews.insert(managed.id.clone(), reconciler.preview(managed).await);
         }
-        // What is due depends on what became known of the others since: the canaries, the rotations of the last hour.
-        let due: Vec<_> =
+        let was_of_many: BTreeSet<_> =
             previews.iter().filter(|(_, looked)| is_of_many(looked)).map(|(id, _)| id.clone()).collect();
-        for secret in due {
-            let preview = reconciler.preview(&secret).await;
-            previews.insert(secret, preview);
+        // What is due depends on what became known of the others since: the canaries, the rotations of the last hour.
+        for managed in secrets.iter().filter(|managed| was_of_many.contains(&managed.id)) {
+            previews.insert(managed.id.clone(), reconciler.preview(managed).await);
         }
         Plan { previews: previews.into_iter().collect(), gaps }
     }

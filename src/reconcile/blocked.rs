@@ -11,9 +11,9 @@ use crate::ports::{PortError, RefusalKind, SignIn, chain};
 
 /// The reason why a pass or an action stopped, and what is known of its effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Blocked {
+pub struct Blocked {
     /// The reason, for the status of the secret.
-    pub(super) reason: BlockReason,
+    pub reason: BlockReason,
     /// Details that the reason alone does not tell.
     detail: Option<String>,
     cause: Cause,
@@ -36,7 +36,8 @@ enum Cause {
 
 impl Blocked {
     /// Blocks for a reason that needs no details.
-    pub(super) const fn because(reason: BlockReason) -> Self {
+    #[must_use]
+    pub const fn because(reason: BlockReason) -> Self {
         Self { reason, detail: None, cause: Cause::Obstacle, is_effect_unknown: false }
     }
 
@@ -118,7 +119,8 @@ impl Blocked {
     }
 
     /// Returns what the reason means and, where a person has to act, what to do; with the details.
-    pub(super) fn message(&self) -> String {
+    #[must_use]
+    pub fn message(&self) -> String {
         match &self.detail {
             Some(detail) => format!("{} ({detail})", self.reason.text()),
             None => self.reason.text().to_owned(),

@@ -23,6 +23,7 @@ mod volatile;
 
 use std::sync::Arc;
 
+pub use blocked::Blocked;
 pub use catalogue::Catalogue;
 pub use queue::{QueuedCommand, Ticket, WorkItem, WorkQueue};
 pub use reconciler::{Deps, Preview, Reconciler};

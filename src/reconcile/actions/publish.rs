@@ -69,7 +69,6 @@ async fn prepare(
     };
     let tags = publication_tags(context, pending, &before, issued.key_id);
     tags.check_limits()?;
-
     Ok(Publication::Missing(NewVersion {
         value: issued.secret_text.clone(),
         enabled: true,
