@@ -40,7 +40,7 @@ pub use identity::IdentityConfig;
 pub use keys::{ConfigKey, KEYS};
 pub use listeners::{FunctionsConfig, QueueConfig, TlsConfig};
 pub use problems::{ConfigProblem, InvalidConfig};
-pub use rollout::{FreezePeriod, RolloutConfig, Window, WindowState};
+pub use rollout::{FreezePeriod, RolloutConfig, Window};
 
 use crate::domain::{ApplicationRules, DiscoveryRules, ManagedSecret, VerifyPolicy};
 use applications::Applications;

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use time::Duration;
 use time::macros::datetime;
 
+use super::Config;
 use super::tests::{GUID, file, parse, refusal, with_variable};
-use super::{Config, WindowState};
 use crate::domain::tags::{OVERLAP_DAYS, Tags};
-use crate::domain::{Adopt, ForeignExpired, Freeze, ProbeKind, Requirement, UsageGate, VerifyPolicy};
+use crate::domain::{Adopt, ForeignExpired, ProbeKind, Requirement, UsageGate, VerifyPolicy};
 
 /// How the one secret of a configuration is proven.
 fn verify(tables: &str, entry: &str) -> VerifyPolicy {
@@ -271,35 +271,6 @@ fn a_limit_of_zero_is_none() {
 }
 
 #[test]
-fn a_window_is_open_for_its_duration_in_summer_and_winter() {
-    let night = "[[rollout.windows]]\ncron = \"0 2 * * *\"\nduration = \"2h\"";
-    let berlin = rollout(&format!("time_zone = \"Europe/Berlin\"\n{night}"));
-    let closed = |next| WindowState::Closed { next: Some(next) };
-    // In spring 02:00 is left out: it opens at 03:00, which is 01:00 UTC.
-    assert_eq!(berlin.window(datetime!(2026-03-29 0:59 UTC)), closed(datetime!(2026-03-29 1:00 UTC)));
-    assert_eq!(berlin.window(datetime!(2026-03-29 1:00 UTC)), WindowState::Open);
-    assert_eq!(berlin.window(datetime!(2026-03-29 2:59:59.5 UTC)), WindowState::Open);
-    assert_eq!(berlin.window(datetime!(2026-03-29 3:00 UTC)), closed(datetime!(2026-03-30 0:00 UTC)));
-    // In autumn 02:00 comes twice: it opens the first time only.
-    assert_eq!(berlin.window(datetime!(2026-10-24 23:59 UTC)), closed(datetime!(2026-10-25 0:00 UTC)));
-    assert_eq!(berlin.window(datetime!(2026-10-25 1:30 UTC)), WindowState::Open);
-    assert_eq!(berlin.window(datetime!(2026-10-25 2:00 UTC)), closed(datetime!(2026-10-26 1:00 UTC)));
-}
-
-#[test]
-fn any_open_window_will_do_and_none_means_always() {
-    let now = datetime!(2026-11-22 12:00 UTC);
-    assert_eq!(rollout("").window(now), WindowState::Open);
-    let two = "[[rollout.windows]]\ncron = \"0 3 * * *\"\nduration = \"1h\"\n\
-               [[rollout.windows]]\ncron = \"30 11 * * *\"\nduration = \"1h\"";
-    assert_eq!(rollout(two).window(now), WindowState::Open);
-    let next = Some(datetime!(2026-11-23 3:00 UTC));
-    assert_eq!(rollout(two).window(now + Duration::HOUR), WindowState::Closed { next });
-    let never = rollout("[[rollout.windows]]\ncron = \"0 0 31 2 *\"\nduration = \"1h\"");
-    assert_eq!(never.window(now), WindowState::Closed { next: None });
-}
-
-#[test]
 fn an_hour_that_comes_twice_is_frozen_both_times() {
     let one = |from: &str, until: &str| {
         let text = format!("[[rollout.freezes]]\nfrom = \"{from}\"\nuntil = \"{until}\"");
@@ -319,31 +290,6 @@ fn an_hour_that_comes_twice_is_frozen_both_times() {
         one("2026-07-01T00:00", "2026-12-01T00:00"),
         (datetime!(2026-06-30 22:00 UTC), datetime!(2026-11-30 23:00 UTC))
     );
-}
-
-#[test]
-fn freezes_that_follow_each_other_end_with_the_last() {
-    let one = |from: u8, until: u8, hard: bool| {
-        format!(
-            "[[rollout.freezes]]\nfrom = \"2026-12-{from:02}T00:00\"\nuntil = \"2026-12-{until:02}T00:00\"\nhard = {hard}\n"
-        )
-    };
-    let frozen = rollout(
-        &[one(8, 12, true), one(1, 5, false), one(5, 9, false), one(12, 14, false), one(20, 21, true)]
-            .concat(),
-    );
-    let at = |day: u8, is_hard| {
-        let until = datetime!(2026-12-01 0:00 UTC).replace_day(day).unwrap();
-        Some(Freeze { until, is_hard })
-    };
-    let freeze = |day| frozen.freeze(datetime!(2026-12-01 0:00 UTC).replace_day(day).unwrap());
-    assert_eq!(freeze(1), at(14, false));
-    assert_eq!(freeze(7), at(14, false));
-    assert_eq!(freeze(8), at(12, true), "who waits for hard freezes only may go on then");
-    assert_eq!(freeze(12), at(14, false));
-    assert_eq!(freeze(14), None);
-    assert_eq!(freeze(20), at(21, true));
-    assert_eq!(frozen.freeze(datetime!(2026-11-30 23:59:59 UTC)), None);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::problems::Problems;
 use super::reader::{Found, Section};
 use super::secrets::{SECRET_ID, SecretEntries};
 use super::values;
-use crate::domain::{Freeze, SecretId};
+use crate::domain::SecretId;
 
 /// What holds scheduled rotations back.
 #[derive(Debug, Clone, Default)]
@@ -52,62 +52,6 @@ pub struct FreezePeriod {
     pub until: OffsetDateTime,
     /// Whether even secrets below `urgent_before` wait.
     pub is_hard: bool,
-}
-
-/// Whether rotations may be begun now, by the windows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WindowState {
-    /// They may: a window is open, or there are none.
-    Open,
-    /// They have to wait.
-    Closed {
-        /// When the next window opens; `None`: never.
-        next: Option<OffsetDateTime>,
-    },
-}
-
-impl RolloutConfig {
-    /// Whether a window is open at `now`.
-    #[must_use]
-    pub fn window(&self, now: OffsetDateTime) -> WindowState {
-        if self.windows.is_empty() {
-            return WindowState::Open;
-        }
-        match self.windows.iter().filter_map(|window| window.opening(now)).min() {
-            Some(opening) if opening <= now => WindowState::Open,
-            next => WindowState::Closed { next },
-        }
-    }
-
-    /// The freeze that holds at `now`. It ends with the last of those that follow each other without a gap.
-    ///
-    /// A hard one is followed by hard ones only: what waits for those alone has to be told of their end.
-    #[must_use]
-    pub fn freeze(&self, now: OffsetDateTime) -> Option<Freeze> {
-        let is_hard = self.freezes.iter().any(|freeze| freeze.is_hard && freeze.holds_at(now));
-        let until_after = |moment| {
-            let counting = self.freezes.iter().filter(|freeze| freeze.is_hard || !is_hard);
-            counting.filter(|freeze| freeze.holds_at(moment)).map(|freeze| freeze.until).max()
-        };
-        // Each end is later than the one before, or the search is over.
-        let until = std::iter::successors(until_after(now), |end| until_after(*end)).last()?;
-        Some(Freeze { until, is_hard })
-    }
-}
-
-impl Window {
-    /// The first opening whose window is not over at `now`: before it, if the window is open.
-    fn opening(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
-        let since = Timestamp::from_second(now.saturating_sub(self.duration).unix_timestamp()).ok()?;
-        let opening = self.cron.next_after(&since.to_zoned(self.time_zone.clone())).ok()?;
-        OffsetDateTime::from_unix_timestamp(opening.timestamp().as_second()).ok()
-    }
-}
-
-impl FreezePeriod {
-    fn holds_at(&self, moment: OffsetDateTime) -> bool {
-        self.from <= moment && moment < self.until
-    }
 }
 
 /// `None` only if a problem was reported.

@@ -27,7 +27,7 @@ pub use blocked::Blocked;
 pub use catalogue::Catalogue;
 pub use queue::{QueuedCommand, Ticket, WorkItem, WorkQueue};
 pub use reconciler::{Deps, Preview, Reconciler};
-pub use rollout::Rollout;
+pub use rollout::{Rollout, WindowState};
 pub use status::{EndedCommand, LastOutcome, ReplicaStatus, SecretStatus};
 pub use status_board::StatusBoard;
 pub use sweep::{Sweeper, discovered};

@@ -4,7 +4,7 @@
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
-use rekeyd::config::{Config, WindowState};
+use rekeyd::config::Config;
 use rekeyd::domain::tags::{
     OVERLAP_DAYS, PENDING_ROTATION, QUARANTINED, ROTATE_BEFORE_DAYS, SUPERSEDED_CREDENTIAL_ID, Tags,
     VALIDITY_PERIOD_DAYS,
@@ -13,6 +13,7 @@ use rekeyd::domain::{
     AppObjectId, ClientId, KeyId, Marker, PolicyValues, Role, RotationId, RotationPolicy, SecretId,
     SecretName, VaultName, VerifyPolicy, VersionId, consent_tag, consents, provider_address,
 };
+use rekeyd::reconcile::{Rollout, WindowState};
 use rekeyd::triggers::event_grid::{Delivery, Event, read_delivery, read_message};
 use rekeyd::triggers::functions::read_invocation;
 use rekeyd::triggers::schedule::next_run;
@@ -207,10 +208,11 @@ fn is_usable(parsed: Result<Config, impl Display>) {
     if let Some(next) = next_run(&config.schedule, NOW) {
         assert!(next > NOW, "the next run is not after now");
     }
-    if let WindowState::Closed { next: Some(next) } = config.rollout.window(NOW) {
+    let rollout = Rollout::new(config.rollout.clone());
+    if let WindowState::Closed { next: Some(next) } = rollout.window(NOW) {
         assert!(next > NOW, "a closed window opens before now");
     }
-    if let Some(freeze) = config.rollout.freeze(NOW) {
+    if let Some(freeze) = rollout.freeze(NOW) {
         assert!(freeze.until > NOW, "a freeze is over");
     }
     for secret in &config.secrets {

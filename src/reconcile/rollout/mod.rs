@@ -1,19 +1,21 @@
-//! The limits of a rollout: windows, freezes, canaries and limits, as facts for a decision.
+//! The rollout: windows, freezes, canaries and limits of the fleet, as facts for a decision. Begins no rotation itself.
 //!
 //! The count of an hour is kept in memory and on the status board, which each look fills: a restart allows at most
 //! one more round.
 
 mod admission;
+mod calendar;
 
 use std::sync::{Mutex, PoisonError};
 
 use time::{Duration, OffsetDateTime};
 
 pub(super) use admission::Admission;
+pub use calendar::WindowState;
 
 use super::status::SecretStatus;
 use super::status_board::StatusBoard;
-use crate::config::{RolloutConfig, WindowState};
+use crate::config::RolloutConfig;
 use crate::domain::{ActiveLimit, IssueReason, RolloutLimits, SecretId, SecretState};
 
 /// The rollout limits of one daemon.
@@ -86,13 +88,13 @@ impl Rollout {
         board: &StatusBoard,
         now: OffsetDateTime,
     ) -> RolloutLimits {
-        let closed = match self.config.window(now) {
+        let closed = match self.window(now) {
             WindowState::Open => None,
             WindowState::Closed { next } => Some(ActiveLimit { until: next }),
         };
         let counted = self.lock();
         RolloutLimits {
-            freeze: self.config.freeze(now),
+            freeze: self.freeze(now),
             closed,
             canary: self.canary(secret, board, now),
             hour: self.hour(&counted, board, now),
