@@ -183,7 +183,7 @@ mod tests {
     use crate::reconcile::Blocked;
 
     fn line(status: PlanStatus) -> Line {
-        let blocked = Err(Blocked::because(BlockReason::Forbidden));
+        let blocked = Err(Blocked::detailed(BlockReason::Forbidden, "a right is missing"));
         let unseen = Line::of("kv-1/app-foo".parse().unwrap(), blocked);
         Line { status, ..unseen }
     }

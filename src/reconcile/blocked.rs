@@ -36,13 +36,13 @@ enum Cause {
 
 impl Blocked {
     /// Blocks for a reason that needs no details.
-    #[must_use]
-    pub const fn because(reason: BlockReason) -> Self {
+    pub(super) const fn because(reason: BlockReason) -> Self {
         Self { reason, detail: None, cause: Cause::Obstacle, is_effect_unknown: false }
     }
 
     /// Blocks for a reason, with details.
-    pub(super) fn detailed(reason: BlockReason, detail: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn detailed(reason: BlockReason, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..Self::because(reason) }
     }
 

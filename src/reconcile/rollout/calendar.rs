@@ -76,7 +76,8 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    const SMALL_FILE: &str = "[azure]\ntenant_id = \"example.org\"\n[[vaults]]\nname = \"kv\"";
+    const SMALL_FILE: &str =
+        "[azure]\ntenant_id = \"example.org\"\n[[vaults]]\nname = \"kv\"\ndiscover = true";
 
     fn rollout(text: &str) -> Rollout {
         let file = format!("{SMALL_FILE}\n[rollout]\n{text}");
