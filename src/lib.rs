@@ -2,12 +2,14 @@
 //!
 //! The layers, from the bottom up: each may use only those listed before it.
 //! [`domain`], [`ports`], [`clock`], [`config`], [`metrics`], [`telemetry`], [`shutdown`], [`reconcile`],
+//! [`commands`],
 //! [`diagnostics`], [`azure`], [`triggers`], [`http`], `sandbox`, [`app`], [`cli`].
 
 pub mod app;
 pub mod azure;
 pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod diagnostics;
 pub mod domain;

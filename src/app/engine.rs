@@ -9,13 +9,13 @@ use super::AppError;
 use super::adapters::reconcile_ports;
 use crate::azure::{self, Azure};
 use crate::clock::ClockSkew;
+use crate::commands::Commands;
 use crate::config::Config;
 use crate::domain::SecretId;
 use crate::metrics::Metrics;
 use crate::ports::Clock;
 use crate::reconcile::{Catalogue, Deps, Reconciler, Rollout, StatusBoard, Sweeper, WorkQueue};
 use crate::shutdown::Shutdown;
-use crate::triggers::commands::Commands;
 use crate::triggers::intake::Intake;
 use crate::triggers::schedule::Schedule;
 use crate::triggers::storage_queue::QueueTrigger;
@@ -74,13 +74,13 @@ impl Engine {
             vaults: config.vaults.iter().map(|vault| vault.name.clone()).collect(),
             metrics: Arc::clone(&metrics),
         });
-        let commands = Arc::new(Commands {
-            queue: Arc::clone(&queue),
-            catalogue: Arc::clone(&catalogue),
-            board: Arc::clone(&board),
-            metrics: Arc::clone(&metrics),
-            clock: Arc::clone(clock),
-        });
+        let commands = Arc::new(Commands::new(
+            Arc::clone(&queue),
+            Arc::clone(&catalogue),
+            Arc::clone(&board),
+            Arc::clone(&metrics),
+            Arc::clone(clock),
+        ));
         Ok(Self {
             azure,
             catalogue,

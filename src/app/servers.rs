@@ -10,8 +10,8 @@ use super::{AppError, Engine};
 use crate::config::Config;
 use crate::http::access::{ApiAccess, KeyCache, TokenRules, WebhookAccess};
 use crate::http::{
-    FunctionsParts, HttpState, Operations, Readiness, Server, Tls, describe, functions_router, health_router,
-    router,
+    EventStreams, FunctionsParts, HttpState, Readiness, Server, Tls, describe, functions_router,
+    health_router, router,
 };
 use crate::ports::Clock;
 
@@ -71,8 +71,7 @@ fn state(config: &Config, engine: &Engine, readiness: &Arc<Readiness>) -> Result
     Ok(HttpState {
         intake: Arc::clone(&engine.intake),
         commands: Arc::clone(&engine.commands),
-        operations: Arc::new(Operations::new(Arc::clone(&engine.commands))),
-        keys: Arc::default(),
+        event_streams: EventStreams::default(),
         metrics: Arc::clone(metrics),
         readiness: Arc::clone(readiness),
         clock: Arc::clone(&engine.clock),

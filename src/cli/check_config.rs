@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::{ConfigFile, Output, USAGE, complain, print_line};
+use super::{ConfigFile, Output, USAGE, print_error, print_line};
 
 /// What `rekeyd check-config` takes.
 #[derive(Debug, Args)]
@@ -36,7 +36,7 @@ impl CheckConfig {
                 ExitCode::SUCCESS
             }
             (Err(invalid), Output::Text) => {
-                complain(invalid);
+                print_error(invalid);
                 ExitCode::from(USAGE)
             }
             (Err(invalid), Output::Json) => {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::asking::{self, Secrets, Way};
+use super::daemon::{self, ConnectArgs, Secrets};
 use crate::domain::CommandKind;
 
 /// What `rekeyd compromised` takes.
@@ -24,12 +24,12 @@ pub(super) struct Compromised {
     #[arg(long)]
     all_credentials: bool,
     #[command(flatten)]
-    way: Way,
+    connect: ConnectArgs,
 }
 
 impl Compromised {
     pub(super) fn execute(self) -> ExitCode {
         let kind = CommandKind::Compromised { all_credentials: self.all_credentials };
-        asking::execute(kind, self.secrets.into(), &self.way)
+        daemon::execute(kind, self.secrets.into(), &self.connect)
     }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::read_only::{ReadOnly, run_read_only};
 use super::table::{Listing, table};
-use super::{ConfigFile, USAGE, complain, print_line};
+use super::{ConfigFile, USAGE, print_error, print_line};
 use crate::azure::EventGridHandshake;
 use crate::diagnostics::doctor::{Doctor, Finding, Verdict};
 
@@ -45,7 +45,7 @@ impl DoctorCommand {
         let server_ca = match self.ca_file.as_ref().map(std::fs::read).transpose() {
             Ok(server_ca) => server_ca,
             Err(error) => {
-                complain(format_args!("--ca-file can't be read: {error}"));
+                print_error(format_args!("--ca-file can't be read: {error}"));
                 return ExitCode::from(USAGE);
             }
         };

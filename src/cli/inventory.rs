@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::read_only::run_read_only;
 use super::table::table;
-use super::{ConfigFile, complain, print_line};
+use super::{ConfigFile, print_error, print_line};
 use crate::diagnostics::inventory::{Inventory, Item};
 use crate::domain::Class;
 
@@ -59,7 +59,7 @@ impl InventoryCommand {
             let now = services.clock.now();
             let mut taken = Inventory::take(&services.config, &services.ports, now, !self.no_usage).await;
             taken.items.retain(|item| self.selects(item));
-            taken.gaps.iter().chain(&taken.notes).for_each(complain);
+            taken.gaps.iter().chain(&taken.notes).for_each(print_error);
             print_line(self.shown(&taken));
             if taken.gaps.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         })

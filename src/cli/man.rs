@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory};
 
-use super::{Cli, complain};
+use super::{Cli, print_error};
 
 /// What `rekeyd man` takes.
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ impl Man {
         match written {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                complain(format_args!("can't write manual pages into {}: {error}", directory.display()));
+                print_error(format_args!("can't write manual pages into {}: {error}", directory.display()));
                 ExitCode::FAILURE
             }
         }

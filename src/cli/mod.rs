@@ -1,9 +1,9 @@
 //! The command line: one file a command. Arguments in, an exit code out.
 
-mod asking;
 mod check_config;
 mod completions;
 mod compromised;
+mod daemon;
 mod doctor;
 mod inventory;
 mod man;
@@ -117,9 +117,9 @@ struct ConfigFile {
 
 impl ConfigFile {
     /// The configuration, or the exit code after everything that is wrong with it was told.
-    fn load_or_complain(&self) -> Result<Config, ExitCode> {
+    fn load_or_print_errors(&self) -> Result<Config, ExitCode> {
         self.load().map_err(|invalid| {
-            complain(invalid);
+            print_error(invalid);
             ExitCode::from(USAGE)
         })
     }
@@ -139,7 +139,7 @@ fn print_line(line: impl std::fmt::Display) {
 }
 
 /// Prints one line on standard error.
-fn complain(line: impl std::fmt::Display) {
+fn print_error(line: impl std::fmt::Display) {
     let _ = writeln!(anstream::stderr(), "{line}");
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::asking::{self, SecretsOrAll, Way};
+use super::daemon::{self, ConnectArgs, SecretsOrAll};
 use crate::domain::CommandKind;
 
 /// What `rekeyd pause` takes.
@@ -20,11 +20,11 @@ pub(super) struct Pause {
     #[command(flatten)]
     secrets: SecretsOrAll,
     #[command(flatten)]
-    way: Way,
+    connect: ConnectArgs,
 }
 
 impl Pause {
     pub(super) fn execute(self) -> ExitCode {
-        asking::execute(CommandKind::Pause, self.secrets.into(), &self.way)
+        daemon::execute(CommandKind::Pause, self.secrets.into(), &self.connect)
     }
 }

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::read_only::run_read_only;
 use super::table::{Listing, table};
-use super::{ConfigFile, complain, print_line};
+use super::{ConfigFile, print_error, print_line};
 use crate::diagnostics::plan::{Looked, Planner};
 use crate::domain::{Decision, PlanStatus, SecretId};
 use crate::reconcile::Preview;
@@ -66,7 +66,7 @@ impl PlanCommand {
             let plan = planner.plan(print_progress).await;
             let lines: Vec<_> =
                 plan.previews.into_iter().map(|(secret, preview)| Line::of(secret, preview)).collect();
-            plan.gaps.iter().for_each(complain);
+            plan.gaps.iter().for_each(print_error);
             match self.output {
                 Listing::Table => print_line(shown(&lines)),
                 Listing::Json => print_line(json!({"secrets": lines, "gaps": plan.gaps})),
@@ -79,7 +79,7 @@ impl PlanCommand {
 /// Prints the progress of a long plan.
 fn print_progress(looked: usize, all: usize) {
     if looked > 0 && looked.is_multiple_of(PROGRESS_EVERY) {
-        complain(format_args!("looked at {looked} of {all} secrets"));
+        print_error(format_args!("looked at {looked} of {all} secrets"));
     }
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::run::{AnyError, clock};
-use super::{ConfigFile, complain};
+use super::{ConfigFile, print_error};
 use crate::app::diagnostic_ports;
 use crate::azure;
 use crate::clock::ClockSkew;
@@ -25,12 +25,12 @@ pub(super) struct ReadOnly {
 
 /// Loads the configuration and runs `command`. Prints what keeps it from running at all.
 pub(super) fn run_read_only(file: &ConfigFile, command: impl AsyncFnOnce(&ReadOnly) -> ExitCode) -> ExitCode {
-    let config = match file.load_or_complain() {
+    let config = match file.load_or_print_errors() {
         Ok(config) => config,
         Err(code) => return code,
     };
     run_with(config, command).unwrap_or_else(|error| {
-        complain(format_args!("can't set up the services: {}", chain(&*error)));
+        print_error(format_args!("can't set up the services: {}", chain(&*error)));
         ExitCode::FAILURE
     })
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::asking::{self, SecretsOrAll, Way};
+use super::daemon::{self, ConnectArgs, SecretsOrAll};
 use crate::domain::CommandKind;
 
 /// What `rekeyd resume` takes.
@@ -20,11 +20,11 @@ pub(super) struct Resume {
     #[command(flatten)]
     secrets: SecretsOrAll,
     #[command(flatten)]
-    way: Way,
+    connect: ConnectArgs,
 }
 
 impl Resume {
     pub(super) fn execute(self) -> ExitCode {
-        asking::execute(CommandKind::Resume, self.secrets.into(), &self.way)
+        daemon::execute(CommandKind::Resume, self.secrets.into(), &self.connect)
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::asking::{self, Secrets, Way};
+use super::daemon::{self, ConnectArgs, Secrets};
 use crate::domain::CommandKind;
 
 /// What `rekeyd retire` takes.
@@ -20,11 +20,11 @@ pub(super) struct Retire {
     #[command(flatten)]
     secrets: Secrets,
     #[command(flatten)]
-    way: Way,
+    connect: ConnectArgs,
 }
 
 impl Retire {
     pub(super) fn execute(self) -> ExitCode {
-        asking::execute(CommandKind::Retire, self.secrets.into(), &self.way)
+        daemon::execute(CommandKind::Retire, self.secrets.into(), &self.connect)
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::asking::{self, Secrets, Way};
+use super::daemon::{self, ConnectArgs, Secrets};
 use crate::domain::CommandKind;
 
 /// What `rekeyd rollback` takes.
@@ -20,11 +20,11 @@ pub(super) struct Rollback {
     #[command(flatten)]
     secrets: Secrets,
     #[command(flatten)]
-    way: Way,
+    connect: ConnectArgs,
 }
 
 impl Rollback {
     pub(super) fn execute(self) -> ExitCode {
-        asking::execute(CommandKind::Rollback, self.secrets.into(), &self.way)
+        daemon::execute(CommandKind::Rollback, self.secrets.into(), &self.connect)
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::asking::{self, SecretsOrAll, Way};
+use super::daemon::{self, ConnectArgs, SecretsOrAll};
 use crate::domain::CommandKind;
 
 /// What `rekeyd rotate` takes.
@@ -21,11 +21,11 @@ pub(super) struct Rotate {
     #[command(flatten)]
     secrets: SecretsOrAll,
     #[command(flatten)]
-    way: Way,
+    connect: ConnectArgs,
 }
 
 impl Rotate {
     pub(super) fn execute(self) -> ExitCode {
-        asking::execute(CommandKind::Rotate, self.secrets.into(), &self.way)
+        daemon::execute(CommandKind::Rotate, self.secrets.into(), &self.connect)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{ConfigFile, complain};
+use super::{ConfigFile, print_error};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -26,7 +26,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn execute(self) -> ExitCode {
-        let config = match self.config.load_or_complain() {
+        let config = match self.config.load_or_print_errors() {
             Ok(config) => config,
             Err(code) => return code,
         };
@@ -34,7 +34,7 @@ impl Run {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) => {
-                complain(format_args!("rekeyd can't run: {}", chain(&*error)));
+                print_error(format_args!("rekeyd can't run: {}", chain(&*error)));
                 ExitCode::FAILURE
             }
         }

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use super::{Output, complain, print_line, progress};
+use super::{Output, print_error, print_line, progress};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -94,7 +94,7 @@ impl SandboxCommand {
         match done {
             Ok(code) => code,
             Err(error) => {
-                complain(format_args!("the sandbox can't run: {}", chain(&*error)));
+                print_error(format_args!("the sandbox can't run: {}", chain(&*error)));
                 ExitCode::FAILURE
             }
         }
@@ -165,7 +165,7 @@ impl SandboxCommand {
                     Output::Text => print_line(progress::line(&event)),
                     Output::Json if event.kind == TimelineEventKind::FaultInjected => {}
                     // Standard output is for the one object at the end.
-                    Output::Json => complain(progress::line(&event)),
+                    Output::Json => print_error(progress::line(&event)),
                 }
             }
         })

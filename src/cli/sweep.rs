@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::run::{AnyError, clock};
-use super::{ConfigFile, Output, complain, print_line};
+use super::{ConfigFile, Output, print_error, print_line};
 use crate::app::Engine;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -52,7 +52,7 @@ struct Summary {
 
 impl Sweep {
     pub(super) fn execute(self) -> ExitCode {
-        let config = match self.config.load_or_complain() {
+        let config = match self.config.load_or_print_errors() {
             Ok(config) => config,
             Err(code) => return code,
         };
@@ -62,7 +62,7 @@ impl Sweep {
                 summary.exit_code()
             }
             Err(error) => {
-                complain(format_args!("rekeyd can't sweep: {}", chain(&*error)));
+                print_error(format_args!("rekeyd can't sweep: {}", chain(&*error)));
                 ExitCode::FAILURE
             }
         }
@@ -76,7 +76,7 @@ async fn sweep(config: &Config, limit: Duration) -> Result<Summary, AnyError> {
     let clock = clock(config, &polling).await?;
     let engine = Engine::start(config, &clock, fastrand::u64(..))?;
     let unsearched = engine.sweeper(config).discover().await;
-    complain(format_args!("sweeping over {} secrets", engine.catalogue.list().len()));
+    print_error(format_args!("sweeping over {} secrets", engine.catalogue.list().len()));
     let finished = tokio::select! {
         swept = tokio::time::timeout(limit, sweep_over(&engine, config)) => swept.is_ok(),
         asked = requested() => {

@@ -109,6 +109,12 @@ impl Command {
         (self.kind.rank(), self.at)
     }
 
+    /// Returns true if `kept` stands for this command as well: it is of the same kind, and not older.
+    #[must_use]
+    pub fn is_merged_into(self, kept: Self) -> bool {
+        self.kind.label() == kept.kind.label() && kept.at >= self.at
+    }
+
     /// Whether something that happened at `moment` meets this command: asking twice does it once.
     #[must_use]
     pub fn is_completed_by(&self, moment: OffsetDateTime) -> bool {

@@ -17,6 +17,12 @@ pub enum SecretState {
 }
 
 impl SecretState {
+    /// Returns the state of this label; none if a newer daemon has labels that are not known here.
+    #[must_use]
+    pub fn from_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.label() == label)
+    }
+
     /// Every state, for metrics that show a zero as a zero.
     pub const ALL: [Self; 4] = [Self::Unknown, Self::Waiting, Self::Rotating, Self::Blocked];
 
@@ -55,6 +61,16 @@ impl StatusReason {
             Self::Waiting(reason) => reason.label(),
             Self::Blocked(reason) => reason.label(),
         }
+    }
+
+    /// Returns the reason of this label; none if a newer daemon has labels that are not known here.
+    #[must_use]
+    pub fn from_label(label: &str) -> Option<Self> {
+        let wait = WaitReason::from_label(label).map(Self::Waiting);
+        let block = BlockReason::from_label(label).map(Self::Blocked);
+        let act = ActionKind::ALL.into_iter().find(|action| action.label() == label).map(Self::Acting);
+        let none = Some(Self::NotReconciledYet).filter(|reason| reason.label() == label);
+        wait.or(block).or(act).or(none)
     }
 
     /// Returns true if the state passes within minutes: a command is followed through it.

@@ -12,8 +12,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::HttpState;
 use super::problem::{Common, Details, Problem};
 use super::view::SecretView;
+use crate::commands::SecretRecord;
 use crate::domain::{SecretId, SecretState};
-use crate::triggers::commands::Standing;
 
 /// Which secrets, in which order.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -115,9 +115,9 @@ impl From<StateFilter> for SecretState {
 }
 
 impl Sort {
-    fn compare(self, one: &Standing, other: &Standing) -> Ordering {
+    fn compare(self, one: &SecretRecord, other: &SecretRecord) -> Ordering {
         let by_name = one.status.secret.cmp(&other.status.secret);
-        let moments = |of: fn(&Standing) -> Option<OffsetDateTime>| (of(one), of(other));
+        let moments = |of: fn(&SecretRecord) -> Option<OffsetDateTime>| (of(one), of(other));
         let (moments, is_down) = match self {
             Self::Name => return by_name,
             Self::NameDown => return by_name.reverse(),
@@ -139,8 +139,8 @@ impl Sort {
 }
 
 impl Selection {
-    fn selects(&self, standing: &Standing) -> bool {
-        let status = &standing.status;
+    fn selects(&self, record: &SecretRecord) -> bool {
+        let status = &record.status;
         let same = |wanted: &String, is: &str| wanted.eq_ignore_ascii_case(is);
         self.state.is_none_or(|state| SecretState::from(state) == status.state)
             && self.vault.as_ref().is_none_or(|vault| same(vault, status.secret.vault.as_str()))
@@ -169,7 +169,7 @@ pub(super) async fn list_secrets(
     let Query(selection) = query.map_err(|error| Problem::WrongQuery(error.body_text()))?;
     let limit = selection.limit()?;
     let mut secrets = state.commands.list();
-    secrets.retain(|standing| selection.selects(standing));
+    secrets.retain(|record| selection.selects(record));
     let sort = selection.sort.unwrap_or(Sort::Name);
     secrets.sort_by(|one, other| sort.compare(one, other));
     let (total, offset) = (secrets.len(), selection.offset.unwrap_or(0) as usize);
@@ -188,7 +188,7 @@ pub(super) async fn show_secret(
     Path((vault, name)): Path<(String, String)>,
 ) -> Result<Json<SecretView>, Problem> {
     let secret = parse(&vault, &name)?;
-    Ok(Json(state.commands.show(&secret)?.into()))
+    Ok(Json(state.commands.get(&secret)?.into()))
 }
 
 /// When all secrets are looked at next.

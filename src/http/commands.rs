@@ -11,16 +11,15 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 
 use super::HttpState;
 use super::access::Caller;
 use super::api::{SecretPath, parse};
-use super::idempotency::key_of;
-use super::operations::Operation;
 use super::problem::{Common, Details, Problem};
+use super::view::OperationView;
+use crate::commands::Operation;
 use crate::domain::{CommandKind, SecretId};
-use crate::telemetry::audit::{self, Asker};
+use crate::telemetry::audit::Asker;
 
 /// The body of a command that needs to say nothing more: none, or an empty object.
 #[derive(Deserialize, Default, ToSchema)]
@@ -52,7 +51,7 @@ pub(super) struct KeyHeader {
 pub(super) enum Answers {
     /// It will be done; `Location` is the operation.
     #[response(status = 202)]
-    Accepted(Operation),
+    Accepted(OperationView),
     /// The body is not JSON, or the key can't be used.
     #[response(status = 400, content_type = "application/problem+json")]
     NoJson(Details),
@@ -117,35 +116,22 @@ fn ask(kind: CommandKind, request: Request) -> Result<Response, Problem> {
     let secret = parse(&vault, &name)?;
     let (key, kind) = (key_of(&headers)?, in_full(kind, &body)?);
     let asker = Asker { by: "api", caller: Some(&caller.name), key };
-    let id = take(&state, &secret, kind, asker)?;
-    let operation = state.operations.show(id).ok_or(Problem::UnknownOperation)?;
-    let location = format!("/api/v1/operations/{id}");
-    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(operation)).into_response())
+    let operation = OperationView::from(submit(&state, &secret, kind, asker)?);
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, operation.path())], Json(operation)).into_response())
 }
 
-/// Takes a command, once a key; the id of its operation.
-pub(super) fn take(
+/// Submits a command, unless the daemon is being stopped.
+pub(super) fn submit(
     state: &HttpState,
     secret: &SecretId,
     kind: CommandKind,
     asker: Asker<'_>,
-) -> Result<Uuid, Problem> {
+) -> Result<Operation, Problem> {
     if state.readiness.is_draining() {
-        audit::command_rejected(secret, kind, asker, "stopping");
+        state.commands.refuse(secret, kind, asker, "stopping");
         return Err(Problem::Stopping);
     }
-    let grant = || {
-        let taken = state.commands.ask(secret, kind, asker)?;
-        Ok(state.operations.begin(secret, kind, asker.caller.unwrap_or(asker.by), taken))
-    };
-    match asker.key {
-        // A key is the caller's own: nobody learns of another's requests by it.
-        Some(key) => {
-            let key = format!("{}\n{key}", asker.caller.unwrap_or_default());
-            state.keys.once(&key, (secret.clone(), kind), state.clock.now(), grant)
-        }
-        None => grant(),
-    }
+    Ok(state.commands.submit(secret, kind, asker)?)
 }
 
 /// The command with what its body says.
@@ -180,3 +166,15 @@ fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Problem> {
         }
     }
 }
+
+/// The request's key, if it has one.
+pub(super) fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let text = value.to_str().ok().filter(|text| {
+        (1..=MAX_KEY_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    });
+    text.map(Some).ok_or(Problem::UnusableKey)
+}
+
+/// In characters.
+const MAX_KEY_LENGTH: usize = 128;

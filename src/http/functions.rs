@@ -19,7 +19,7 @@ use serde_json::json;
 
 use super::HttpState;
 use super::api::parse;
-use super::commands::take;
+use super::commands::submit;
 use super::problem::{self, Problem};
 use super::router::hardened;
 use crate::domain::{CommandKind, SecretId};
@@ -91,7 +91,7 @@ async fn sweep(
     let is_late = invocation(&state, body)?.is_past_due("timer");
     let _hold = state.clock.hold();
     let gaps = parts.sweeper.sweep().await;
-    let settled = state.commands.queue.settled(HORIZON);
+    let settled = state.intake.queue.settled(HORIZON);
     let is_done = tokio::time::timeout(parts.budget, settled).await.is_ok();
     let (late, rest) = (if is_late { " (late)" } else { "" }, if is_done { "all done" } else { LEFT_OVER });
     let unread = if gaps.is_empty() {
@@ -146,7 +146,7 @@ fn asked(state: &HttpState, request: &HttpRequest) -> Result<(uuid::Uuid, String
 
 fn wanted(state: &HttpState, secret: &SecretId) -> Result<(uuid::Uuid, String), Problem> {
     let asker = Asker { by: "functions", caller: Some("functions"), key: None };
-    let id = take(state, secret, CommandKind::Rotate, asker)?;
+    let id = submit(state, secret, CommandKind::Rotate, asker)?.id;
     Ok((id, format!("/api/v1/operations/{id}")))
 }
 

@@ -8,7 +8,6 @@ mod commands;
 mod events;
 mod functions;
 mod health;
-mod idempotency;
 mod openapi;
 mod operations;
 mod problem;
@@ -22,16 +21,14 @@ use tokio_util::sync::CancellationToken;
 
 pub use functions::{FunctionsParts, functions_router};
 pub use health::Readiness;
-pub use idempotency::IdempotencyKeys;
-pub use operations::Operations;
+pub use operations::EventStreams;
 pub use router::{ROUTES, describe, health_router, router};
 pub use server::{Server, ServerError, Tls};
-pub use view::SecretView;
 
+use crate::commands::Commands;
 use crate::config::ScheduleConfig;
 use crate::metrics::Metrics;
 use crate::ports::Clock;
-use crate::triggers::commands::Commands;
 use crate::triggers::intake::Intake;
 use access::{ApiAccess, WebhookAccess};
 
@@ -42,15 +39,13 @@ pub struct HttpState {
     pub intake: Arc<Intake>,
     /// Where a person's commands go, and statuses come from.
     pub commands: Arc<Commands>,
-    /// What became of the commands.
-    pub operations: Arc<Operations>,
-    /// The keys of commands that were granted.
-    pub keys: Arc<IdempotencyKeys>,
+    /// The readers of events.
+    pub event_streams: EventStreams,
     /// What is scraped.
     pub metrics: Arc<Metrics>,
     /// What `/readyz` answers.
     pub readiness: Arc<Readiness>,
-    /// How old a key is.
+    /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Who may use the API.
     pub api: Arc<ApiAccess>,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
 use super::access::Refusal;
-use crate::triggers::commands::NotManaged;
+use crate::commands::{NotManaged, SubmitError};
 
 /// Why a request is not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +90,15 @@ impl From<NotManaged> for Problem {
         match reason {
             NotManaged::Unknown(secret) => Self::UnknownSecret(secret.to_string()),
             NotManaged::Replica { .. } => Self::Replica(reason.to_string()),
+        }
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::NotManaged(reason) => reason.into(),
+            SubmitError::KeyReused => Self::KeyReused,
         }
     }
 }

@@ -3,17 +3,18 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
+use crate::commands::{Operation, OperationState, SecretRecord};
 use crate::domain::{
     ActionKind, ActionOutcome, CommandKind, CommandOutcome, KeyId, Origin, ReplicaState, SecretId,
     SecretState, StatusReason,
 };
 use crate::reconcile::{EndedCommand, LastOutcome, QueuedCommand, ReplicaStatus};
-use crate::triggers::commands::Standing;
 
 /// A managed secret: its status, and the command that is not completed yet.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SecretView {
+pub(super) struct SecretView {
     /// `vault/name`.
     #[schema(value_type = String)]
     secret: SecretId,
@@ -131,8 +132,68 @@ pub(super) struct LastOutcomeView {
     at: OffsetDateTime,
 }
 
-impl From<Standing> for SecretView {
-    fn from(Standing { status, pending_command }: Standing) -> Self {
+/// A command that was accepted, and what has become of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Operation)]
+pub(super) struct OperationView {
+    /// Its id.
+    id: Uuid,
+    /// `vault/name`.
+    #[schema(value_type = String)]
+    secret: SecretId,
+    /// `rotate`, `rollback`, `compromised`, `retire`, `pause` or `resume`.
+    #[schema(value_type = String)]
+    command: CommandKind,
+    /// The caller.
+    by: String,
+    /// When it was accepted.
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+    /// The other secrets that got the same command with it.
+    #[schema(value_type = Vec<String>)]
+    also: Vec<SecretId>,
+    /// `accepted`, `running`, `waiting`, `blocked`; at the end `completed`, `rejected` or `replaced`.
+    #[schema(value_type = String)]
+    state: OperationState,
+    /// What it waits for, why it ended, or what the secret is doing.
+    message: String,
+    /// The state of the secret.
+    #[schema(value_type = String)]
+    secret_state: SecretState,
+    /// The reason for that.
+    #[schema(value_type = String)]
+    reason: StatusReason,
+    /// The path of the secret.
+    secret_url: String,
+}
+
+impl OperationView {
+    /// Returns the path of the operation.
+    pub(super) fn path(&self) -> String {
+        format!("/api/v1/operations/{}", self.id)
+    }
+}
+
+impl From<Operation> for OperationView {
+    fn from(operation: Operation) -> Self {
+        Self {
+            id: operation.id,
+            secret_url: format!("/api/v1/secrets/{}", operation.secret),
+            secret: operation.secret,
+            command: operation.command,
+            by: operation.by,
+            at: operation.at,
+            also: operation.also,
+            state: operation.state,
+            message: operation.message,
+            secret_state: operation.secret_state,
+            reason: operation.reason,
+        }
+    }
+}
+
+impl From<SecretRecord> for SecretView {
+    fn from(SecretRecord { status, pending_command }: Standing) -> Self {
         Self {
             secret: status.secret,
             state: status.state,

@@ -17,7 +17,7 @@ use prometheus::{
 use time::OffsetDateTime;
 
 use crate::domain::{
-    ActionKind, ActionOutcome, BlockReason, CommandKind, ReplicaState, SecretId, SecretState, VaultName,
+    ActionKind, ActionOutcome, BlockReason, CommandKind, CommandOutcome, ReplicaState, SecretId, SecretState, VaultName,
 };
 use declare::{Declaration, Family, Label, metrics, register};
 
@@ -66,8 +66,12 @@ metrics! {
         storage_queue_poison_messages_total: IntCounter,
         /// Secrets added to the work queue, by trigger.
         triggers_total: IntCounterVec[trigger = TRIGGERS],
-        /// Commands that were accepted, by command.
-        commands_total: IntCounterVec[command = CommandKind::LABELS],
+        /// Commands, by command and outcome: accepted, and later completed, rejected or replaced. One completed command
+        /// can stand for several accepted ones.
+        commands_total: IntCounterVec[
+            command = CommandKind::LABELS,
+            outcome = std::iter::once(COMMAND_ACCEPTED).chain(CommandOutcome::ALL.iter().map(|outcome| outcome.label()))
+        ],
         /// When the last sweep over all secrets began, in Unix seconds.
         last_sweep_timestamp_seconds: Gauge,
         /// When the next sweep over all secrets begins, in Unix seconds.
@@ -85,6 +89,9 @@ metrics! {
 /// the end of a subscription; unreadable.
 pub const EVENT_OUTCOMES: [&str; 6] =
     ["enqueued", "not_managed", "foreign_vault", "ignored", "subscription_deleted", "malformed"];
+
+/// The outcome of a command that was accepted; one of [`CommandOutcome`] follows.
+pub const COMMAND_ACCEPTED: &str = "accepted";
 
 /// The paths by which events arrive.
 pub const EVENT_PATHS: [&str; 3] = ["webhook", "queue", "functions"];

@@ -7,10 +7,13 @@ mod actions;
 mod back_off;
 mod blocked;
 mod catalogue;
+mod command_ends;
 mod observe;
 mod permits;
 mod preflight;
 mod queue;
+#[cfg(test)]
+mod queue_tests;
 mod reconciler;
 mod reported_once;
 mod rollout;

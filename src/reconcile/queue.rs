@@ -74,11 +74,28 @@ impl WorkQueue {
         Self { clock, metrics, inner: Mutex::default(), changed: Notify::new() }
     }
 
-    /// Asks for a pass over `secret` now; without a command, not sooner than a moment after the last one.
-    pub fn enqueue(&self, secret: &SecretId, command: Option<Command>) -> Ticket {
+    /// Asks for a pass over `secret`, not sooner than a moment after the last one.
+    pub fn enqueue(&self, secret: &SecretId) -> Ticket {
         let now = self.clock.now();
-        let last = self.lock().finished.get(secret).copied().filter(|_| command.is_none());
-        self.add(secret, last.map_or(now, |last| now.max(last + MIN_GAP)), command)
+        let last = self.lock().finished.get(secret).copied();
+        self.add(secret, last.map_or(now, |last| now.max(last + MIN_GAP)))
+    }
+
+    /// Asks for a pass over `secret` now that executes `command`.
+    ///
+    /// Only one command is kept: `on_replaced` is called with the command that gives way and the one that is kept, before
+    /// anybody can see that the first is gone. It must not use the queue.
+    pub fn enqueue_command(
+        &self,
+        secret: &SecretId,
+        command: Command,
+        on_replaced: impl FnOnce(Command, Command),
+    ) {
+        let now = self.clock.now();
+        self.change(|inner| {
+            inner.asked += 1;
+            inner.add(secret, now, Some(command), on_replaced);
+        });
     }
 
     /// Whether a pass over `secret` that began after the ticket was given has ended. One that a shutdown cut short counts
@@ -106,7 +123,7 @@ impl WorkQueue {
 
     /// Asks for a pass over `secret` at `moment`; an earlier one that is already asked for stands.
     pub fn enqueue_at(&self, secret: &SecretId, moment: OffsetDateTime) {
-        self.add(secret, moment, None);
+        self.add(secret, moment);
     }
 
     /// The next secret that is due, when there is one. The caller's hold is given up meanwhile.
@@ -125,8 +142,15 @@ impl WorkQueue {
         }
     }
 
-    /// Ends the pass over `secret`, and asks for the next one.
-    pub fn finish(&self, secret: &SecretId, next: Option<OffsetDateTime>, command: Option<Command>) {
+    /// Ends the pass over `secret`, and asks for the next one, with the command that is still to be done. `on_replaced` is
+    /// as in [`Self::enqueue_command`].
+    pub fn finish(
+        &self,
+        secret: &SecretId,
+        next: Option<OffsetDateTime>,
+        command: Option<Command>,
+        on_replaced: impl FnOnce(Command, Command),
+    ) {
         self.change(|inner| {
             inner.in_work.remove(secret);
             if let Some(begun_at) = inner.begun_at.remove(secret) {
@@ -134,7 +158,7 @@ impl WorkQueue {
             }
             inner.finished.insert(secret.clone(), self.clock.now());
             if let Some(at) = next {
-                inner.add(secret, at, command);
+                inner.add(secret, at, command, on_replaced);
                 inner.note_try(secret, command);
             }
         });
@@ -161,10 +185,18 @@ impl WorkQueue {
             .copied()
             .flatten()
             .map(|command| QueuedCommand { command, tried: false });
-        let waiting = inner.waiting.get(secret);
-        let waiting = waiting
-            .and_then(|waiting| Some(QueuedCommand { command: waiting.command?, tried: waiting.tried }));
+        let waiting = inner.waiting.get(secret).and_then(Waiting::queued);
         waiting.or(in_work)
+    }
+
+    /// Returns the pending command that stands for `command`: the same, or a later one of its kind.
+    #[must_use]
+    pub fn pending(&self, secret: &SecretId, command: Command) -> Option<QueuedCommand> {
+        let inner = self.lock();
+        let waiting = inner.waiting.get(secret).and_then(Waiting::queued);
+        let in_work = inner.in_work.get(secret).copied().flatten();
+        let in_work = in_work.map(|command| QueuedCommand { command, tried: false });
+        waiting.into_iter().chain(in_work).find(|queued| command.is_merged_into(queued.command))
     }
 
     fn is_settled(&self, horizon: Duration) -> bool {
@@ -172,9 +204,9 @@ impl WorkQueue {
         inner.in_work.is_empty() && inner.waiting.values().all(|waiting| waiting.at > until)
     }
 
-    fn add(&self, secret: &SecretId, at: OffsetDateTime, command: Option<Command>) -> Ticket {
+    fn add(&self, secret: &SecretId, at: OffsetDateTime) -> Ticket {
         self.change(|inner| {
-            inner.add(secret, at, command);
+            inner.add(secret, at, None, |_, _| ());
             inner.asked += 1;
             Ticket(inner.asked)
         })
@@ -212,13 +244,30 @@ impl WorkQueue {
     }
 }
 
+impl Waiting {
+    fn queued(&self) -> Option<QueuedCommand> {
+        Some(QueuedCommand { command: self.command?, tried: self.tried })
+    }
+}
+
 impl Inner {
-    fn add(&mut self, secret: &SecretId, at: OffsetDateTime, command: Option<Command>) {
+    fn add(
+        &mut self,
+        secret: &SecretId,
+        at: OffsetDateTime,
+        command: Option<Command>,
+        on_replaced: impl FnOnce(Command, Command),
+    ) {
         let none = Waiting { at, command: None, tried: false };
         let waiting = self.waiting.entry(secret.clone()).or_insert(none);
         waiting.at = waiting.at.min(at);
         waiting.tried &= command.is_none();
-        waiting.command = waiting.command.into_iter().chain(command).reduce(Command::combined_with);
+        let wanted = waiting.command.into_iter().chain(command);
+        waiting.command = wanted.clone().reduce(Command::combined_with);
+        let Some(kept) = waiting.command else { return };
+        if let Some(replaced) = wanted.into_iter().find(|command| command.kind.label() != kept.kind.label()) {
+            on_replaced(replaced, kept);
+        }
     }
 
     /// A pass has given `command` back; another one that was asked for meanwhile has not been tried.
@@ -246,118 +295,3 @@ impl Inner {
 
 /// Between two passes over a secret that nobody in particular asked for: events may come in floods.
 const MIN_GAP: Duration = Duration::seconds(20);
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail")]
-mod tests {
-    use async_trait::async_trait;
-    use futures::FutureExt as _;
-    use time::macros::datetime;
-
-    use super::*;
-    use crate::domain::CommandKind;
-
-    const NOW: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
-
-    /// A clock that stands still.
-    #[derive(Debug)]
-    struct Still;
-
-    #[async_trait]
-    impl Clock for Still {
-        fn now(&self) -> OffsetDateTime {
-            NOW
-        }
-
-        async fn sleep_until(&self, deadline: OffsetDateTime) {
-            if deadline > NOW {
-                std::future::pending::<()>().await;
-            }
-        }
-
-        fn hold(&self) -> Hold {
-            Hold::none()
-        }
-    }
-
-    fn queue() -> (WorkQueue, SecretId) {
-        let queue = WorkQueue::new(Arc::new(Still), Arc::new(Metrics::new().unwrap()));
-        (queue, "kv-1/app-foo".parse().unwrap())
-    }
-
-    fn command(kind: CommandKind, minute: i64) -> Command {
-        Command { kind, at: NOW - Duration::HOUR + Duration::minutes(minute) }
-    }
-
-    #[test]
-    fn of_two_commands_the_graver_one_stands_and_of_two_equal_ones_the_later() {
-        let compromised = command(CommandKind::Compromised { all_credentials: false }, 0);
-        let (earlier, later) = (command(CommandKind::Rotate, 1), command(CommandKind::Rotate, 2));
-        for (given, stands) in [
-            ([compromised, later], compromised),
-            ([later, compromised], compromised),
-            ([earlier, later], later),
-            ([later, earlier], later),
-            (
-                [command(CommandKind::Pause, 1), command(CommandKind::Resume, 2)],
-                command(CommandKind::Resume, 2),
-            ),
-            (
-                [
-                    command(CommandKind::Compromised { all_credentials: true }, 1),
-                    command(compromised.kind, 2),
-                ],
-                command(CommandKind::Compromised { all_credentials: true }, 2),
-            ),
-        ] {
-            let (queue, secret) = queue();
-            for command in given {
-                queue.enqueue(&secret, Some(command));
-            }
-            assert_eq!(queue.next().now_or_never().unwrap().command, Some(stands));
-        }
-    }
-
-    #[test]
-    fn it_is_settled_once_nothing_is_in_work_and_nothing_is_due_within_the_horizon() {
-        let (queue, secret) = queue();
-        let settled = || queue.settled(Duration::seconds(30)).now_or_never().is_some();
-        assert!(settled(), "it is empty");
-        queue.enqueue(&secret, None);
-        assert!(!settled(), "a pass is due");
-        let item = queue.next().now_or_never().unwrap();
-        assert!(!settled(), "a pass is in work");
-        queue.finish(&item.secret, Some(NOW + Duration::seconds(30)), None);
-        assert!(!settled(), "the next one is due at the horizon");
-    }
-
-    #[test]
-    fn whoever_waits_for_rest_is_told_when_the_last_pass_ends() {
-        let (queue, secret) = queue();
-        queue.enqueue(&secret, None);
-        let mut waiting = std::pin::pin!(queue.settled(Duration::seconds(30)));
-        assert!((&mut waiting).now_or_never().is_none());
-        let item = queue.next().now_or_never().unwrap();
-        queue.finish(&item.secret, Some(NOW + Duration::seconds(31)), None);
-        assert!(waiting.now_or_never().is_some());
-    }
-
-    #[test]
-    fn a_command_is_pending_until_a_pass_ends_without_giving_it_back() {
-        let (queue, secret) = queue();
-        let rotate = command(CommandKind::Rotate, 1);
-        let pending = |tried| Some(QueuedCommand { command: rotate, tried });
-        assert_eq!(queue.pending_command(&secret), None);
-        queue.enqueue(&secret, Some(rotate));
-        assert_eq!(queue.pending_command(&secret), pending(false));
-        queue.next().now_or_never().unwrap();
-        assert_eq!(queue.pending_command(&secret), pending(false));
-        queue.finish(&secret, Some(NOW), Some(rotate));
-        assert_eq!(queue.pending_command(&secret), pending(true));
-        queue.enqueue(&secret, None);
-        assert_eq!(queue.pending_command(&secret), pending(true), "an event asks for nothing else");
-        queue.next().now_or_never().unwrap();
-        queue.finish(&secret, Some(NOW), None);
-        assert_eq!(queue.pending_command(&secret), None);
-    }
-}

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
+use super::command_ends::CommandEnds;
 use super::status::SecretStatus;
 use crate::domain::SecretId;
 use crate::metrics::{Metrics, unix_seconds};
@@ -13,7 +14,8 @@ use crate::metrics::{Metrics, unix_seconds};
 /// The status of every managed secret. The only writer of their states and of the metrics of them.
 #[derive(Debug)]
 pub struct StatusBoard {
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
+    ends: Mutex<CommandEnds>,
     statuses: Mutex<BTreeMap<SecretId, SecretStatus>>,
     /// Counts changes, for those who follow them.
     changes: watch::Sender<u64>,
@@ -26,7 +28,12 @@ impl StatusBoard {
         let statuses: BTreeMap<_, _> =
             secrets.into_iter().map(|secret| (secret.clone(), SecretStatus::unknown(secret))).collect();
         metrics.declare_secrets(statuses.keys());
-        Self { metrics, statuses: Mutex::new(statuses), changes: watch::Sender::new(0) }
+        Self {
+            metrics,
+            ends: Mutex::default(),
+            statuses: Mutex::new(statuses),
+            changes: watch::Sender::new(0),
+        }
     }
 
     /// Keeps what is known of `secrets`, begins with those that are new, and forgets all others.
@@ -100,6 +107,10 @@ impl StatusBoard {
         }
         drop(statuses);
         self.changes.send_modify(|count| *count += 1);
+    }
+
+    pub(super) fn ends(&self) -> std::sync::MutexGuard<'_, CommandEnds> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<SecretId, SecretStatus>> {

@@ -50,7 +50,7 @@ impl Sweeper {
         info!(secrets = secrets.len(), "sweeping over {} managed secrets", secrets.len());
         for managed in secrets {
             self.metrics.triggers_total.with_label_values(&["schedule"]).inc();
-            self.queue.enqueue(&managed.id, None);
+            self.queue.enqueue(&managed.id);
         }
     }
 

@@ -40,6 +40,13 @@ pub fn command_rejected<'a>(secret: &SecretId, kind: CommandKind, asker: impl In
         by = asker.by, caller = asker.caller, idempotency_key = asker.key, reason = why, "{command} was refused for {secret}: {why}");
 }
 
+/// Records that a command was accepted and the command `by` took its place.
+pub fn command_replaced(secret: &SecretId, kind: CommandKind, by: &str) {
+    let command = kind.label();
+    info!(target: TARGET, event = "command_replaced", %secret, command, all_credentials = all_credentials(kind),
+        replaced_by = by, "{command} of {secret} was replaced by {by}");
+}
+
 /// An action was executed. `label` and `outcome` are those of the metric `rekeyd_actions_total`; `detail` says on what,
 /// by ids, or what went wrong.
 pub fn action(secret: &SecretId, label: &str, outcome: &str, detail: &str) {

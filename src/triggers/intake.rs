@@ -119,6 +119,6 @@ impl Intake {
         };
         debug!(%secret, "an event wakes {}", managed.id);
         self.metrics.triggers_total.with_label_values(&[path.label()]).inc();
-        Taken::Enqueued(managed.id.clone(), self.queue.enqueue(&managed.id, None))
+        Taken::Enqueued(managed.id.clone(), self.queue.enqueue(&managed.id))
     }
 }

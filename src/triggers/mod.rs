@@ -1,6 +1,5 @@
 //! What wakes the loop. A trigger puts names into the queue and does nothing else: it carries no facts.
 
-pub mod commands;
 pub mod event_grid;
 pub mod functions;
 pub mod intake;

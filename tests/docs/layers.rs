@@ -6,7 +6,7 @@ use crate::source::Source;
 use crate::{root, sources};
 
 /// From the bottom up; a layer may use those before it. `main` and `lib` may use all.
-const LAYERS: [&str; 15] = [
+const LAYERS: [&str; 16] = [
     "domain",
     "ports",
     "clock",
@@ -15,6 +15,7 @@ const LAYERS: [&str; 15] = [
     "telemetry",
     "shutdown",
     "reconcile",
+    "commands",
     "diagnostics",
     "azure",
     "triggers",

@@ -22,7 +22,7 @@ async fn a_due_secret_rotates_and_its_consumers_sign_in_all_the_while() {
     let secret = fleet.secret(0);
     let first = fleet.text(&secret);
     let (status, answer) = fleet.post(&format!("/api/v1/secrets/{secret}/rotate"), &Value::Null).await;
-    assert_eq!((status, &answer["phase"]), (StatusCode::ACCEPTED, &"accepted".into()));
+    assert_eq!((status, &answer["state"]), (StatusCode::ACCEPTED, &"accepted".into()));
     let is_new = |fleet: &Fleet| fleet.text(&secret).expose_secret() != first.expose_secret();
     fleet.until(Duration::hours(1), is_new).await;
     assert_eq!(fleet.status(&secret).state.label(), "waiting");

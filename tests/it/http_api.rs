@@ -83,7 +83,7 @@ async fn an_operation_is_where_the_answer_says_and_its_events_end_with_it() {
     let location = taken.headers()["location"].to_str().unwrap().to_owned();
     let operation: Value = taken.json().await.unwrap();
     assert_eq!(location, format!("/api/v1/operations/{}", operation["id"].as_str().unwrap()));
-    assert_eq!((&operation["phase"], &operation["by"]), (&json!("accepted"), &json!("the-right-holder")));
+    assert_eq!((&operation["state"], &operation["by"]), (&json!("accepted"), &json!("the-right-holder")));
     assert_eq!(get(&server, &location).await, (StatusCode::OK, operation.clone()));
     assert_eq!(get(&server, "/api/v1/operations").await.1["operations"], json!([operation]));
 
@@ -91,10 +91,10 @@ async fn an_operation_is_where_the_answer_says_and_its_events_end_with_it() {
     let mut events = events.send().await.unwrap();
     assert_eq!(events.headers()["content-type"], "text/event-stream");
     let first = events.chunk().await.unwrap().unwrap();
-    assert!(String::from_utf8_lossy(&first).contains("\"phase\":\"accepted\""), "{first:?}");
+    assert!(String::from_utf8_lossy(&first).contains("\"state\":\"accepted\""), "{first:?}");
     let secret = "kv-1/app-foo".parse().unwrap();
     assert_eq!(server.queued().len(), 1);
-    server.queue.finish(&secret, None, None);
+    server.queue.finish(&secret, None, None, |_, _| ());
     server.board.update(&secret, |status| status.state = SecretState::Waiting);
     let mut rest = String::new();
     let to_the_end = async {
@@ -103,7 +103,7 @@ async fn an_operation_is_where_the_answer_says_and_its_events_end_with_it() {
         }
     };
     tokio::time::timeout(Duration::from_secs(20), to_the_end).await.expect("the events end");
-    assert!(rest.contains("event: operation") && rest.contains("\"phase\":\"replaced\""), "{rest}");
+    assert!(rest.contains("event: operation") && rest.contains("\"state\":\"rejected\""), "{rest}");
 }
 
 #[tokio::test]

@@ -137,16 +137,16 @@ fn event(vault: &str, name: &str) -> String {
 async fn a_message_is_deleted_only_once_a_look_that_began_after_it_has_ended() {
     let ground = Ground::new(Queue::default(), Vec::new());
     // A look that is under way when the message comes does not count.
-    ground.work.enqueue(&secret(), None);
+    ground.work.enqueue(&secret());
     let earlier = ground.work.next().await;
     *ground.queue.messages.lock().unwrap() = vec![message("1", &event("kv-1", "app-foo"), 1)];
     // It is worked on for longer than it is hidden: that is renewed.
     ground.until(|done| done.renewed >= 2).await;
-    ground.work.finish(&earlier.secret, None, None);
+    ground.work.finish(&earlier.secret, None, None, |_, _| ());
     ground.until(|done| done.renewed >= 4).await;
     assert_eq!(ground.deleted(), Vec::<String>::new(), "the look began before the message came");
     let later = ground.work.next().await;
-    ground.work.finish(&later.secret, None, None);
+    ground.work.finish(&later.secret, None, None, |_, _| ());
     ground.until(|done| done.deleted == ["1"]).await;
 }
 
@@ -155,7 +155,7 @@ async fn a_look_that_a_stop_cuts_short_deletes_nothing() {
     let ground = Ground::new(Queue::default(), vec![message("1", &event("kv-1", "app-foo"), 1)]);
     let item = ground.work.next().await;
     ground.stop.cancel();
-    ground.work.finish(&item.secret, None, None);
+    ground.work.finish(&item.secret, None, None, |_, _| ());
     ground.task.await.unwrap();
     assert_eq!(ground.queue.done.lock().unwrap().deleted, Vec::<String>::new());
 }

@@ -249,7 +249,7 @@ fn one_life(world: &Arc<World>, end: OffsetDateTime) {
     runtime.block_on(async {
         let daemon = Daemon::start(world, 1);
         for command in world.commands.lock().unwrap().drain(..) {
-            daemon.queue.enqueue(&world.secret, Some(command));
+            daemon.queue.enqueue_command(&world.secret, command, |_, _| ());
         }
         let clock = world.clock();
         let secrets: Vec<_> = world.secrets().cloned().collect();
@@ -275,7 +275,7 @@ async fn sweep(queue: Arc<WorkQueue>, secrets: Vec<SecretId>, clock: SandboxCloc
     let _hold = clock.hold();
     loop {
         for secret in &secrets {
-            queue.enqueue(secret, None);
+            queue.enqueue(secret);
         }
         sleep(&clock, Duration::days(5)).await;
     }

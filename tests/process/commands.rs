@@ -60,7 +60,7 @@ async fn what_can_t_be_done_directly_has_failed_with_the_reason_and_waits_for_no
     assert_eq!(code, Some(1), "{answer}");
     assert_eq!(
         answer.pointer("/secrets/0/outcome"),
-        Some(&"failed".into()),
+        Some(&"rejected".into()),
         "there is no older one: {answer}"
     );
     let told = answer.pointer("/secrets/0/message").and_then(Value::as_str).unwrap();
@@ -96,13 +96,13 @@ async fn a_secret_is_rotated_directly_and_its_outcome_is_shown() {
     let rotate = ["rotate", &secret, "--output", "json", "--config", config];
     let (code, answer) = live_through(&azure, "rotate", &rotate).await;
     assert_eq!(code, Some(0), "{answer}");
-    assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"done".into()), "{answer}");
+    assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"completed".into()), "{answer}");
     assert_eq!(azure.state().await.versions_of(&secret), 2);
 
     let unknown = ["rotate", "vault-1/nobody-s", "--output", "json", "--config", config];
     let (code, answer) = live_through(&azure, "unknown", &unknown).await;
     assert_eq!(code, Some(1), "{answer}");
-    assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"refused".into()), "{answer}");
+    assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"rejected".into()), "{answer}");
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn every_command_is_met_directly_and_no_consumer_is_locked_out_before_a_co
         let direct = [command, &secret, "--output", "json", "--config", config.to_str().unwrap()];
         let (code, answer) = live_through(&azure, command, &direct).await;
         assert_eq!(code, Some(0), "{answer}");
-        assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"done".into()), "{command}: {answer}");
+        assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"completed".into()), "{command}: {answer}");
         let state = azure.state().await;
         let seen = state.secrets().get(&secret).copied().unwrap();
         assert_eq!(seen.len(), versions, "{command}: {answer}");
@@ -143,7 +143,7 @@ async fn a_daemon_rotates_while_the_command_waits() {
     let secret = not_due(&azure).await;
     let (code, answer) = live_through(&azure, "rotate", &asked(&azure, &["rotate", &secret, "--wait"])).await;
     assert_eq!(code, Some(0), "{answer}\n{}", daemon.printed());
-    assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"done".into()), "{answer}");
+    assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"completed".into()), "{answer}");
     assert_eq!(azure.state().await.versions_of(&secret), 2);
 }
 
@@ -193,7 +193,10 @@ async fn not_due(azure: &Azure) -> String {
 }
 
 async fn commands(daemon: &Daemon, command: &str) -> String {
-    daemon.metric(&format!("rekeyd_commands_total{{command=\"{command}\"}}")).await.to_string()
+    daemon
+        .metric(&format!("rekeyd_commands_total{{command=\"{command}\",outcome=\"accepted\"}}"))
+        .await
+        .to_string()
 }
 
 /// Runs `rekeyd` while time passes. Its exit code, and the object on the last line of its output.

@@ -140,7 +140,9 @@ impl Reconciler {
             })
         };
         drop(permit);
-        self.queue.finish(&secret, next.at, next.command);
+        self.queue.finish(&secret, next.at, next.command, |replaced, by| {
+            self.board.replace_command(&secret, replaced, by);
+        });
         drop(hold);
     }
 

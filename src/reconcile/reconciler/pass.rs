@@ -32,7 +32,10 @@ impl Reconciler {
         command: Option<Command>,
         permit: &Permit,
     ) -> NextPass {
-        let Some(managed) = self.catalogue.find(secret) else { return NextPass::default() };
+        let Some(managed) = self.catalogue.find(secret) else {
+            let command = command.and_then(|command| self.reject_command(secret, command, NOT_MANAGED));
+            return NextPass { at: None, command };
+        };
         let started = self.ports.clock.now();
         // Nothing has an effect before a decision is executed, so that a stop need not wait for slow reads.
         let reserved = tokio::select! {
@@ -196,3 +199,5 @@ const APPLICATION_BUSY_PAUSE: Duration = Duration::seconds(5);
 
 /// Between two passes over something that others bring about.
 const PATIENCE: Duration = Duration::minutes(30);
+
+const NOT_MANAGED: &str = "the secret is not managed any more";

@@ -5,12 +5,12 @@ use tracing::{error, info, warn};
 
 use super::{NextPass, Reconciler};
 use crate::domain::{
-    Action, ActionOutcome, BlockReason, Command, CommandKind, CommandOutcome, Decision, KeyId, ManagedSecret,
-    Observed, RevokeReason, SecretId, SecretState, StatusReason, UsageFacts, VersionFacts,
+    Action, ActionOutcome, BlockReason, Command, CommandKind, Decision, KeyId, ManagedSecret, Observed,
+    RevokeReason, SecretId, SecretState, StatusReason, UsageFacts, VersionFacts,
 };
 use crate::reconcile::blocked::Blocked;
 use crate::reconcile::observe::Observation;
-use crate::reconcile::status::{EndedCommand, LastOutcome, ReplicaStatus};
+use crate::reconcile::status::{LastOutcome, ReplicaStatus};
 use crate::reconcile::status_text::{is_well, message, shown};
 use crate::telemetry::audit;
 
@@ -24,21 +24,13 @@ impl Reconciler {
             info!(%secret, refused, "every older credential of {secret} is revoked, and its text is refused");
             audit::proven(secret, refused);
         }
-        info!(%secret, command = command.kind.label(), "what was asked for {secret} is done: {}", command.kind.label());
-        self.end_command(secret, command, CommandOutcome::Completed, command.kind.label());
+        self.board.complete_command(secret, command);
     }
 
-    /// A command that can't be met now is told, not kept: nobody should be surprised by it later.
+    /// Rejects a command that can't be done now: nobody should be surprised by it later.
     pub(super) fn reject_command(&self, secret: &SecretId, command: Command, why: &str) -> Option<Command> {
-        warn!(%secret, command = command.kind.label(), "{} of {secret} is not done: {why}", command.kind.label());
-        audit::command_rejected(secret, command.kind, "loop", why);
-        self.end_command(secret, command, CommandOutcome::Rejected, why);
+        self.board.reject_command(secret, command, why);
         None
-    }
-
-    fn end_command(&self, secret: &SecretId, command: Command, outcome: CommandOutcome, reason: &str) {
-        let ended = EndedCommand { command, outcome, reason: reason.to_owned() };
-        self.board.update(secret, |status| status.last_command = Some(ended));
     }
 
     pub(super) fn record(

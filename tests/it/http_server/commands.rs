@@ -1,7 +1,7 @@
 //! Routes that change a secret: authentication, counting, idempotency keys, unusable bodies.
 
+use rekeyd::commands::COMMANDS;
 use rekeyd::domain::CommandKind;
-use rekeyd::triggers::commands::COMMANDS;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -46,8 +46,8 @@ async fn every_command_has_a_route_is_counted_and_stands_until_it_is_met() {
         );
         assert_eq!((answer["at"].is_string(), &shown["pending_command"]["at"]), (true, &answer["at"]));
         assert_eq!(server.queued(), [("kv-1/app-foo".to_owned(), Some(kind))]);
-        server.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None);
-        assert_eq!(server.metrics.commands_total.with_label_values(&[kind.label()]).get(), 1);
+        server.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None, |_, _| ());
+        assert_eq!(server.metrics.commands_total.with_label_values(&[kind.label(), "accepted"]).get(), 1);
     }
 }
 
@@ -74,7 +74,7 @@ async fn compromised_means_the_secret_alone_unless_all_credentials_are_meant() {
     let answer: Value = server.ask("compromised", None, "{}").await.json().await.unwrap();
     assert_eq!(answer["also"], json!([]));
     assert_eq!(server.queued(), [("kv-1/app-foo".to_owned(), Some(alone))]);
-    server.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None);
+    server.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None, |_, _| ());
 
     let answer: Value =
         server.ask("compromised", None, r#"{"all_credentials": true}"#).await.json().await.unwrap();
@@ -110,7 +110,7 @@ async fn a_repeated_key_gets_the_same_answer_and_no_new_command() {
     let server = TestServer::new().await;
     let first: Value = server.ask("rotate", Some("key-1"), "").await.json().await.unwrap();
     assert_eq!(server.queued().len(), 1);
-    server.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None);
+    server.queue.finish(&"kv-1/app-foo".parse().unwrap(), None, None, |_, _| ());
     let again = server.ask("rotate", Some("key-1"), "").await;
     assert_eq!(again.status(), StatusCode::ACCEPTED);
     assert_eq!(again.json::<Value>().await.unwrap()["id"], first["id"]);

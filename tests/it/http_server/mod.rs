@@ -8,17 +8,17 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use rekeyd::clock::SystemClock;
+use rekeyd::commands::Commands;
 use rekeyd::config::{ApiConfig, ScheduleConfig, StaticToken, WebhookConfig};
 use rekeyd::domain::{
     AppObjectId, ApplicationRef, CommandKind, ManagedSecret, Origin, PolicyValues, Role, RotationPolicy,
     SecretId, VerifyPolicy,
 };
 use rekeyd::http::access::{ApiAccess, KeyCache, TokenRules, WebhookAccess};
-use rekeyd::http::{HttpState, Operations, Readiness, describe, health_router, router};
+use rekeyd::http::{EventStreams, HttpState, Readiness, describe, health_router, router};
 use rekeyd::metrics::Metrics;
 use rekeyd::ports::{Clock, IssuerKeys, PortError, TokenKeys};
 use rekeyd::reconcile::{Catalogue, StatusBoard, WorkQueue};
-use rekeyd::triggers::commands::Commands;
 use rekeyd::triggers::intake::Intake;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
@@ -55,13 +55,13 @@ impl TestServer {
         let siblings = ["kv-1/app-foo", "kv-2/app-foo"].map(|secret| managed(secret, 1));
         let catalogue = Arc::new(Catalogue::new(siblings.into_iter().chain([with_replica])));
         let readiness = Arc::new(Readiness::new(["graph".to_owned()]));
-        let commands = Arc::new(Commands {
-            queue: Arc::clone(&queue),
-            catalogue: Arc::clone(&catalogue),
-            board: Arc::clone(&board),
-            metrics: Arc::clone(&metrics),
-            clock: Arc::clone(&clock),
-        });
+        let commands = Arc::new(Commands::new(
+            Arc::clone(&queue),
+            Arc::clone(&catalogue),
+            Arc::clone(&board),
+            Arc::clone(&metrics),
+            Arc::clone(&clock),
+        ));
         let state = HttpState {
             intake: Arc::new(Intake {
                 queue: Arc::clone(&queue),
@@ -69,9 +69,8 @@ impl TestServer {
                 vaults: ["kv-1", "kv-2"].map(|vault| vault.parse().unwrap()).into(),
                 metrics: Arc::clone(&metrics),
             }),
-            operations: Arc::new(Operations::new(Arc::clone(&commands))),
             commands,
-            keys: Arc::default(),
+            event_streams: EventStreams::default(),
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
             api: Arc::new(ApiAccess::new(&api(tokens), rules(&clock), Arc::clone(&metrics))),

@@ -223,12 +223,12 @@ impl World {
     /// Another instance works for a while, and sees what this one has done so far.
     async fn other_instance(&self, duration: Duration) {
         let daemon = Daemon::start(&self.undisturbed(), 2);
-        daemon.queue.enqueue(&self.secret, None);
+        daemon.queue.enqueue(&self.secret);
         let clock = self.clock();
         let end = clock.now() + duration;
         while clock.now() < end {
             sleep(&clock, Duration::minutes(10)).await;
-            daemon.queue.enqueue(&self.secret, None);
+            daemon.queue.enqueue(&self.secret);
         }
         while_released(&clock, daemon.shutdown.drain(StdDuration::from_secs(5))).await;
     }

@@ -1,31 +1,30 @@
-//! Which requests were granted already: the same `Idempotency-Key` gets the same answer and nothing new.
+//! Idempotency keys: a repeated key gets the same operation and starts nothing.
 //!
 //! Kept in memory: after a restart a repeated command is a new one, which the loop meets by what it sees.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use axum::http::HeaderMap;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::problem::Problem;
+use super::SubmitError;
 use crate::domain::{CommandKind, SecretId};
 
 /// The keys of the last day, at most 10,000 of them.
 #[derive(Debug, Default)]
-pub struct IdempotencyKeys(Mutex<Known>);
+pub(super) struct IdempotencyKeys(Mutex<RememberedKeys>);
 
 #[derive(Debug, Default)]
-struct Known {
-    answers: HashMap<String, Granted>,
+struct RememberedKeys {
+    answers: HashMap<String, GrantedRequest>,
     /// The keys of `answers`, the oldest in front.
     order: VecDeque<String>,
 }
 
 /// What was asked for under a key, and the operation that it was answered with.
 #[derive(Debug)]
-struct Granted {
+struct GrantedRequest {
     request: (SecretId, CommandKind),
     answer: Uuid,
     at: OffsetDateTime,
@@ -33,27 +32,30 @@ struct Granted {
 
 impl IdempotencyKeys {
     /// The answer that this key got before, or that of `grant`, which is remembered.
-    pub(super) fn once(
+    pub(super) fn once<E>(
         &self,
         key: &str,
         request: (SecretId, CommandKind),
         now: OffsetDateTime,
-        grant: impl FnOnce() -> Result<Uuid, Problem>,
-    ) -> Result<Uuid, Problem> {
+        grant: impl FnOnce() -> Result<Uuid, E>,
+    ) -> Result<Uuid, SubmitError>
+    where
+        SubmitError: From<E>,
+    {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.forget(now);
         if let Some(before) = known.answers.get(key) {
             let same = before.request == request;
-            return if same { Ok(before.answer) } else { Err(Problem::KeyReused) };
+            return if same { Ok(before.answer) } else { Err(SubmitError::KeyReused) };
         }
         let answer = grant()?;
         known.order.push_back(key.to_owned());
-        known.answers.insert(key.to_owned(), Granted { request, answer, at: now });
+        known.answers.insert(key.to_owned(), GrantedRequest { request, answer, at: now });
         Ok(answer)
     }
 }
 
-impl Known {
+impl RememberedKeys {
     /// What is too old, and the oldest if another would be too many.
     fn forget(&mut self, now: OffsetDateTime) {
         while let Some(oldest) = self.order.front() {
@@ -67,18 +69,6 @@ impl Known {
     }
 }
 
-/// The request's key, if it has one.
-pub(super) fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let text = value.to_str().ok().filter(|text| {
-        (1..=MAX_KEY_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
-    });
-    text.map(Some).ok_or(Problem::UnusableKey)
-}
-
-/// In characters.
-const MAX_KEY_LENGTH: usize = 128;
-
 const KEPT_FOR: Duration = Duration::DAY;
 
 const MAX_KEYS: usize = 10_000;
@@ -88,6 +78,7 @@ const MAX_KEYS: usize = 10_000;
 mod tests {
     use time::macros::datetime;
 
+    use super::super::NotManaged;
     use super::*;
 
     const NOW: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
@@ -101,7 +92,7 @@ mod tests {
         let mut granted = false;
         let grant = || {
             granted = true;
-            Ok(Uuid::nil())
+            Ok::<_, SubmitError>(Uuid::nil())
         };
         keys.once(key, request(), now, grant).unwrap();
         granted
@@ -129,7 +120,7 @@ mod tests {
     #[test]
     fn what_was_refused_is_not_remembered() {
         let keys = IdempotencyKeys::default();
-        assert!(keys.once("a", request(), NOW, || Err(Problem::Stopping)).is_err());
+        assert!(keys.once("a", request(), NOW, || Err(NotManaged::Unknown(request().0))).is_err());
         assert!(is_new(&keys, "a", NOW));
     }
 }

@@ -2,29 +2,27 @@
 
 use std::path::Path;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use crate::app::Engine;
 use crate::cli::run::{AnyError, clock};
 use crate::cli::sweep::HORIZON;
 use crate::config::{Config, InvalidConfig};
 use crate::domain::{CommandKind, SecretId, VaultName};
-use crate::http::SecretView;
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 
-use super::following::Standing;
-use super::{Taken, Unseen};
+use super::Unseen;
+use super::follow::FollowedOperation;
 
 /// An engine that runs without a listener.
-pub(super) struct Here {
+pub(super) struct InProcess {
     engine: Engine,
     polling: Shutdown,
     gaps: Vec<VaultName>,
 }
 
-impl Here {
+impl InProcess {
     /// Starts the engine of the configuration `file`; the inner error is what is wrong with that.
     pub(super) async fn start(file: &Path) -> Result<Result<Self, InvalidConfig>, AnyError> {
         let config = match Config::load(file) {
@@ -39,22 +37,22 @@ impl Here {
         Ok(Ok(Self { engine, polling, gaps }))
     }
 
-    pub(super) fn ask(&self, secret: &SecretId, kind: CommandKind) -> Result<Taken, String> {
-        let taken = self.engine.commands.ask(secret, kind, "cli").map_err(|error| error.to_string())?;
-        Ok(Taken { at: taken.at, also: taken.also })
+    pub(super) fn submit(&self, secret: &SecretId, kind: CommandKind) -> Result<FollowedOperation, String> {
+        let submitted = self.engine.commands.submit(secret, kind, "cli");
+        submitted.map(FollowedOperation::from).map_err(|error| error.to_string())
     }
 
-    /// What is known of a secret, in the form that the API has.
-    pub(super) fn standing(&self, secret: &SecretId) -> Result<Standing, Unseen> {
-        let standing =
-            self.engine.commands.show(secret).map_err(|error| Unseen::Lasting(error.to_string()))?;
-        as_shown(&SecretView::from(standing))
+    pub(super) fn operation(&self, id: Uuid) -> Result<FollowedOperation, Unseen> {
+        let operation = self.engine.commands.operation(id).map(FollowedOperation::from);
+        operation.ok_or_else(|| Unseen::Lasting(format!("no operation {id} is known")))
     }
 
-    /// What is known of every secret, in the form that the API has.
-    pub(super) fn standings(&self) -> Result<Vec<Standing>, Unseen> {
-        let secrets = self.engine.commands.list().into_iter().map(SecretView::from);
-        as_shown(&secrets.collect::<Vec<_>>())
+    pub(super) fn operations(&self) -> Vec<FollowedOperation> {
+        self.engine.commands.operations().into_iter().map(FollowedOperation::from).collect()
+    }
+
+    pub(super) fn secrets(&self) -> Vec<SecretId> {
+        self.engine.board.list().into_iter().map(|status| status.secret).collect()
     }
 
     /// The vaults that could not be searched for tagged secrets.
@@ -69,11 +67,7 @@ impl Here {
 
     pub(super) async fn end(self) {
         self.engine.drain().await;
+        self.engine.commands.reject_pending("the process that was to execute it ends");
         self.polling.stop().cancel();
     }
-}
-
-fn as_shown<T: DeserializeOwned>(known: &impl Serialize) -> Result<T, Unseen> {
-    let shown = serde_json::to_value(known).and_then(serde_json::from_value);
-    shown.map_err(|error| Unseen::Lasting(error.to_string()))
 }

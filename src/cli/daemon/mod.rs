@@ -1,9 +1,9 @@
 //! How a person's command gets to the loop: through a running daemon, or into one that runs here until it is completed.
 
-mod daemon;
-mod following;
-mod here;
+mod follow;
+mod in_process;
 mod outcome;
+mod remote;
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -11,16 +11,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use serde::Deserialize;
-use time::OffsetDateTime;
 use url::Url;
+use uuid::Uuid;
 
-use self::daemon::Daemon;
-use self::following::{Standing, follow};
-use self::here::Here;
-use self::outcome::{Answer, conclude};
+use self::follow::{FollowedOperation, follow};
+use self::in_process::InProcess;
+use self::outcome::{CommandResult, conclude};
+use self::remote::RemoteDaemon;
 use super::run::AnyError;
-use super::{Output, USAGE, complain};
+use super::{Output, USAGE, print_error};
 use crate::domain::{CommandKind, SecretId, VaultName};
 use crate::ports::chain;
 use crate::shutdown::requested;
@@ -49,7 +48,7 @@ pub(super) struct SecretsOrAll {
 
 /// Which way a command takes, and how its end is waited for.
 #[derive(Debug, Args)]
-pub(super) struct Way {
+pub(super) struct ConnectArgs {
     /// Ask the daemon that answers here, directly: no proxy is used.
     #[arg(long, value_name = "URL", value_parser = address, conflicts_with = "config", requires = "proof")]
     server: Option<Url>,
@@ -101,17 +100,7 @@ impl From<SecretsOrAll> for Wanted {
     }
 }
 
-/// A command that was taken.
-#[derive(Debug, Deserialize)]
-struct Taken {
-    #[serde(with = "time::serde::rfc3339")]
-    at: OffsetDateTime,
-    /// The other secrets that the same is asked of.
-    #[serde(default)]
-    also: Vec<SecretId>,
-}
-
-/// Why the standing of a secret is not known.
+/// Why an operation is not known.
 #[derive(Debug, thiserror::Error)]
 enum Unseen {
     /// For a while.
@@ -122,148 +111,158 @@ enum Unseen {
     Lasting(String),
 }
 
-/// Who is asked.
-enum Party {
-    Daemon(Daemon),
-    Here(Box<Here>),
+/// The one that executes commands: a daemon, or a loop in this process.
+enum Backend {
+    Remote(RemoteDaemon),
+    InProcess(Box<InProcess>),
 }
 
-impl Party {
-    async fn ask(&self, secret: &SecretId, kind: CommandKind) -> Result<Taken, String> {
+impl Backend {
+    async fn submit(&self, secret: &SecretId, kind: CommandKind) -> Result<FollowedOperation, String> {
         match self {
-            Self::Daemon(daemon) => daemon.ask(secret, kind).await.map_err(|error| chain(&error)),
-            Self::Here(here) => here.ask(secret, kind),
+            Self::Remote(daemon) => daemon.submit(secret, kind).await.map_err(|error| chain(&error)),
+            Self::InProcess(process) => process.submit(secret, kind),
         }
     }
 
-    async fn standing(&self, secret: &SecretId) -> Result<Standing, Unseen> {
+    async fn operation(&self, id: Uuid) -> Result<FollowedOperation, Unseen> {
         match self {
-            Self::Daemon(daemon) => Ok(daemon.standing(secret).await?),
-            Self::Here(here) => here.standing(secret),
+            Self::Remote(daemon) => Ok(daemon.operation(id).await?),
+            Self::InProcess(process) => process.operation(id),
         }
     }
 
-    async fn standings(&self) -> Result<Vec<Standing>, Unseen> {
+    async fn operations(&self) -> Result<Vec<FollowedOperation>, Unseen> {
         match self {
-            Self::Daemon(daemon) => Ok(daemon.standings().await?),
-            Self::Here(here) => here.standings(),
+            Self::Remote(daemon) => Ok(daemon.operations().await?),
+            Self::InProcess(process) => Ok(process.operations()),
         }
     }
 
-    /// The vaults that may hold more secrets than are known here.
+    async fn secrets(&self) -> Result<Vec<SecretId>, Unseen> {
+        match self {
+            Self::Remote(daemon) => Ok(daemon.secrets().await?),
+            Self::InProcess(process) => Ok(process.secrets()),
+        }
+    }
+
+    /// Returns the vaults that may hold more secrets than are known here.
     fn gaps(&self) -> &[VaultName] {
         match self {
-            Self::Daemon(_) => &[],
-            Self::Here(here) => here.gaps(),
+            Self::Remote(_) => &[],
+            Self::InProcess(process) => process.gaps(),
         }
     }
 }
 
 /// Asks for `kind`, and says what came of it.
-pub(super) fn execute(kind: CommandKind, wanted: Wanted, way: &Way) -> ExitCode {
+pub(super) fn execute(kind: CommandKind, wanted: Wanted, connect: &ConnectArgs) -> ExitCode {
     if matches!(wanted, Wanted::All { confirmed: false }) && !std::io::stdin().is_terminal() {
-        complain("--all is confirmed on a terminal: say --yes where there is none");
+        print_error("--all is confirmed on a terminal: say --yes where there is none");
         return ExitCode::from(USAGE);
     }
-    match run(kind, wanted, way) {
-        Ok(Some(Come { answers, has_gaps })) => {
-            let code = conclude(kind, &answers, way.output);
+    match run(kind, wanted, connect) {
+        Ok(Some(RunResult { results, has_gaps })) => {
+            let code = conclude(kind, &results, connect.output);
             if has_gaps { ExitCode::FAILURE } else { code }
         }
         Ok(None) => ExitCode::from(USAGE),
         Err(error) => {
-            complain(format_args!("{} failed: {}", kind.label(), chain(&*error)));
+            print_error(format_args!("{} failed: {}", kind.label(), chain(&*error)));
             ExitCode::FAILURE
         }
     }
 }
 
-/// What it has come to.
-struct Come {
-    answers: Vec<Answer>,
+/// The results of all commands of one invocation.
+struct RunResult {
+    results: Vec<CommandResult>,
     /// Whether all secrets were meant, and some may not have been found.
     has_gaps: bool,
 }
 
 /// `None` if somebody has to say it in another way.
 #[tokio::main]
-async fn run(kind: CommandKind, wanted: Wanted, way: &Way) -> Result<Option<Come>, AnyError> {
-    let Some(party) = party(way).await? else { return Ok(None) };
-    for vault in party.gaps() {
-        complain(format_args!(
+async fn run(
+    kind: CommandKind,
+    wanted: Wanted,
+    connect: &ConnectArgs,
+) -> Result<Option<RunResult>, AnyError> {
+    let Some(backend) = backend(connect).await? else { return Ok(None) };
+    for vault in backend.gaps() {
+        print_error(format_args!(
             "{vault} can't be searched for tagged secrets: those that it holds are left out"
         ));
     }
-    let has_gaps = matches!(wanted, Wanted::All { .. }) && !party.gaps().is_empty();
+    let has_gaps = matches!(wanted, Wanted::All { .. }) && !backend.gaps().is_empty();
     let secrets = match wanted {
         Wanted::These(secrets) => secrets,
         Wanted::All { confirmed } => {
-            let all: Vec<_> = party.standings().await?.into_iter().map(|standing| standing.secret).collect();
+            let all = backend.secrets().await?;
             if !confirmed && !confirm(kind, all.len())? {
                 return Ok(None);
             }
             all
         }
     };
-    let mut answers = ask_each(&party, kind, secrets).await;
-    let followed = match &party {
-        Party::Daemon(_) if !way.wait => Ok(()),
-        Party::Daemon(_) | Party::Here(_) => tokio::select! {
-            _ = tokio::time::timeout(way.limit, see_through(&party, kind, &mut answers)) => Ok(()),
+    let mut results = submit_each(&backend, kind, secrets).await;
+    let followed = match &backend {
+        Backend::Remote(_) if !connect.wait => Ok(()),
+        Backend::Remote(_) | Backend::InProcess(_) => tokio::select! {
+            _ = tokio::time::timeout(connect.limit, see_through(&backend, kind, &mut results)) => Ok(()),
             asked = requested() => Ok(asked?),
         },
     };
-    if let Party::Here(here) = party {
-        here.end().await;
-        answers.iter_mut().for_each(Answer::abandon);
+    if let Backend::InProcess(process) = backend {
+        process.end().await;
+        results.iter_mut().for_each(CommandResult::abandon);
     }
-    followed.map(|()| Some(Come { answers, has_gaps }))
+    followed.map(|()| Some(RunResult { results, has_gaps }))
 }
 
-async fn see_through(party: &Party, kind: CommandKind, answers: &mut Vec<Answer>) {
-    follow(party, kind, answers).await;
-    if let Party::Here(here) = party {
-        here.rest().await;
+async fn see_through(backend: &Backend, kind: CommandKind, results: &mut Vec<CommandResult>) {
+    follow(backend, kind, results).await;
+    if let Backend::InProcess(process) = backend {
+        process.rest().await;
     }
 }
 
 /// `None` if somebody has to say it in another way.
-async fn party(way: &Way) -> Result<Option<Party>, AnyError> {
-    if let Some(server) = &way.server {
-        return Ok(Some(Party::Daemon(Daemon::new(server, way)?)));
+async fn backend(connect: &ConnectArgs) -> Result<Option<Backend>, AnyError> {
+    if let Some(server) = &connect.server {
+        return Ok(Some(Backend::Remote(RemoteDaemon::new(server, connect)?)));
     }
-    let default = || std::env::var_os("REKEYD_CONFIG").map(PathBuf::from);
-    let Some(file) = way.config.clone().or_else(default) else {
-        complain(
+    let configured = connect.config.clone();
+    let Some(file) = configured.or_else(|| std::env::var_os("REKEYD_CONFIG").map(PathBuf::from)) else {
+        print_error(
             "say --server and --token-file (or --audience) to ask a daemon, or --config (or REKEYD_CONFIG) to do it here",
         );
         return Ok(None);
     };
-    match Here::start(&file).await? {
-        Ok(here) => Ok(Some(Party::Here(Box::new(here)))),
+    match InProcess::start(&file).await? {
+        Ok(process) => Ok(Some(Backend::InProcess(Box::new(process)))),
         Err(invalid) => {
-            complain(invalid);
+            print_error(invalid);
             Ok(None)
         }
     }
 }
 
-/// Asks, and notes the other secrets that the same is asked of with one.
-async fn ask_each(party: &Party, kind: CommandKind, secrets: Vec<SecretId>) -> Vec<Answer> {
-    let mut answers: Vec<Answer> = Vec::new();
+/// Submits the command for each secret, and notes the other secrets that get the same command with it.
+async fn submit_each(backend: &Backend, kind: CommandKind, secrets: Vec<SecretId>) -> Vec<CommandResult> {
+    let mut results: Vec<CommandResult> = Vec::new();
     for secret in secrets {
-        let (taken, also) = match party.ask(&secret, kind).await {
-            Ok(Taken { at, also }) => (Ok(at), also.into_iter().map(|other| (other, at)).collect()),
-            Err(why) => (Err(why), Vec::new()),
-        };
-        answers.retain(|answer| answer.secret != secret);
-        answers.push(Answer::new(secret, taken));
-        for (other, at) in also {
-            answers.retain(|answer| answer.secret != other);
-            answers.push(Answer::new(other, Ok(at)));
+        let submitted = backend.submit(&secret, kind).await;
+        let also = submitted.as_ref().map(|operation| operation.also.clone()).unwrap_or_default();
+        let at = submitted.as_ref().ok().map(|operation| operation.at);
+        results.retain(|result| result.secret != secret);
+        results.push(CommandResult::new(secret, submitted));
+        for other in also {
+            results.retain(|result| result.secret != other);
+            results.push(CommandResult::passed_on(other, at));
         }
     }
-    answers
+    results
 }
 
 /// Whether somebody at the terminal types yes.

@@ -11,15 +11,16 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use url::Url;
+use uuid::Uuid;
 
-use super::following::Standing;
-use super::{Taken, Unseen, Way};
+use super::follow::FollowedOperation;
+use super::{ConnectArgs, Unseen};
 use crate::azure::AzLogin;
 use crate::domain::{CommandKind, SecretId};
 use crate::ports::{PortError, chain};
 
 /// Where it is, and what opens it.
-pub(super) struct Daemon {
+pub(super) struct RemoteDaemon {
     http: Client,
     base: String,
     proof: Proof,
@@ -49,8 +50,22 @@ pub(super) enum DaemonError {
 
 #[derive(Deserialize)]
 struct SecretList {
-    secrets: Vec<Standing>,
+    secrets: Vec<ListedSecretName>,
     next_offset: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct ListedSecretName {
+    secret: SecretId,
+}
+
+#[derive(Deserialize)]
+struct OperationList {
+    operations: Vec<FollowedOperation>,
+}
+
+fn read(file: &PathBuf) -> Result<Vec<u8>, DaemonError> {
+    std::fs::read(file).map_err(|source| DaemonError::File(file.clone(), source))
 }
 
 impl From<DaemonError> for Unseen {
@@ -68,19 +83,17 @@ impl From<DaemonError> for Unseen {
     }
 }
 
-impl Daemon {
-    /// The daemon at `server`, with the token and the authorities that `way` names.
-    pub(super) fn new(server: &Url, way: &Way) -> Result<Self, DaemonError> {
-        let read =
-            |file: &PathBuf| std::fs::read(file).map_err(|source| DaemonError::File(file.clone(), source));
-        let proof = if let Some(audience) = &way.audience {
+impl RemoteDaemon {
+    /// The daemon at `server`, with the token and the authorities that `connect` names.
+    pub(super) fn new(server: &Url, connect: &ConnectArgs) -> Result<Self, DaemonError> {
+        let proof = if let Some(audience) = &connect.audience {
             Proof::AzLogin(AzLogin::new(audience).map_err(DaemonError::SignIn)?)
         } else {
-            let token = way.token_file.as_ref().map(read).transpose()?.unwrap_or_default();
+            let token = connect.token_file.as_ref().map(read).transpose()?.unwrap_or_default();
             Proof::Token(SecretString::from(String::from_utf8_lossy(&token).trim_ascii().to_owned()))
         };
         let client = Client::builder().no_proxy().redirect(Policy::none()).timeout(MAX_REQUEST_TIME);
-        let client = match &way.ca_file {
+        let client = match &connect.ca_file {
             Some(file) => {
                 let roots = Certificate::from_pem_bundle(&read(file)?).map_err(DaemonError::Client)?;
                 client.tls_certs_only(roots)
@@ -91,12 +104,16 @@ impl Daemon {
             http: client.build().map_err(DaemonError::Client)?,
             base: server.as_str().trim_end_matches('/').to_owned(),
             proof,
-            key: way.idempotency_key.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
+            key: connect.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string()),
         })
     }
 
-    /// Asks for `kind`, under a key of this secret and invocation.
-    pub(super) async fn ask(&self, secret: &SecretId, kind: CommandKind) -> Result<Taken, DaemonError> {
+    /// Submits the command under a key of this secret and invocation.
+    pub(super) async fn submit(
+        &self,
+        secret: &SecretId,
+        kind: CommandKind,
+    ) -> Result<FollowedOperation, DaemonError> {
         let url = format!("{}/{}", self.url(secret), kind.label());
         let request = self.http.post(url).header("Idempotency-Key", self.key_of(secret));
         let request = match kind {
@@ -113,18 +130,24 @@ impl Daemon {
         answer.json().await.map_err(|error| self.no_answer(error))
     }
 
-    /// What it says of a secret.
-    pub(super) async fn standing(&self, secret: &SecretId) -> Result<Standing, DaemonError> {
-        self.read(self.url(secret)).await
+    /// Reads an operation.
+    pub(super) async fn operation(&self, id: Uuid) -> Result<FollowedOperation, DaemonError> {
+        self.read(format!("{}/api/v1/operations/{id}", self.base)).await
     }
 
-    /// What it says of every secret.
-    pub(super) async fn standings(&self) -> Result<Vec<Standing>, DaemonError> {
+    /// Reads the latest operations.
+    pub(super) async fn operations(&self) -> Result<Vec<FollowedOperation>, DaemonError> {
+        let list: OperationList = self.read(format!("{}/api/v1/operations", self.base)).await?;
+        Ok(list.operations)
+    }
+
+    /// Reads the names of all managed secrets.
+    pub(super) async fn secrets(&self) -> Result<Vec<SecretId>, DaemonError> {
         let (mut all, mut offset) = (Vec::new(), Some(0));
         while let Some(from) = offset {
             let url = format!("{}/api/v1/secrets?limit=1000&offset={from}", self.base);
             let page: SecretList = self.read(url).await?;
-            all.extend(page.secrets);
+            all.extend(page.secrets.into_iter().map(|listed| listed.secret));
             offset = page.next_offset.filter(|next| *next > from);
         }
         Ok(all)

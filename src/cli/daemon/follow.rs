@@ -1,0 +1,202 @@
+//! Following commands: the operation of each is read until it is over, or something lasting is in its way.
+
+use serde::{Deserialize, Deserializer};
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::outcome::CommandResult;
+use super::{Backend, Unseen};
+use crate::cli::print_error;
+use crate::clock::SystemClock;
+use crate::commands::{Operation, OperationState};
+use crate::domain::{CommandKind, SecretId, SecretState, StatusReason};
+use crate::ports::sleep;
+
+/// An operation, as far as the command line needs it. Labels of a newer daemon that are not known here are left out.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct FollowedOperation {
+    pub(super) id: Uuid,
+    pub(super) secret: SecretId,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(super) at: OffsetDateTime,
+    #[serde(default)]
+    pub(super) also: Vec<SecretId>,
+    #[serde(deserialize_with = "operation_state")]
+    pub(super) state: Option<OperationState>,
+    pub(super) message: String,
+    #[serde(deserialize_with = "secret_state")]
+    pub(super) secret_state: Option<SecretState>,
+    #[serde(deserialize_with = "status_reason")]
+    pub(super) reason: Option<StatusReason>,
+}
+
+impl From<Operation> for FollowedOperation {
+    fn from(operation: Operation) -> Self {
+        Self {
+            id: operation.id,
+            secret: operation.secret,
+            at: operation.at,
+            also: operation.also,
+            state: Some(operation.state),
+            message: operation.message,
+            secret_state: Some(operation.secret_state),
+            reason: Some(operation.reason),
+        }
+    }
+}
+
+impl FollowedOperation {
+    /// Returns the state if the operation is over, or waits for something that is not a matter of minutes.
+    pub(super) fn lasting_state(&self) -> Option<OperationState> {
+        self.state.filter(|state| match state {
+            OperationState::Completed | OperationState::Rejected | OperationState::Replaced => true,
+            OperationState::Waiting | OperationState::Blocked => {
+                !self.reason.is_some_and(StatusReason::is_short)
+            }
+            OperationState::Accepted | OperationState::Running => false,
+        })
+    }
+}
+
+fn operation_state<'de, D: Deserializer<'de>>(from: D) -> Result<Option<OperationState>, D::Error> {
+    String::deserialize(from).map(|label| OperationState::from_label(&label))
+}
+
+fn secret_state<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretState>, D::Error> {
+    String::deserialize(from).map(|label| SecretState::from_label(&label))
+}
+
+fn status_reason<'de, D: Deserializer<'de>>(from: D) -> Result<Option<StatusReason>, D::Error> {
+    String::deserialize(from).map(|label| StatusReason::from_label(&label))
+}
+
+/// Follows every accepted command until each has a lasting state, and prints what changes meanwhile. What can't be read
+/// for a while is read again.
+pub(super) async fn follow(backend: &Backend, kind: CommandKind, results: &mut Vec<CommandResult>) {
+    results.iter_mut().for_each(CommandResult::expect_end);
+    let mut printed = String::new();
+    if is_passed_on(kind) {
+        add_passed_on(backend, results, &mut printed).await;
+    }
+    loop {
+        for result in results.iter_mut().filter(|result| result.is_unfinished()) {
+            look(backend, result, &mut printed).await;
+        }
+        let is_over = !results.iter().any(CommandResult::is_unfinished);
+        if is_over && !(is_passed_on(kind) && add_passed_on(backend, results, &mut printed).await) {
+            return;
+        }
+        sleep(&SystemClock, BETWEEN_LOOKS).await;
+    }
+}
+
+async fn look(backend: &Backend, result: &mut CommandResult, printed: &mut String) {
+    let Some(id) = result.operation_id() else { return };
+    let operation = match backend.operation(id).await {
+        Ok(operation) => operation,
+        Err(Unseen::Lasting(why)) => return result.reject(why),
+        Err(Unseen::Passing(why)) => return print_once(why, printed),
+    };
+    if result.operation.as_ref().is_none_or(|before| before.message != operation.message) {
+        let state = operation.secret_state.map_or("unknown", SecretState::label);
+        print_error(format_args!("{}: {state}: {}", operation.secret, operation.message));
+    }
+    result.see(operation);
+}
+
+/// Returns true if the command concerns other secrets as well, which only the loop knows.
+fn is_passed_on(kind: CommandKind) -> bool {
+    kind == CommandKind::Compromised { all_credentials: true }
+}
+
+/// Adds the operations of the secrets that the same command was passed on to. Returns true if there may be more to look at.
+async fn add_passed_on(backend: &Backend, results: &mut Vec<CommandResult>, printed: &mut String) -> bool {
+    let moments: Vec<_> = results.iter().filter_map(|result| result.at).collect();
+    let operations = match backend.operations().await {
+        Ok(operations) => operations,
+        Err(Unseen::Lasting(why) | Unseen::Passing(why)) => {
+            print_once(why, printed);
+            return true;
+        }
+    };
+    let mut has_more = false;
+    for operation in operations.into_iter().filter(|operation| moments.contains(&operation.at)) {
+        match results.iter_mut().find(|result| result.secret == operation.secret) {
+            Some(known) => has_more |= known.adopt(operation),
+            None => {
+                results.push(CommandResult::followed(operation));
+                has_more = true;
+            }
+        }
+    }
+    has_more
+}
+
+fn print_once(why: String, printed: &mut String) {
+    if *printed != why {
+        print_error(format_args!("looking again: {why}"));
+        *printed = why;
+    }
+}
+
+const BETWEEN_LOOKS: Duration = Duration::milliseconds(500);
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn operation(state: &str, reason: &str) -> FollowedOperation {
+        let operation = json!({
+            "id": Uuid::nil(), "secret": "kv-1/app", "at": "2026-01-01T12:00:00Z", "state": state, "message": "",
+            "secret_state": "waiting", "reason": reason, "more": 1,
+        });
+        serde_json::from_value(operation).unwrap()
+    }
+
+    #[test]
+    fn a_command_is_followed_until_something_lasting_is_in_its_way() {
+        for (state, reason, expected) in [
+            ("accepted", "not_due", None),
+            ("accepted", "forbidden", None),
+            ("running", "issue", None),
+            ("waiting", "in_flight", None),
+            ("waiting", "proving_revocation", None),
+            ("blocked", "service_unavailable", None),
+            ("blocked", "throttled", None),
+            ("blocked", "forbidden", Some(OperationState::Blocked)),
+            ("waiting", "frozen", Some(OperationState::Waiting)),
+        ] {
+            assert_eq!(operation(state, reason).lasting_state(), expected, "{state} {reason}");
+        }
+    }
+
+    #[test]
+    fn an_operation_that_is_over_has_ended_whatever_state_the_secret_is_in() {
+        for (state, expected) in [
+            ("completed", OperationState::Completed),
+            ("rejected", OperationState::Rejected),
+            ("replaced", OperationState::Replaced),
+        ] {
+            for reason in ["not_due", "service_unavailable", "issue"] {
+                assert_eq!(operation(state, reason).lasting_state(), Some(expected), "{state} {reason}");
+            }
+        }
+    }
+
+    #[test]
+    fn labels_of_a_newer_daemon_are_left_out() {
+        let unknown = operation("postponed", "moon_phase");
+        assert_eq!((unknown.state, unknown.reason, unknown.lasting_state()), (None, None, None));
+        assert_eq!(operation("blocked", "moon_phase").lasting_state(), Some(OperationState::Blocked));
+    }
+
+    #[test]
+    fn a_command_for_every_credential_is_looked_for_at_other_secrets() {
+        assert!(is_passed_on(CommandKind::Compromised { all_credentials: true }));
+        assert!(!is_passed_on(CommandKind::Compromised { all_credentials: false }));
+        assert!(!is_passed_on(CommandKind::Rotate));
+    }
+}

@@ -1,0 +1,243 @@
+//! What people ask for: commands are submitted to the work queue, and an [`Operation`] says what became of each.
+//!
+//! Used by the HTTP API, the Functions trigger and the command line. It decides nothing about a secret and waits for
+//! nothing; everything here is in memory, and a restart forgets it.
+
+mod idempotency;
+mod operation;
+mod registry;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use uuid::Uuid;
+
+pub use operation::{Operation, OperationState};
+
+use self::idempotency::IdempotencyKeys;
+use self::registry::OperationRegistry;
+use crate::domain::{Command, CommandKind, CommandOutcome, ManagedSecret, SecretId};
+use crate::metrics::{COMMAND_ACCEPTED, Metrics};
+use crate::ports::Clock;
+use crate::reconcile::{Catalogue, QueuedCommand, SecretStatus, StatusBoard, WorkQueue};
+use crate::telemetry::audit::{self, Asker};
+
+/// Everything that commands need: where they go, and where their outcome is seen.
+#[derive(Debug)]
+pub struct Commands {
+    queue: Arc<WorkQueue>,
+    catalogue: Arc<Catalogue>,
+    board: Arc<StatusBoard>,
+    metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
+    operations: OperationRegistry,
+    keys: IdempotencyKeys,
+}
+
+/// A managed secret: its status, and the command that is not completed yet.
+#[derive(Debug)]
+pub struct SecretRecord {
+    /// The status.
+    pub status: SecretStatus,
+    /// The command.
+    pub pending_command: Option<QueuedCommand>,
+}
+
+/// Why nothing can be asked of a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotManaged {
+    /// It is not managed.
+    #[error("{0} is not managed")]
+    Unknown(SecretId),
+    /// It follows another one.
+    #[error("{replica} is a replica of {primary}: ask for that")]
+    Replica {
+        /// The one that was named.
+        replica: SecretId,
+        /// The one that it follows.
+        primary: SecretId,
+    },
+}
+
+/// Why a command is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// The secret can't be asked for.
+    #[error(transparent)]
+    NotManaged(#[from] NotManaged),
+    /// The idempotency key came with another command within the last day.
+    #[error("this Idempotency-Key came with another request within the last 24 hours")]
+    KeyReused,
+}
+
+impl NotManaged {
+    /// Returns the name in the audit log.
+    const fn label(&self) -> &'static str {
+        match self {
+            Self::Unknown(_) => "not_managed",
+            Self::Replica { .. } => "replica",
+        }
+    }
+}
+
+impl Commands {
+    /// Makes a layer over the queue of a loop and the board that it writes.
+    #[must_use]
+    pub fn new(
+        queue: Arc<WorkQueue>,
+        catalogue: Arc<Catalogue>,
+        board: Arc<StatusBoard>,
+        metrics: Arc<Metrics>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (operations, keys) = (OperationRegistry::default(), IdempotencyKeys::default());
+        Self { queue, catalogue, board, metrics, clock, operations, keys }
+    }
+
+    /// Accepts the command `kind` for `secret`, once for each key of the asker, and returns its operation.
+    ///
+    /// # Errors
+    /// The secret is not managed or a replica, or the key came with another command.
+    pub fn submit<'a>(
+        &self,
+        secret: &SecretId,
+        kind: CommandKind,
+        asker: impl Into<Asker<'a>>,
+    ) -> Result<Operation, SubmitError> {
+        let asker = asker.into();
+        let id = match asker.key {
+            // A key is the caller's own: nobody learns of another's commands by it.
+            Some(key) => {
+                let key = format!("{}\n{key}", asker.caller.unwrap_or_default());
+                let request = (secret.clone(), kind);
+                self.keys.once(&key, request, self.clock.now(), || self.accept(secret, kind, asker))?
+            }
+            None => self.accept(secret, kind, asker)?,
+        };
+        self.operation(id).ok_or_else(|| NotManaged::Unknown(secret.clone()).into())
+    }
+
+    /// Counts and logs a command that is not accepted, for the reason of this label.
+    pub fn refuse(&self, secret: &SecretId, kind: CommandKind, asker: Asker<'_>, why: &str) {
+        audit::command_rejected(secret, kind, asker, why);
+        self.metrics.commands_total.with_label_values(&[kind.label(), CommandOutcome::Rejected.label()]).inc();
+    }
+
+    /// Rejects every pending command for the reason `why`: called when the loop ends for good.
+    pub fn reject_pending(&self, why: &str) {
+        for SecretRecord { status, pending_command } in self.list() {
+            if let Some(QueuedCommand { command, .. }) = pending_command {
+                self.board.reject_command(&status.secret, command, why);
+            }
+        }
+    }
+
+    /// Returns what is known of one secret.
+    ///
+    /// # Errors
+    /// The secret is not managed, or it is a replica.
+    pub fn get(&self, secret: &SecretId) -> Result<SecretRecord, NotManaged> {
+        self.find(secret)?;
+        let status = self.board.show(secret).ok_or_else(|| NotManaged::Unknown(secret.clone()))?;
+        Ok(self.record(status))
+    }
+
+    /// Lists every managed secret, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<SecretRecord> {
+        self.board.list().into_iter().map(|status| self.record(status)).collect()
+    }
+
+    /// Returns the operation of this id as it is now; none if it is not known.
+    #[must_use]
+    pub fn operation(&self, id: Uuid) -> Option<Operation> {
+        self.operations.get(id).map(|accepted| operation::of(&accepted, &self.queue, &self.board))
+    }
+
+    /// Lists the operations since the start, the latest first, at most 1,000.
+    #[must_use]
+    pub fn operations(&self) -> Vec<Operation> {
+        self.register_passed_on();
+        let latest = self.operations.latest();
+        latest.iter().map(|accepted| operation::of(accepted, &self.queue, &self.board)).collect()
+    }
+
+    /// Returns a receiver that is notified when anything has changed.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.board.changes()
+    }
+
+    /// Queues the command. Where every credential of the application is meant, each other secret of it gets the same command
+    /// and an operation of its own.
+    fn accept(&self, secret: &SecretId, kind: CommandKind, asker: Asker<'_>) -> Result<Uuid, NotManaged> {
+        let managed = self.find(secret).inspect_err(|refused| {
+            self.refuse(secret, kind, asker, refused.label());
+        })?;
+        let mut also = Vec::new();
+        if kind == (CommandKind::Compromised { all_credentials: true }) {
+            let holders = self.catalogue.of_application(managed.application);
+            also.extend(holders.iter().map(|holder| holder.id.clone()).filter(|other| other != secret));
+        }
+        let command = Command { kind, at: self.clock.now() };
+        let by = asker.caller.unwrap_or(asker.by);
+        let id = self.operations.begin(secret, command, by, also.clone());
+        self.enqueue(secret, command, asker);
+        for other in also {
+            self.operations.begin(&other, command, by, Vec::new());
+            self.enqueue(&other, command, asker);
+        }
+        Ok(id)
+    }
+
+    fn enqueue(&self, secret: &SecretId, command: Command, asker: Asker<'_>) {
+        audit::command(secret, command.kind, asker);
+        self.metrics.commands_total.with_label_values(&[command.kind.label(), COMMAND_ACCEPTED]).inc();
+        self.metrics.triggers_total.with_label_values(&[asker.by]).inc();
+        self.queue.enqueue_command(secret, command, |replaced, by| {
+            self.board.replace_command(secret, replaced, by);
+        });
+    }
+
+    /// Gives an operation to each command that the loop passed on to other secrets of a compromised application.
+    fn register_passed_on(&self) {
+        for origin in self.operations.of_all_credentials() {
+            for status in self.board.list() {
+                if !self.operations.is_known(&status.secret, origin.command)
+                    && self.has_received(&status.secret, origin.command)
+                {
+                    self.operations.begin(&status.secret, origin.command, &origin.by, Vec::new());
+                }
+            }
+        }
+    }
+
+    /// Returns true if this very command is pending for `secret`, or ended.
+    fn has_received(&self, secret: &SecretId, command: Command) -> bool {
+        let pending = self.queue.pending(secret, command).map(|queued| queued.command);
+        let ended = self.board.ended(secret, command).map(|ended| ended.command);
+        pending.into_iter().chain(ended).any(|received| received.at == command.at)
+    }
+
+    fn find(&self, secret: &SecretId) -> Result<Arc<ManagedSecret>, NotManaged> {
+        self.catalogue.find(secret).ok_or_else(|| match self.catalogue.managing(secret) {
+            Some(primary) => NotManaged::Replica { replica: secret.clone(), primary: primary.id.clone() },
+            None => NotManaged::Unknown(secret.clone()),
+        })
+    }
+
+    fn record(&self, status: SecretStatus) -> SecretRecord {
+        let pending_command = self.queue.pending_command(&status.secret);
+        SecretRecord { status, pending_command }
+    }
+}
+
+/// Every command, in the order of [`CommandKind::LABELS`].
+pub const COMMANDS: [CommandKind; 6] = [
+    CommandKind::Rotate,
+    CommandKind::Rollback,
+    CommandKind::Compromised { all_credentials: false },
+    CommandKind::Retire,
+    CommandKind::Pause,
+    CommandKind::Resume,
+];
