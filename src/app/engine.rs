@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 use crate::ports::Clock;
 use crate::reconcile::{Catalogue, Deps, Reconciler, Rollout, StatusBoard, Sweeper, WorkQueue};
 use crate::shutdown::Shutdown;
-use crate::triggers::intake::Intake;
+use crate::triggers::ingest::EventSink;
 use crate::triggers::schedule::Schedule;
 use crate::triggers::storage_queue::QueueTrigger;
 
@@ -30,7 +30,7 @@ pub struct Engine {
     /// The work queue.
     pub queue: Arc<WorkQueue>,
     /// The entrance for events.
-    pub intake: Arc<Intake>,
+    pub event_sink: Arc<EventSink>,
     /// The entrance for commands.
     pub commands: Arc<Commands>,
     /// The status of every secret.
@@ -68,7 +68,7 @@ impl Engine {
         let ids = config.secrets.iter().map(|managed| &managed.id);
         let board = Arc::new(StatusBoard::new(Arc::clone(&metrics), ids));
         let queue = Arc::new(WorkQueue::new(Arc::clone(clock), Arc::clone(&metrics)));
-        let intake = Arc::new(Intake {
+        let event_sink = Arc::new(EventSink {
             queue: Arc::clone(&queue),
             catalogue: Arc::clone(&catalogue),
             vaults: config.vaults.iter().map(|vault| vault.name.clone()).collect(),
@@ -85,7 +85,7 @@ impl Engine {
             azure,
             catalogue,
             queue,
-            intake,
+            event_sink,
             commands,
             board,
             metrics,
@@ -131,7 +131,7 @@ impl Engine {
     #[must_use]
     pub fn queue_trigger(&self, config: &Config) -> Option<QueueTrigger> {
         let (messages, config) = (self.azure.storage_queue.clone()?, config.queue.clone()?);
-        Some(QueueTrigger { messages, intake: Arc::clone(&self.intake), config })
+        Some(QueueTrigger { messages, event_sink: Arc::clone(&self.event_sink), config })
     }
 
     /// Returns the sweeper, which finds tagged secrets and asks for a pass over each.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{AppError, Engine};
 use crate::config::Config;
-use crate::http::access::{ApiAccess, KeyCache, TokenRules, WebhookAccess};
+use crate::http::access::{ApiAuth, KeyCache, TokenRules, WebhookAuth};
 use crate::http::{
     EventStreams, FunctionsParts, HttpState, Readiness, Server, Tls, describe, functions_router,
     health_router, router,
@@ -69,14 +69,14 @@ fn state(config: &Config, engine: &Engine, readiness: &Arc<Readiness>) -> Result
     let rules = token_rules(config, engine);
     let metrics = &engine.metrics;
     Ok(HttpState {
-        intake: Arc::clone(&engine.intake),
+        event_sink: Arc::clone(&engine.event_sink),
         commands: Arc::clone(&engine.commands),
         event_streams: EventStreams::default(),
         metrics: Arc::clone(metrics),
         readiness: Arc::clone(readiness),
         clock: Arc::clone(&engine.clock),
-        api: Arc::new(ApiAccess::new(&config.api, rules.clone(), Arc::clone(metrics))),
-        webhook: Arc::new(WebhookAccess::new(&config.webhook, rules, Arc::clone(metrics))),
+        api: Arc::new(ApiAuth::new(&config.api, rules.clone(), Arc::clone(metrics))),
+        webhook: Arc::new(WebhookAuth::new(&config.webhook, rules, Arc::clone(metrics))),
         schedule: Arc::new(config.schedule.clone()),
         description: describe()?.into(),
         max_concurrent: config.api.max_concurrent,

@@ -120,7 +120,10 @@ impl Commands {
     /// Counts and logs a command that is not accepted, for the reason of this label.
     pub fn refuse(&self, secret: &SecretId, kind: CommandKind, asker: Asker<'_>, why: &str) {
         audit::command_rejected(secret, kind, asker, why);
-        self.metrics.commands_total.with_label_values(&[kind.label(), CommandOutcome::Rejected.label()]).inc();
+        self.metrics
+            .commands_total
+            .with_label_values(&[kind.label(), CommandOutcome::Rejected.label()])
+            .inc();
     }
 
     /// Rejects every pending command for the reason `why`: called when the loop ends for good.

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
 use super::HttpState;
-use super::problem::{Common, Details, Problem};
+use super::problem::{CommonResponses, Problem, ProblemDetails};
 use super::view::SecretView;
 use crate::commands::SecretRecord;
 use crate::domain::{SecretId, SecretState};
@@ -18,7 +18,7 @@ use crate::domain::{SecretId, SecretState};
 /// Which secrets, in which order.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Selection {
+pub(super) struct SecretQuery {
     /// Only those in this state.
     #[param(inline)]
     state: Option<StateFilter>,
@@ -28,7 +28,7 @@ pub(super) struct Selection {
     search: Option<String>,
     /// By what; a hyphen in front turns it round. What has no such moment comes last. Default: `name`.
     #[param(inline)]
-    sort: Option<Sort>,
+    sort: Option<SecretOrder>,
     /// How many at most: 1 to 1000, default 100.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
@@ -61,7 +61,7 @@ enum StateFilter {
 
 /// What lists are sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-enum Sort {
+enum SecretOrder {
     #[serde(rename = "name")]
     Name,
     #[serde(rename = "-name")]
@@ -114,7 +114,7 @@ impl From<StateFilter> for SecretState {
     }
 }
 
-impl Sort {
+impl SecretOrder {
     fn compare(self, one: &SecretRecord, other: &SecretRecord) -> Ordering {
         let by_name = one.status.secret.cmp(&other.status.secret);
         let moments = |of: fn(&SecretRecord) -> Option<OffsetDateTime>| (of(one), of(other));
@@ -138,8 +138,8 @@ impl Sort {
     }
 }
 
-impl Selection {
-    fn selects(&self, record: &SecretRecord) -> bool {
+impl SecretQuery {
+    fn matches(&self, record: &SecretRecord) -> bool {
         let status = &record.status;
         let same = |wanted: &String, is: &str| wanted.eq_ignore_ascii_case(is);
         self.state.is_none_or(|state| SecretState::from(state) == status.state)
@@ -158,21 +158,21 @@ impl Selection {
 }
 
 /// Every managed secret: its state, why, and when it is looked at next.
-#[utoipa::path(get, path = "/api/v1/secrets", tag = "secrets", params(Selection), responses(
+#[utoipa::path(get, path = "/api/v1/secrets", tag = "secrets", params(SecretQuery), responses(
     (status = 200, description = "A page of them.", body = SecretList),
-    (status = 400, description = "The query can't be used.", body = Details,
-        content_type = "application/problem+json"), Common))]
+    (status = 400, description = "The query can't be used.", body = ProblemDetails,
+        content_type = "application/problem+json"), CommonResponses))]
 pub(super) async fn list_secrets(
     State(state): State<HttpState>,
-    query: Result<Query<Selection>, QueryRejection>,
+    query: Result<Query<SecretQuery>, QueryRejection>,
 ) -> Result<Json<SecretList>, Problem> {
-    let Query(selection) = query.map_err(|error| Problem::WrongQuery(error.body_text()))?;
-    let limit = selection.limit()?;
+    let Query(query) = query.map_err(|error| Problem::WrongQuery(error.body_text()))?;
+    let limit = query.limit()?;
     let mut secrets = state.commands.list();
-    secrets.retain(|record| selection.selects(record));
-    let sort = selection.sort.unwrap_or(Sort::Name);
+    secrets.retain(|record| query.matches(record));
+    let sort = query.sort.unwrap_or(SecretOrder::Name);
     secrets.sort_by(|one, other| sort.compare(one, other));
-    let (total, offset) = (secrets.len(), selection.offset.unwrap_or(0) as usize);
+    let (total, offset) = (secrets.len(), query.offset.unwrap_or(0) as usize);
     let end = offset.saturating_add(limit);
     let secrets = secrets.into_iter().skip(offset).take(limit).map(SecretView::from).collect();
     Ok(Json(SecretList { secrets, total, next_offset: (end < total).then_some(end) }))
@@ -181,8 +181,8 @@ pub(super) async fn list_secrets(
 /// One managed secret.
 #[utoipa::path(get, path = "/api/v1/secrets/{vault}/{name}", tag = "secrets", params(SecretPath), responses(
     (status = 200, description = "What is known of it.", body = SecretView),
-    (status = 404, description = "It is not managed.", body = Details,
-        content_type = "application/problem+json"), Common))]
+    (status = 404, description = "It is not managed.", body = ProblemDetails,
+        content_type = "application/problem+json"), CommonResponses))]
 pub(super) async fn show_secret(
     State(state): State<HttpState>,
     Path((vault, name)): Path<(String, String)>,
@@ -193,7 +193,7 @@ pub(super) async fn show_secret(
 
 /// When all secrets are looked at next.
 #[utoipa::path(get, path = "/api/v1/schedule", tag = "secrets", responses(
-    (status = 200, description = "The schedule.", body = ScheduleView), Common))]
+    (status = 200, description = "The schedule.", body = ScheduleView), CommonResponses))]
 pub(super) async fn show_schedule(State(state): State<HttpState>) -> Json<ScheduleView> {
     Json(ScheduleView {
         cron: state.schedule.expression.clone(),

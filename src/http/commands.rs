@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::HttpState;
 use super::access::Caller;
 use super::api::{SecretPath, parse};
-use super::problem::{Common, Details, Problem};
+use super::problem::{CommonResponses, Problem, ProblemDetails};
 use super::view::OperationView;
 use crate::commands::Operation;
 use crate::domain::{CommandKind, SecretId};
@@ -24,12 +24,12 @@ use crate::telemetry::audit::Asker;
 /// The body of a command that needs to say nothing more: none, or an empty object.
 #[derive(Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}
+pub(super) struct EmptyBody {}
 
 /// How far a compromise reaches.
 #[derive(Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Extent {
+pub(super) struct CompromisedBody {
     /// Whether every credential of the application is to end, those of others too.
     #[serde(default)]
     all_credentials: bool,
@@ -48,69 +48,69 @@ pub(super) struct KeyHeader {
 /// What any command may be answered with.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "for the description of the API only")]
-pub(super) enum Answers {
+pub(super) enum CommandResponses {
     /// It will be done; `Location` is the operation.
     #[response(status = 202)]
     Accepted(OperationView),
     /// The body is not JSON, or the key can't be used.
     #[response(status = 400, content_type = "application/problem+json")]
-    NoJson(Details),
+    NoJson(ProblemDetails),
     /// The secret is not managed, or it is a replica.
     #[response(status = 404, content_type = "application/problem+json")]
-    NotManaged(Details),
+    NotManaged(ProblemDetails),
     /// The body says what can't be asked for, or the key came with another request.
     #[response(status = 422, content_type = "application/problem+json")]
-    WrongBody(Details),
+    WrongBody(ProblemDetails),
 }
 
 /// A request for a command, before anything of it is looked at.
-pub(super) type Request =
+pub(super) type CommandRequest =
     (State<HttpState>, Extension<Caller>, Path<(String, String)>, HeaderMap, Result<Bytes, BytesRejection>);
 
 /// A successor now, whatever the schedule says. Asking twice within ten minutes rotates once.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/rotate", tag = "commands", params(SecretPath, KeyHeader),
-    request_body(content = Option<Nothing>), responses(Answers, Common))]
-pub(super) async fn rotate(request: Request) -> Result<Response, Problem> {
-    ask(CommandKind::Rotate, request)
+    request_body(content = Option<EmptyBody>), responses(CommandResponses, CommonResponses))]
+pub(super) async fn rotate(request: CommandRequest) -> Result<Response, Problem> {
+    accept(CommandKind::Rotate, request)
 }
 
 /// The previous version's text again while its credential lives; the bad version is quarantined.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/rollback", tag = "commands", params(SecretPath, KeyHeader),
-    request_body(content = Option<Nothing>), responses(Answers, Common))]
-pub(super) async fn rollback(request: Request) -> Result<Response, Problem> {
-    ask(CommandKind::Rollback, request)
+    request_body(content = Option<EmptyBody>), responses(CommandResponses, CommonResponses))]
+pub(super) async fn rollback(request: CommandRequest) -> Result<Response, Problem> {
+    accept(CommandKind::Rollback, request)
 }
 
 /// A successor, then the end of every older credential at once, proven by trying each old text.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/compromised", tag = "commands", params(SecretPath, KeyHeader),
-    request_body(content = Option<Extent>), responses(Answers, Common))]
-pub(super) async fn compromised(request: Request) -> Result<Response, Problem> {
-    ask(CommandKind::Compromised { all_credentials: false }, request)
+    request_body(content = Option<CompromisedBody>), responses(CommandResponses, CommonResponses))]
+pub(super) async fn compromised(request: CommandRequest) -> Result<Response, Problem> {
+    accept(CommandKind::Compromised { all_credentials: false }, request)
 }
 
 /// The end of what is superseded, without waiting.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/retire", tag = "commands", params(SecretPath, KeyHeader),
-    request_body(content = Option<Nothing>), responses(Answers, Common))]
-pub(super) async fn retire(request: Request) -> Result<Response, Problem> {
-    ask(CommandKind::Retire, request)
+    request_body(content = Option<EmptyBody>), responses(CommandResponses, CommonResponses))]
+pub(super) async fn retire(request: CommandRequest) -> Result<Response, Problem> {
+    accept(CommandKind::Retire, request)
 }
 
 /// No rotation until `resume`.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/pause", tag = "commands", params(SecretPath, KeyHeader),
-    request_body(content = Option<Nothing>), responses(Answers, Common))]
-pub(super) async fn pause(request: Request) -> Result<Response, Problem> {
-    ask(CommandKind::Pause, request)
+    request_body(content = Option<EmptyBody>), responses(CommandResponses, CommonResponses))]
+pub(super) async fn pause(request: CommandRequest) -> Result<Response, Problem> {
+    accept(CommandKind::Pause, request)
 }
 
 /// The end of a pause.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/resume", tag = "commands", params(SecretPath, KeyHeader),
-    request_body(content = Option<Nothing>), responses(Answers, Common))]
-pub(super) async fn resume(request: Request) -> Result<Response, Problem> {
-    ask(CommandKind::Resume, request)
+    request_body(content = Option<EmptyBody>), responses(CommandResponses, CommonResponses))]
+pub(super) async fn resume(request: CommandRequest) -> Result<Response, Problem> {
+    accept(CommandKind::Resume, request)
 }
 
 /// Takes the command `kind`. Asking twice within ten minutes does it once, and so does asking twice under one key.
-fn ask(kind: CommandKind, request: Request) -> Result<Response, Problem> {
+fn accept(kind: CommandKind, request: CommandRequest) -> Result<Response, Problem> {
     let (State(state), Extension(caller), Path((vault, name)), headers, body) = request;
     let body = body.map_err(|_| Problem::TooLarge)?;
     let secret = parse(&vault, &name)?;
@@ -138,14 +138,14 @@ pub(super) fn submit(
 fn in_full(kind: CommandKind, body: &[u8]) -> Result<CommandKind, Problem> {
     match kind {
         CommandKind::Compromised { .. } => {
-            let Extent { all_credentials } = read(body)?;
+            let CompromisedBody { all_credentials } = read(body)?;
             Ok(CommandKind::Compromised { all_credentials })
         }
         CommandKind::Rotate
         | CommandKind::Rollback
         | CommandKind::Retire
         | CommandKind::Pause
-        | CommandKind::Resume => read::<Nothing>(body).map(|Nothing {}| kind),
+        | CommandKind::Resume => read::<EmptyBody>(body).map(|EmptyBody {}| kind),
     }
 }
 

@@ -12,11 +12,11 @@ use tracing::info;
 use super::HttpState;
 use super::problem::Problem;
 use crate::triggers::event_grid::{Delivery, Event, read_delivery};
-use crate::triggers::intake::{Path, Taken};
+use crate::triggers::ingest::{EventSource, Ingested};
 
 /// A key in the endpoint's URL, where Event Grid keeps it.
 #[derive(Deserialize)]
-pub(super) struct Key {
+pub(super) struct WebhookKey {
     key: Option<String>,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Key {
 /// What can't be understood is answered with 200 as well: after a 400 Event Grid drops the event for ever.
 pub(super) async fn deliver(
     State(state): State<HttpState>,
-    Query(Key { key }): Query<Key>,
+    Query(WebhookKey { key }): Query<WebhookKey>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -49,13 +49,14 @@ fn agree(state: &HttpState, headers: &HeaderMap, code: &str, topic: &str) -> Res
 }
 
 fn take(state: &HttpState, events: &[Event]) -> Response {
-    let taken: Vec<_> = events.iter().map(|event| state.intake.take(event, Path::Webhook)).collect();
-    let enqueued = taken.iter().filter(|taken| matches!(taken, Taken::Enqueued(..))).count();
+    let taken: Vec<_> =
+        events.iter().map(|event| state.event_sink.ingest(event, EventSource::Webhook)).collect();
+    let enqueued = taken.iter().filter(|taken| matches!(taken, Ingested::Enqueued(..))).count();
     let reasons: Vec<_> = taken
         .iter()
         .filter_map(|taken| match taken {
-            Taken::Malformed(reason) => Some(reason),
-            Taken::Enqueued(..) | Taken::Nothing(_) => None,
+            Ingested::Malformed(reason) => Some(reason),
+            Ingested::Enqueued(..) | Ingested::Nothing(_) => None,
         })
         .take(MAX_REASONS)
         .collect();
@@ -65,7 +66,7 @@ fn take(state: &HttpState, events: &[Event]) -> Response {
 /// The handshake of the CloudEvents schema.
 pub(super) async fn consent(
     State(state): State<HttpState>,
-    Query(Key { key }): Query<Key>,
+    Query(WebhookKey { key }): Query<WebhookKey>,
     headers: HeaderMap,
 ) -> Response {
     let Some(origin) = headers.get("webhook-request-origin") else {

@@ -21,12 +21,12 @@ use super::HttpState;
 use super::api::parse;
 use super::commands::submit;
 use super::problem::{self, Problem};
-use super::router::hardened;
+use super::router::with_common_layers;
 use crate::domain::{CommandKind, SecretId};
 use crate::reconcile::{Sweeper, Ticket};
 use crate::telemetry::audit::Asker;
-use crate::triggers::functions::{Answer, HttpRequest, Invocation, read_invocation};
-use crate::triggers::intake::{Path, Taken};
+use crate::triggers::functions::{HttpRequest, Invocation, InvocationResponse, read_invocation};
+use crate::triggers::ingest::{EventSource, Ingested};
 
 /// What invocations need besides.
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ pub fn functions_router(state: HttpState, parts: FunctionsParts) -> Router {
         .route("/api/Rotate/{vault}/{name}", post(rotate_in_route))
         .route("/api/rotate/{vault}/{name}", post(rotate_in_route))
         .layer(Extension(parts));
-    hardened(routes, state, longest)
+    with_common_layers(routes, state, longest)
 }
 
 /// The Event Grid trigger. What can't be understood is done with, and told: a failure would only bring it again.
@@ -60,7 +60,7 @@ async fn events(
     State(state): State<HttpState>,
     Extension(parts): Extension<FunctionsParts>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Answer>, Failed> {
+) -> Result<Json<InvocationResponse>, FailedInvocation> {
     let taken = take_events(&state, &invocation(&state, body)?, "event");
     answered(&state, &parts, taken).await
 }
@@ -70,14 +70,16 @@ async fn queue(
     State(state): State<HttpState>,
     Extension(parts): Extension<FunctionsParts>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Answer>, Failed> {
+) -> Result<Json<InvocationResponse>, FailedInvocation> {
     let taken = take_events(&state, &invocation(&state, body)?, "message");
     let broken = taken.iter().find_map(|taken| match taken {
-        Taken::Malformed(reason) => Some(reason.clone()),
-        Taken::Enqueued(..) | Taken::Nothing(_) => None,
+        Ingested::Malformed(reason) => Some(reason.clone()),
+        Ingested::Enqueued(..) | Ingested::Nothing(_) => None,
     });
     match broken {
-        Some(reason) => Err(Failed(StatusCode::UNPROCESSABLE_ENTITY, format!("malformed: {reason}"))),
+        Some(reason) => {
+            Err(FailedInvocation(StatusCode::UNPROCESSABLE_ENTITY, format!("malformed: {reason}")))
+        }
         None => answered(&state, &parts, taken).await,
     }
 }
@@ -87,11 +89,11 @@ async fn sweep(
     State(state): State<HttpState>,
     Extension(parts): Extension<FunctionsParts>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Answer>, Failed> {
+) -> Result<Json<InvocationResponse>, FailedInvocation> {
     let is_late = invocation(&state, body)?.is_past_due("timer");
     let _hold = state.clock.hold();
     let gaps = parts.sweeper.sweep().await;
-    let settled = state.intake.queue.settled(HORIZON);
+    let settled = state.event_sink.queue.settled(HORIZON);
     let is_done = tokio::time::timeout(parts.budget, settled).await.is_ok();
     let (late, rest) = (if is_late { " (late)" } else { "" }, if is_done { "all done" } else { LEFT_OVER });
     let unread = if gaps.is_empty() {
@@ -99,20 +101,22 @@ async fn sweep(
     } else {
         format!("; {} vaults could not be searched", gaps.len())
     };
-    Ok(Json(Answer::saying(format!("swept{late}: {rest}{unread}"))))
+    Ok(Json(InvocationResponse::saying(format!("swept{late}: {rest}{unread}"))))
 }
 
 /// The HTTP trigger in an envelope.
 async fn rotate(
     State(state): State<HttpState>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Answer>, Failed> {
+) -> Result<Json<InvocationResponse>, FailedInvocation> {
     let request = invocation(&state, body)?.http_request();
     let answer = match asked(&state, &request) {
         Ok((id, location)) => {
-            Answer::http(202, "application/json", &[("location", &location)], &json!({"id": id}))
+            InvocationResponse::http(202, "application/json", &[("location", &location)], &json!({"id": id}))
         }
-        Err(problem) => Answer::http(problem.code(), problem::CONTENT_TYPE, &[], &problem.to_value()),
+        Err(problem) => {
+            InvocationResponse::http(problem.code(), problem::CONTENT_TYPE, &[], &problem.to_value())
+        }
     };
     Ok(Json(answer))
 }
@@ -155,49 +159,57 @@ fn accepted((id, location): (uuid::Uuid, String)) -> Response {
 }
 
 /// An invocation that the host has to count as failed.
-struct Failed(StatusCode, String);
+struct FailedInvocation(StatusCode, String);
 
-impl IntoResponse for Failed {
+impl IntoResponse for FailedInvocation {
     fn into_response(self) -> Response {
-        (self.0, Json(Answer::saying(self.1))).into_response()
+        (self.0, Json(InvocationResponse::saying(self.1))).into_response()
     }
 }
 
 /// The envelope, or the answer that makes the host try again or move the message to the poison queue.
-fn invocation(state: &HttpState, body: Result<Bytes, BytesRejection>) -> Result<Invocation, Failed> {
+fn invocation(
+    state: &HttpState,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Invocation, FailedInvocation> {
     if state.readiness.is_draining() {
         return Err(stopping());
     }
-    let body = body.map_err(|error| Failed(StatusCode::BAD_REQUEST, error.body_text()))?;
-    read_invocation(&body).map_err(|why| Failed(StatusCode::BAD_REQUEST, why))
+    let body = body.map_err(|error| FailedInvocation(StatusCode::BAD_REQUEST, error.body_text()))?;
+    read_invocation(&body).map_err(|why| FailedInvocation(StatusCode::BAD_REQUEST, why))
 }
 
-fn stopping() -> Failed {
-    Failed(StatusCode::SERVICE_UNAVAILABLE, "the daemon is being stopped: try again".to_owned())
+fn stopping() -> FailedInvocation {
+    FailedInvocation(StatusCode::SERVICE_UNAVAILABLE, "the daemon is being stopped: try again".to_owned())
 }
 
-fn take_events(state: &HttpState, invocation: &Invocation, binding: &str) -> Vec<Taken> {
-    invocation.events(binding).iter().map(|event| state.intake.take(event, Path::Functions)).collect()
+fn take_events(state: &HttpState, invocation: &Invocation, binding: &str) -> Vec<Ingested> {
+    invocation
+        .events(binding)
+        .iter()
+        .map(|event| state.event_sink.ingest(event, EventSource::Functions))
+        .collect()
 }
 
 /// Waits for what was enqueued, within the budget, and says what came of it.
 async fn answered(
     state: &HttpState,
     parts: &FunctionsParts,
-    taken: Vec<Taken>,
-) -> Result<Json<Answer>, Failed> {
-    let waits: Vec<(SecretId, Ticket)> = taken.iter().filter_map(Taken::waits_for).collect();
-    let looked = join_all(waits.iter().map(|(secret, ticket)| state.intake.queue.until_met(secret, *ticket)));
+    taken: Vec<Ingested>,
+) -> Result<Json<InvocationResponse>, FailedInvocation> {
+    let waits: Vec<(SecretId, Ticket)> = taken.iter().filter_map(Ingested::waits_for).collect();
+    let looked =
+        join_all(waits.iter().map(|(secret, ticket)| state.event_sink.queue.until_met(secret, *ticket)));
     let is_done = tokio::time::timeout(parts.budget, looked).await.is_ok();
     // A stop cuts looks short: the host has to bring the event again.
     if state.readiness.is_draining() {
         return Err(stopping());
     }
-    let mut logs: Vec<_> = taken.iter().map(Taken::to_string).collect();
+    let mut logs: Vec<_> = taken.iter().map(Ingested::to_string).collect();
     if !is_done {
         logs.push(LEFT_OVER.to_owned());
     }
-    Ok(Json(Answer { logs, ..Answer::default() }))
+    Ok(Json(InvocationResponse { logs, ..InvocationResponse::default() }))
 }
 
 /// Besides the budget: to read the invocation and to look for tagged secrets.

@@ -29,14 +29,14 @@ use crate::commands::Commands;
 use crate::config::ScheduleConfig;
 use crate::metrics::Metrics;
 use crate::ports::Clock;
-use crate::triggers::intake::Intake;
-use access::{ApiAccess, WebhookAccess};
+use crate::triggers::ingest::EventSink;
+use access::{ApiAuth, WebhookAuth};
 
 /// What handlers work with.
 #[derive(Debug, Clone)]
 pub struct HttpState {
     /// Where events go.
-    pub intake: Arc<Intake>,
+    pub event_sink: Arc<EventSink>,
     /// Where a person's commands go, and statuses come from.
     pub commands: Arc<Commands>,
     /// The readers of events.
@@ -48,9 +48,9 @@ pub struct HttpState {
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Who may use the API.
-    pub api: Arc<ApiAccess>,
+    pub api: Arc<ApiAuth>,
     /// Whom the webhook hears.
-    pub webhook: Arc<WebhookAccess>,
+    pub webhook: Arc<WebhookAuth>,
     /// When all secrets are looked at.
     pub schedule: Arc<ScheduleConfig>,
     /// The description of the API.

@@ -22,13 +22,13 @@ use super::HttpState;
         (name = "operations", description = "What became of a command. Needs the role Rekeyd.Reader.")
     ),
     security(("token" = [])),
-    modifiers(&Tokens)
+    modifiers(&BearerSecurity)
 )]
 pub(super) struct Description;
 
-struct Tokens;
+struct BearerSecurity;
 
-impl Modify for Tokens {
+impl Modify for BearerSecurity {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
             "A token of Entra for the configured audience, with an app role, or a token that the configuration has the hash of.",

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::HttpState;
-use super::problem::{Common, Details, Problem};
+use super::problem::{CommonResponses, Problem, ProblemDetails};
 use super::view::OperationView;
 use crate::commands::Operation;
 
@@ -36,7 +36,7 @@ pub(super) struct OperationList {
 
 /// The operations since the start.
 #[utoipa::path(get, path = "/api/v1/operations", tag = "operations", responses(
-    (status = 200, description = "The latest first.", body = OperationList), Common))]
+    (status = 200, description = "The latest first.", body = OperationList), CommonResponses))]
 pub(super) async fn list_operations(State(state): State<HttpState>) -> Json<OperationList> {
     let operations = state.commands.operations();
     Json(OperationList { operations: operations.into_iter().map(OperationView::from).collect() })
@@ -46,8 +46,8 @@ pub(super) async fn list_operations(State(state): State<HttpState>) -> Json<Oper
 #[utoipa::path(get, path = "/api/v1/operations/{id}", tag = "operations",
     params(("id" = Uuid, Path, description = "Its id, as the answer to the command has it")),
     responses((status = 200, description = "As it is now.", body = OperationView),
-        (status = 404, description = "No such operation is known.", body = Details,
-            content_type = "application/problem+json"), Common))]
+        (status = 404, description = "No such operation is known.", body = ProblemDetails,
+            content_type = "application/problem+json"), CommonResponses))]
 pub(super) async fn show_operation(
     State(state): State<HttpState>,
     Path(id): Path<String>,
@@ -60,8 +60,8 @@ pub(super) async fn show_operation(
     params(("id" = Uuid, Path, description = "Its id, as the answer to the command has it")),
     responses((status = 200, description = "Server-sent events; the data of each is an operation.",
             body = String, content_type = "text/event-stream"),
-        (status = 404, description = "No such operation is known.", body = Details,
-            content_type = "application/problem+json"), Common))]
+        (status = 404, description = "No such operation is known.", body = ProblemDetails,
+            content_type = "application/problem+json"), CommonResponses))]
 pub(super) async fn follow_operation(
     State(state): State<HttpState>,
     Path(id): Path<String>,
@@ -69,7 +69,7 @@ pub(super) async fn follow_operation(
     let id = find(&state, &id)?.id;
     let permit = Arc::clone(&state.event_streams.0).try_acquire_owned().map_err(|_| Problem::Overloaded)?;
     let changes = state.commands.changes();
-    let following = Following { state, id, changes, last: None, is_over: false, _permit: permit };
+    let following = OperationEvents { state, id, changes, last: None, is_over: false, _permit: permit };
     let stream = futures::stream::unfold(following, |mut following| async {
         let event = following.next().await?;
         Some((Ok(event), following))
@@ -83,7 +83,7 @@ fn find(state: &HttpState, id: &str) -> Result<Operation, Problem> {
 }
 
 /// One reader of one operation's events.
-struct Following {
+struct OperationEvents {
     state: HttpState,
     id: Uuid,
     changes: watch::Receiver<u64>,
@@ -92,7 +92,7 @@ struct Following {
     _permit: OwnedSemaphorePermit,
 }
 
-impl Following {
+impl OperationEvents {
     /// The next change; `None` once it is over, or the daemon stops.
     async fn next(&mut self) -> Option<Event> {
         while !self.is_over {

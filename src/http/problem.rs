@@ -7,14 +7,14 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
-use super::access::Refusal;
+use super::access::AuthRejection;
 use crate::commands::{NotManaged, SubmitError};
 
 /// Why a request is not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Problem {
     /// Whoever asks may not, or that can't be known now.
-    Refused(Refusal),
+    Refused(AuthRejection),
     /// Too many requests of this caller; when to ask again.
     RateLimited(Duration),
     /// Too many requests of all callers.
@@ -52,7 +52,7 @@ pub(super) enum Problem {
 /// Problem details, as RFC 9457 has them.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
-pub(super) struct Details {
+pub(super) struct ProblemDetails {
     /// Always `about:blank`: the status says what it is.
     #[serde(rename = "type")]
     kind: &'static str,
@@ -67,22 +67,22 @@ pub(super) struct Details {
 /// What any route of the API may answer.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "for the description of the API only")]
-pub(super) enum Common {
+pub(super) enum CommonResponses {
     /// No token, or none that is taken.
     #[response(status = 401, content_type = "application/problem+json")]
-    Unauthorized(Details),
+    Unauthorized(ProblemDetails),
     /// A good token whose role is too low.
     #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(Details),
+    Forbidden(ProblemDetails),
     /// The body is too large.
     #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(Details),
+    TooLarge(ProblemDetails),
     /// Too many requests: `Retry-After` says when to ask again.
     #[response(status = 429, content_type = "application/problem+json")]
-    TooMany(Details),
+    TooMany(ProblemDetails),
     /// Tokens can't be checked now, the daemon is being stopped, or too much is asked at a time.
     #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(Details),
+    Unavailable(ProblemDetails),
 }
 
 impl From<NotManaged> for Problem {
@@ -123,7 +123,7 @@ impl Problem {
     fn detail(&self) -> String {
         match self {
             Self::Refused(refusal) => refusal.text().to_owned(),
-            Self::RateLimited(_) => Refusal::RateLimited.text().to_owned(),
+            Self::RateLimited(_) => AuthRejection::RateLimited.text().to_owned(),
             Self::Overloaded => "too many requests at a time: ask again".to_owned(),
             Self::UnknownSecret(name) => {
                 format!("{name} is not managed: GET /api/v1/secrets lists those that are")
@@ -161,10 +161,10 @@ impl Problem {
         serde_json::to_value(self.details()).unwrap_or_default()
     }
 
-    fn details(&self) -> Details {
+    fn details(&self) -> ProblemDetails {
         let status = self.status();
         let title = status.canonical_reason().unwrap_or("error");
-        Details { kind: "about:blank", title, status: status.as_u16(), detail: self.detail() }
+        ProblemDetails { kind: "about:blank", title, status: status.as_u16(), detail: self.detail() }
     }
 
     /// The status as a number.

@@ -79,17 +79,17 @@ pub fn router(state: HttpState) -> Router {
     let reader = reader_routes().route_layer(from_fn_with_state(state.clone(), access::require_reader));
     let operator = operator_routes().route_layer(from_fn_with_state(state.clone(), access::require_operator));
     let (api, _) = reader.merge(operator).split_for_parts();
-    let crowd = ServiceBuilder::new()
+    let load_shedding = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(|_| async { Problem::Overloaded }))
         .layer(LoadShedLayer::new())
         .layer(GlobalConcurrencyLimitLayer::new(state.max_concurrent));
     let api = api
         .layer(DefaultBodyLimit::max(MAX_COMMAND_BODY))
-        .layer(crowd)
+        .layer(load_shedding)
         .route("/api/v1/openapi.json", get(openapi::show));
     let routes =
         Router::new().route("/events/key-vault", post(events::deliver).options(events::consent)).merge(api);
-    hardened(routes, state, MAX_REQUEST_TIME)
+    with_common_layers(routes, state, MAX_REQUEST_TIME)
 }
 
 /// Health and metrics, for a listener of their own or beside everything else.
@@ -98,11 +98,11 @@ pub fn health_router(state: HttpState) -> Router {
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics));
-    hardened(routes, state, MAX_REQUEST_TIME)
+    with_common_layers(routes, state, MAX_REQUEST_TIME)
 }
 
 /// With what every answer has: limits in size and time, problem details, headers that keep browsers from guessing.
-pub(super) fn hardened(routes: Router<HttpState>, state: HttpState, longest: Duration) -> Router {
+pub(super) fn with_common_layers(routes: Router<HttpState>, state: HttpState, longest: Duration) -> Router {
     let header = |name: &'static str, value: &'static str| {
         let (name, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
         SetResponseHeaderLayer::if_not_present(name, value)

@@ -193,7 +193,7 @@ impl From<Operation> for OperationView {
 }
 
 impl From<SecretRecord> for SecretView {
-    fn from(SecretRecord { status, pending_command }: Standing) -> Self {
+    fn from(SecretRecord { status, pending_command }: SecretRecord) -> Self {
         Self {
             secret: status.secret,
             state: status.state,

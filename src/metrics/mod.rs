@@ -17,7 +17,8 @@ use prometheus::{
 use time::OffsetDateTime;
 
 use crate::domain::{
-    ActionKind, ActionOutcome, BlockReason, CommandKind, CommandOutcome, ReplicaState, SecretId, SecretState, VaultName,
+    ActionKind, ActionOutcome, BlockReason, CommandKind, CommandOutcome, ReplicaState, SecretId, SecretState,
+    VaultName,
 };
 use declare::{Declaration, Family, Label, metrics, register};
 

@@ -16,7 +16,7 @@ pub struct Invocation {
 /// The answer to an invocation. Never empty: a host that reads nothing, or `null`, waits for ever.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Answer {
+pub struct InvocationResponse {
     /// By the output binding's name.
     pub outputs: Map<String, Value>,
     /// Lines for the host's log.
@@ -99,7 +99,7 @@ impl HttpRequest {
     }
 }
 
-impl Answer {
+impl InvocationResponse {
     /// An answer that says one thing to the host's log.
     #[must_use]
     pub fn saying(line: impl Into<String>) -> Self {
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_never_empty() {
-        let text = serde_json::to_string(&Answer::default()).unwrap();
+        let text = serde_json::to_string(&InvocationResponse::default()).unwrap();
         assert_eq!(text, r#"{"Outputs":{},"Logs":[],"ReturnValue":null}"#);
     }
 }

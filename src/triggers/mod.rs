@@ -2,6 +2,6 @@
 
 pub mod event_grid;
 pub mod functions;
-pub mod intake;
+pub mod ingest;
 pub mod schedule;
 pub mod storage_queue;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::event_grid::read_message;
-use super::intake::{Intake, Path, Taken};
+use super::ingest::{EventSink, EventSource, Ingested};
 use crate::config::QueueConfig;
 use crate::domain::SecretId;
 use crate::ports::{EventQueue, PortError, QueueMessage, RefusalKind, chain};
@@ -25,14 +25,14 @@ pub struct QueueTrigger {
     /// The queue.
     pub messages: Arc<dyn EventQueue>,
     /// Where events go.
-    pub intake: Arc<Intake>,
+    pub event_sink: Arc<EventSink>,
     /// How patient it is.
     pub config: QueueConfig,
 }
 
 /// A message that is hidden until what it asks for is done.
 #[derive(Debug)]
-struct Held {
+struct HeldMessage {
     message: QueueMessage,
     waits_for: Vec<(SecretId, Ticket)>,
     hidden_since: Instant,
@@ -58,7 +58,7 @@ impl QueueTrigger {
             was_reachable = received.is_ok();
             self.settle(&mut held, &stop).await;
             self.renew(&mut held).await;
-            self.intake
+            self.event_sink
                 .metrics
                 .storage_queue_messages_in_flight
                 .set(i64::try_from(held.len()).unwrap_or(i64::MAX));
@@ -72,12 +72,12 @@ impl QueueTrigger {
     }
 
     /// Until there may be something to do: a pass has ended, or the queue may have filled.
-    async fn rest(&self, held: &[Held], stop: &CancellationToken) {
+    async fn rest(&self, held: &[HeldMessage], stop: &CancellationToken) {
         let half = self.config.visibility_timeout / 2;
         let pause =
             if held.is_empty() { self.config.poll_interval } else { self.config.poll_interval.min(half) };
         let ended = async {
-            self.intake.queue.until_changed().await;
+            self.event_sink.queue.until_changed().await;
             // Many passes end at a time.
             pause_for(MIN_PAUSE).await;
         };
@@ -89,7 +89,7 @@ impl QueueTrigger {
     }
 
     /// How many messages came. None is asked for while many are held.
-    async fn receive(&self, held: &mut Vec<Held>) -> Result<usize, PortError> {
+    async fn receive(&self, held: &mut Vec<HeldMessage>) -> Result<usize, PortError> {
         if held.len() >= MAX_HELD {
             return Ok(0);
         }
@@ -103,21 +103,21 @@ impl QueueTrigger {
     }
 
     /// `None`: it was moved to the poison queue, or is left to come again.
-    async fn take(&self, message: QueueMessage, hidden_since: Instant) -> Option<Held> {
+    async fn take(&self, message: QueueMessage, hidden_since: Instant) -> Option<HeldMessage> {
         if message.attempts > self.config.max_attempts {
             self.move_to_poison(&message).await;
             return None;
         }
         let mut waits_for = Vec::new();
         for event in read_message(&message.text) {
-            match self.intake.take(&event, Path::Queue) {
-                Taken::Enqueued(secret, ticket) => waits_for.push((secret, ticket)),
-                Taken::Nothing(_) => {}
+            match self.event_sink.ingest(&event, EventSource::Queue) {
+                Ingested::Enqueued(secret, ticket) => waits_for.push((secret, ticket)),
+                Ingested::Nothing(_) => {}
                 // Another version of the daemon may understand it.
-                Taken::Malformed(_) => return None,
+                Ingested::Malformed(_) => return None,
             }
         }
-        Some(Held { message, waits_for, hidden_since })
+        Some(HeldMessage { message, waits_for, hidden_since })
     }
 
     async fn move_to_poison(&self, message: &QueueMessage) {
@@ -128,7 +128,7 @@ impl QueueTrigger {
         );
         match self.messages.move_to_poison(message).await {
             Ok(()) => {
-                self.intake.metrics.storage_queue_poison_messages_total.inc();
+                self.event_sink.metrics.storage_queue_poison_messages_total.inc();
                 self.delete(message).await;
             }
             Err(error) => {
@@ -138,9 +138,10 @@ impl QueueTrigger {
     }
 
     /// Deletes what is done. A shutdown cuts passes short, so that nothing is known to be done any more then.
-    async fn settle(&self, held: &mut Vec<Held>, stop: &CancellationToken) {
-        let is_done = |held: &mut Held| {
-            let is_met = |(secret, ticket): &(SecretId, Ticket)| self.intake.queue.is_met(secret, *ticket);
+    async fn settle(&self, held: &mut Vec<HeldMessage>, stop: &CancellationToken) {
+        let is_done = |held: &mut HeldMessage| {
+            let is_met =
+                |(secret, ticket): &(SecretId, Ticket)| self.event_sink.queue.is_met(secret, *ticket);
             held.waits_for.iter().all(is_met)
         };
         let done: Vec<_> = held.extract_if(.., is_done).collect();
@@ -160,8 +161,9 @@ impl QueueTrigger {
     }
 
     /// Keeps what is in work hidden from others, so that only a crash counts as a try.
-    async fn renew(&self, held: &mut Vec<Held>) {
-        let is_old = |held: &mut Held| held.hidden_since.elapsed() >= self.config.visibility_timeout / 2;
+    async fn renew(&self, held: &mut Vec<HeldMessage>) {
+        let is_old =
+            |held: &mut HeldMessage| held.hidden_since.elapsed() >= self.config.visibility_timeout / 2;
         let mut old: Vec<_> = held.extract_if(.., is_old).collect();
         let before = old.len();
         let mut trouble = None;
@@ -186,10 +188,10 @@ impl QueueTrigger {
     }
 
     /// Without a message: somebody else has it now. With an error: it may come again early.
-    async fn renewed(&self, mut held: Held) -> (Option<Held>, Option<PortError>) {
+    async fn renewed(&self, mut held: HeldMessage) -> (Option<HeldMessage>, Option<PortError>) {
         let now = Instant::now();
         match self.messages.hide(&mut held.message, self.config.visibility_timeout).await {
-            Ok(()) => (Some(Held { hidden_since: now, ..held }), None),
+            Ok(()) => (Some(HeldMessage { hidden_since: now, ..held }), None),
             Err(error) if error.refusal() == Some(RefusalKind::MessageLost) => {
                 debug!(message = held.message.id, "a message came to somebody else before its work was done");
                 (None, None)

@@ -43,7 +43,7 @@ pub(crate) struct Fleet {
 
 /// One life of the daemon.
 struct Daemon {
-    /// Taken only to end it.
+    /// Ingested only to end it.
     app: Option<App>,
     runtime: Option<Runtime>,
 }

@@ -12,7 +12,7 @@ use rekeyd::domain::{
 use rekeyd::metrics::Metrics;
 use rekeyd::ports::{Clock, EventQueue, PortError, QueueMessage};
 use rekeyd::reconcile::{Catalogue, WorkQueue};
-use rekeyd::triggers::intake::Intake;
+use rekeyd::triggers::ingest::EventSink;
 use rekeyd::triggers::storage_queue::QueueTrigger;
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -74,7 +74,7 @@ impl Ground {
         let work = Arc::new(WorkQueue::new(clock, Arc::clone(&metrics)));
         *queue.messages.lock().unwrap() = messages;
         let queue = Arc::new(queue);
-        let intake = Intake {
+        let event_sink = EventSink {
             queue: Arc::clone(&work),
             catalogue: Arc::new(Catalogue::new([managed()])),
             vaults: ["kv-1".parse().unwrap()].into(),
@@ -86,7 +86,7 @@ impl Ground {
             max_attempts: 3,
             poll_interval: Duration::from_millis(5),
         };
-        let trigger = QueueTrigger { messages: queue.clone(), intake: Arc::new(intake), config };
+        let trigger = QueueTrigger { messages: queue.clone(), event_sink: Arc::new(event_sink), config };
         let stop = CancellationToken::new();
         #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
         let task = tokio::spawn(trigger.run(stop.clone()));

@@ -121,12 +121,11 @@ async fn add_passed_on(backend: &Backend, results: &mut Vec<CommandResult>, prin
     };
     let mut has_more = false;
     for operation in operations.into_iter().filter(|operation| moments.contains(&operation.at)) {
-        match results.iter_mut().find(|result| result.secret == operation.secret) {
-            Some(known) => has_more |= known.adopt(operation),
-            None => {
-                results.push(CommandResult::followed(operation));
-                has_more = true;
-            }
+        if let Some(known) = results.iter_mut().find(|result| result.secret == operation.secret) {
+            has_more |= known.adopt(operation);
+        } else {
+            results.push(CommandResult::followed(operation));
+            has_more = true;
         }
     }
     has_more

@@ -81,20 +81,20 @@ pub(super) struct ConnectArgs {
 
 /// Which secrets are meant.
 #[derive(Debug)]
-pub(super) enum Wanted {
+pub(super) enum SelectedSecrets {
     /// These.
     These(Vec<SecretId>),
     /// All, and whether that was confirmed.
     All { confirmed: bool },
 }
 
-impl From<Secrets> for Wanted {
+impl From<Secrets> for SelectedSecrets {
     fn from(Secrets { secrets }: Secrets) -> Self {
         Self::These(secrets)
     }
 }
 
-impl From<SecretsOrAll> for Wanted {
+impl From<SecretsOrAll> for SelectedSecrets {
     fn from(SecretsOrAll { secrets, all, yes }: SecretsOrAll) -> Self {
         if all { Self::All { confirmed: yes } } else { Self::These(secrets) }
     }
@@ -156,8 +156,8 @@ impl Backend {
 }
 
 /// Asks for `kind`, and says what came of it.
-pub(super) fn execute(kind: CommandKind, wanted: Wanted, connect: &ConnectArgs) -> ExitCode {
-    if matches!(wanted, Wanted::All { confirmed: false }) && !std::io::stdin().is_terminal() {
+pub(super) fn execute(kind: CommandKind, wanted: SelectedSecrets, connect: &ConnectArgs) -> ExitCode {
+    if matches!(wanted, SelectedSecrets::All { confirmed: false }) && !std::io::stdin().is_terminal() {
         print_error("--all is confirmed on a terminal: say --yes where there is none");
         return ExitCode::from(USAGE);
     }
@@ -185,7 +185,7 @@ struct RunResult {
 #[tokio::main]
 async fn run(
     kind: CommandKind,
-    wanted: Wanted,
+    wanted: SelectedSecrets,
     connect: &ConnectArgs,
 ) -> Result<Option<RunResult>, AnyError> {
     let Some(backend) = backend(connect).await? else { return Ok(None) };
@@ -194,10 +194,10 @@ async fn run(
             "{vault} can't be searched for tagged secrets: those that it holds are left out"
         ));
     }
-    let has_gaps = matches!(wanted, Wanted::All { .. }) && !backend.gaps().is_empty();
+    let has_gaps = matches!(wanted, SelectedSecrets::All { .. }) && !backend.gaps().is_empty();
     let secrets = match wanted {
-        Wanted::These(secrets) => secrets,
-        Wanted::All { confirmed } => {
+        SelectedSecrets::These(secrets) => secrets,
+        SelectedSecrets::All { confirmed } => {
             let all = backend.secrets().await?;
             if !confirmed && !confirm(kind, all.len())? {
                 return Ok(None);

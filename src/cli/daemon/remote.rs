@@ -23,12 +23,12 @@ use crate::ports::{PortError, chain};
 pub(super) struct RemoteDaemon {
     http: Client,
     base: String,
-    proof: Proof,
+    proof: ApiCredential,
     key: String,
 }
 
 /// What opens the daemon's API.
-enum Proof {
+enum ApiCredential {
     Token(SecretString),
     AzLogin(AzLogin),
 }
@@ -49,7 +49,7 @@ pub(super) enum DaemonError {
 }
 
 #[derive(Deserialize)]
-struct SecretList {
+struct SecretPage {
     secrets: Vec<ListedSecretName>,
     next_offset: Option<usize>,
 }
@@ -60,7 +60,7 @@ struct ListedSecretName {
 }
 
 #[derive(Deserialize)]
-struct OperationList {
+struct OperationPage {
     operations: Vec<FollowedOperation>,
 }
 
@@ -87,10 +87,10 @@ impl RemoteDaemon {
     /// The daemon at `server`, with the token and the authorities that `connect` names.
     pub(super) fn new(server: &Url, connect: &ConnectArgs) -> Result<Self, DaemonError> {
         let proof = if let Some(audience) = &connect.audience {
-            Proof::AzLogin(AzLogin::new(audience).map_err(DaemonError::SignIn)?)
+            ApiCredential::AzLogin(AzLogin::new(audience).map_err(DaemonError::SignIn)?)
         } else {
             let token = connect.token_file.as_ref().map(read).transpose()?.unwrap_or_default();
-            Proof::Token(SecretString::from(String::from_utf8_lossy(&token).trim_ascii().to_owned()))
+            ApiCredential::Token(SecretString::from(String::from_utf8_lossy(&token).trim_ascii().to_owned()))
         };
         let client = Client::builder().no_proxy().redirect(Policy::none()).timeout(MAX_REQUEST_TIME);
         let client = match &connect.ca_file {
@@ -137,7 +137,7 @@ impl RemoteDaemon {
 
     /// Reads the latest operations.
     pub(super) async fn operations(&self) -> Result<Vec<FollowedOperation>, DaemonError> {
-        let list: OperationList = self.read(format!("{}/api/v1/operations", self.base)).await?;
+        let list: OperationPage = self.read(format!("{}/api/v1/operations", self.base)).await?;
         Ok(list.operations)
     }
 
@@ -146,7 +146,7 @@ impl RemoteDaemon {
         let (mut all, mut offset) = (Vec::new(), Some(0));
         while let Some(from) = offset {
             let url = format!("{}/api/v1/secrets?limit=1000&offset={from}", self.base);
-            let page: SecretList = self.read(url).await?;
+            let page: SecretPage = self.read(url).await?;
             all.extend(page.secrets.into_iter().map(|listed| listed.secret));
             offset = page.next_offset.filter(|next| *next > from);
         }
@@ -164,8 +164,8 @@ impl RemoteDaemon {
 
     async fn answer(&self, request: RequestBuilder) -> Result<Response, DaemonError> {
         let token = match &self.proof {
-            Proof::Token(token) => token.clone(),
-            Proof::AzLogin(login) => login.token().await.map_err(DaemonError::SignIn)?,
+            ApiCredential::Token(token) => token.clone(),
+            ApiCredential::AzLogin(login) => login.token().await.map_err(DaemonError::SignIn)?,
         };
         let request = request.bearer_auth(token.expose_secret());
         let answer = request.send().await.map_err(|error| self.no_answer(error))?;

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tracing::warn;
 
-use super::{RateLimits, Refusal, TokenRules, bearer};
+use super::{AuthRejection, RateLimits, TokenRules, bearer};
 use crate::config::{ApiConfig, StaticToken};
 use crate::domain::Role;
 use crate::http::HttpState;
@@ -21,12 +21,12 @@ use crate::http::problem::Problem;
 use crate::metrics::Metrics;
 
 /// The API's door.
-pub struct ApiAccess {
+pub struct ApiAuth {
     tokens: Vec<StaticToken>,
     audience: Option<String>,
     rules: TokenRules,
-    callers: RateLimits<String>,
-    strangers: RateLimits<Option<IpAddr>>,
+    caller_limits: RateLimits<String>,
+    unauthenticated_limits: RateLimits<Option<IpAddr>>,
     metrics: Arc<Metrics>,
 }
 
@@ -39,17 +39,17 @@ pub struct Caller {
     pub role: Role,
 }
 
-impl ApiAccess {
+impl ApiAuth {
     /// The door that `config` describes.
     #[must_use]
     pub fn new(config: &ApiConfig, rules: TokenRules, metrics: Arc<Metrics>) -> Self {
-        Refusal::declare("api", &metrics);
+        AuthRejection::declare("api", &metrics);
         Self {
             tokens: config.tokens.clone(),
             audience: config.audience.clone(),
             rules,
-            callers: RateLimits::new(config.requests_per_minute),
-            strangers: RateLimits::new(config.requests_per_minute),
+            caller_limits: RateLimits::new(config.requests_per_minute),
+            unauthenticated_limits: RateLimits::new(config.requests_per_minute),
             metrics,
         }
     }
@@ -58,15 +58,15 @@ impl ApiAccess {
     ///
     /// # Errors
     /// They may not.
-    async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    async fn caller(&self, headers: &HeaderMap) -> Result<Caller, AuthRejection> {
         if self.tokens.is_empty() && self.audience.is_none() {
-            return Err(Refusal::Closed);
+            return Err(AuthRejection::Closed);
         }
-        let given = bearer(headers).ok_or(Refusal::Missing)?;
+        let given = bearer(headers).ok_or(AuthRejection::Missing)?;
         match (self.known(given), &self.audience) {
             (Some(caller), _) => Ok(caller),
             (None, Some(audience)) if given.contains('.') => self.entra_s(given, audience).await,
-            (None, _) => Err(Refusal::Unknown),
+            (None, _) => Err(AuthRejection::Unknown),
         }
     }
 
@@ -78,9 +78,9 @@ impl ApiAccess {
         matching.first().map(|token| Caller { name: token.name.clone(), role: token.role })
     }
 
-    async fn entra_s(&self, token: &str, audience: &str) -> Result<Caller, Refusal> {
+    async fn entra_s(&self, token: &str, audience: &str) -> Result<Caller, AuthRejection> {
         let claims = self.rules.check(token, audience).await?;
-        let role = Role::highest(&claims.roles).ok_or(Refusal::NoRole)?;
+        let role = Role::highest(&claims.roles).ok_or(AuthRejection::NoRole)?;
         Ok(Caller { name: claims.caller(), role })
     }
 
@@ -90,17 +90,17 @@ impl ApiAccess {
             Ok(caller) => caller,
             Err(refusal) => return Err(self.refused(refusal, None, peer)),
         };
-        if let Err(wait) = self.callers.check(&caller.name) {
+        if let Err(wait) = self.caller_limits.check(&caller.name) {
             return Err(self.limited(wait, &caller.name));
         }
         if caller.role < least {
-            return Err(self.refused(Refusal::RoleTooLow, Some(&caller.name), peer));
+            return Err(self.refused(AuthRejection::RoleTooLow, Some(&caller.name), peer));
         }
         Ok(caller)
     }
 
-    fn refused(&self, refusal: Refusal, caller: Option<&str>, peer: Option<IpAddr>) -> Problem {
-        if let Err(wait) = self.strangers.check(&peer) {
+    fn refused(&self, refusal: AuthRejection, caller: Option<&str>, peer: Option<IpAddr>) -> Problem {
+        if let Err(wait) = self.unauthenticated_limits.check(&peer) {
             return self.limited(wait, "somebody without a good token");
         }
         let peer = peer.map(|peer| peer.to_string());
@@ -117,22 +117,22 @@ impl ApiAccess {
     }
 
     fn limited(&self, wait: Duration, caller: &str) -> Problem {
-        let reason = Refusal::RateLimited.label();
+        let reason = AuthRejection::RateLimited.label();
         tracing::debug!(
             endpoint = "api",
             reason,
             caller,
             "a request was refused: {}",
-            Refusal::RateLimited.text()
+            AuthRejection::RateLimited.text()
         );
         self.metrics.refused_requests_total.with_label_values(&["api", reason]).inc();
         Problem::RateLimited(wait)
     }
 }
 
-impl fmt::Debug for ApiAccess {
+impl fmt::Debug for ApiAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApiAccess").field("audience", &self.audience).finish_non_exhaustive()
+        f.debug_struct("ApiAuth").field("audience", &self.audience).finish_non_exhaustive()
     }
 }
 

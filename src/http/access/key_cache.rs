@@ -11,7 +11,7 @@ use jsonwebtoken::jwk::JwkSet;
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
-use super::Refusal;
+use super::AuthRejection;
 use crate::ports::{IssuerKeys, PortError, TokenKeys, chain};
 
 /// Keys by name, shared by everybody who checks tokens.
@@ -22,11 +22,11 @@ pub struct KeyCache {
     looks: DefaultDirectRateLimiter,
     /// One caller at a time looks for keys; those whose key is known don't wait for that.
     looking: Mutex<()>,
-    known: RwLock<Option<Known>>,
+    known: RwLock<Option<CachedKeys>>,
     kept_for: Duration,
 }
 
-struct Known {
+struct CachedKeys {
     issuer: String,
     keys: BTreeMap<String, Arc<DecodingKey>>,
     read_at: Instant,
@@ -58,7 +58,7 @@ impl KeyCache {
     ///
     /// # Errors
     /// There is none, or that can't be known now.
-    pub(super) async fn find(&self, kid: &str) -> Result<IssuerKey, Refusal> {
+    pub(super) async fn find(&self, kid: &str) -> Result<IssuerKey, AuthRejection> {
         if let Some(answer) = self.known(kid) {
             return answer;
         }
@@ -68,17 +68,20 @@ impl KeyCache {
             return answer;
         }
         if self.looks.check().is_ok() && self.look(kid).await {
-            return self.aged(kid, Duration::MAX).ok_or(Refusal::UnknownKey);
+            return self.aged(kid, Duration::MAX).ok_or(AuthRejection::UnknownKey);
         }
         // What was read before holds for a while longer.
-        self.aged(kid, TRUSTED_FOR).ok_or(Refusal::CannotJudge)
+        self.aged(kid, TRUSTED_FOR).ok_or(AuthRejection::CannotJudge)
     }
 
     /// What a fresh cache says of a name; `None`: it has to be looked for.
-    fn known(&self, kid: &str) -> Option<Result<IssuerKey, Refusal>> {
+    fn known(&self, kid: &str) -> Option<Result<IssuerKey, AuthRejection>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let known = known.as_ref().filter(|known| known.read_at.elapsed() < self.kept_for)?;
-        known.get(kid).map(Ok).or_else(|| known.absent.contains(kid).then_some(Err(Refusal::UnknownKey)))
+        known
+            .get(kid)
+            .map(Ok)
+            .or_else(|| known.absent.contains(kid).then_some(Err(AuthRejection::UnknownKey)))
     }
 
     fn aged(&self, kid: &str, most: Duration) -> Option<IssuerKey> {
@@ -96,7 +99,7 @@ impl KeyCache {
                 return false;
             }
         };
-        let known = Known::new(fetched, kid);
+        let known = CachedKeys::new(fetched, kid);
         info!(
             issuer = known.issuer,
             keys = known.keys.len(),
@@ -107,7 +110,7 @@ impl KeyCache {
     }
 }
 
-impl Known {
+impl CachedKeys {
     fn new(IssuerKeys { issuer, keys }: IssuerKeys, wanted: &str) -> Self {
         let keys = usable(&keys);
         let absent = Some(wanted.to_owned()).filter(|kid| !keys.contains_key(kid)).into_iter().collect();
@@ -120,9 +123,9 @@ impl Known {
     }
 }
 
-impl std::fmt::Debug for Known {
+impl std::fmt::Debug for CachedKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Known").field("issuer", &self.issuer).finish_non_exhaustive()
+        f.debug_struct("CachedKeys").field("issuer", &self.issuer).finish_non_exhaustive()
     }
 }
 
@@ -179,7 +182,7 @@ mod tests {
         }
     }
 
-    async fn found(cache: &KeyCache, kid: &str) -> Result<String, Refusal> {
+    async fn found(cache: &KeyCache, kid: &str) -> Result<String, AuthRejection> {
         cache.find(kid).await.map(|found| found.issuer)
     }
 
@@ -192,7 +195,7 @@ mod tests {
         }
         assert_eq!(issuer.asked.load(Ordering::Relaxed), 1);
         for _ in 0..3 {
-            assert_eq!(found(&cache, "invented").await, Err(Refusal::UnknownKey));
+            assert_eq!(found(&cache, "invented").await, Err(AuthRejection::UnknownKey));
         }
         assert_eq!(issuer.asked.load(Ordering::Relaxed), 2, "it is looked for once");
         for number in 0..50 {
@@ -210,7 +213,7 @@ mod tests {
         issuer.is_down.store(true, Ordering::Relaxed);
         for _ in 0..20 {
             assert!(found(&cache, "known").await.is_ok());
-            assert_eq!(found(&cache, "new").await, Err(Refusal::CannotJudge));
+            assert_eq!(found(&cache, "new").await, Err(AuthRejection::CannotJudge));
         }
     }
 }

@@ -2,20 +2,20 @@
 //! webhook. On loopback too, since every local user can reach that.
 
 mod api;
-mod head;
+mod jwt_header;
 mod key_cache;
 mod limits;
-mod refusal;
+mod rejection;
 mod tokens;
 mod webhook;
 
-pub use api::{ApiAccess, Caller};
+pub use api::{ApiAuth, Caller};
 pub(super) use api::{require_operator, require_reader};
 pub use key_cache::KeyCache;
 pub use limits::RateLimits;
-pub use refusal::Refusal;
+pub use rejection::AuthRejection;
 pub use tokens::TokenRules;
-pub use webhook::WebhookAccess;
+pub use webhook::WebhookAuth;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::Refusal;
-use super::head::key_id;
+use super::AuthRejection;
+use super::jwt_header::key_id;
 use super::key_cache::KeyCache;
 use crate::clock::ClockSkew;
 use crate::ports::Clock;
@@ -31,7 +31,7 @@ pub struct TokenRules {
 
 /// What a good token says.
 #[derive(Debug, Deserialize)]
-pub(super) struct Claims {
+pub(super) struct TokenClaims {
     exp: f64,
     #[serde(default)]
     nbf: f64,
@@ -43,7 +43,7 @@ pub(super) struct Claims {
     pub(super) roles: Vec<String>,
 }
 
-impl Claims {
+impl TokenClaims {
     /// The application that asked for it (`appid` in version 1, `azp` in version 2).
     pub(super) fn client_id(&self) -> Option<Uuid> {
         self.azp.or(self.appid)
@@ -61,14 +61,14 @@ impl TokenRules {
     ///
     /// # Errors
     /// Why it is not, or why that can't be known now.
-    pub(super) async fn check(&self, token: &str, audience: &str) -> Result<Claims, Refusal> {
+    pub(super) async fn check(&self, token: &str, audience: &str) -> Result<TokenClaims, AuthRejection> {
         let found = self.keys.find(&key_id(token)?).await?;
         let tenant = self.tenant.or_else(|| tenant_of(&found.issuer));
         let rules = self.validation(&found.issuer, tenant, audience);
         let claims =
-            decode::<Claims>(token, &found.key, &rules).map_err(|error| refusal(error.kind()))?.claims;
+            decode::<TokenClaims>(token, &found.key, &rules).map_err(|error| refusal(error.kind()))?.claims;
         if tenant.is_none() || claims.tid != tenant {
-            return Err(Refusal::WrongTenant);
+            return Err(AuthRejection::WrongTenant);
         }
         self.check_time(&claims, self.clock.now())?;
         Ok(claims)
@@ -88,18 +88,18 @@ impl TokenRules {
     }
 
     /// A clock that is off makes good tokens look bad: that is no reason to refuse their holder for ever.
-    fn check_time(&self, claims: &Claims, now: OffsetDateTime) -> Result<(), Refusal> {
+    fn check_time(&self, claims: &TokenClaims, now: OffsetDateTime) -> Result<(), AuthRejection> {
         #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit")]
         let now = now.unix_timestamp() as f64;
         let tolerated = TOLERATED.as_seconds_f64();
         let refused = if now > claims.exp + tolerated {
-            Refusal::Expired
+            AuthRejection::Expired
         } else if now + tolerated < claims.nbf {
-            Refusal::NotYetValid
+            AuthRejection::NotYetValid
         } else {
             return Ok(());
         };
-        Err(if self.skew.is_tolerable() { refused } else { Refusal::CannotJudge })
+        Err(if self.skew.is_tolerable() { refused } else { AuthRejection::CannotJudge })
     }
 }
 
@@ -109,13 +109,13 @@ fn tenant_of(issuer: &str) -> Option<Uuid> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "a list of another crate, which grows")]
-fn refusal(kind: &ErrorKind) -> Refusal {
+fn refusal(kind: &ErrorKind) -> AuthRejection {
     match kind {
-        ErrorKind::InvalidSignature => Refusal::BadSignature,
-        ErrorKind::InvalidIssuer => Refusal::WrongIssuer,
-        ErrorKind::InvalidAudience => Refusal::WrongAudience,
-        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => Refusal::WrongAlgorithm,
-        _ => Refusal::Malformed,
+        ErrorKind::InvalidSignature => AuthRejection::BadSignature,
+        ErrorKind::InvalidIssuer => AuthRejection::WrongIssuer,
+        ErrorKind::InvalidAudience => AuthRejection::WrongAudience,
+        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => AuthRejection::WrongAlgorithm,
+        _ => AuthRejection::Malformed,
     }
 }
 

@@ -9,12 +9,12 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tracing::warn;
 
-use super::{Refusal, TokenRules, bearer};
+use super::{AuthRejection, TokenRules, bearer};
 use crate::config::WebhookConfig;
 use crate::metrics::Metrics;
 
 /// The webhook's door.
-pub struct WebhookAccess {
+pub struct WebhookAuth {
     /// The hashes of the shared keys: the keys themselves are not kept.
     keys: Vec<[u8; 32]>,
     config: WebhookConfig,
@@ -22,11 +22,11 @@ pub struct WebhookAccess {
     metrics: Arc<Metrics>,
 }
 
-impl WebhookAccess {
+impl WebhookAuth {
     /// The door that `config` describes.
     #[must_use]
     pub fn new(config: &WebhookConfig, rules: TokenRules, metrics: Arc<Metrics>) -> Self {
-        Refusal::declare("webhook", &metrics);
+        AuthRejection::declare("webhook", &metrics);
         let hash = |key: &secrecy::SecretString| Sha256::digest(key.expose_secret().as_bytes()).into();
         let keys = config.keys.iter().map(hash).collect();
         let config = WebhookConfig { keys: Vec::new(), ..config.clone() };
@@ -37,7 +37,11 @@ impl WebhookAccess {
     ///
     /// # Errors
     /// It is not, or that can't be known now.
-    pub(in crate::http) async fn admit(&self, headers: &HeaderMap, key: Option<&str>) -> Result<(), Refusal> {
+    pub(in crate::http) async fn admit(
+        &self,
+        headers: &HeaderMap,
+        key: Option<&str>,
+    ) -> Result<(), AuthRejection> {
         self.told(self.check(headers, key).await)
     }
 
@@ -50,34 +54,34 @@ impl WebhookAccess {
         headers: &HeaderMap,
         key: Option<&str>,
         origin: &str,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), AuthRejection> {
         let is_known = |known: &String| known == "*" || known.eq_ignore_ascii_case(origin);
         let checked = match self.check(headers, key).await {
             // Consent alone opens nothing: each delivery has to bring its token.
-            Err(Refusal::Missing) if self.config.audience.is_some() => Ok(()),
+            Err(AuthRejection::Missing) if self.config.audience.is_some() => Ok(()),
             checked => checked,
         };
         let agreed = self.config.origins.iter().any(is_known);
-        self.told(checked.and(if agreed { Ok(()) } else { Err(Refusal::UnknownOrigin) }))
+        self.told(checked.and(if agreed { Ok(()) } else { Err(AuthRejection::UnknownOrigin) }))
     }
 
     /// Whether the subscription of this name on this topic may be agreed to.
     ///
     /// # Errors
     /// It may not.
-    pub(in crate::http) fn admit_subscription(&self, name: &str, topic: &str) -> Result<(), Refusal> {
+    pub(in crate::http) fn admit_subscription(&self, name: &str, topic: &str) -> Result<(), AuthRejection> {
         let has = |list: &[String], wanted: &str| list.iter().any(|known| known.eq_ignore_ascii_case(wanted));
         let (subscriptions, topics) = (&self.config.subscriptions, &self.config.topics);
         let agreed = has(subscriptions, name) && (topics.is_empty() || has(topics, topic));
         if !agreed {
             warn!(subscription = name, topic, "a handshake of a subscription that is not agreed to");
         }
-        self.told(if agreed { Ok(()) } else { Err(Refusal::UnknownSubscription) })
+        self.told(if agreed { Ok(()) } else { Err(AuthRejection::UnknownSubscription) })
     }
 
-    async fn check(&self, headers: &HeaderMap, key: Option<&str>) -> Result<(), Refusal> {
+    async fn check(&self, headers: &HeaderMap, key: Option<&str>) -> Result<(), AuthRejection> {
         if self.keys.is_empty() && self.config.audience.is_none() {
-            return Err(Refusal::Closed);
+            return Err(AuthRejection::Closed);
         }
         match (bearer(headers), &self.config.audience) {
             (Some(token), Some(audience)) => self.check_token(token, audience).await,
@@ -85,23 +89,23 @@ impl WebhookAccess {
         }
     }
 
-    async fn check_token(&self, token: &str, audience: &str) -> Result<(), Refusal> {
+    async fn check_token(&self, token: &str, audience: &str) -> Result<(), AuthRejection> {
         let claims = self.rules.check(token, audience).await?;
         if claims.client_id() != Some(self.config.client_id) {
-            return Err(Refusal::WrongClient);
+            return Err(AuthRejection::WrongClient);
         }
         let has_role = self.config.role.as_ref().is_none_or(|role| claims.roles.contains(role));
-        if has_role { Ok(()) } else { Err(Refusal::NoRole) }
+        if has_role { Ok(()) } else { Err(AuthRejection::NoRole) }
     }
 
     /// Compares with both keys, in a time that tells nothing about either.
-    fn check_key(&self, given: Option<&str>) -> Result<(), Refusal> {
-        let given: [u8; 32] = Sha256::digest(given.ok_or(Refusal::Missing)?.as_bytes()).into();
+    fn check_key(&self, given: Option<&str>) -> Result<(), AuthRejection> {
+        let given: [u8; 32] = Sha256::digest(given.ok_or(AuthRejection::Missing)?.as_bytes()).into();
         let matching = self.keys.iter().fold(subtle::Choice::from(0), |found, key| found | key.ct_eq(&given));
-        if bool::from(matching) { Ok(()) } else { Err(Refusal::Unknown) }
+        if bool::from(matching) { Ok(()) } else { Err(AuthRejection::Unknown) }
     }
 
-    fn told(&self, checked: Result<(), Refusal>) -> Result<(), Refusal> {
+    fn told(&self, checked: Result<(), AuthRejection>) -> Result<(), AuthRejection> {
         checked.inspect_err(|refusal| {
             warn!(
                 endpoint = "webhook",
@@ -114,9 +118,9 @@ impl WebhookAccess {
     }
 }
 
-impl fmt::Debug for WebhookAccess {
+impl fmt::Debug for WebhookAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebhookAccess").field("audience", &self.config.audience).finish_non_exhaustive()
+        f.debug_struct("WebhookAuth").field("audience", &self.config.audience).finish_non_exhaustive()
     }
 }
 

@@ -14,12 +14,12 @@ use rekeyd::domain::{
     AppObjectId, ApplicationRef, CommandKind, ManagedSecret, Origin, PolicyValues, Role, RotationPolicy,
     SecretId, VerifyPolicy,
 };
-use rekeyd::http::access::{ApiAccess, KeyCache, TokenRules, WebhookAccess};
+use rekeyd::http::access::{ApiAuth, KeyCache, TokenRules, WebhookAuth};
 use rekeyd::http::{EventStreams, HttpState, Readiness, describe, health_router, router};
 use rekeyd::metrics::Metrics;
 use rekeyd::ports::{Clock, IssuerKeys, PortError, TokenKeys};
 use rekeyd::reconcile::{Catalogue, StatusBoard, WorkQueue};
-use rekeyd::triggers::intake::Intake;
+use rekeyd::triggers::ingest::EventSink;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -63,7 +63,7 @@ impl TestServer {
             Arc::clone(&clock),
         ));
         let state = HttpState {
-            intake: Arc::new(Intake {
+            event_sink: Arc::new(EventSink {
                 queue: Arc::clone(&queue),
                 catalogue,
                 vaults: ["kv-1", "kv-2"].map(|vault| vault.parse().unwrap()).into(),
@@ -73,8 +73,8 @@ impl TestServer {
             event_streams: EventStreams::default(),
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
-            api: Arc::new(ApiAccess::new(&api(tokens), rules(&clock), Arc::clone(&metrics))),
-            webhook: Arc::new(WebhookAccess::new(&webhook(), rules(&clock), Arc::clone(&metrics))),
+            api: Arc::new(ApiAuth::new(&api(tokens), rules(&clock), Arc::clone(&metrics))),
+            webhook: Arc::new(WebhookAuth::new(&webhook(), rules(&clock), Arc::clone(&metrics))),
             schedule: Arc::new(schedule()),
             description: describe().unwrap().into(),
             max_concurrent: 8,

@@ -6,7 +6,7 @@ use crate::metrics::Metrics;
 
 /// Why a request is refused, or can't be judged now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum AuthRejection {
     /// Nobody may come in here, by the configuration.
     Closed,
     /// There is no token, or no key.
@@ -47,7 +47,7 @@ pub enum Refusal {
     CannotJudge,
 }
 
-impl Refusal {
+impl AuthRejection {
     /// Every reason.
     pub const ALL: [Self; 19] = [
         Self::Closed,

@@ -1,4 +1,4 @@
-//! The intake: what becomes of an event, whichever way it came. At most, a name is put into the queue.
+//! The event_sink: what becomes of an event, whichever way it came. At most, a name is put into the queue.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::reconcile::{Catalogue, Ticket, WorkQueue};
 
 /// Where events go.
 #[derive(Debug)]
-pub struct Intake {
+pub struct EventSink {
     /// Where names go.
     pub queue: Arc<WorkQueue>,
     /// What events may be about.
@@ -26,7 +26,7 @@ pub struct Intake {
 
 /// The path that an event took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Path {
+pub enum EventSource {
     /// Event Grid's webhook.
     Webhook,
     /// A Storage Queue.
@@ -37,7 +37,7 @@ pub enum Path {
 
 /// What became of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Taken {
+pub enum Ingested {
     /// A pass over this secret was asked for.
     Enqueued(SecretId, Ticket),
     /// Nothing follows from it; the label of its metric.
@@ -46,7 +46,7 @@ pub enum Taken {
     Malformed(String),
 }
 
-impl Path {
+impl EventSource {
     const fn label(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
@@ -56,7 +56,7 @@ impl Path {
     }
 }
 
-impl Taken {
+impl Ingested {
     /// The pass that it asked for, and the right to be told of its end.
     #[must_use]
     pub fn waits_for(&self) -> Option<(SecretId, Ticket)> {
@@ -75,7 +75,7 @@ impl Taken {
     }
 }
 
-impl fmt::Display for Taken {
+impl fmt::Display for Ingested {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Enqueued(secret, _) => write!(f, "{secret} is looked at"),
@@ -85,40 +85,40 @@ impl fmt::Display for Taken {
     }
 }
 
-impl Intake {
+impl EventSink {
     /// Takes an event, counts it, and says what became of it.
-    pub fn take(&self, event: &Event, path: Path) -> Taken {
-        let taken = match event {
-            Event::Secret(secret) => self.wake(secret, path),
+    pub fn ingest(&self, event: &Event, source: EventSource) -> Ingested {
+        let ingested = match event {
+            Event::Secret(secret) => self.wake(secret, source),
             Event::SubscriptionDeleted(subscription) => {
                 warn!(
                     subscription,
                     "an event subscription was deleted: only the schedule is left of what it told"
                 );
-                Taken::Nothing("subscription_deleted")
+                Ingested::Nothing("subscription_deleted")
             }
-            Event::Ignored => Taken::Nothing("ignored"),
+            Event::Ignored => Ingested::Nothing("ignored"),
             Event::Malformed(reason) => {
-                warn!(reason, path = path.label(), "an event can't be understood: {reason}");
-                Taken::Malformed(reason.clone())
+                warn!(reason, path = source.label(), "an event can't be understood: {reason}");
+                Ingested::Malformed(reason.clone())
             }
         };
-        self.metrics.events_total.with_label_values(&[path.label(), taken.label()]).inc();
-        taken
+        self.metrics.events_total.with_label_values(&[source.label(), ingested.label()]).inc();
+        ingested
     }
 
     /// An event about a replica is about its primary.
-    fn wake(&self, secret: &SecretId, path: Path) -> Taken {
+    fn wake(&self, secret: &SecretId, source: EventSource) -> Ingested {
         if !self.vaults.contains(&secret.vault) {
             debug!(%secret, "an event about {secret}, whose vault is not ours");
-            return Taken::Nothing("foreign_vault");
+            return Ingested::Nothing("foreign_vault");
         }
         let Some(managed) = self.catalogue.managing(secret) else {
             debug!(%secret, "an event about {secret}, which is not managed");
-            return Taken::Nothing("not_managed");
+            return Ingested::Nothing("not_managed");
         };
         debug!(%secret, "an event wakes {}", managed.id);
-        self.metrics.triggers_total.with_label_values(&[path.label()]).inc();
-        Taken::Enqueued(managed.id.clone(), self.queue.enqueue(&managed.id))
+        self.metrics.triggers_total.with_label_values(&[source.label()]).inc();
+        Ingested::Enqueued(managed.id.clone(), self.queue.enqueue(&managed.id))
     }
 }
