@@ -6,6 +6,8 @@ use crate::sources;
 /// A longer file does two things.
 const MAX_FILE_LINES: usize = 400;
 
+const MAX_CLOSURES_PER_1000_LINES: f64 = 1.0;
+
 const MAX_MEDIAN_LINES: usize = 7;
 const MAX_LINES_OF_90_PERCENT: usize = 20;
 const MAX_PERCENT_OVER_60_LINES: f64 = 0.2;
@@ -25,6 +27,12 @@ fn no_file_is_too_long() {
     let lengths = sources.map(|source| (source.text.lines().count(), source.path));
     let long: Vec<_> = lengths.filter(|(lines, _)| *lines > MAX_FILE_LINES).collect();
     assert!(long.is_empty(), "more than {MAX_FILE_LINES} lines: {long:?}");
+}
+
+#[test]
+fn closures_are_seldom_bound_to_a_name() {
+    let figures = figures();
+    assert!(figures.closures_per_1000_lines() < MAX_CLOSURES_PER_1000_LINES, "{figures}");
 }
 
 #[test]
