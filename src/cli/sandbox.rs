@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
 
+use super::run::AnyError;
 use super::{Output, print_error, print_line, progress};
 use crate::app::App;
 use crate::clock::SystemClock;
@@ -85,8 +86,6 @@ pub(super) struct SandboxCommand {
     #[arg(long, default_value = "off", value_name = "FILTER")]
     log: String,
 }
-
-type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 impl SandboxCommand {
     pub(super) fn execute(self) -> ExitCode {

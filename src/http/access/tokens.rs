@@ -31,7 +31,7 @@ pub struct TokenRules {
 
 /// What a good token says.
 #[derive(Debug, Deserialize)]
-pub(super) struct TokenClaims {
+pub(super) struct CallerClaims {
     exp: f64,
     #[serde(default)]
     nbf: f64,
@@ -43,7 +43,7 @@ pub(super) struct TokenClaims {
     pub(super) roles: Vec<String>,
 }
 
-impl TokenClaims {
+impl CallerClaims {
     /// The application that asked for it (`appid` in version 1, `azp` in version 2).
     pub(super) fn client_id(&self) -> Option<Uuid> {
         self.azp.or(self.appid)
@@ -61,12 +61,12 @@ impl TokenRules {
     ///
     /// # Errors
     /// Why it is not, or why that can't be known now.
-    pub(super) async fn check(&self, token: &str, audience: &str) -> Result<TokenClaims, AuthRejection> {
+    pub(super) async fn check(&self, token: &str, audience: &str) -> Result<CallerClaims, AuthRejection> {
         let found = self.keys.find(&key_id(token)?).await?;
         let tenant = self.tenant.or_else(|| tenant_of(&found.issuer));
         let rules = self.validation(&found.issuer, tenant, audience);
         let claims =
-            decode::<TokenClaims>(token, &found.key, &rules).map_err(|error| refusal(error.kind()))?.claims;
+            decode::<CallerClaims>(token, &found.key, &rules).map_err(|error| refusal(error.kind()))?.claims;
         if tenant.is_none() || claims.tid != tenant {
             return Err(AuthRejection::WrongTenant);
         }
@@ -88,7 +88,7 @@ impl TokenRules {
     }
 
     /// A clock that is off makes good tokens look bad: that is no reason to refuse their holder for ever.
-    fn check_time(&self, claims: &TokenClaims, now: OffsetDateTime) -> Result<(), AuthRejection> {
+    fn check_time(&self, claims: &CallerClaims, now: OffsetDateTime) -> Result<(), AuthRejection> {
         #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit")]
         let now = now.unix_timestamp() as f64;
         let tolerated = TOLERATED.as_seconds_f64();
