@@ -11,8 +11,8 @@ use super::cloud::Cloud;
 use super::identity::secret_file;
 use super::problems::Problems;
 use super::reader::{Found, Section};
+use super::role::Role;
 use super::values;
-use crate::domain::Role;
 
 /// Who may use the API, and how much.
 #[derive(Debug, Clone)]

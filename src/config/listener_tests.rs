@@ -1,7 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
+use super::role::Role;
 use super::tests::{file, parse, refusal, with_variable};
-use crate::domain::Role;
 
 /// Each broken rule, as (tables, what is reported).
 const REFUSED: &[(&str, &str)] = &[

@@ -15,6 +15,7 @@ mod policy;
 mod problems;
 mod reader;
 mod renamed;
+mod role;
 mod rollout;
 mod secrets;
 mod tree;
@@ -40,6 +41,7 @@ pub use identity::IdentityConfig;
 pub use keys::{ConfigKey, KEYS};
 pub use listeners::{FunctionsConfig, QueueConfig, TlsConfig};
 pub use problems::{ConfigProblem, InvalidConfig};
+pub use role::Role;
 pub use rollout::{FreezePeriod, RolloutConfig, Window};
 
 use crate::domain::{ApplicationRules, DiscoveryRules, ManagedSecret, VerifyPolicy};

@@ -38,7 +38,6 @@ mod policy_values;
 mod quarantine;
 mod reasons;
 mod replica;
-mod role;
 mod rollout;
 mod status;
 mod superseded_index;
@@ -67,7 +66,6 @@ pub use policy_values::{
 };
 pub use reasons::{BlockReason, IssueReason, RepublishReason, RevokeReason, WaitReason};
 pub use replica::{ReplicaFacts, ReplicaState};
-pub use role::Role;
 pub use rollout::{ActiveLimit, Freeze, RolloutLimits};
 pub use status::{ActionOutcome, SecretState, StatusReason};
 pub use verify::{

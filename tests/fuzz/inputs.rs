@@ -10,8 +10,8 @@ use rekeyd::domain::tags::{
     VALIDITY_PERIOD_DAYS,
 };
 use rekeyd::domain::{
-    AppObjectId, ClientId, KeyId, Marker, PolicyValues, Role, RotationId, RotationPolicy, SecretId,
-    SecretName, VaultName, VerifyPolicy, VersionId, consent_tag, consents, provider_address,
+    AppObjectId, ClientId, KeyId, Marker, PolicyValues, RotationId, RotationPolicy, SecretId, SecretName,
+    VaultName, VerifyPolicy, VersionId, consent_tag, consents, provider_address,
 };
 use rekeyd::reconcile::{Rollout, WindowState};
 use rekeyd::triggers::event_grid::{Delivery, Event, read_delivery, read_message};
@@ -149,7 +149,8 @@ fn name(text: &[u8]) -> bool {
     if let Ok(secret) = text.parse() {
         marks(&secret);
     }
-    let _ = (Marker::is_of_any(text), provider_address(text), Role::highest(&[text.to_owned()]));
+    let _ =
+        (Marker::is_of_any(text), provider_address(text), rekeyd::config::Role::highest(&[text.to_owned()]));
     true
 }
 

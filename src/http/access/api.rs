@@ -14,8 +14,7 @@ use subtle::ConstantTimeEq;
 use tracing::warn;
 
 use super::{AuthRejection, RateLimits, TokenRules, bearer};
-use crate::config::{ApiConfig, StaticToken};
-use crate::domain::Role;
+use crate::config::{ApiConfig, Role, StaticToken};
 use crate::http::HttpState;
 use crate::http::problem::Problem;
 use crate::metrics::Metrics;

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use rekeyd::clock::SystemClock;
 use rekeyd::commands::Commands;
-use rekeyd::config::{ApiConfig, ScheduleConfig, StaticToken, WebhookConfig};
+use rekeyd::config::{ApiConfig, Role, ScheduleConfig, StaticToken, WebhookConfig};
 use rekeyd::domain::{
-    AppObjectId, ApplicationRef, CommandKind, ManagedSecret, Origin, PolicyValues, Role, RotationPolicy,
-    SecretId, VerifyPolicy,
+    AppObjectId, ApplicationRef, CommandKind, ManagedSecret, Origin, PolicyValues, RotationPolicy, SecretId,
+    VerifyPolicy,
 };
 use rekeyd::http::access::{ApiAuth, KeyCache, TokenRules, WebhookAuth};
 use rekeyd::http::{EventStreams, HttpState, Readiness, describe, health_router, router};
@@ -114,6 +114,12 @@ impl TestServer {
             .send()
             .await
             .unwrap()
+    }
+
+    /// Reads a route of the API as its operator.
+    async fn read(&self, path: &str) -> Value {
+        let answer = self.request(Method::GET, path).bearer_auth("the-right-token").send().await.unwrap();
+        answer.json().await.unwrap()
     }
 
     /// What the queue has now, each with its command.

@@ -1,18 +1,18 @@
-//! What a caller of the API may do.
+//! The roles of the API: read from the configuration and from tokens, enforced by `http::access`.
 
 use std::fmt;
 
 /// The roles of the API; each may do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// May look.
+    /// May read.
     Reader,
-    /// May ask for rotations and all that a person can ask for.
+    /// May submit every command.
     Operator,
 }
 
 impl Role {
-    /// The app role's value in Entra.
+    /// Returns the app role's value in Entra.
     #[must_use]
     pub const fn app_role(self) -> &'static str {
         match self {
@@ -21,7 +21,7 @@ impl Role {
         }
     }
 
-    /// The highest role among the values of a token's `roles`.
+    /// Returns the highest role among the values of a token's `roles`; none if it has no role of ours.
     #[must_use]
     pub fn highest(app_roles: &[String]) -> Option<Self> {
         [Self::Operator, Self::Reader]
