@@ -205,11 +205,11 @@ impl Commands {
     /// Gives an operation to each command that the loop passed on to other secrets of a compromised application.
     fn register_passed_on(&self) {
         for origin in self.operations.of_all_credentials() {
-            for status in self.board.list() {
-                if !self.operations.is_known(&status.secret, origin.command)
-                    && self.has_received(&status.secret, origin.command)
-                {
-                    self.operations.begin(&status.secret, origin.command, &origin.by, Vec::new());
+            let known = self.operations.secrets_with(origin.command);
+            let others = self.catalogue.list().into_iter().map(|managed| managed.id.clone());
+            for other in others.filter(|other| !known.contains(other)) {
+                if self.has_received(&other, origin.command) {
+                    self.operations.begin(&other, origin.command, &origin.by, Vec::new());
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! The commands that were accepted since the start, each under the id of its operation.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
@@ -68,9 +68,11 @@ impl OperationRegistry {
         found
     }
 
-    /// Returns true if this very command has an operation for `secret`.
-    pub(super) fn is_known(&self, secret: &SecretId, command: Command) -> bool {
-        self.lock().by_id.values().any(|accepted| accepted.secret == *secret && accepted.command == command)
+    /// Returns the secrets for which this very command has an operation.
+    pub(super) fn secrets_with(&self, command: Command) -> BTreeSet<SecretId> {
+        let commands = self.lock();
+        let operations = commands.by_id.values().filter(|accepted| accepted.command == command);
+        operations.map(|accepted| accepted.secret.clone()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, AcceptedCommands> {
