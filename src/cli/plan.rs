@@ -10,9 +10,9 @@ use time::OffsetDateTime;
 use super::read_only::run_read_only;
 use super::table::{Listing, table};
 use super::{ConfigFile, print_error, print_line};
-use crate::diagnostics::plan::{Looked, Planner};
+use crate::diagnostics::plan::Planner;
 use crate::domain::{Decision, PlanStatus, SecretId};
-use crate::reconcile::Preview;
+use crate::reconcile::{Blocked, Preview};
 
 /// What `rekeyd plan` takes.
 #[derive(Debug, Args)]
@@ -86,8 +86,8 @@ fn print_progress(looked: usize, all: usize) {
 const PROGRESS_EVERY: usize = 50;
 
 impl Line {
-    fn of(secret: SecretId, looked: Looked) -> Self {
-        match looked {
+    fn of(secret: SecretId, previewed: Result<Preview, Blocked>) -> Self {
+        match previewed {
             Ok(Preview { decision, status }) => Self {
                 secret,
                 status: decision.plan_status(),
@@ -180,7 +180,6 @@ const FAILED: u8 = 1;
 mod tests {
     use super::*;
     use crate::domain::BlockReason;
-    use crate::reconcile::Blocked;
 
     fn line(status: PlanStatus) -> Line {
         let blocked = Err(Blocked::detailed(BlockReason::Forbidden, "a right is missing"));

@@ -17,14 +17,11 @@ use crate::reconcile::{
 /// A preview of each managed secret.
 #[derive(Debug)]
 pub struct Plan {
-    /// By secret.
-    pub previews: Vec<(SecretId, Looked)>,
+    /// By secret: the preview, or the reason why there is none.
+    pub previews: Vec<(SecretId, Result<Preview, Blocked>)>,
     /// The vaults that could not be searched for tagged secrets.
     pub gaps: Vec<String>,
 }
-
-/// A preview, or the reason why there is none.
-pub type Looked = Result<Preview, Blocked>;
 
 /// The parts of a daemon that a plan needs.
 #[derive(Debug)]
@@ -54,8 +51,11 @@ impl Planner<'_> {
         for managed in secrets.iter().filter(|managed| has_siblings(managed, &secrets)) {
             previews.insert(managed.id.clone(), reconciler.preview(managed).await);
         }
-        let was_of_many: BTreeSet<_> =
-            previews.iter().filter(|(_, looked)| is_of_many(looked)).map(|(id, _)| id.clone()).collect();
+        let was_of_many: BTreeSet<_> = previews
+            .iter()
+            .filter(|(_, previewed)| is_of_many(previewed))
+            .map(|(id, _)| id.clone())
+            .collect();
         // What is due depends on what became known of the others since: the canaries, the rotations of the last hour.
         for managed in secrets.iter().filter(|managed| was_of_many.contains(&managed.id)) {
             previews.insert(managed.id.clone(), reconciler.preview(managed).await);
@@ -107,8 +107,8 @@ fn has_siblings(managed: &ManagedSecret, all: &[Arc<ManagedSecret>]) -> bool {
 }
 
 /// Returns true if the decision depends on what is known of all secrets.
-fn is_of_many(looked: &Looked) -> bool {
-    let Ok(preview) = looked else { return false };
+fn is_of_many(previewed: &Result<Preview, Blocked>) -> bool {
+    let Ok(preview) = previewed else { return false };
     match &preview.decision {
         Decision::Act(action) => matches!(action, Action::Issue { .. }),
         Decision::Wait { reason, .. } => matches!(reason, WaitReason::Canary | WaitReason::RolloutLimit),
