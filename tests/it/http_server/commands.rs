@@ -84,6 +84,46 @@ async fn compromised_means_the_secret_alone_unless_all_credentials_are_meant() {
     assert_eq!(queued, [("kv-1/app-foo".to_owned(), Some(all)), ("kv-2/app-foo".to_owned(), Some(all))]);
 }
 
+/// A graver command takes the place of the one before it: that has an end of its own, in its operation, on the secret
+/// and in the metrics.
+#[tokio::test]
+async fn a_displaced_command_ends_as_replaced() {
+    let server = TestServer::new().await;
+    let rotate: Value = server.ask("rotate", None, "").await.json().await.unwrap();
+    let rollback: Value = server.ask("rollback", None, "").await.json().await.unwrap();
+    let rotate = server.read(&format!("/api/v1/operations/{}", rotate["id"].as_str().unwrap())).await;
+    assert_eq!((&rotate["state"], &rotate["command"]), (&json!("replaced"), &json!("rotate")));
+    assert!(rotate["message"].as_str().unwrap().contains("rollback"), "{rotate}");
+    let rollback = server.read(&format!("/api/v1/operations/{}", rollback["id"].as_str().unwrap())).await;
+    assert_eq!(rollback["state"], "accepted");
+    let secret = server.read("/api/v1/secrets/kv-1/app-foo").await;
+    assert_eq!(
+        (
+            &secret["last_command"]["kind"],
+            &secret["last_command"]["outcome"],
+            &secret["pending_command"]["kind"]
+        ),
+        (&json!("rotate"), &json!("replaced"), &json!("rollback"))
+    );
+    assert_eq!(server.metrics.commands_total.with_label_values(&["rotate", "replaced"]).get(), 1);
+}
+
+/// An end counts for the command that it is the end of, not for a later one of the same kind.
+#[tokio::test]
+async fn an_older_command_s_end_is_not_the_end_of_a_newer_one() {
+    let server = TestServer::new().await;
+    let secret = "kv-1/app-foo".parse().unwrap();
+    let first: Value = server.ask("rotate", None, "").await.json().await.unwrap();
+    let command = server.queue.next().await.command.unwrap();
+    server.board.reject_command(&secret, command, "the reason");
+    server.queue.finish(&secret, None, None, |_, _| ());
+    let second: Value = server.ask("rotate", None, "").await.json().await.unwrap();
+    for (operation, state) in [(first, "rejected"), (second, "accepted")] {
+        let path = format!("/api/v1/operations/{}", operation["id"].as_str().unwrap());
+        assert_eq!(server.read(&path).await["state"], state);
+    }
+}
+
 #[tokio::test]
 async fn a_body_that_can_t_be_used_asks_for_nothing() {
     let server = TestServer::new().await;
