@@ -2,8 +2,7 @@
 //!
 //! The layers, from the bottom up: each may use only those listed before it.
 //! [`domain`], [`ports`], [`clock`], [`config`], [`metrics`], [`telemetry`], [`shutdown`], [`reconcile`],
-//! [`commands`],
-//! [`diagnostics`], [`azure`], [`triggers`], [`http`], `sandbox`, [`app`], [`cli`].
+//! [`commands`], [`diagnostics`], [`azure`], [`triggers`], [`http`], `sandbox`, [`app`], [`cli`].
 
 pub mod app;
 pub mod azure;
