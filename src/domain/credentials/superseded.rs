@@ -13,7 +13,7 @@ impl Observed {
     #[must_use]
     pub fn superseded(&self) -> Vec<(&CredentialFacts, OffsetDateTime)> {
         let protected = self.protected();
-        let everywhere = self.in_step_since().unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let everywhere = self.in_sync_since().unwrap_or(OffsetDateTime::UNIX_EPOCH);
         self.credentials
             .iter()
             .filter(|credential| !protected.contains(&credential.key_id))

@@ -63,7 +63,7 @@ pub(super) fn abandoned_orphan<'a>(
     policy: &RotationPolicy,
     now: OffsetDateTime,
 ) -> Option<&'a CredentialFacts> {
-    seen.in_step_since()?;
+    seen.in_sync_since()?;
     seen.orphans().find(|orphan| orphan.start.saturating_add(policy.orphan_grace()) <= now)
 }
 
@@ -110,7 +110,7 @@ pub(super) fn superseded_over(
     now: OffsetDateTime,
 ) -> Option<Decision> {
     is_proven_good(seen, now)?;
-    seen.in_step_since()?;
+    seen.in_sync_since()?;
     // While another secret of the application was not looked at, it may serve any of them.
     seen.held_elsewhere.as_ref()?;
     seen.superseded().into_iter().find_map(|(credential, at)| {
@@ -186,7 +186,7 @@ fn superseded_version_over<'a>(
     policy: &RotationPolicy,
     now: OffsetDateTime,
 ) -> Option<&'a VersionFacts> {
-    seen.in_step_since()?;
+    seen.in_sync_since()?;
     let mut gone = seen
         .older_versions()
         .filter(|version| version.enabled && version.refused && seen.names_gone_credential(version));

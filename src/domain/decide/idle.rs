@@ -46,7 +46,7 @@ fn idle_reason(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) ->
         WaitReason::ProvingRevocation
     } else if seen.current_credential().is_some_and(|credential| credential.is_due(policy, now)) {
         WaitReason::RolledBack
-    } else if seen.in_step_since().is_none() {
+    } else if seen.in_sync_since().is_none() {
         WaitReason::ReplicaBehind
     } else if superseded.is_empty() {
         WaitReason::NotDue

@@ -184,7 +184,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn nothing_that_a_replica_may_need_is_revoked_while_it_is_not_in_step(
+    fn nothing_that_a_replica_may_need_is_revoked_while_it_is_out_of_sync(
         seen in any_observed(), state in any_state(),
     ) {
         let seen = with_replica(state, seen);

@@ -204,7 +204,7 @@ impl Observed {
     ///
     /// Without replicas: for ever.
     #[must_use]
-    pub fn in_step_since(&self) -> Option<OffsetDateTime> {
+    pub fn in_sync_since(&self) -> Option<OffsetDateTime> {
         self.replicas.iter().try_fold(OffsetDateTime::UNIX_EPOCH, |latest, replica| {
             replica.state.in_sync_since().map(|since| latest.max(since))
         })
