@@ -117,17 +117,14 @@ impl From<StateFilter> for SecretState {
 impl SecretOrder {
     fn compare(self, one: &SecretRecord, other: &SecretRecord) -> Ordering {
         let by_name = one.status.secret.cmp(&other.status.secret);
-        let moments = |of: fn(&SecretRecord) -> Option<OffsetDateTime>| (of(one), of(other));
-        let (moments, is_down) = match self {
+        let (moment, is_down): (fn(&SecretRecord) -> Option<OffsetDateTime>, _) = match self {
             Self::Name => return by_name,
             Self::NameDown => return by_name.reverse(),
-            Self::Expires | Self::ExpiresDown => (moments(|s| s.status.expires), self == Self::ExpiresDown),
-            Self::Due | Self::DueDown => (moments(|s| s.status.due), self == Self::DueDown),
-            Self::NextLook | Self::NextLookDown => {
-                (moments(|s| s.status.next_reconcile), self == Self::NextLookDown)
-            }
+            Self::Expires | Self::ExpiresDown => (|s| s.status.expires, self == Self::ExpiresDown),
+            Self::Due | Self::DueDown => (|s| s.status.due, self == Self::DueDown),
+            Self::NextLook | Self::NextLookDown => (|s| s.status.next_reconcile, self == Self::NextLookDown),
         };
-        let order = match moments {
+        let order = match (moment(one), moment(other)) {
             (Some(one), Some(other)) if is_down => other.cmp(&one),
             (Some(one), Some(other)) => one.cmp(&other),
             (Some(_), None) => Ordering::Less,
@@ -141,9 +138,11 @@ impl SecretOrder {
 impl SecretQuery {
     fn matches(&self, record: &SecretRecord) -> bool {
         let status = &record.status;
-        let same = |wanted: &String, is: &str| wanted.eq_ignore_ascii_case(is);
         self.state.is_none_or(|state| SecretState::from(state) == status.state)
-            && self.vault.as_ref().is_none_or(|vault| same(vault, status.secret.vault.as_str()))
+            && self
+                .vault
+                .as_ref()
+                .is_none_or(|vault| vault.eq_ignore_ascii_case(status.secret.vault.as_str()))
             && self
                 .search
                 .as_ref()
@@ -152,8 +151,11 @@ impl SecretQuery {
 
     fn limit(&self) -> Result<usize, Problem> {
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
-        let refusal = || Problem::WrongQuery(format!("limit has to be from 1 to {MAX_LIMIT}"));
-        (1..=MAX_LIMIT).contains(&limit).then_some(limit).ok_or_else(refusal)
+        if (1..=MAX_LIMIT).contains(&limit) {
+            Ok(limit)
+        } else {
+            Err(Problem::WrongQuery(format!("limit has to be from 1 to {MAX_LIMIT}")))
+        }
     }
 }
 
@@ -203,8 +205,10 @@ pub(super) async fn show_schedule(State(state): State<HttpState>) -> Json<Schedu
 }
 
 pub(super) fn parse(vault: &str, name: &str) -> Result<SecretId, Problem> {
-    let unknown = |_| Problem::UnknownSecret("a secret of that name".to_owned());
-    Ok(SecretId::new(vault.parse().map_err(unknown)?, name.parse().map_err(unknown)?))
+    match (vault.parse(), name.parse()) {
+        (Ok(vault), Ok(name)) => Ok(SecretId::new(vault, name)),
+        (Err(_), _) | (_, Err(_)) => Err(Problem::UnknownSecret("a secret of that name".to_owned())),
+    }
 }
 
 const DEFAULT_LIMIT: usize = 100;

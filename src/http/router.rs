@@ -103,10 +103,6 @@ pub fn health_router(state: HttpState) -> Router {
 
 /// With what every answer has: limits in size and time, problem details, headers that keep browsers from guessing.
 pub(super) fn with_common_layers(routes: Router<HttpState>, state: HttpState, longest: Duration) -> Router {
-    let header = |name: &'static str, value: &'static str| {
-        let (name, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
-        SetResponseHeaderLayer::if_not_present(name, value)
-    };
     routes
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
@@ -120,6 +116,11 @@ pub(super) fn with_common_layers(routes: Router<HttpState>, state: HttpState, lo
         .layer(header("content-security-policy", "default-src 'none'; frame-ancestors 'none'"))
         .layer(header("cache-control", "no-store"))
         .with_state(state)
+}
+
+/// Returns the layer that sets a header where an answer has none of that name.
+fn header(name: &'static str, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
 }
 
 /// What layers refuse in plain text is told as all problems are.

@@ -51,8 +51,11 @@ impl Tls {
     /// They can't be used.
     pub async fn read(files: &TlsConfig) -> Result<Self, ServerError> {
         let config = RustlsConfig::from_pem_file(&files.certificate_file, &files.private_key_file);
-        let failed = |source| ServerError::Certificate { files: files.clone(), source };
-        Ok(Self { files: files.clone(), config: config.await.map_err(failed)? })
+        let files = files.clone();
+        match config.await {
+            Ok(config) => Ok(Self { files, config }),
+            Err(source) => Err(ServerError::Certificate { files, source }),
+        }
     }
 
     /// Looks at both files now and then, and reads them anew when either has changed, until it is told to stop. What can't be used changes nothing.

@@ -85,7 +85,6 @@ impl StatusBoard {
         change(status);
         let name = secret.to_string();
         self.metrics.set_state(secret, status.state);
-        let seconds = |moment: Option<OffsetDateTime>| moment.map_or(0.0, unix_seconds);
         self.metrics
             .credential_expiry_timestamp_seconds
             .with_label_values(&[&name])
@@ -94,7 +93,6 @@ impl StatusBoard {
             .last_success_timestamp_seconds
             .with_label_values(&[&name])
             .set(seconds(status.last_success));
-        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.metrics.orphaned_credentials.with_label_values(&[&name]).set(count(status.orphans));
         self.metrics.secret_warnings.with_label_values(&[&name]).set(count(status.warnings.len()));
         self.metrics.superseded_credentials.with_label_values(&[&name]).set(count(status.superseded));
@@ -116,4 +114,13 @@ impl StatusBoard {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<SecretId, SecretStatus>> {
         self.statuses.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns the moment as Prometheus counts it; 0 if it is not known.
+fn seconds(moment: Option<OffsetDateTime>) -> f64 {
+    moment.map_or(0.0, unix_seconds)
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

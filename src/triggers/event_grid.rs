@@ -117,8 +117,10 @@ fn text(object: &Map<String, Value>, key: &str) -> Option<String> {
 }
 
 fn field<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
-    let same = |found: &&String| found.trim().eq_ignore_ascii_case(key);
-    object.get(key).or_else(|| object.iter().find(|(found, _)| same(found)).map(|(_, value)| value))
+    let mut fields = object.iter();
+    object
+        .get(key)
+        .or_else(|| fields.find(|(found, _)| found.trim().eq_ignore_ascii_case(key)).map(|(_, value)| value))
 }
 
 fn malformed(reason: &str) -> Event {

@@ -39,12 +39,15 @@ pub struct HttpRequest {
 /// # Errors
 /// It is not one: why.
 pub fn read_invocation(body: &[u8]) -> Result<Invocation, String> {
-    let told = |why: &dyn std::fmt::Display| format!("not an invocation of a Functions host: {why}");
-    let body: Value = serde_json::from_slice(body).map_err(|error| told(&error))?;
+    let body: Value = serde_json::from_slice(body).map_err(no_invocation)?;
     if !body.is_object() {
-        return Err(told(&"no object"));
+        return Err(no_invocation("no object"));
     }
-    serde_json::from_value(body).map_err(|error| told(&error))
+    serde_json::from_value(body).map_err(no_invocation)
+}
+
+fn no_invocation(why: impl std::fmt::Display) -> String {
+    format!("not an invocation of a Functions host: {why}")
 }
 
 impl Invocation {
@@ -81,9 +84,11 @@ impl Invocation {
     }
 
     fn bound(&self, binding: &str) -> Option<&Value> {
-        let only = || self.data.values().next().filter(|_| self.data.len() == 1);
-        let same = |(name, _): &(&String, &Value)| name.eq_ignore_ascii_case(binding);
-        self.data.iter().find(same).map(|(_, value)| value).or_else(only)
+        let named = self.data.iter().find(|(name, _)| name.eq_ignore_ascii_case(binding));
+        match named {
+            Some((_, value)) => Some(value),
+            None => self.data.values().next().filter(|_| self.data.len() == 1),
+        }
     }
 }
 

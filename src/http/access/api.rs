@@ -72,8 +72,7 @@ impl ApiAuth {
     /// Compares with every token, in a time that tells nothing about any of them.
     fn known(&self, given: &str) -> Option<Caller> {
         let given: [u8; 32] = Sha256::digest(given.as_bytes()).into();
-        let is_it = |token: &&StaticToken| bool::from(token.hash.ct_eq(&given));
-        let matching: Vec<_> = self.tokens.iter().filter(is_it).collect();
+        let matching: Vec<_> = self.tokens.iter().filter(|token| token.hash.ct_eq(&given).into()).collect();
         matching.first().map(|token| Caller { name: token.name.clone(), role: token.role })
     }
 

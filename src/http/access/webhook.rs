@@ -27,8 +27,8 @@ impl WebhookAuth {
     #[must_use]
     pub fn new(config: &WebhookConfig, rules: TokenRules, metrics: Arc<Metrics>) -> Self {
         AuthRejection::declare("webhook", &metrics);
-        let hash = |key: &secrecy::SecretString| Sha256::digest(key.expose_secret().as_bytes()).into();
-        let keys = config.keys.iter().map(hash).collect();
+        let keys =
+            config.keys.iter().map(|key| Sha256::digest(key.expose_secret().as_bytes()).into()).collect();
         let config = WebhookConfig { keys: Vec::new(), ..config.clone() };
         Self { keys, config, rules, metrics }
     }
@@ -55,13 +55,12 @@ impl WebhookAuth {
         key: Option<&str>,
         origin: &str,
     ) -> Result<(), AuthRejection> {
-        let is_known = |known: &String| known == "*" || known.eq_ignore_ascii_case(origin);
         let checked = match self.check(headers, key).await {
             // Consent alone opens nothing: each delivery has to bring its token.
             Err(AuthRejection::Missing) if self.config.audience.is_some() => Ok(()),
             checked => checked,
         };
-        let agreed = self.config.origins.iter().any(is_known);
+        let agreed = has(&self.config.origins, "*") || has(&self.config.origins, origin);
         self.told(checked.and(if agreed { Ok(()) } else { Err(AuthRejection::UnknownOrigin) }))
     }
 
@@ -70,7 +69,6 @@ impl WebhookAuth {
     /// # Errors
     /// It may not.
     pub(in crate::http) fn admit_subscription(&self, name: &str, topic: &str) -> Result<(), AuthRejection> {
-        let has = |list: &[String], wanted: &str| list.iter().any(|known| known.eq_ignore_ascii_case(wanted));
         let (subscriptions, topics) = (&self.config.subscriptions, &self.config.topics);
         let agreed = has(subscriptions, name) && (topics.is_empty() || has(topics, topic));
         if !agreed {
@@ -122,6 +120,11 @@ impl fmt::Debug for WebhookAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebhookAuth").field("audience", &self.config.audience).finish_non_exhaustive()
     }
+}
+
+/// Returns true if `list` has `wanted` in any letter case.
+fn has(list: &[String], wanted: &str) -> bool {
+    list.iter().any(|known| known.eq_ignore_ascii_case(wanted))
 }
 
 /// Not a well-known name: Event Grid drops those from deliveries if their value is unusual (contract C.4).
