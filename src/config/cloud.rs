@@ -59,6 +59,12 @@ const CHINA: Facts = Facts {
     event_grid: None,
 };
 
+/// The client id of Microsoft Graph, the same in every cloud and tenant.
+pub const GRAPH_CLIENT_ID: Uuid = uuid!("00000003-0000-0000-c000-000000000000");
+
+/// The id of Graph's app role `Application.ReadWrite.OwnedBy`, the same in every cloud and tenant.
+pub const GRAPH_ROLE_OWNED_BY: Uuid = uuid!("18a4783c-866b-4cc7-a460-3d5e5662c884");
+
 /// The scope for every DICOM service, whatever its address and cloud.
 pub(super) const DICOM_SCOPE: &str = "https://dicom.healthcareapis.azure.com/.default";
 

@@ -34,7 +34,7 @@ use std::path::Path;
 
 pub use auth::{ApiConfig, StaticToken, WebhookConfig};
 pub use azure::{AzureConfig, VaultConfig};
-pub use cloud::Cloud;
+pub use cloud::{Cloud, GRAPH_CLIENT_ID, GRAPH_ROLE_OWNED_BY};
 pub use cron::Cron;
 pub use daemon::{LogConfig, LogFormat, ReconcileConfig, SandboxConfig, ScheduleConfig};
 pub use identity::IdentityConfig;

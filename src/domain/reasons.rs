@@ -107,7 +107,7 @@ reasons! {
         /// A superseded credential still signs in.
         InUse = "in_use", "a superseded credential is still in use: retired when that ends, or at max_overlap";
         /// A replica is behind, or not known.
-        ReplicaBehind = "replica_behind", "a replica is behind or can't be read: nothing is retired until it is in step";
+        ReplicaBehind = "replica_behind", "a replica is out of sync or can't be read: nothing is retired until it is in sync";
         /// A freeze.
         Frozen = "frozen", "a freeze is on: due rotations wait for its end";
         /// No maintenance window is open.

@@ -75,9 +75,9 @@ enum SecretOrder {
     #[serde(rename = "-due")]
     DueDown,
     #[serde(rename = "next_reconcile")]
-    NextLook,
+    NextReconcile,
     #[serde(rename = "-next_reconcile")]
-    NextLookDown,
+    NextReconcileDown,
 }
 
 /// A page of managed secrets.
@@ -93,6 +93,7 @@ pub(super) struct SecretList {
 
 /// When all secrets are looked at.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Schedule)]
 pub(super) struct ScheduleView {
     /// As configured.
     cron: String,
@@ -122,7 +123,9 @@ impl SecretOrder {
             Self::NameDown => return by_name.reverse(),
             Self::Expires | Self::ExpiresDown => (|s| s.status.expires, self == Self::ExpiresDown),
             Self::Due | Self::DueDown => (|s| s.status.due, self == Self::DueDown),
-            Self::NextLook | Self::NextLookDown => (|s| s.status.next_reconcile, self == Self::NextLookDown),
+            Self::NextReconcile | Self::NextReconcileDown => {
+                (|s| s.status.next_reconcile, self == Self::NextReconcileDown)
+            }
         };
         let order = match (moment(one), moment(other)) {
             (Some(one), Some(other)) if is_down => other.cmp(&one),

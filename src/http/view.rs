@@ -14,6 +14,7 @@ use crate::reconcile::{EndedCommand, LastOutcome, QueuedCommand, ReplicaStatus};
 
 /// A managed secret: its status, and the command that is not completed yet.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Secret)]
 pub(super) struct SecretView {
     /// `vault/name`.
     #[schema(value_type = String)]
@@ -76,6 +77,7 @@ pub(super) struct SecretView {
 
 /// A command that ended.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LastCommand)]
 pub(super) struct LastCommandView {
     /// `rotate`, `rollback`, `compromised`, `retire`, `pause` or `resume`.
     #[schema(value_type = String)]
@@ -92,6 +94,7 @@ pub(super) struct LastCommandView {
 
 /// A command that is not completed yet.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PendingCommand)]
 pub(super) struct PendingCommandView {
     /// `rotate`, `rollback`, `compromised`, `retire`, `pause` or `resume`.
     #[schema(value_type = String)]
@@ -105,6 +108,7 @@ pub(super) struct PendingCommandView {
 
 /// A replica of a secret.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Replica)]
 pub(super) struct ReplicaView {
     /// `vault/name`.
     #[schema(value_type = String)]
@@ -118,6 +122,7 @@ pub(super) struct ReplicaView {
 
 /// An action and how it ended.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LastOutcome)]
 pub(super) struct LastOutcomeView {
     /// Its label.
     #[schema(value_type = String)]

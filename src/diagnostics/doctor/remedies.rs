@@ -1,7 +1,7 @@
 //! The remedies of refusals: the command, where there is one. No command is ever run here.
 
 use super::finding::{CheckName, Finding};
-use crate::config::AzureConfig;
+use crate::config::{AzureConfig, GRAPH_CLIENT_ID, GRAPH_ROLE_OWNED_BY};
 use crate::domain::{AppObjectId, VaultName};
 use crate::ports::{OwnIdentity, PortError, RefusalKind, chain};
 
@@ -102,7 +102,7 @@ pub(super) fn graph_permission(azure: &AzureConfig, identity: Option<&OwnIdentit
         "assign Application.ReadWrite.OwnedBy on Microsoft Graph to rekeyd's service principal: az rest --method POST \
          --url {graph}/servicePrincipals/{id}/appRoleAssignments --body \
          '{{\"principalId\": \"{id}\", \"resourceId\": \"OBJECT_ID_OF_MICROSOFT_GRAPH\", \"appRoleId\": \
-         \"{OWNED_BY}\"}}' (az ad sp show --id {GRAPH} --query id says which object id that is)",
+         \"{GRAPH_ROLE_OWNED_BY}\"}}' (az ad sp show --id {GRAPH_CLIENT_ID} --query id says which object id that is)",
         graph = graph(azure),
         id = object_id(identity)
     )
@@ -112,9 +112,3 @@ pub(super) fn graph_permission(azure: &AzureConfig, identity: Option<&OwnIdentit
 pub(super) fn graph(azure: &AzureConfig) -> String {
     format!("{}/v1.0", azure.graph_url.as_str().trim_end_matches('/'))
 }
-
-/// The id of the app role `Application.ReadWrite.OwnedBy`, the same in every tenant.
-const OWNED_BY: &str = "18a4783c-866b-4cc7-a460-3d5e5662c884";
-
-/// The client id of Microsoft Graph, the same in every tenant.
-const GRAPH: &str = "00000003-0000-0000-c000-000000000000";

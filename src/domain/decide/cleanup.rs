@@ -57,7 +57,7 @@ pub(super) fn orphan_abandoned(
     Some(revoke(orphan, RevokeReason::Orphaned))
 }
 
-/// The orphan that may go. While a replica is not known to be in step, it might hold any.
+/// The orphan that may go. While a replica is not known to be in sync, it might hold any.
 pub(super) fn abandoned_orphan<'a>(
     seen: &'a Observed,
     policy: &RotationPolicy,

@@ -19,7 +19,7 @@ use crate::http::HttpState;
 use crate::http::problem::Problem;
 use crate::metrics::Metrics;
 
-/// The API's door.
+/// The authentication of the API's callers.
 pub struct ApiAuth {
     tokens: Vec<StaticToken>,
     audience: Option<String>,
@@ -39,7 +39,7 @@ pub struct Caller {
 }
 
 impl ApiAuth {
-    /// The door that `config` describes.
+    /// Makes the authentication that `config` describes.
     #[must_use]
     pub fn new(config: &ApiConfig, rules: TokenRules, metrics: Arc<Metrics>) -> Self {
         AuthRejection::declare("api", &metrics);

@@ -13,7 +13,7 @@ use super::{AuthRejection, TokenRules, bearer};
 use crate::config::WebhookConfig;
 use crate::metrics::Metrics;
 
-/// The webhook's door.
+/// The authentication of webhook deliveries.
 pub struct WebhookAuth {
     /// The hashes of the shared keys: the keys themselves are not kept.
     keys: Vec<[u8; 32]>,
@@ -23,7 +23,7 @@ pub struct WebhookAuth {
 }
 
 impl WebhookAuth {
-    /// The door that `config` describes.
+    /// Makes the authentication that `config` describes.
     #[must_use]
     pub fn new(config: &WebhookConfig, rules: TokenRules, metrics: Arc<Metrics>) -> Self {
         AuthRejection::declare("webhook", &metrics);

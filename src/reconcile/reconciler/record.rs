@@ -15,7 +15,7 @@ use crate::reconcile::status_text::{is_well, message, shown};
 use crate::telemetry::audit;
 
 impl Reconciler {
-    /// A command that is completed stands no more.
+    /// Clears a command once it has been completed.
     pub(super) fn complete_command(&self, observation: &mut Observation) {
         let Some(command) = observation.seen.command.take() else { return };
         let secret = &observation.seen.secret;

@@ -33,7 +33,7 @@ async fn fleet() -> Fleet {
 async fn settled_fleet() -> Fleet {
     let fleet = fleet().await;
     let secret = fleet.secret(0);
-    fleet.until(Duration::hours(2), |fleet| is_in_step(fleet, &secret)).await;
+    fleet.until(Duration::hours(2), |fleet| is_in_sync(fleet, &secret)).await;
     fleet
 }
 
@@ -49,7 +49,7 @@ fn copies(fleet: &Fleet) -> Vec<Version> {
     fleet.model().list_versions(VAULT, NAME, now(fleet)).unwrap_or_default()
 }
 
-fn is_in_step(fleet: &Fleet, secret: &SecretId) -> bool {
+fn is_in_sync(fleet: &Fleet, secret: &SecretId) -> bool {
     copy(fleet).is_some_and(|copy| copy.value.expose_secret() == fleet.text(secret).expose_secret())
 }
 
@@ -109,7 +109,7 @@ async fn a_credential_is_published_to_every_vault_and_each_shows_its_own_state()
     let secret = fleet.secret(0);
     let first = fleet.text(&secret);
     rotate(&fleet, &secret).await;
-    fleet.until(Duration::hours(1), |fleet| is_in_step(fleet, &secret)).await;
+    fleet.until(Duration::hours(1), |fleet| is_in_sync(fleet, &secret)).await;
     fleet.live(Duration::hours(1)).await;
     assert_eq!(shown(&fleet, &secret), ("in_sync", None));
     let primary = fleet.model().get_secret("vault-1", secret.name.as_str(), None, now(&fleet)).unwrap();
@@ -142,7 +142,7 @@ async fn a_replica_that_fails_is_repaired_later_and_the_overlap_counts_from_the_
         assert_eq!(fleet.status(&secret).reason.label(), "replica_behind", "{instead:?}");
         assert_eq!(fleet.sign_in_with(&secret, &first), Ok(()), "the replica's consumers still use it");
         unlock_vault(&fleet);
-        fleet.until(Duration::hours(3), |fleet| is_in_step(fleet, &secret)).await;
+        fleet.until(Duration::hours(3), |fleet| is_in_sync(fleet, &secret)).await;
         fleet.live(Duration::days(1) - Duration::hours(1)).await;
         assert_eq!(fleet.sign_in_with(&secret, &first), Ok(()), "an overlap from the last vault on");
         fleet.live(Duration::hours(10)).await;
@@ -165,7 +165,7 @@ async fn a_replica_that_somebody_disabled_is_not_fought() {
     assert_eq!((shown(&fleet, &secret), copies(&fleet).len()), (("disabled", None), 1));
     assert_eq!(fleet.sign_in_with(&secret, &first), Ok(()), "nothing is retired meanwhile");
     fleet.model().patch(VAULT, NAME, "", enable(true), now(&fleet)).unwrap();
-    fleet.until(Duration::hours(3), |fleet| is_in_step(fleet, &secret)).await;
+    fleet.until(Duration::hours(3), |fleet| is_in_sync(fleet, &secret)).await;
     assert_unharmed(&fleet, &secret);
     fleet.end().await;
 }
@@ -183,18 +183,18 @@ async fn a_replica_that_somebody_deleted_is_not_fought() {
     assert!(why.as_ref().is_some_and(|why| why.contains("ObjectIsDeletedButRecoverable")), "{why:?}");
     assert_eq!(fleet.sign_in_with(&secret, &first), Ok(()), "nothing is retired meanwhile");
     fleet.model().recover_secret(VAULT, NAME, now(&fleet)).unwrap();
-    fleet.until(Duration::hours(3), |fleet| is_in_step(fleet, &secret)).await;
+    fleet.until(Duration::hours(3), |fleet| is_in_sync(fleet, &secret)).await;
     assert_unharmed(&fleet, &secret);
     fleet.end().await;
 }
 
 #[tokio::test]
-async fn a_replica_that_only_claims_to_hold_the_credential_is_not_in_step() {
+async fn a_replica_that_only_claims_to_hold_the_credential_is_out_of_sync() {
     let fleet = settled_fleet().await;
     let secret = fleet.secret(0);
     let Version { tags, expires, .. } = copy(&fleet).unwrap();
     put_copy(&fleet, NewVersion { tags, expires, ..NewVersion::of("something else".into()) });
-    fleet.until(Duration::hours(9), |fleet| is_in_step(fleet, &secret)).await;
+    fleet.until(Duration::hours(9), |fleet| is_in_sync(fleet, &secret)).await;
     assert_eq!(copies(&fleet).len(), 3);
     fleet.end().await;
 }
@@ -209,7 +209,7 @@ async fn a_replica_keeps_its_own_tags_and_content_type() {
     let change = VersionChange { tags: Some(tags), content_type, ..VersionChange::default() };
     fleet.model().patch(VAULT, NAME, "", change, now(&fleet)).unwrap();
     rotate(&fleet, &secret).await;
-    fleet.until(Duration::hours(2), |fleet| is_in_step(fleet, &secret)).await;
+    fleet.until(Duration::hours(2), |fleet| is_in_sync(fleet, &secret)).await;
     let copied = copy(&fleet).unwrap();
     assert_eq!(copied.tags.get("Team").map(String::as_str), Some("theirs"));
     assert_eq!(copied.content_type.as_deref(), Some("theirs"));
@@ -228,7 +228,7 @@ async fn an_orphan_that_a_replica_holds_is_not_revoked_and_one_that_nobody_holds
     let tags = [("CredentialId".to_owned(), held.key_id.to_string())].into();
     put_copy(&fleet, NewVersion { tags, expires: end, ..NewVersion::of(held.text.clone()) });
     fleet.live(Duration::days(2)).await;
-    assert!(is_in_step(&fleet, &secret), "the replica is repaired");
+    assert!(is_in_sync(&fleet, &secret), "the replica is repaired");
     let left = fleet.model().application(object_id, now(&fleet)).unwrap().credentials;
     let is_left = |key_id| left.iter().any(|credential| credential.key_id == key_id);
     assert_eq!((is_left(held.key_id), is_left(lost.key_id)), (true, false));
@@ -244,13 +244,13 @@ async fn a_daemon_that_is_killed_between_two_vaults_is_followed_by_one_that_copi
     // The copy follows the publication by some seconds.
     for _ in 0..600 {
         fleet.live(Duration::SECOND).await;
-        if !is_in_step(&fleet, &secret) {
+        if !is_in_sync(&fleet, &secret) {
             break;
         }
     }
-    assert!(!is_in_step(&fleet, &secret), "published to the first vault only");
+    assert!(!is_in_sync(&fleet, &secret), "published to the first vault only");
     fleet.restart().await;
-    fleet.until(Duration::hours(1), |fleet| is_in_step(fleet, &secret)).await;
+    fleet.until(Duration::hours(1), |fleet| is_in_sync(fleet, &secret)).await;
     assert!(fleet.summary().published > before);
     assert_eq!((fleet.summary().issued, live_credentials(&fleet, &secret)), (1, 2));
     assert_unharmed(&fleet, &secret);
@@ -263,7 +263,7 @@ async fn a_replica_whose_old_version_can_t_be_read_does_not_hold_the_primary_up(
     let secret = fleet.secret(0);
     let old = copy(&fleet).unwrap().version;
     rotate(&fleet, &secret).await;
-    fleet.until(Duration::hours(1), |fleet| is_in_step(fleet, &secret)).await;
+    fleet.until(Duration::hours(1), |fleet| is_in_sync(fleet, &secret)).await;
     let path_contains = Some(format!("/secrets/{NAME}/{old}"));
     let (service, method) = (Some(Service::KeyVault), Some("GET".to_owned()));
     let kind = FaultKind::Unavailable;
@@ -290,7 +290,7 @@ async fn a_replica_that_can_t_be_written_does_not_keep_a_compromised_credential_
     assert!(fleet.sign_in_with(&secret, &first).is_err(), "{:#?}", fleet.status(&secret));
     assert_eq!(fleet.sign_in(&secret), Ok(()));
     unlock_vault(&fleet);
-    fleet.until(Duration::hours(3), |fleet| is_in_step(fleet, &secret)).await;
+    fleet.until(Duration::hours(3), |fleet| is_in_sync(fleet, &secret)).await;
     fleet.end().await;
 }
 
@@ -305,7 +305,7 @@ async fn a_replica_is_repaired_although_the_next_rotation_is_blocked() {
     fleet.live(Duration::hours(2)).await;
     assert_eq!(fleet.status(&secret).reason.label(), "role_missing");
     put_copy(&fleet, NewVersion::of("nobody's".into()));
-    fleet.until(Duration::hours(5), |fleet| is_in_step(fleet, &secret)).await;
+    fleet.until(Duration::hours(5), |fleet| is_in_sync(fleet, &secret)).await;
     let message = fleet.status(&secret).message;
     assert!(message.contains("FHIR Data Reader"), "the reason is told all the while: {message}");
     fleet.end().await;
