@@ -240,8 +240,9 @@ mod tests {
 
     const START: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
 
+    /// The clock stands still while a hold is busy and jumps to the next wake-up once every hold sleeps.
     #[tokio::test]
-    async fn stands_still_while_somebody_works_and_jumps_when_nobody_does() {
+    async fn clock_jumps_only_when_all_holds_sleep() {
         let clock = SandboxClock::new(START);
         let hold = clock.hold();
         let (sleeper, days) = (clock.clone(), Duration::days(3));
@@ -256,8 +257,9 @@ mod tests {
         assert_eq!(clock.now(), START + Duration::days(5));
     }
 
+    /// A sleep that is cancelled keeps its hold on the clock until the hold is dropped.
     #[tokio::test]
-    async fn a_sleep_that_is_given_up_keeps_its_hold() {
+    async fn cancelled_sleep_keeps_its_hold() {
         let clock = SandboxClock::new(START);
         let hold = clock.hold();
         tokio::select! {
@@ -270,8 +272,9 @@ mod tests {
         assert_eq!(clock.0.lock().holds, 0);
     }
 
+    /// In real time, `advance` jumps over a sleeper's wake-up time and wakes it.
     #[tokio::test]
-    async fn real_time_wakes_a_sleeper_and_an_advance_jumps_over_it() {
+    async fn advance_wakes_a_real_time_sleeper() {
         let clock = SandboxClock::new(START);
         clock.go_real_time();
         let hold = clock.hold();

@@ -238,8 +238,9 @@ fn write_private(path: &Path, text: &str) -> Result<(), SandboxError> {
 mod tests {
     use super::*;
 
+    /// Verification sign-ins are spaced by the longest propagation time, rounded up to whole seconds and at least one.
     #[test]
-    fn sign_ins_are_spaced_so_that_flicker_has_ended() {
+    fn sign_in_spacing_outlasts_flicker() {
         assert_eq!(verify_spacing(Duration::seconds(18)), 18);
         assert_eq!(verify_spacing(Duration::milliseconds(4100)), 5);
         assert_eq!(verify_spacing(Duration::ZERO), 1);

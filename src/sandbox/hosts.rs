@@ -96,8 +96,9 @@ pub(crate) const DICOM: &str = "sandbox-dicom.dicom.azurehealthcareapis.com";
 mod tests {
     use super::*;
 
+    /// A request's host is taken from its URI or its `Host` header, without the port.
     #[test]
-    fn a_host_is_read_without_its_port_from_wherever_it_is() {
+    fn host_is_read_without_port() {
         let request = |uri: &str, name: Option<&str>| {
             let request = http::Request::builder().uri(uri);
             let request = name.map_or(http::Request::builder().uri(uri), |name| request.header("host", name));

@@ -152,8 +152,9 @@ mod tests {
 
     use crate::sandbox::tests::{START, World};
 
+    /// Consumers get a new token when the key that signed theirs is retired, and no sign-in fails.
     #[tokio::test]
-    async fn consumers_take_a_new_token_when_the_key_of_theirs_is_retired() {
+    async fn consumers_survive_retirement_of_signing_key() {
         let world = World::start().await;
         let clock = world.sandbox.clock();
         clock.run_until(START + Duration::days(2)).await;

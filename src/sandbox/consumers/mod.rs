@@ -192,20 +192,23 @@ mod tests {
         failures
     }
 
+    /// A consumer whose secret was revoked as compromised reads the new version, and no sign-in counts as failed.
     #[tokio::test]
-    async fn a_consumer_whose_text_was_compromised_reads_the_new_one_and_is_unharmed() {
+    async fn consumer_survives_replaced_compromised_secret() {
         assert_eq!(failures_after(Some("compromised 2026-01-01T02:00:00Z")).await, 0);
         assert_eq!(failures_after(Some("compromised 2026-01-01T02:00:00Z all")).await, 0);
     }
 
+    /// Revoking a secret that a consumer still uses counts as a failure unless it is marked as compromised.
     #[tokio::test]
-    async fn a_text_that_is_revoked_under_a_consumer_for_no_such_reason_is_a_failure() {
+    async fn uncompromised_revocation_counts_as_failure() {
         assert_eq!(failures_after(None).await, 3);
         assert_eq!(failures_after(Some("rollback 2026-01-01T02:00:00Z")).await, 3);
     }
 
+    /// A compromised secret that is revoked without a replacement counts as a failure at each sign-in.
     #[tokio::test]
-    async fn a_compromised_text_that_nothing_replaces_is_a_failure() {
+    async fn unreplaced_compromised_secret_counts_as_failure() {
         let world = World::start().await;
         let (clock, model) = (world.sandbox.clock(), world.sandbox.model());
         for secret in model.managed() {

@@ -79,8 +79,9 @@ fn code<T: std::fmt::Debug>(result: Result<T, PortError>) -> String {
     result.unwrap_err().code().unwrap().to_owned()
 }
 
+/// Listing a vault returns its secrets with tags and dates but no values, and an unknown vault fails with `SecretNotFound`.
 #[tokio::test]
-async fn the_secrets_of_a_vault_are_listed_with_their_tags_and_without_texts() {
+async fn vault_lists_secrets_with_tags() {
     let ports = ports();
     let listed = ports.list_secrets(&ports.secret().vault).await.unwrap();
     let found = listed.iter().find(|listed| listed.name == ports.secret().name).unwrap();
@@ -89,8 +90,9 @@ async fn the_secrets_of_a_vault_are_listed_with_their_tags_and_without_texts() {
     assert_eq!(code(ports.list_secrets(&"elsewhere".parse().unwrap()).await), "SecretNotFound");
 }
 
+/// A vault rejects a caller that lacks the role with `ForbiddenByRbac`, and any caller from outside its network.
 #[tokio::test]
-async fn a_vault_refuses_whom_its_roles_or_its_network_keep_out() {
+async fn vault_enforces_roles_and_network() {
     let ports = ports();
     let (secret, daemon) = (ports.secret(), ports.model.tenant().daemon.object_id);
     let scope = Scope::Vault(secret.vault.to_string());
@@ -104,8 +106,9 @@ async fn a_vault_refuses_whom_its_roles_or_its_network_keep_out() {
     assert_eq!(code(ports.list_secrets(&secret.vault).await), "ForbiddenByConnection");
 }
 
+/// Graph denies a new password to a caller that no longer owns the application, and denies reads to a caller without app roles.
 #[tokio::test]
-async fn graph_refuses_whom_its_roles_do_not_admit() {
+async fn graph_rejects_callers_without_roles() {
     let ports = ports();
     let (daemon, end) = (ports.model.tenant().daemon.object_id, START + Duration::days(9));
     let issue = async || ports.issue(ports.object_id(), "x", end).await;
@@ -120,8 +123,9 @@ async fn graph_refuses_whom_its_roles_do_not_admit() {
     assert!(ports.read_own_identity().await.unwrap().roles.is_empty());
 }
 
+/// A read application has its tags, its audience and a flag that is set only if it is a public client without passwords.
 #[tokio::test]
-async fn an_application_says_its_tags_its_audience_and_whether_it_is_public_only() {
+async fn application_shows_tags_audience_and_kind() {
     let ports = ports();
     let found = ports.application().await;
     assert_eq!(found.tags, [format!("rekeyd:secret={}", ports.secret())]);
@@ -138,8 +142,9 @@ async fn an_application_says_its_tags_its_audience_and_whether_it_is_public_only
     assert!(!ports.application().await.is_public_only);
 }
 
+/// Reading a service principal shows it as enabled or disabled, and returns `None` after it is deleted.
 #[tokio::test]
-async fn a_service_principal_is_there_with_its_state_or_is_not_there() {
+async fn service_principal_is_enabled_disabled_or_absent() {
     let ports = ports();
     let read = async || ports.read_service_principal(ports.client_id()).await.unwrap();
     assert_eq!(read().await.map(|found| found.is_enabled), Some(true));
@@ -149,8 +154,9 @@ async fn a_service_principal_is_there_with_its_state_or_is_not_there() {
     assert_eq!(read().await, None);
 }
 
+/// The password rules of an application are known only to a caller with `Policy.Read.All`.
 #[tokio::test]
-async fn the_rules_for_passwords_are_known_to_whom_may_read_policies() {
+async fn policy_reader_sees_password_rules() {
     let ports = ports();
     let restrictions = json!({"passwordCredentials": [
         {"restrictionType": "passwordLifetime", "maxLifetime": "P90D"},
@@ -174,8 +180,9 @@ async fn the_rules_for_passwords_are_known_to_whom_may_read_policies() {
     assert!(ports.issue(ports.object_id(), "x", START + Duration::days(90)).await.is_ok());
 }
 
+/// A token's claims hold the audience, client, object id, tenant, expiry and roles, and a bad secret or scope is refused.
 #[tokio::test]
-async fn a_token_says_for_what_of_whom_and_with_which_roles_it_is() {
+async fn token_claims_match_its_request() {
     let ports = ports();
     ports.model.set_app_roles(ports.principal(), GRAPH, &["User.Read.All"]);
     let (client_id, text) = (ports.client_id(), ports.text());
@@ -196,8 +203,9 @@ async fn a_token_says_for_what_of_whom_and_with_which_roles_it_is() {
     }
 }
 
+/// The report shows a sign-in only after the lag has passed and is unavailable without a premium licence.
 #[tokio::test]
-async fn the_report_tells_of_a_sign_in_once_its_lag_is_over_and_only_with_a_licence() {
+async fn sign_in_report_needs_lag_and_licence() {
     let ports = ports();
     assert_eq!(ports.sign_in(ports.client_id(), &ports.text()).await, SignIn::Accepted);
     let report = async || ports.last_sign_ins(ports.client_id()).await.unwrap();
@@ -212,8 +220,9 @@ async fn the_report_tells_of_a_sign_in_once_its_lag_is_over_and_only_with_a_lice
     assert!(matches!(report().await, Usage::Unavailable(why) if why.contains("NonPremiumTenant")));
 }
 
+/// A health service accepts only a token for its own audience from a caller that has the data reader role.
 #[tokio::test]
-async fn a_health_service_wants_a_token_for_itself_and_a_role_and_lets_in_who_has_both() {
+async fn health_service_checks_audience_and_role() {
     let ports = ports();
     for (kind, service, scope, role) in [
         (ProbeKind::Fhir, DirectPorts::fhir(), Scope::Fhir, Role::FhirDataReader),
@@ -231,8 +240,9 @@ async fn a_health_service_wants_a_token_for_itself_and_a_role_and_lets_in_who_ha
     assert!(matches!(answer, ProbeAnswer::Unclear(_)));
 }
 
+/// The directory lists every application with its owners and federated credentials, and an unknown one is not found.
 #[tokio::test]
-async fn the_directory_lists_what_may_be_read_with_owners_and_trust() {
+async fn directory_lists_applications_and_owners() {
     let ports = ports();
     let (all, own) = (ports.list_applications().await.unwrap(), ports.application().await);
     assert!(all.contains(&own) && all.len() > ports.model.managed().len(), "the daemon's own is there, too");

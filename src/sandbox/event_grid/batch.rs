@@ -114,8 +114,9 @@ mod tests {
         next(attempts, outcome, after, RetryPolicy::default())
     }
 
+    /// The delay between delivery attempts grows up to 12 hours, and an event is given up after one day.
     #[test]
-    fn attempts_get_rarer_and_end_after_a_day() {
+    fn retries_slow_down_for_one_day() {
         let (minute, hour) = (60, 3600);
         let delays =
             [10, 30, minute, 5 * minute, 10 * minute, 30 * minute, hour, 3 * hour, 6 * hour, 12 * hour];
@@ -147,8 +148,9 @@ mod tests {
         assert_eq!(retry(1, Outcome::Refused(403), Duration::ZERO), no);
     }
 
+    /// A subscription's retry policy limits the number of attempts and the time to live of an event.
     #[test]
-    fn the_subscription_says_how_often_and_how_long() {
+    fn retry_policy_limits_attempts_and_time() {
         let policy = RetryPolicy { max_attempts: 3, time_to_live: Duration::minutes(1) };
         let next =
             |attempts, seconds| next(attempts, Outcome::Failed(500), Duration::seconds(seconds), policy);

@@ -114,8 +114,9 @@ mod tests {
 
     const DAY: i64 = 24 * 60;
 
+    /// Near expiry is planned 30 days before the end, or 15 minutes after creation if the version ends sooner.
     #[test]
-    fn near_expiry_is_thirty_days_ahead_or_fifteen_minutes_after_the_birth() {
+    fn near_expiry_comes_thirty_days_ahead() {
         for (days, near) in [(90, 60 * DAY), (31, DAY), (30, 15), (7, 15)] {
             let mut calendar = Calendar::default();
             calendar.created(&version("1", days), NOW);
@@ -124,15 +125,17 @@ mod tests {
         }
     }
 
+    /// A version that has already expired when it is created gets `SecretExpired` at once and no `SecretNearExpiry`.
     #[test]
-    fn a_version_put_when_it_has_ended_is_expired_at_once_and_never_near_it() {
+    fn expired_new_version_skips_near_expiry() {
         let mut calendar = Calendar::default();
         calendar.created(&version("1", -1), NOW);
         assert_eq!(planned(&mut calendar), [(-DAY, EventKind::Expired)]);
     }
 
+    /// A changed expiry date replaces the planned events, and setting the same date again plans nothing.
     #[test]
-    fn a_changed_end_replaces_the_plan_and_the_same_end_does_not_repeat_it() {
+    fn changed_expiry_replaces_the_plan() {
         let mut calendar = Calendar::default();
         calendar.created(&version("1", 90), NOW);
         calendar.patched(&version("1", 50), NOW);
@@ -145,8 +148,9 @@ mod tests {
         assert_eq!(planned(&mut calendar), expected);
     }
 
+    /// The same version id in another vault or under another secret name has its own plan of events.
     #[test]
-    fn the_same_version_of_a_secret_in_another_vault_has_a_plan_of_its_own() {
+    fn same_version_elsewhere_has_own_plan() {
         for (vault, secret) in [("w", "s"), ("v", "t")] {
             let mut calendar = Calendar::default();
             calendar.created(&version("1", 90), NOW);

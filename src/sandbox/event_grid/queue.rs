@@ -76,8 +76,9 @@ const API_VERSION: &str = "2021-12-02";
 mod tests {
     use super::*;
 
+    /// The message URL appends `messages` to the queue's path and keeps the SAS signature of its query.
     #[test]
-    fn the_message_goes_below_the_queue_and_keeps_its_signature() {
+    fn message_url_keeps_queue_signature() {
         let url = messages_url("https://a.queue.core.windows.net/q/?sig=a%2Bb", Duration::days(7)).unwrap();
         assert_eq!(url.as_str(), "https://a.queue.core.windows.net/q/messages?sig=a%2Bb&messagettl=604800");
         assert!(is_signed(&url));

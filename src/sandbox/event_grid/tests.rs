@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::tests_world::{START, World};
 use crate::sandbox::model::NewVersion;
 
+/// The daemon's own subscription keeps events until its endpoint answers, then delivers all of them in sandbox time.
 #[tokio::test]
-async fn the_daemon_s_own_subscription_waits_for_it_and_then_tells_everything_in_sandbox_time() {
+async fn daemon_subscription_waits_for_its_endpoint() {
     let world = World::with_daemon((503, "")).await;
     world.put("it", 90);
     world.until(Duration::minutes(20)).await;
@@ -27,8 +28,9 @@ async fn the_daemon_s_own_subscription_waits_for_it_and_then_tells_everything_in
     world.sandbox.shutdown().await;
 }
 
+/// An event has exactly the documented members in both the Event Grid schema and the CloudEvents schema.
 #[tokio::test]
-async fn an_event_has_exactly_the_documented_members_in_both_schemas() {
+async fn events_match_both_documented_schemas() {
     let world = World::start().await;
     world.subscribed(json!({}), json!({})).await;
     let cloud = json!({"eventDeliverySchema": "CloudEventSchemaV1_0"});
@@ -59,8 +61,9 @@ async fn an_event_has_exactly_the_documented_members_in_both_schemas() {
     world.sandbox.shutdown().await;
 }
 
+/// A disabled version has the same events as an enabled one, and they do not show that it is disabled.
 #[tokio::test]
-async fn a_disabled_version_has_its_events_too_and_they_do_not_say_so() {
+async fn disabled_version_has_ordinary_events() {
     let world = World::start().await;
     world.subscribed(json!({}), json!({})).await;
     let new = NewVersion {
@@ -78,8 +81,9 @@ async fn a_disabled_version_has_its_events_too_and_they_do_not_say_so() {
     world.sandbox.shutdown().await;
 }
 
+/// A version that lives for less than 30 days is near expiry 15 minutes after its creation.
 #[tokio::test]
-async fn a_short_lived_version_is_near_expiry_within_fifteen_minutes() {
+async fn short_lived_version_nears_expiry_soon() {
     let world = World::start().await;
     world.subscribed(json!({}), json!({})).await;
     world.put("it", 7);
@@ -90,8 +94,9 @@ async fn a_short_lived_version_is_near_expiry_within_fifteen_minutes() {
     world.sandbox.shutdown().await;
 }
 
+/// A patched expiry date moves the events of the current version, and a newer version cancels those of the older one.
 #[tokio::test]
-async fn a_patched_end_moves_the_events_and_a_newer_version_ends_them() {
+async fn patched_expiry_moves_events() {
     let world = World::start().await;
     world.subscribed(json!({}), json!({})).await;
     let (moved, replaced) = (world.put("moved", 90), world.put("replaced", 90));
@@ -112,8 +117,9 @@ async fn a_patched_end_moves_the_events_and_a_newer_version_ends_them() {
     world.sandbox.shutdown().await;
 }
 
+/// Patching an older version does not make the current version repeat an event that was already sent.
 #[tokio::test]
-async fn a_patch_of_an_older_version_does_not_bring_back_what_was_told() {
+async fn patching_old_version_repeats_no_event() {
     let world = World::start().await;
     world.subscribed(json!({}), json!({})).await;
     let (older, current) = (world.put("it", 90), world.put("it", 90));
@@ -126,8 +132,9 @@ async fn a_patch_of_an_older_version_does_not_bring_back_what_was_told() {
     world.sandbox.shutdown().await;
 }
 
+/// A restored secret expires on the date in its backup and causes no `SecretNewVersionCreated` event.
 #[tokio::test]
-async fn a_restored_secret_ends_as_its_backup_says_and_is_no_new_version() {
+async fn restored_secret_keeps_expiry_of_backup() {
     let world = World::start().await;
     world.subscribed(json!({}), json!({})).await;
     let version = world.put("it", 90);
@@ -146,8 +153,9 @@ async fn a_restored_secret_ends_as_its_backup_says_and_is_no_new_version() {
     world.sandbox.shutdown().await;
 }
 
+/// A deleted secret has no expiry events unless it is recovered.
 #[tokio::test]
-async fn a_deleted_secret_has_no_events_until_it_is_recovered() {
+async fn deleted_secret_has_no_events() {
     let world = World::start().await;
     world.subscribed(json!({}), json!({})).await;
     for name in ["deleted", "recovered"] {
@@ -168,8 +176,9 @@ async fn a_deleted_secret_has_no_events_until_it_is_recovered() {
     world.sandbox.shutdown().await;
 }
 
+/// A subscription gets events only for versions that were created after it.
 #[tokio::test]
-async fn a_subscription_hears_only_of_versions_put_after_it() {
+async fn subscription_gets_only_later_versions() {
     let world = World::start().await;
     world.put("old", 40);
     world.until(Duration::hours(1)).await;
@@ -181,8 +190,9 @@ async fn a_subscription_hears_only_of_versions_put_after_it() {
     world.sandbox.shutdown().await;
 }
 
+/// A filter selects events by type and by the start and end of the secret's name, ignoring case.
 #[tokio::test]
-async fn a_filter_goes_by_type_and_by_the_secret_s_name_in_any_letter_case() {
+async fn filter_matches_type_and_subject() {
     let world = World::start().await;
     let filter = json!({
         "includedEventTypes": ["Microsoft.KeyVault.SecretNewVersionCreated", "SecretExpired"],
@@ -200,8 +210,9 @@ async fn a_filter_goes_by_type_and_by_the_secret_s_name_in_any_letter_case() {
     world.sandbox.shutdown().await;
 }
 
+/// Some events are delivered twice with the same id, and some arrive out of order.
 #[tokio::test]
-async fn now_and_then_an_event_comes_twice_with_the_same_id_or_late() {
+async fn events_may_come_twice_or_late() {
     let world = World::start().await;
     world.subscribed(json!({}), json!({})).await;
     for number in 0..60 {

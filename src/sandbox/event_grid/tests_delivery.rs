@@ -50,8 +50,9 @@ async fn deliveries_bear_event_grid_s_headers() {
     world.sandbox.shutdown().await;
 }
 
+/// An event requested through the controls is sent at once, and the reply shows if it was delivered.
 #[tokio::test]
-async fn an_event_on_demand_is_seen_at_once_and_told_whether_it_arrived() {
+async fn event_on_demand_reports_delivery() {
     let world = World::start().await;
     world.put("it", None);
     let ask = || world.control("POST", "events/vault-1/IT", Value::Null);
@@ -67,8 +68,9 @@ async fn an_event_on_demand_is_seen_at_once_and_told_whether_it_arrived() {
     world.sandbox.shutdown().await;
 }
 
+/// CloudEvents are delivered as one object if the batch size is 1 and as an array with a batch content type otherwise.
 #[tokio::test]
-async fn cloud_events_come_as_one_object_or_as_a_batch() {
+async fn cloud_events_come_singly_or_batched() {
     let world = World::start().await;
     for (batch, kind) in [(1, "application/cloudevents+json"), (10, "application/cloudevents-batch+json")] {
         let rest = json!({"eventDeliverySchema": "CloudEventSchemaV1_0"});
@@ -84,8 +86,9 @@ async fn cloud_events_come_as_one_object_or_as_a_batch() {
     world.sandbox.shutdown().await;
 }
 
+/// A batch stays within the limits on count and size, and a failed batch is retried unchanged.
 #[tokio::test]
-async fn batches_keep_to_both_limits_and_are_tried_again_as_a_whole() {
+async fn batches_respect_limits_and_retry_whole() {
     let world = World::start().await;
     world.subscribed(json!({"maxEventsPerBatch": 3}), json!({})).await;
     world.receiver.will_answer([500]);
@@ -106,8 +109,9 @@ async fn batches_keep_to_both_limits_and_are_tried_again_as_a_whole() {
     world.sandbox.shutdown().await;
 }
 
+/// Only the status codes 200 to 204 count as delivered, and a redirect is retried without being followed.
 #[tokio::test]
-async fn only_200_to_204_are_good_and_a_redirect_is_not_followed() {
+async fn only_200_to_204_count_as_delivered() {
     let world = World::start().await;
     world.subscribed(json!({}), json!({})).await;
     for (status, expected) in [(200, 1), (202, 1), (204, 1), (205, 2), (302, 2), (503, 2)] {
@@ -122,8 +126,9 @@ async fn only_200_to_204_are_good_and_a_redirect_is_not_followed() {
     world.sandbox.shutdown().await;
 }
 
+/// An event refused with 400, 401, 403 or 413 is not retried, and is dead-lettered after five minutes.
 #[tokio::test]
-async fn a_final_no_is_dead_lettered_five_minutes_later() {
+async fn final_refusal_is_dead_lettered_after_delay() {
     let expected = [(400, "BadRequest"), (401, "Unauthorized"), (403, "Forbidden"), (413, "PayloadTooLarge")];
     for (status, outcome) in expected {
         let world = World::start().await;
@@ -150,8 +155,9 @@ async fn a_final_no_is_dead_lettered_five_minutes_later() {
     }
 }
 
+/// A dead letter states which limit ended its delivery, the number of attempts or the time to live.
 #[tokio::test]
-async fn the_limits_of_attempts_and_of_time_end_in_dead_letters_that_say_which() {
+async fn dead_letter_names_the_exceeded_limit() {
     let world = World::start().await;
     let with = |retry: Value| json!({"deadLetter": true, "retryPolicy": retry});
     let twice = with(json!({"maxDeliveryAttempts": 2}));
@@ -175,8 +181,9 @@ async fn the_limits_of_attempts_and_of_time_end_in_dead_letters_that_say_which()
     world.sandbox.shutdown().await;
 }
 
+/// Without dead-lettering, an event that cannot be delivered is dropped, counted and reported on the timeline.
 #[tokio::test]
-async fn without_dead_lettering_what_is_given_up_is_dropped_and_counted() {
+async fn undeliverable_event_is_dropped_and_counted() {
     let mut world = World::start().await;
     world.subscribed(json!({}), json!({})).await;
     world.receiver.will_answer([400]);
@@ -193,8 +200,9 @@ async fn without_dead_lettering_what_is_given_up_is_dropped_and_counted() {
     world.sandbox.shutdown().await;
 }
 
+/// After ten failed deliveries in a row, new events for the endpoint are held back as well.
 #[tokio::test]
-async fn after_ten_failures_in_a_row_new_events_are_held_back_too() {
+async fn ten_failures_delay_new_events() {
     let world = World::start().await;
     world.subscribed(json!({}), json!({})).await;
     world.receiver.will_answer([500; 10]);
@@ -210,8 +218,9 @@ async fn after_ten_failures_in_a_row_new_events_are_held_back_too() {
     world.sandbox.shutdown().await;
 }
 
+/// Every request to a webhook secured with Entra carries a token for its audience.
 #[tokio::test]
-async fn an_entra_secured_webhook_gets_a_token_with_every_request() {
+async fn secured_webhook_gets_a_token_each_time() {
     let world = World::start().await;
     let audience = "9b0e5d28-6f0e-4a8f-8a3b-5f6d6a1f6c11";
     let principal = world.sandbox.model().principal_by_client_id(EVENT_GRID).unwrap();
@@ -233,8 +242,9 @@ async fn an_entra_secured_webhook_gets_a_token_with_every_request() {
     world.sandbox.shutdown().await;
 }
 
+/// A storage queue gets each event as its own base64 message, authorized by the SAS signature or by a token.
 #[tokio::test]
-async fn a_storage_queue_gets_one_event_a_message_in_base64() {
+async fn storage_queue_gets_base64_messages() {
     let world = World::start().await;
     let queue = format!("http://{}/account/events", world.address);
     for (url, is_signed) in [(format!("{queue}?sv=1&sig=hidden"), true), (queue, false)] {
@@ -265,8 +275,9 @@ async fn a_storage_queue_gets_one_event_a_message_in_base64() {
     world.sandbox.shutdown().await;
 }
 
+/// A storage queue's 401 is retried, while its 400, 403 and 413 are not.
 #[tokio::test]
-async fn a_queue_s_401_is_tried_again_and_its_400_403_and_413_are_not() {
+async fn queue_retries_401_but_not_403() {
     for (status, outcome) in [(400, "BadRequest"), (403, "Forbidden"), (413, "PayloadTooLarge")] {
         let world = World::start().await;
         let queue = format!("http://{}/account/events", world.address);
@@ -285,8 +296,9 @@ async fn a_queue_s_401_is_tried_again_and_its_400_403_and_413_are_not() {
     }
 }
 
+/// A delivery whose endpoint does not respond in time counts as timed out, and the limit is 30 seconds.
 #[tokio::test]
-async fn an_answer_that_takes_too_long_counts_as_none() {
+async fn slow_response_times_out() {
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", socket.local_addr().unwrap());
     let silent = axum::Router::new().fallback(any(|| async { std::future::pending::<()>().await }));

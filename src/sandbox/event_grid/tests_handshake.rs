@@ -29,8 +29,9 @@ impl World {
     }
 }
 
+/// The handshake succeeds only if the webhook returns the validation code with status 200.
 #[tokio::test]
-async fn the_validation_code_must_come_back_with_exactly_200() {
+async fn validation_requires_code_and_200() {
     let world = World::start().await;
     for (answer, state) in [
         (Some((202, "as asked")), "Failed"),
@@ -53,8 +54,9 @@ async fn the_validation_code_must_come_back_with_exactly_200() {
     world.sandbox.shutdown().await;
 }
 
+/// A changed subscription is validated again, and a failed handshake leaves it `Failed` with a reason.
 #[tokio::test]
-async fn a_changed_subscription_is_validated_again_and_may_fail() {
+async fn changed_subscription_is_revalidated() {
     let world = World::start().await;
     assert_eq!(world.provisioned(None, json!({})).await, "Succeeded");
     assert_eq!(world.provisioned(Some((500, "")), json!({})).await, "Failed");
@@ -64,8 +66,9 @@ async fn a_changed_subscription_is_validated_again_and_may_fail() {
     world.sandbox.shutdown().await;
 }
 
+/// A changed subscription delivers its pending events once its new handshake has succeeded.
 #[tokio::test]
-async fn a_changed_subscription_still_gets_what_was_to_be_sent() {
+async fn changed_subscription_keeps_pending_events() {
     let world = World::start().await;
     world.subscribed(json!({}), json!({})).await;
     world.receiver.will_answer([500]);
@@ -90,8 +93,9 @@ async fn a_changed_subscription_still_gets_what_was_to_be_sent() {
     world.sandbox.shutdown().await;
 }
 
+/// If the webhook does not return the code, its validation URL can be opened once within ten minutes.
 #[tokio::test]
-async fn without_the_code_the_validation_url_is_good_for_ten_minutes() {
+async fn validation_url_works_for_ten_minutes() {
     let world = World::start().await;
     for method in ["GET", "POST"] {
         let by_hand = async {
@@ -120,8 +124,9 @@ async fn without_the_code_the_validation_url_is_good_for_ten_minutes() {
     world.sandbox.shutdown().await;
 }
 
+/// The validation URL also works when the sandbox serves Azure's production host names.
 #[tokio::test]
-async fn a_validation_url_can_be_opened_under_production_names_too() {
+async fn validation_url_works_with_production_names() {
     let world = World::with_production_names().await;
     let by_hand = async {
         let is_it = |seen: &Seen| seen.header("aeg-subscription-name") == "it-is";
@@ -139,8 +144,9 @@ async fn a_validation_url_can_be_opened_under_production_names_too() {
     world.sandbox.shutdown().await;
 }
 
+/// The CloudEvents handshake sends `OPTIONS` and succeeds only if a 200 allows Event Grid's origin or `*`.
 #[tokio::test]
-async fn cloud_events_ask_with_options_and_want_their_origin_allowed() {
+async fn cloud_events_handshake_checks_allowed_origin() {
     let world = World::start().await;
     for (answer, state) in [
         (Some((200, "")), "Failed"),
@@ -158,8 +164,9 @@ async fn cloud_events_ask_with_options_and_want_their_origin_allowed() {
     world.sandbox.shutdown().await;
 }
 
+/// Deleting a subscription delivers `SubscriptionDeletedEvent` in its schema, and then sends nothing more.
 #[tokio::test]
-async fn a_deleted_subscription_says_so_and_sends_nothing_more() {
+async fn deleted_subscription_sends_only_deletion_notice() {
     let world = World::start().await;
     for (rest, is_cloud) in [(json!({}), false), (cloud(), true)] {
         world.subscribed(json!({}), rest).await;
@@ -182,8 +189,9 @@ async fn a_deleted_subscription_says_so_and_sends_nothing_more() {
     world.sandbox.shutdown().await;
 }
 
+/// A subscription with an unknown field is refused with the reason, and a shown subscription hides its secrets.
 #[tokio::test]
-async fn a_definition_with_anything_unknown_is_refused_with_the_reason_and_none_shows_its_secrets() {
+async fn unknown_field_is_refused_and_secrets_hidden() {
     let world = World::start().await;
     let body = json!({"destination": {"webhook": {"url": world.url()}}, "colour": "red"});
     let (status, answer) = world.control("PUT", "subscriptions/it-is", body).await;
@@ -198,8 +206,9 @@ async fn a_definition_with_anything_unknown_is_refused_with_the_reason_and_none_
     world.sandbox.shutdown().await;
 }
 
+/// A webhook's certificate is trusted only if the subscription contains the CA that issued it.
 #[tokio::test]
-async fn only_the_ca_that_is_given_is_trusted() {
+async fn only_the_given_ca_is_trusted() {
     let world = World::start().await;
     let url = format!("{}/nowhere", world.sandbox.endpoints().authority);
     for (ca, reason) in [(Some(world.sandbox.ca_pem()), "501"), (None, "can't be reached")] {

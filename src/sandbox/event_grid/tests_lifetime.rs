@@ -6,8 +6,9 @@ use time::Duration;
 
 use super::tests_world::World;
 
+/// An event that expires while its endpoint is backed off is dead-lettered without a single attempt.
 #[tokio::test]
-async fn an_event_that_outlives_its_time_while_its_endpoint_is_left_alone_is_never_sent() {
+async fn event_expired_during_backoff_is_unsent() {
     let world = World::start().await;
     let retry = json!({"eventTimeToLiveInMinutes": 1});
     world.subscribed(json!({}), json!({"deadLetter": true, "retryPolicy": retry})).await;
@@ -27,8 +28,9 @@ async fn an_event_that_outlives_its_time_while_its_endpoint_is_left_alone_is_nev
     world.sandbox.shutdown().await;
 }
 
+/// An event that the daemon does not accept within one day is dropped and counted.
 #[tokio::test]
-async fn what_the_daemon_does_not_take_within_a_day_is_dropped_and_counted() {
+async fn event_refused_for_a_day_is_dropped() {
     let world = World::with_daemon((503, "")).await;
     world.put("early", None);
     world.until(Duration::hours(22)).await;
@@ -43,8 +45,9 @@ async fn what_the_daemon_does_not_take_within_a_day_is_dropped_and_counted() {
     world.sandbox.shutdown().await;
 }
 
+/// A new subscription gets none of the events still in flight to a deleted subscription of the same name.
 #[tokio::test]
-async fn a_new_subscription_gets_nothing_that_was_on_its_way_to_a_deleted_one_of_its_name() {
+async fn new_subscription_inherits_no_events() {
     let world = World::start().await;
     world.subscribed(json!({}), json!({})).await;
     let answer = world.receiver.will_wait();
@@ -64,8 +67,9 @@ async fn a_new_subscription_gets_nothing_that_was_on_its_way_to_a_deleted_one_of
     world.sandbox.shutdown().await;
 }
 
+/// An event in flight when its subscription changes is retried with the new settings.
 #[tokio::test]
-async fn a_changed_subscription_still_tries_again_what_was_on_its_way() {
+async fn changed_subscription_retries_event_in_flight() {
     let world = World::start().await;
     world.subscribed(json!({}), json!({})).await;
     let answer = world.receiver.will_wait();

@@ -199,8 +199,9 @@ fn percent_decoded(text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// Splitting a path decodes its segments and drops the empty ones, and keeps invalid percent escapes as they are.
     #[test]
-    fn paths_are_decoded_and_empty_segments_are_dropped() {
+    fn paths_are_decoded_without_empty_segments() {
         let path = "/v1.0//applications(appId=%27a%20b%27)/";
         assert_eq!(segments(path), ["v1.0", "applications(appId='a b')"]);
         assert_eq!(percent_decoded("100%"), "100%");

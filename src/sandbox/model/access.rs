@@ -147,8 +147,9 @@ mod tests {
     use super::*;
     use crate::sandbox::model::seed::tests::small_world;
 
+    /// A role counts only in the scope it was assigned in, and only until it is removed.
     #[test]
-    fn a_role_counts_on_its_own_scope_only_and_until_it_is_taken_away() {
+    fn role_counts_only_in_its_scope() {
         let model = small_world();
         let daemon = model.tenant().daemon.object_id;
         let (vault, other) = (Scope::Vault("VAULT-1".to_owned()), Scope::Vault("elsewhere".to_owned()));
@@ -159,8 +160,9 @@ mod tests {
         assert!(!model.has_role(daemon, &vault, &[Role::SecretsOfficer]));
     }
 
+    /// App roles are stored for each resource, and a trailing slash in the resource makes no difference.
     #[test]
-    fn app_roles_are_kept_by_resource_whatever_its_slash() {
+    fn app_roles_ignore_trailing_slash() {
         let model = small_world();
         let daemon = model.tenant().daemon.object_id;
         assert!(

@@ -164,8 +164,9 @@ mod tests {
     use crate::sandbox::model::NewVersion;
     use crate::sandbox::model::seed::tests::{START, small_world};
 
+    /// An orphan is a credential issued by the daemon that is in no version and more than 48 hours old.
     #[test]
-    fn an_orphan_is_ours_in_no_version_and_old() {
+    fn orphan_is_old_unpublished_and_ours() {
         let model = small_world();
         let secret = &model.managed()[0];
         for name in ["rekeyd vault-1/app-01 1", "somebody's"] {

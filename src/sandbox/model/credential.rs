@@ -173,8 +173,9 @@ mod tests {
         }
     }
 
+    /// A new credential is unknown at first, then accepted some of the time, and then always.
     #[test]
-    fn a_new_credential_is_unknown_then_flickers_then_stays() {
+    fn new_credential_flickers_before_it_stays() {
         let propagation = Propagation::new(&(Duration::seconds(4)..=Duration::seconds(18)));
         let change = propagation.change(NOW, &mut fastrand::Rng::with_seed(3));
         let new = credential(Some(change), None);
@@ -184,8 +185,9 @@ mod tests {
         assert_eq!(accepted(&new, Duration::seconds(36)), 300);
     }
 
+    /// A removed credential is still accepted for a while, and is never accepted once the removal has propagated.
     #[test]
-    fn a_removed_credential_lingers_and_then_is_gone() {
+    fn removed_credential_lingers_then_ends() {
         let propagation = Propagation::new(&(Duration::seconds(4)..=Duration::seconds(18)));
         let change = propagation.change(NOW, &mut fastrand::Rng::with_seed(3));
         let old = credential(None, Some(change));
@@ -202,8 +204,9 @@ mod tests {
         assert_eq!(accepted(&credential(None, Some(change)), Duration::ZERO), 0);
     }
 
+    /// A random secret text has 40 characters and does not start with a dash.
     #[test]
-    fn texts_have_forty_characters_and_no_leading_dash() {
+    fn random_text_has_no_leading_dash() {
         let mut rng = fastrand::Rng::with_seed(4);
         for _ in 0..200 {
             let text = random_text(&mut rng);

@@ -187,8 +187,9 @@ mod tests {
         clients.filter(|id| model.spend_graph_quota(**id, cost, START + after).is_ok()).count()
     }
 
+    /// A tenant accepts 18,000 writes in five minutes, counted across all of its clients.
     #[test]
-    fn the_tenant_takes_eighteen_thousand_writes_in_five_minutes_whoever_sends_them() {
+    fn tenant_write_quota_covers_all_clients() {
         let model = small_world();
         let clients: Vec<_> = (1..=9).map(Uuid::from_u128).collect();
         assert_eq!(passed(&model, &clients, 30_000, WRITE, Duration::ZERO), 18_000);
@@ -196,16 +197,18 @@ mod tests {
         assert_eq!(passed(&model, &clients, 100, WRITE, Duration::minutes(5)), 100);
     }
 
+    /// A client that has used up its read quota does not reduce the quota of another client.
     #[test]
-    fn one_client_does_not_use_up_the_quota_of_another() {
+    fn clients_have_separate_read_quotas() {
         let model = small_world();
         let read = Cost::Read { units: 2, selects_keys: false };
         assert_eq!(passed(&model, &[Uuid::from_u128(1)], 2_000, read, Duration::ZERO), 1_750);
         assert_eq!(passed(&model, &[Uuid::from_u128(2)], 10, read, Duration::ZERO), 10);
     }
 
+    /// All clients together may read keys 150 times a minute.
     #[test]
-    fn keys_are_read_150_times_a_minute_by_all_together() {
+    fn all_clients_share_key_read_quota() {
         let model = small_world();
         let clients = [Uuid::from_u128(1), Uuid::from_u128(2)];
         let read = Cost::Read { units: 1, selects_keys: true };

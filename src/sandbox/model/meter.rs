@@ -60,8 +60,9 @@ mod tests {
 
     const NOW: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
 
+    /// A window admits requests up to its limit, and refuses further ones with the time left until it ends.
     #[test]
-    fn a_window_lets_its_limit_through_and_no_more() {
+    fn window_admits_exactly_its_limit() {
         let mut meter = Meter::new(3, Duration::seconds(10));
         let passed = (0..5).filter(|_| meter.try_spend(1, NOW).is_ok()).count();
         assert_eq!(passed, 3);

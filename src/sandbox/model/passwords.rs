@@ -149,8 +149,9 @@ mod tests {
     use crate::sandbox::model::seed::tests::{START, small_world, spreading_world};
     use crate::sandbox::model::{ApplicationChange, Audience};
 
+    /// An application takes passwords up to its limit, which depends on its audience and can be configured.
     #[test]
-    fn an_application_takes_as_many_passwords_as_its_kind_may_have() {
+    fn password_limit_depends_on_application_kind() {
         let model = small_world();
         let [usual, personal, told] = [0, 1, 2].map(|index| model.managed()[index].object_id);
         let audience = Some(Audience::Personal);
@@ -181,8 +182,9 @@ mod tests {
         assert_eq!(refused, GraphRefusal::TooManyPasswords);
     }
 
+    /// Removing a password that was only just added may fail until the addition has propagated.
     #[test]
-    fn removing_what_was_only_just_added_may_fail_until_the_news_has_spread() {
+    fn removing_a_new_password_may_fail() {
         let model = spreading_world();
         let object_id = model.managed()[0].object_id;
         let refused = (0..40).filter(|_| {

@@ -208,8 +208,9 @@ mod tests {
     use super::*;
     use crate::sandbox::model::seed::tests::{START, small_world, spreading_world};
 
+    /// An application accepts only one write at a time, and other applications are not affected.
     #[test]
-    fn one_write_at_a_time_goes_to_an_application() {
+    fn application_takes_one_write_at_a_time() {
         let model = small_world();
         let [one, other] = [0, 1].map(|index| model.managed()[index].object_id);
         let writing = model.begin_write(one);
@@ -219,8 +220,9 @@ mod tests {
         assert!(model.begin_write(one).is_some());
     }
 
+    /// A new application is found by only some of the reads at first, and by all of them a minute later.
     #[test]
-    fn a_new_application_is_found_here_and_there_at_first_then_everywhere() {
+    fn new_application_propagates_gradually() {
         let model = spreading_world();
         let made = model.create_application(ApplicationChange::default(), None, START);
         let found = |now| (0..40).filter(|_| model.application(made.object_id, now).is_some()).count();

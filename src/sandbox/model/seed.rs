@@ -140,8 +140,9 @@ pub(in crate::sandbox) mod tests {
         Model::new(&Seed { secrets, vaults: 2, propagation, seed, start: START })
     }
 
+    /// Each seeded version holds a working credential with the same expiry date, and at least one is due for rotation.
     #[test]
-    fn the_first_versions_hold_their_credentials_and_one_is_due() {
+    fn first_versions_hold_working_credentials() {
         for seed in 0..20 {
             let model = world(5, seed);
             let days_left = |secret: &ManagedSecret| {

@@ -122,8 +122,9 @@ mod tests {
     use crate::sandbox::model::GraphRefusal;
     use crate::sandbox::model::seed::tests::{START, small_world};
 
+    /// A credential signs in until it is removed or expires, and each has its own error.
     #[test]
-    fn a_credential_signs_in_until_it_is_removed_or_expired() {
+    fn credential_works_until_removed_or_expired() {
         let model = small_world();
         let secret = &model.managed()[0];
         let end = START + Duration::days(10);
@@ -137,8 +138,9 @@ mod tests {
         assert_eq!(again, Err(GraphRefusal::UnknownCredential(made.key_id)));
     }
 
+    /// A sign-in fails with distinct errors for a wrong secret, a disabled application and an unknown application.
     #[test]
-    fn a_disabled_application_and_an_unknown_one_are_told_apart_from_a_wrong_secret() {
+    fn sign_in_errors_are_distinct() {
         let model = small_world();
         let secret = &model.managed()[0];
         assert_eq!(model.sign_in(secret.client_id, "no", START), Err(SignInRefusal::Wrong));

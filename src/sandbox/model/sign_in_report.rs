@@ -119,8 +119,9 @@ mod tests {
     use super::*;
     use crate::sandbox::model::seed::tests::START;
 
+    /// The stored history stays short but still contains the last sign-in before the report's lag.
     #[test]
-    fn the_last_sign_in_before_the_lag_is_known_and_little_is_kept() {
+    fn sign_in_history_is_short_but_sufficient() {
         let (mut rng, report) = (fastrand::Rng::with_seed(1), ReportSettings::default());
         let mut sign_ins = SignIns::default();
         for second in 0..36_000 {

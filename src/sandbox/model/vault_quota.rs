@@ -113,8 +113,9 @@ mod tests {
         (0..requests).filter_map(spend).collect()
     }
 
+    /// Each type of request has its own quota in each vault.
     #[test]
-    fn each_type_has_a_quota_of_its_own_in_each_vault() {
+    fn request_types_have_quotas_per_vault() {
         let model = six_vaults();
         let over = refused(&model, "vault-1", RequestType::Create, 310);
         assert_eq!(over.len(), 10);
@@ -123,8 +124,9 @@ mod tests {
         assert_eq!(refused(&model, "vault-2", RequestType::Create, 300), []);
     }
 
+    /// A subscription's quota for each type of request is five times the quota of one vault.
     #[test]
-    fn the_subscription_has_five_times_a_vaults_quota() {
+    fn subscription_quota_is_five_vault_quotas() {
         let model = six_vaults();
         for number in 1..=5 {
             assert_eq!(refused(&model, &format!("vault-{number}"), RequestType::Create, 300), []);
@@ -137,8 +139,9 @@ mod tests {
         }
     }
 
+    /// A throttled reply only sometimes has a retry delay, which then is the time until the window ends.
     #[test]
-    fn the_time_to_wait_is_told_now_and_then_and_is_the_windows_end() {
+    fn retry_after_is_sometimes_the_window_end() {
         let model = six_vaults();
         refused(&model, "vault-1", RequestType::Create, 300);
         let later = START + Duration::milliseconds(6500);

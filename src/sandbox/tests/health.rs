@@ -48,8 +48,9 @@ async fn assert_outcome(response: Response, status: u16, code: &str, diagnostics
     assert_eq!(body, json!({"resourceType": "OperationOutcome", "id": null, "issue": issue}));
 }
 
+/// The FHIR service returns its capability statement without a token.
 #[tokio::test]
-async fn fhir_says_what_it_can_do_to_everybody() {
+async fn fhir_metadata_needs_no_token() {
     let world = World::start().await;
     let response = world.read(&format!("{}/metadata", world.at.fhir.url), None).await;
     assert_eq!((response.status().as_u16(), header(&response, "content-type")), (200, FHIR));
@@ -61,8 +62,9 @@ async fn fhir_says_what_it_can_do_to_everybody() {
     world.sandbox.shutdown().await;
 }
 
+/// An application with the FHIR audience and role can search for and read the patient.
 #[tokio::test]
-async fn fhir_shows_its_patient_to_an_application_with_audience_and_role() {
+async fn authorized_application_reads_the_fhir_patient() {
     let world = World::start().await;
     let token = world.application_token(&world.at.fhir.audience).await;
     let url = format!("{}/Patient?_count=1&_elements=id", world.at.fhir.url);
@@ -87,8 +89,9 @@ async fn fhir_shows_its_patient_to_an_application_with_audience_and_role() {
     world.sandbox.shutdown().await;
 }
 
+/// The FHIR service answers 401 without a token for its own audience and 403 without a role.
 #[tokio::test]
-async fn fhir_refuses_strangers_other_audiences_and_whoever_has_no_role() {
+async fn fhir_requires_token_audience_and_role() {
     let world = World::start().await;
     let url = format!("{}/Patient?_count=1", world.at.fhir.url);
     let bare = world.read(&url, None).await;
@@ -109,8 +112,9 @@ async fn fhir_refuses_strangers_other_audiences_and_whoever_has_no_role() {
     world.sandbox.shutdown().await;
 }
 
+/// Only an application with the DICOM audience and role finds the study.
 #[tokio::test]
-async fn dicom_finds_its_study_for_an_application_with_audience_and_role() {
+async fn authorized_application_finds_the_dicom_study() {
     let world = World::start().await;
     let url = format!("{}/v2/studies?limit=1", world.at.dicom.url);
     let bare = world.read(&url, None).await;

@@ -15,8 +15,9 @@ use crate::sandbox::{FaultKind, ScriptedFault, Service};
 /// In real time; what is waited for takes milliseconds, or never ends.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A request that is never completed blocks neither the sandbox clock nor the shutdown.
 #[tokio::test]
-async fn a_request_that_is_never_finished_stops_neither_the_clock_nor_the_end() {
+async fn stalled_request_blocks_neither_clock_nor_shutdown() {
     let world = World::start().await;
     let address = world.at.imds_endpoint.strip_prefix("http://").unwrap().to_owned();
     let mut silent = Vec::new();
@@ -43,8 +44,9 @@ impl World {
     }
 }
 
+/// An injected Graph fault is answered with Graph's own error code, members and headers.
 #[tokio::test]
-async fn a_throttled_or_failing_graph_answers_with_its_own_members_and_headers() {
+async fn graph_faults_have_graph_members_and_headers() {
     let world = World::start().await;
     let url = format!("{}/v1.0/applications", world.at.graph);
     for (kind, code) in
@@ -61,8 +63,9 @@ async fn a_throttled_or_failing_graph_answers_with_its_own_members_and_headers()
     world.sandbox.shutdown().await;
 }
 
+/// An injected Key Vault fault is answered with Key Vault's own error code and headers.
 #[tokio::test]
-async fn a_throttled_or_failing_vault_answers_with_its_own_headers() {
+async fn vault_faults_have_vault_headers() {
     let world = World::start().await;
     let url = world.secret_url("app-01");
     for (kind, code) in [(FaultKind::Throttled, "Throttled"), (FaultKind::Unavailable, "ServiceUnavailable")]
@@ -76,8 +79,9 @@ async fn a_throttled_or_failing_vault_answers_with_its_own_headers() {
     world.sandbox.shutdown().await;
 }
 
+/// An injected FHIR fault is answered with an `OperationOutcome`.
 #[tokio::test]
-async fn a_failing_fhir_service_answers_with_an_outcome() {
+async fn fhir_fault_is_an_operation_outcome() {
     let world = World::start().await;
     let url = format!("{}/metadata", world.at.fhir.url);
     let response = world.in_trouble(Service::Fhir, FaultKind::Unavailable, &url).await;

@@ -21,8 +21,9 @@ impl World {
 
 const QUERY: &str = "api-version=2018-02-01&resource=https://vault.azure.net";
 
+/// The metadata service returns all members as strings, with a token that Key Vault accepts.
 #[tokio::test]
-async fn the_metadata_service_answers_in_strings_with_a_token_that_is_taken() {
+async fn metadata_service_issues_a_usable_token() {
     let world = World::start().await;
     assert!(world.at.imds_endpoint.starts_with("http://127.0.0.1:"));
     let (status, body) = answered(world.metadata(QUERY)).await;
@@ -39,8 +40,9 @@ async fn the_metadata_service_answers_in_strings_with_a_token_that_is_taken() {
     world.sandbox.shutdown().await;
 }
 
+/// The metadata service refuses a request without its header, with an unknown identity or with invalid parameters.
 #[tokio::test]
-async fn the_metadata_service_wants_its_header_and_knows_its_identities() {
+async fn metadata_service_requires_header_and_identity() {
     let world = World::start().await;
     let bare = world.http.get(format!("{}/metadata/identity/oauth2/token?{QUERY}", world.at.imds_endpoint));
     let expected =
@@ -69,8 +71,9 @@ async fn the_metadata_service_wants_its_header_and_knows_its_identities() {
     world.sandbox.shutdown().await;
 }
 
+/// The metadata service returns the scripted error statuses in order and then works again.
 #[tokio::test]
-async fn the_metadata_service_fails_as_it_is_told_and_then_works_again() {
+async fn metadata_service_fails_on_demand_then_recovers() {
     let world = World::start().await;
     let url = format!("{}/_sandbox/managed-identity/troubles", world.at.controls);
     let told = world.http.post(&url).json(&json!({"statuses": [404, 410, 429, 500]})).send().await.unwrap();
@@ -83,8 +86,9 @@ async fn the_metadata_service_fails_as_it_is_told_and_then_works_again() {
     world.sandbox.shutdown().await;
 }
 
+/// The App Service identity endpoint issues tokens over plain HTTP to requests with the right header.
 #[tokio::test]
-async fn app_services_endpoint_is_there_over_plain_http_too() {
+async fn app_service_endpoint_works_over_http() {
     let world = World::start().await;
     let at = &world.at;
     let url = format!("{}?api-version=2019-08-01&resource=https://vault.azure.net", at.identity_endpoint);

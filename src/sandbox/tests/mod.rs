@@ -20,8 +20,9 @@ mod world;
 
 pub(in crate::sandbox) use world::{START, World};
 
+/// Key Vault challenges a request without a token before reading its body and dates replies in sandbox time.
 #[tokio::test]
-async fn key_vault_challenges_before_anything_else_and_dates_in_sandbox_time() {
+async fn key_vault_challenges_first_in_sandbox_time() {
     let world = World::start().await;
     let response = world.http.put(world.secret_url("x")).body("{").send().await.unwrap();
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
@@ -66,8 +67,9 @@ async fn secrets_are_put_read_listed_and_disabled() {
     world.sandbox.shutdown().await;
 }
 
+/// A new password is refused at first, signs in a minute later, and appears only in the reply that created it.
 #[tokio::test]
-async fn a_new_password_is_refused_then_signs_in_and_is_shown_once() {
+async fn new_password_works_later_and_shows_once() {
     let world = World::start().await;
     let token = world.graph().await;
     let add = world.http.post(world.application_url("/addPassword")).bearer_auth(&token);
@@ -94,8 +96,9 @@ async fn a_new_password_is_refused_then_signs_in_and_is_shown_once() {
     world.sandbox.shutdown().await;
 }
 
+/// Applications can be found by client id and listed in pages, each exactly once.
 #[tokio::test]
-async fn applications_are_found_by_client_id_and_in_pages() {
+async fn applications_list_by_client_id_and_page() {
     let world = World::start().await;
     let token = world.graph().await;
     let secret = world.sandbox.model().managed()[1].clone();
@@ -119,8 +122,9 @@ async fn applications_are_found_by_client_id_and_in_pages() {
     world.sandbox.shutdown().await;
 }
 
+/// A request with a lost reply takes effect, and one that times out or is throttled does not.
 #[tokio::test]
-async fn a_lost_reply_has_its_effect_and_a_time_out_has_none() {
+async fn lost_reply_takes_effect_timeout_does_not() {
     let world = World::start().await;
     let token = world.graph().await;
     for (kind, effects) in [(FaultKind::LostReply, 1), (FaultKind::Timeout, 1), (FaultKind::Throttled, 1)] {
@@ -143,8 +147,9 @@ async fn a_lost_reply_has_its_effect_and_a_time_out_has_none() {
     world.sandbox.shutdown().await;
 }
 
+/// The controls advance the clock, and the state they show never contains a secret's value.
 #[tokio::test]
-async fn the_controls_move_the_clock_and_never_show_a_text() {
+async fn controls_move_clock_and_hide_values() {
     let world = World::start().await;
     world.sandbox.clock().go_real_time();
     let clock_url = world.sandbox.clock_url();
@@ -207,8 +212,9 @@ async fn a_managed_identity_gets_the_daemons_token() {
     world.sandbox.shutdown().await;
 }
 
+/// The written directory contains a configuration and the endpoints, and its `api-token` file has mode 600.
 #[tokio::test]
-async fn the_directory_holds_a_configuration_and_private_files() {
+async fn directory_has_configuration_and_private_files() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::start().await;
     let dir = tempfile::tempdir().unwrap();
@@ -232,8 +238,9 @@ async fn the_directory_holds_a_configuration_and_private_files() {
     world.sandbox.shutdown().await;
 }
 
+/// A federated assertion signs in only if the application trusts its issuer.
 #[tokio::test]
-async fn a_federated_assertion_signs_in_where_its_issuer_is_trusted() {
+async fn trusted_issuers_assertion_signs_in() {
     let world = World::start().await;
     let (azure, secret) = (&world.sandbox.azure, world.sandbox.model().managed()[0].clone());
     let audience = "api://AzureADTokenExchange".to_owned();
@@ -269,8 +276,9 @@ async fn a_federated_assertion_signs_in_where_its_issuer_is_trusted() {
     world.sandbox.shutdown().await;
 }
 
+/// The token endpoint accepts a client secret by HTTP Basic authentication, percent-encoded or not.
 #[tokio::test]
-async fn a_client_secret_is_taken_as_http_basic_too() {
+async fn basic_auth_accepts_a_client_secret() {
     let world = World::start().await;
     let url = format!("{}/{}/oauth2/v2.0/token", world.at.authority, world.at.tenant_id);
     let form = [("grant_type", "client_credentials"), ("scope", "https://vault.azure.net/.default")];
@@ -286,8 +294,9 @@ async fn a_client_secret_is_taken_as_http_basic_too() {
     world.sandbox.shutdown().await;
 }
 
+/// A password created without an end date lasts two calendar years.
 #[tokio::test]
-async fn a_password_without_an_end_lasts_two_years_of_the_calendar() {
+async fn default_password_lasts_two_calendar_years() {
     let world = World::start().await;
     let token = world.graph().await;
     for (start, end) in [
@@ -302,8 +311,9 @@ async fn a_password_without_an_end_lasts_two_years_of_the_calendar() {
     world.sandbox.shutdown().await;
 }
 
+/// An event requested in other letter case names the vault and secret as they were created.
 #[tokio::test]
-async fn an_event_on_demand_names_vault_and_secret_as_they_were_written() {
+async fn requested_event_keeps_configured_name_case() {
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     let (sender, mut seen) = tokio::sync::mpsc::unbounded_channel();

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::World;
 
+/// Each production host name is answered by its own service, and an unknown host name is refused.
 #[tokio::test]
-async fn each_production_name_is_answered_by_its_service_and_others_by_none() {
+async fn production_names_reach_only_their_service() {
     let world = World::with_production_names().await;
     let tenant = world.at.tenant_id;
     let get = async |url: String| {
@@ -72,8 +73,9 @@ async fn the_instance_discovery_knows_entras_older_names() {
     world.sandbox.shutdown().await;
 }
 
+/// The consumers reach the production host names, and the written directory lists them in its files.
 #[tokio::test]
-async fn the_consumers_reach_production_names_and_a_directory_tells_them() {
+async fn consumers_and_directory_use_production_names() {
     let world = World::with_production_names().await;
     world.sandbox.clock().run_until(super::START + time::Duration::days(2)).await;
     let summary = world.sandbox.summary();
@@ -100,8 +102,9 @@ async fn the_consumers_reach_production_names_and_a_directory_tells_them() {
     world.sandbox.shutdown().await;
 }
 
+/// The error for a port that cannot be opened suggests `--https-port` and `unshare --net`.
 #[tokio::test]
-async fn a_port_that_is_not_to_be_had_is_told_with_its_remedy() {
+async fn occupied_port_error_suggests_a_remedy() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let number = taken.local_addr().unwrap().port();
     let refused = World::start_with_production_names(number).await.map(drop).unwrap_err().to_string();

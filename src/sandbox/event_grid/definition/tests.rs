@@ -32,8 +32,9 @@ fn what_is_left_out_is_as_documented() {
     assert_eq!(queue["destination"]["queueMessageTimeToLiveInSeconds"], 7 * 24 * 60 * 60);
 }
 
+/// A subscription definition that Azure would refuse is refused with an error that gives the reason.
 #[test]
-fn what_azure_refuses_is_refused_with_the_reason() {
+fn invalid_definition_is_refused_with_reason() {
     let eleven: BTreeMap<_, _> = (0..11).map(|n| (format!("x-{n}"), "1")).collect();
     for (extra, reason) in [
         (("maxEventsPerBatch", json!(5_001)), "maxEventsPerBatch must be from 1 to 5000"),
@@ -55,8 +56,9 @@ fn what_azure_refuses_is_refused_with_the_reason() {
     assert!(Subscription::parse("no name", b"{}").unwrap_err().contains("letters"));
 }
 
+/// A filter accepts only Key Vault event types, in their exact spelling and with or without the prefix.
 #[test]
-fn only_types_that_key_vault_knows_are_taken() {
+fn only_key_vault_event_types_are_accepted() {
     let parse = |kind: &str| {
         let mut body = webhook(("maxEventsPerBatch", json!(1)));
         body["filter"] = json!({"includedEventTypes": [kind]});

@@ -13,8 +13,9 @@ fn put(model: &Model, text: &str) -> Version {
     model.put_secret("vault-1", "it", NewVersion::of(SecretString::from(text)), START).unwrap()
 }
 
+/// A restored secret has every version with its original id, value, creation date and state.
 #[test]
-fn a_restored_secret_has_all_its_versions_as_they_were() {
+fn restored_secret_keeps_every_version() {
     let model = small_world();
     let (first, second) = (put(&model, "the first text"), put(&model, "the second text"));
     let disabled = VersionChange { enabled: Some(false), ..VersionChange::default() };
@@ -38,8 +39,9 @@ fn a_backup_is_opaque_and_url_safe() {
     assert_ne!(backup, model.back_up("vault-1", "it", START).unwrap());
 }
 
+/// Restoring is refused if the secret's name is in use or deleted but recoverable, or if the backup is corrupt.
 #[test]
-fn a_name_that_is_taken_and_a_broken_text_are_refused() {
+fn taken_name_or_broken_backup_is_refused() {
     let model = small_world();
     put(&model, "text");
     let backup = model.back_up("vault-1", "it", START).unwrap();
@@ -53,8 +55,9 @@ fn a_name_that_is_taken_and_a_broken_text_are_refused() {
     assert!(model.restore("vault-1", &backup, LATER).is_ok());
 }
 
+/// A secret with 500 versions can be backed up, and one with 501 cannot.
 #[test]
-fn five_hundred_versions_are_backed_up_and_one_more_is_not() {
+fn backup_holds_at_most_500_versions() {
     let model = small_world();
     for _ in 0..500 {
         put(&model, "text");

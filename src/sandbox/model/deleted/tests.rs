@@ -38,8 +38,9 @@ fn first(from: i64, holds: impl Fn(OffsetDateTime) -> bool) -> i64 {
     (from..from + DONE).step_by(100).find(|moment| holds(after(*moment))).unwrap() - from
 }
 
+/// For the seconds a deletion takes, a secret is neither readable nor listed as deleted, and changes to it are refused.
 #[test]
-fn a_deletion_takes_a_few_seconds_in_which_the_secret_is_nowhere() {
+fn secret_is_unavailable_while_being_deleted() {
     let model = world();
     let deleted = model.delete_secret("VAULT-1", "IT", START).unwrap();
     assert_eq!((deleted.name.as_str(), deleted.deleted), ("it", START));
@@ -58,8 +59,9 @@ fn a_deletion_takes_a_few_seconds_in_which_the_secret_is_nowhere() {
     assert_eq!(model.back_up("vault-1", "it", pending).unwrap_err(), being_deleted);
 }
 
+/// A deleted secret still reserves its name, and is listed only among the deleted secrets.
 #[test]
-fn a_deleted_secret_keeps_its_name_and_is_listed_apart() {
+fn deleted_secret_keeps_its_name() {
     let model = world();
     model.delete_secret("vault-1", "it", START).unwrap();
     let now = after(DONE);
@@ -75,8 +77,9 @@ fn a_deleted_secret_keeps_its_name_and_is_listed_apart() {
     assert_eq!(deleted.iter().map(|deleted| deleted.name.as_str()).collect::<Vec<_>>(), ["it"]);
 }
 
+/// A recovered secret has its old versions again, and becomes readable shortly before it becomes writable.
 #[test]
-fn a_recovered_secret_is_as_it_was_and_readable_before_it_is_writable() {
+fn recovered_secret_is_readable_before_writable() {
     let model = world();
     let before = model.list_versions("vault-1", "it", START).unwrap();
     model.delete_secret("vault-1", "it", START).unwrap();
@@ -104,8 +107,9 @@ fn a_recovered_secret_is_as_it_was_and_readable_before_it_is_writable() {
     assert!(put(&model, "three", now).is_ok());
 }
 
+/// Recovering or purging a secret that is not deleted fails with `DeletedNotFound`.
 #[test]
-fn only_what_is_deleted_is_recovered_or_purged() {
+fn only_deleted_secrets_can_be_purged() {
     let model = world();
     let unknown = VaultRefusal::DeletedNotFound(name());
     assert_eq!(model.recover_secret("vault-1", "it", START).unwrap_err(), unknown);
@@ -113,8 +117,9 @@ fn only_what_is_deleted_is_recovered_or_purged() {
     assert_eq!(model.deleted_secret("vault-1", "it", START).unwrap_err(), unknown);
 }
 
+/// A purged secret cannot be read or recovered, and its name can be used again.
 #[test]
-fn a_purged_secret_is_gone_and_its_name_is_free() {
+fn purged_secret_frees_its_name() {
     let model = world();
     model.delete_secret("vault-1", "it", START).unwrap();
     model.purge_secret("vault-1", "it", after(DONE)).unwrap();
@@ -125,8 +130,9 @@ fn a_purged_secret_is_gone_and_its_name_is_free() {
     assert_eq!(model.list_versions("vault-1", "it", after(DONE)).unwrap().len(), 1);
 }
 
+/// A deleted secret is purged automatically when its retention period ends, and its name becomes free.
 #[test]
-fn a_deleted_secret_is_purged_by_itself_when_its_date_comes() {
+fn deleted_secret_is_purged_after_retention() {
     for retention_days in [90, 7] {
         let model = world();
         model.set_vault_options("vault-1", VaultOptions { retention_days, ..VaultOptions::default() });

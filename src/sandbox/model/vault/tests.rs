@@ -26,8 +26,9 @@ fn a_put_inherits_nothing_and_becomes_current() {
     assert_eq!(model.list_versions("vault-1", "it", START).unwrap().len(), 2);
 }
 
+/// A disabled version can be listed and patched, but not read until it is enabled again.
 #[test]
-fn a_disabled_version_is_listed_and_patched_but_not_read() {
+fn disabled_version_is_listed_but_unreadable() {
     let model = small_world();
     let put = model.put_secret("vault-1", "it", text("one"), START).unwrap();
     let change = |enabled| VersionChange { enabled: Some(enabled), ..VersionChange::default() };
@@ -38,8 +39,9 @@ fn a_disabled_version_is_listed_and_patched_but_not_read() {
     assert!(model.get_secret("vault-1", "it", Some(&put.version), START).is_ok());
 }
 
+/// A patch with tags replaces all tags, and a patch without tags leaves them unchanged.
 #[test]
-fn patched_tags_replace_the_map_and_silence_leaves_it() {
+fn patched_tags_replace_all_tags() {
     let model = small_world();
     let first = NewVersion { tags: tags("Team"), ..text("one") };
     let put = model.put_secret("vault-1", "it", first, START).unwrap();
@@ -61,8 +63,9 @@ fn too_much_is_refused() {
     assert!(refused("it", text(&"x".repeat(26_000))));
 }
 
+/// Dates are truncated to seconds, so two versions created in the same second have equal dates.
 #[test]
-fn dates_are_whole_seconds_so_that_two_puts_in_one_cannot_be_ordered_by_them() {
+fn dates_have_only_whole_seconds() {
     let model = small_world();
     let put = |value, milliseconds| {
         let now = START + Duration::milliseconds(milliseconds);

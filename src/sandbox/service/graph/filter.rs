@@ -201,8 +201,9 @@ mod tests {
         parse(filter, &PROPERTIES).unwrap().iter().all(|condition| condition.holds(&object))
     }
 
+    /// A filter's conditions match regardless of letter case and extra spaces.
     #[test]
-    fn conditions_hold_whatever_the_case_and_the_blanks() {
+    fn conditions_ignore_case_and_spaces() {
         for filter in [
             "displayName eq 'it''s (one)'",
             "id in ('6','7')",
@@ -239,8 +240,9 @@ mod tests {
         }
     }
 
+    /// A filter that Graph supports but the sandbox does not is reported as `NotModelled`, not as invalid.
     #[test]
-    fn what_only_graph_knows_is_not_called_wrong() {
+    fn valid_unsupported_filter_is_not_modelled() {
         for filter in [
             "id eq '1' or id eq '2'",
             "not(id eq '1')",

@@ -66,8 +66,9 @@ fn marker(token: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    /// A next link always contains a port, with 443 added where the vault's address has none.
     #[test]
-    fn a_link_names_the_port_even_where_nobody_else_does() {
+    fn next_link_always_has_a_port() {
         assert_eq!(with_port("https://vault-1.vault.azure.net"), "https://vault-1.vault.azure.net:443");
         assert_eq!(with_port("https://localhost:40000"), "https://localhost:40000");
     }

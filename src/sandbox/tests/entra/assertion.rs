@@ -30,8 +30,9 @@ impl Issuer {
     }
 }
 
+/// A client assertion is accepted only if it matches the issuer, subject, audience, keys and dates of its credential.
 #[tokio::test]
-async fn an_assertion_counts_only_as_its_credential_expects_it() {
+async fn assertion_must_match_its_credential() {
     let world = World::start().await;
     let client = world.sandbox.model().managed()[0].client_id.to_string();
     let (issuer, stranger, path) = (Issuer::new(), Issuer::new(), world.tenant_path("oauth2/v2.0/token"));

@@ -49,8 +49,9 @@ fn claims(answer: &Value) -> Value {
     serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
+/// The discovery documents of versions 1 and 2 contain the issuer, endpoints and keys of their version.
 #[tokio::test]
-async fn discovery_of_both_generations_says_where_everything_is() {
+async fn discovery_lists_endpoints_of_both_versions() {
     let world = World::start().await;
     let (authority, tenant) = (&world.at.authority, world.at.tenant_id);
     let (_, v1) = world.public(&format!("{tenant}/.well-known/openid-configuration")).await;
@@ -78,8 +79,9 @@ async fn discovery_of_both_generations_says_where_everything_is() {
     world.sandbox.shutdown().await;
 }
 
+/// Instance discovery returns the tenant's discovery endpoint and refuses other authorities.
 #[tokio::test]
-async fn the_instance_discovery_leads_to_the_tenant_and_refuses_other_authorities() {
+async fn instance_discovery_refuses_other_authorities() {
     let world = World::start().await;
     let (authority, tenant) = (&world.at.authority, world.at.tenant_id);
     let ask = async |endpoint: String| {
@@ -114,8 +116,9 @@ async fn keys_are_shown_with_their_certificates() {
     world.sandbox.shutdown().await;
 }
 
+/// After a rollover the old signing key stays valid until it is retired.
 #[tokio::test]
-async fn a_rolled_over_key_is_valid_until_it_is_retired() {
+async fn rolled_over_key_works_until_retired() {
     let world = World::start().await;
     let keys = async || {
         let (_, keys) = world.public(&world.tenant_path("discovery/v2.0/keys")).await;
@@ -141,8 +144,9 @@ async fn a_rolled_over_key_is_valid_until_it_is_retired() {
     world.sandbox.shutdown().await;
 }
 
+/// The version 1 token endpoint returns all members as strings, and version 2 returns lifetimes as numbers.
 #[tokio::test]
-async fn version_1_answers_in_strings_and_version_2_in_numbers() {
+async fn v1_uses_strings_v2_uses_numbers() {
     let world = World::start().await;
     let fields = [("resource", "https://vault.azure.net")];
     let (status, v1) = world.ask(&world.tenant_path("oauth2/token"), &fields).await;
@@ -168,8 +172,9 @@ async fn version_1_answers_in_strings_and_version_2_in_numbers() {
     world.sandbox.shutdown().await;
 }
 
+/// Tokens for Microsoft's services have version 1.0, and tokens for applications have version 2.0.
 #[tokio::test]
-async fn microsofts_services_get_tokens_of_version_1_and_applications_of_version_2() {
+async fn token_version_depends_on_the_resource() {
     let world = World::start().await;
     let (tenant, client) = (world.at.tenant_id, world.at.client.client_id);
     let ask = async |resource: &str| {
@@ -203,8 +208,9 @@ async fn microsofts_services_get_tokens_of_version_1_and_applications_of_version
     world.sandbox.shutdown().await;
 }
 
+/// An extra slash in the scope stays in the token's audience, and Key Vault refuses that token.
 #[tokio::test]
-async fn a_slash_too_many_stays_in_the_audience_and_key_vault_refuses_it() {
+async fn extra_slash_stays_in_the_audience() {
     let world = World::start().await;
     let token = world.token("https://vault.azure.net/").await;
     assert_eq!(claims(&json!(token))["aud"], "https://vault.azure.net/");
@@ -215,8 +221,9 @@ async fn a_slash_too_many_stays_in_the_audience_and_key_vault_refuses_it() {
     world.sandbox.shutdown().await;
 }
 
+/// Requested client capabilities appear in the token, and a malformed `claims` parameter is ignored.
 #[tokio::test]
-async fn claims_are_repeated_and_nonsense_in_them_is_passed_over() {
+async fn valid_claims_return_and_malformed_are_ignored() {
     let world = World::start().await;
     let wanted = r#"{"access_token":{"xms_cc":{"values":["CP1"]}}}"#;
     for (asked, repeated) in [(wanted, json!(["CP1"])), ("{nonsense", Value::Null)] {
@@ -230,8 +237,9 @@ async fn claims_are_repeated_and_nonsense_in_them_is_passed_over() {
 /// Where, with which fields, and then status, `error` and number.
 type Case<'a> = (String, &'a [(&'a str, &'a str)], u16, &'a str, u32);
 
+/// Each refused token request has its own error code, error name and status.
 #[tokio::test]
-async fn each_refusal_has_its_number_error_and_status() {
+async fn each_refusal_has_its_own_code() {
     let world = World::start().await;
     let token = world.tenant_path("oauth2/v2.0/token");
     let stranger = "11111111-1111-1111-1111-111111111111";
@@ -274,8 +282,9 @@ async fn each_refusal_has_its_number_error_and_status() {
     world.sandbox.shutdown().await;
 }
 
+/// A refusal contains the client's correlation id and the time of the sandbox clock.
 #[tokio::test]
-async fn a_refusal_bears_the_clients_correlation_id_and_sandbox_time() {
+async fn refusal_has_correlation_id_and_time() {
     let world = World::start().await;
     let url = format!("{}/{}", world.at.authority, world.tenant_path("oauth2/v2.0/token"));
     let id = "0a8bf3e5-95c3-4b8f-b5a1-000000000001";
@@ -294,8 +303,9 @@ async fn a_refusal_bears_the_clients_correlation_id_and_sandbox_time() {
     world.sandbox.shutdown().await;
 }
 
+/// A sign-in with an expired secret and one to a disabled application are refused with distinct error codes.
 #[tokio::test]
-async fn an_expired_secret_and_a_disabled_application_have_their_own_numbers() {
+async fn expired_and_disabled_have_distinct_codes() {
     let world = World::start().await;
     let secret = world.sandbox.model().managed()[0].clone();
     let hour = Some(START + Duration::hours(1));

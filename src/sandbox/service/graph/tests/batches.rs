@@ -18,8 +18,9 @@ fn get(id: usize, url: &str) -> Value {
     json!({"id": id.to_string(), "method": "GET", "url": url})
 }
 
+/// Every step of a batch gets a response, and a step that depends on a failed one gets 424.
 #[tokio::test]
-async fn each_step_is_answered_and_a_failed_one_takes_its_dependants_with_it() {
+async fn failed_step_fails_its_dependants() {
     let graph = Graph::start().await;
     let add = json!({"id": "2", "method": "POST", "url": format!("{}/addPassword", graph.path(0)),
         "headers": {"Content-Type": "application/json"}, "body": {"passwordCredential": {"displayName": "b"}},
@@ -63,8 +64,9 @@ async fn a_429_hides_inside_a_200() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// A step whose reply is lost takes effect and gets 504, and the responses of a batch come in any order.
 #[tokio::test]
-async fn a_lost_step_has_its_effect_and_answers_come_in_any_order() {
+async fn lost_step_takes_effect() {
     let graph = Graph::start().await;
     graph.world.sandbox.script_faults(vec![ScriptedFault {
         service: Some(Service::Graph),
@@ -86,8 +88,9 @@ async fn a_lost_step_has_its_effect_and_answers_come_in_any_order() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// A batch with too many steps, a repeated id, a dependency cycle or a bad token is refused as a whole.
 #[tokio::test]
-async fn a_batch_that_makes_no_sense_is_refused_whole() {
+async fn invalid_batch_is_refused_whole() {
     let graph = Graph::start().await;
     let many: Vec<_> = (1..=21).map(|id| get(id, "/applications")).collect();
     let twice = json!([get(1, "/applications"), get(1, "/applications")]);
@@ -101,8 +104,9 @@ async fn a_batch_that_makes_no_sense_is_refused_whole() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// Each step of a batch counts as a request, and a fault injected into one is recorded on the timeline.
 #[tokio::test]
-async fn each_step_is_counted_and_its_fault_written_down() {
+async fn each_step_counts_as_a_request() {
     let graph = Graph::start().await;
     let model = graph.world.sandbox.model();
     graph.world.sandbox.script_faults(vec![ScriptedFault {

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::*;
 
+/// Parallel writes to one application partly fail with 409, and each one that succeeds is kept.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn parallel_writes_to_one_application_conflict_and_every_success_is_real() {
+async fn parallel_writes_to_one_application_conflict() {
     let graph = Graph::start().await;
     let (mut made, mut conflicts) = (Vec::new(), 0);
     // As a rule the first round does; connections have to be made first.
@@ -34,8 +35,9 @@ async fn parallel_writes_to_one_application_conflict_and_every_success_is_real()
     graph.world.sandbox.shutdown().await;
 }
 
+/// A client that waits for each reply before its next write never gets a conflict.
 #[tokio::test]
-async fn who_waits_for_each_answer_never_meets_a_conflict() {
+async fn sequential_writes_never_conflict() {
     let graph = Graph::start().await;
     for _ in 0..30 {
         let made = graph.post(&format!("{}/addPassword", graph.path(0)), &json!({})).await;
@@ -44,8 +46,9 @@ async fn who_waits_for_each_answer_never_meets_a_conflict() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// A write without permission gets 403 and a write to an unknown application gets 404, even during another write.
 #[tokio::test]
-async fn who_may_not_write_or_writes_to_nothing_meets_no_conflict() {
+async fn invalid_write_gets_no_conflict() {
     let graph = Graph::start().await;
     let reader = graph.as_daemon_with(&["Application.Read.All"]).await;
     let (azure, change) = (&graph.world.sandbox.azure, json!({"tags": []}));

@@ -11,8 +11,9 @@ async fn names(graph: &Graph, path: &str) -> Vec<String> {
     names.map(|one| one["name"].as_str().or(one["displayName"].as_str()).unwrap().to_owned()).collect()
 }
 
+/// The next link of a page leads to the rest of the same list, addressed in the same way.
 #[tokio::test]
-async fn the_pages_of_a_list_lead_to_the_same_list() {
+async fn next_link_continues_same_list() {
     let graph = Graph::start().await;
     for index in [0, 1] {
         for name in ["one", "two"] {
@@ -42,8 +43,9 @@ async fn the_pages_of_a_list_lead_to_the_same_list() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// Lists of policies and owners apply a supported filter and refuse an unsupported one.
 #[tokio::test]
-async fn policies_and_owners_are_filtered_or_the_filter_is_refused() {
+async fn policies_and_owners_respect_filters() {
     let graph = Graph::start().await;
     let policies = "/policies/appManagementPolicies";
     for name in ["one", "two"] {

@@ -6,8 +6,9 @@ use time::Duration;
 
 use super::*;
 
+/// `addPassword` returns 200 and exactly the documented members, with or without a request body.
 #[tokio::test]
-async fn a_password_is_made_with_exactly_the_documented_members() {
+async fn new_password_has_documented_members() {
     let graph = Graph::start().await;
     let add = format!("{}/addPassword", graph.path(0));
     for body in
@@ -29,8 +30,9 @@ async fn a_password_is_made_with_exactly_the_documented_members() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// `addPassword` ignores a `secretText` in the request, and refuses an invalid request with 400.
 #[tokio::test]
-async fn a_text_of_the_clients_own_is_passed_over_and_nonsense_is_refused() {
+async fn given_text_is_ignored_nonsense_refused() {
     let graph = Graph::start().await;
     let add = format!("/applications(appId='{}')/addPassword", graph.managed(0).client_id);
     let own = json!({"passwordCredential": {"secretText": "0123456789abcdef", "displayName": "mine"}});
@@ -48,8 +50,9 @@ async fn a_text_of_the_clients_own_is_passed_over_and_nonsense_is_refused() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// `removePassword` returns 204, or 400 with the key id if there is no such password.
 #[tokio::test]
-async fn removing_answers_204_and_an_unknown_one_is_named_in_a_400() {
+async fn unknown_password_is_named_in_400() {
     let graph = Graph::start().await;
     let (add, remove) =
         (format!("{}/addPassword", graph.path(0)), format!("{}/removePassword", graph.path(0)));
@@ -69,8 +72,9 @@ async fn removing_answers_204_and_an_unknown_one_is_named_in_a_400() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// A password that would exceed the application's object size is refused with `Directory_ResourceSizeExceeded`.
 #[tokio::test]
-async fn a_password_too_many_is_refused_by_the_size_of_the_object() {
+async fn oversized_object_refuses_another_password() {
     let graph = Graph::start().await;
     let control = |path: String| format!("{}/_sandbox/applications/{path}", graph.world.at.authority);
     let id = graph.managed(0).object_id.to_string();
@@ -87,8 +91,9 @@ async fn a_password_too_many_is_refused_by_the_size_of_the_object() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// Only the response to `addPassword` contains a password's text; later reads and debug output never do.
 #[tokio::test]
-async fn nothing_but_the_answer_to_add_password_shows_a_text() {
+async fn only_add_password_reveals_the_text() {
     let graph = Graph::start().await;
     let made = graph.post(&format!("{}/addPassword", graph.path(0)), &json!({})).await;
     let text = made.body["secretText"].as_str().unwrap();

@@ -20,8 +20,9 @@ async fn add(graph: &Graph, end: Option<&str>) -> Reply {
     graph.post(&format!("{}/addPassword", graph.path(0)), &body).await
 }
 
+/// A password lifetime beyond the default policy's maximum is refused, even if it comes from the default end date.
 #[tokio::test]
-async fn a_lifetime_beyond_the_default_policy_is_refused_and_so_is_the_default_end() {
+async fn default_policy_bounds_password_lifetime() {
     let graph = Graph::start().await;
     change_default(&graph, true, lifetime("P90D")).await;
     for end in [None, Some("2026-04-01T00:00:01Z")] {
@@ -38,8 +39,9 @@ async fn a_lifetime_beyond_the_default_policy_is_refused_and_so_is_the_default_e
     graph.world.sandbox.shutdown().await;
 }
 
+/// An enabled policy can forbid adding passwords to applications created after a given moment.
 #[tokio::test]
-async fn passwords_may_be_forbidden_for_applications_made_later_than_a_moment() {
+async fn policy_forbids_passwords_for_newer_applications() {
     let graph = Graph::start().await;
     for (moment, state, status) in [
         ("2020-01-01T00:00:00Z", "enabled", StatusCode::BAD_REQUEST),
@@ -59,8 +61,9 @@ async fn passwords_may_be_forbidden_for_applications_made_later_than_a_moment() 
     graph.world.sandbox.shutdown().await;
 }
 
+/// A policy assigned to an application applies instead of the default policy.
 #[tokio::test]
-async fn an_assigned_policy_stands_in_for_the_default_one() {
+async fn assigned_policy_replaces_the_default() {
     let graph = Graph::start().await;
     change_default(&graph, true, lifetime("P90D")).await;
     let policy = json!({"displayName": "stricter", "restrictions": lifetime("P1M")});
@@ -95,8 +98,9 @@ async fn an_assigned_policy_stands_in_for_the_default_one() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// A policy with an invalid lifetime, an unknown restriction type or an unknown member is refused and changes nothing.
 #[tokio::test]
-async fn a_policy_that_makes_no_sense_is_refused() {
+async fn malformed_policy_is_refused() {
     let graph = Graph::start().await;
     for restrictions in
         [lifetime("90 days, or so"), json!({"passwordCredentials": [{"restrictionType": "x"}]})]

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::*;
 
+/// An application contains the members that clients read, and the request ids in its errors match the headers.
 #[tokio::test]
-async fn an_application_shows_what_clients_read_and_the_ids_in_its_errors_match_the_headers() {
+async fn application_has_members_clients_read() {
     let graph = Graph::start().await;
     let shown = graph.get(&graph.path(0)).await;
     let members: Vec<_> = shown.body.as_object().unwrap().keys().map(String::as_str).collect();
@@ -22,8 +23,9 @@ async fn an_application_shows_what_clients_read_and_the_ids_in_its_errors_match_
     graph.world.sandbox.shutdown().await;
 }
 
+/// Supported filters select the matching applications, and unsupported filters and query options are refused.
 #[tokio::test]
-async fn filters_select_and_what_is_not_understood_is_refused() {
+async fn filters_select_and_unsupported_queries_fail() {
     let graph = Graph::start().await;
     let (one, two) = (graph.managed(0), graph.managed(1));
     for (filter, count) in [
@@ -54,8 +56,9 @@ async fn filters_select_and_what_is_not_understood_is_refused() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// Deleting an application of the first page does not change the contents of the next page.
 #[tokio::test]
-async fn pages_stay_whole_while_applications_come_and_go() {
+async fn deletion_between_pages_skips_no_application() {
     let graph = Graph::start().await;
     let first = graph.get("/applications?$top=3&$select=id").await;
     let first: Vec<_> = first.body["value"].as_array().unwrap().clone();
@@ -91,8 +94,9 @@ async fn counts_need_an_eventual_consistency_level() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// Every application and each of Microsoft's services has a service principal.
 #[tokio::test]
-async fn every_application_and_microsofts_services_have_a_service_principal() {
+async fn applications_and_services_have_service_principals() {
     let graph = Graph::start().await;
     let all = graph.get("/servicePrincipals").await;
     let mut names = all.names();

@@ -8,8 +8,9 @@ use crate::sandbox::model::FederatedCredential;
 use crate::sandbox::signing_keys::TokenSigner;
 use crate::sandbox::tokens::Grant;
 
+/// For a while after its creation, an application is found by some reads and missing from others.
 #[tokio::test]
-async fn a_new_application_is_unknown_here_and_there_for_a_while() {
+async fn new_application_is_intermittently_missing() {
     let graph = Graph::start().await;
     let made = graph.post("/applications", &json!({"displayName": "new", "tags": ["a"]})).await;
     assert_eq!(made.status, StatusCode::CREATED);
@@ -27,8 +28,9 @@ async fn a_new_application_is_unknown_here_and_there_for_a_while() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// An application can sign in only while it has an enabled service principal.
 #[tokio::test]
-async fn an_application_signs_in_only_once_it_has_an_enabled_service_principal() {
+async fn sign_in_requires_an_enabled_service_principal() {
     let graph = Graph::start().await;
     let made = graph.post("/applications", &json!({"displayName": "new"})).await;
     graph.pass(Duration::minutes(1)).await;
@@ -56,8 +58,9 @@ async fn an_application_signs_in_only_once_it_has_an_enabled_service_principal()
     graph.world.sandbox.shutdown().await;
 }
 
+/// An application accepts supported changes, refuses the others, and is unknown after its deletion.
 #[tokio::test]
-async fn an_application_is_changed_within_limits_and_deleted() {
+async fn application_changes_within_limits_and_deletes() {
     let graph = Graph::start().await;
     let path = graph.path(0);
     let change_to = async |body: Value| graph.send(Method::PATCH, &path, &body).await;
@@ -81,8 +84,9 @@ async fn an_application_is_changed_within_limits_and_deleted() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// An application's redirect URIs by client type and its app roles can be set and read back.
 #[tokio::test]
-async fn what_kind_of_client_an_application_is_can_be_set_and_read() {
+async fn client_type_is_writable_and_readable() {
     let graph = Graph::start().await;
     let path = graph.path(0);
     let kinds = ["web", "spa", "publicClient", "appRoles"];
@@ -102,8 +106,9 @@ async fn what_kind_of_client_an_application_is_can_be_set_and_read() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// A federated identity created through Graph signs in with the keys registered for its issuer until it is deleted.
 #[tokio::test]
-async fn a_federated_identity_made_through_graph_signs_in_with_its_issuers_keys() {
+async fn federated_identity_uses_its_issuers_keys() {
     let graph = Graph::start().await;
     let (azure, one, other) = (&graph.world.sandbox.azure, graph.managed(0), graph.managed(1));
     let issuer = format!("https://sts.windows.net/{}/", graph.world.at.tenant_id);
@@ -170,8 +175,9 @@ async fn a_federated_identity_made_through_graph_signs_in_with_its_issuers_keys(
     graph.world.sandbox.shutdown().await;
 }
 
+/// An application created through the controls can be read immediately, with the given creation date and owners.
 #[tokio::test]
-async fn the_controls_make_an_application_that_is_known_and_signs_in_at_once() {
+async fn controls_create_an_application_known_at_once() {
     let graph = Graph::start().await;
     let url = format!("{}/_sandbox/applications", graph.world.at.authority);
     let body = json!({"displayName": "theirs", "owners": [], "createdDateTime": "2020-01-01T00:00:00Z"});

@@ -17,8 +17,9 @@ async fn control(graph: &Graph, body: Value) {
     assert_eq!(set.status(), StatusCode::NO_CONTENT);
 }
 
+/// A sign-in appears in the report only after the configured lag has passed.
 #[tokio::test]
-async fn a_sign_in_is_reported_once_the_lag_has_passed() {
+async fn sign_in_is_reported_after_the_lag() {
     let graph = Graph::start().await;
     control(&graph, json!({"lag": "20m"})).await;
     assert_eq!(graph.get(REPORT).await.body["value"], json!([]));
@@ -54,8 +55,9 @@ async fn a_sign_in_is_reported_once_the_lag_has_passed() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// The report lists the consumers' sign-ins in pages and is refused without a premium licence.
 #[tokio::test]
-async fn the_report_follows_the_consumers_is_paged_and_needs_a_licence() {
+async fn report_is_paged_and_needs_a_licence() {
     let graph = Graph::start().await;
     graph.pass(Duration::days(1)).await;
     let first = graph.get(&format!("{REPORT}?$top=2")).await.body;
@@ -85,8 +87,9 @@ async fn application(graph: &Graph) -> (Uuid, String) {
     (made.client_id, credential.text.expose_secret().to_owned())
 }
 
+/// A refused token request does not count as a sign-in in the report.
 #[tokio::test]
-async fn a_refused_token_request_is_no_sign_in() {
+async fn refused_token_request_is_not_reported() {
     let graph = Graph::start().await;
     let (client_id, text) = application(&graph).await;
     control(&graph, json!({"lag": "1m"})).await;
@@ -105,8 +108,9 @@ async fn a_refused_token_request_is_no_sign_in() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// The report identifies each of Microsoft's services by the id of its service principal.
 #[tokio::test]
-async fn each_of_microsofts_services_is_named_by_its_service_principal() {
+async fn report_uses_each_services_principal_id() {
     let graph = Graph::start().await;
     let (client_id, text) = application(&graph).await;
     control(&graph, json!({"lag": "1m"})).await;

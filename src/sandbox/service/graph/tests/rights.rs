@@ -6,8 +6,9 @@ use super::*;
 
 const OWNED_BY: &str = "Application.ReadWrite.OwnedBy";
 
+/// `Application.ReadWrite.OwnedBy` permits reading every application but writing only those the caller owns.
 #[tokio::test]
-async fn owned_by_reads_all_and_writes_what_it_owns() {
+async fn owned_by_writes_only_owned_applications() {
     let graph = Graph::start().await;
     let token = graph.as_daemon_with(&[OWNED_BY]).await;
     let foreign = graph.post("/applications", &json!({"displayName": "somebody's"})).await;
@@ -30,8 +31,9 @@ async fn owned_by_reads_all_and_writes_what_it_owns() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// `Application.ReadWrite.OwnedBy` does not permit adding owners, and ownership without the role permits no change.
 #[tokio::test]
-async fn owned_by_can_not_add_owners_and_owning_alone_is_not_enough() {
+async fn owned_by_cannot_add_owners() {
     let graph = Graph::start().await;
     let daemon = graph.world.sandbox.model().tenant().daemon.object_id;
     let made = graph.post("/applications", &json!({"displayName": "somebody's"})).await;
@@ -65,8 +67,9 @@ async fn owned_by_can_not_add_owners_and_owning_alone_is_not_enough() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// Each Graph role permits its own operations and no others.
 #[tokio::test]
-async fn each_role_opens_its_own_doors_and_no_others() {
+async fn each_role_grants_only_its_operations() {
     let graph = Graph::start().await;
     let report = "/beta/reports/appCredentialSignInActivities".to_owned();
     let policies = "/policies/appManagementPolicies".to_owned();
@@ -94,8 +97,9 @@ async fn each_role_opens_its_own_doors_and_no_others() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// A caller with `OwnedBy` gets 404 for an object that does not exist, because existence is checked before ownership.
 #[tokio::test]
-async fn what_there_is_not_is_missed_before_anybody_owns_it() {
+async fn missing_object_precedes_the_ownership_check() {
     let graph = Graph::start().await;
     let token = graph.as_daemon_with(&[OWNED_BY]).await;
     let (missing, body) = (format!("/applications/{}", Uuid::from_u128(1)), json!({}));

@@ -5,8 +5,9 @@ use time::Duration;
 
 use super::*;
 
+/// The daemon's identity signs in with added passwords and is refused like any application when disabled or deleted.
 #[tokio::test]
-async fn a_service_identity_signs_in_with_a_password_of_its_own_and_is_refused_like_others() {
+async fn service_identity_signs_in_with_own_password() {
     let graph = Graph::start().await;
     let daemon = &graph.world.sandbox.model().tenant().daemon;
     let (client_id, first) = (daemon.client_id, daemon.secret.expose_secret().to_owned());

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::*;
 
+/// A malformed object id or client id is refused with 400, and the message identifies the invalid value.
 #[tokio::test]
-async fn an_id_that_can_not_be_one_is_refused_and_named() {
+async fn malformed_id_is_refused_by_value() {
     let graph = Graph::start().await;
     let owner = format!("{}/owners/x/$ref", graph.path(0));
     let assigned = format!("{}/appManagementPolicies/x/$ref", graph.path(0));
@@ -31,8 +32,9 @@ async fn an_id_that_can_not_be_one_is_refused_and_named() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// An unknown client id is reported by value to callers with read access and gives 403 to callers without it.
 #[tokio::test]
-async fn an_unknown_client_id_is_named_to_whoever_may_ask() {
+async fn authorized_caller_sees_unknown_client_id() {
     let graph = Graph::start().await;
     // An object's id is no client id, even of an object that there is.
     for id in [Uuid::from_u128(1), graph.managed(0).object_id] {
@@ -55,8 +57,9 @@ async fn an_unknown_client_id_is_named_to_whoever_may_ask() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// A function in a path is answered as not modelled instead of being parsed as an object id.
 #[tokio::test]
-async fn a_function_is_not_taken_for_an_id() {
+async fn function_name_is_not_an_id() {
     let graph = Graph::start().await;
     for (method, path) in [
         (Method::GET, "/applications/delta"),

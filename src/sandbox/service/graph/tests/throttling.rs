@@ -67,8 +67,9 @@ async fn three_thousand_writes_pass_in_150_seconds() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// Applications that admit personal accounts accept 60 writes a minute each.
 #[tokio::test]
-async fn sixty_writes_a_minute_pass_for_an_application_that_admits_personal_accounts() {
+async fn personal_account_applications_accept_sixty_writes() {
     let graph = Graph::start().await;
     let personal = applications(&graph, 2, Audience::AnyOrganisationAndPersonal);
     for _ in 0..2 {
@@ -82,8 +83,9 @@ async fn sixty_writes_a_minute_pass_for_an_application_that_admits_personal_acco
     graph.world.sandbox.shutdown().await;
 }
 
+/// Reads within ten seconds pass up to 3500 resource units: 1750 lists or 3500 single applications.
 #[tokio::test]
-async fn three_and_a_half_thousand_units_are_read_in_ten_seconds() {
+async fn ten_seconds_allow_3500_read_units() {
     let graph = Graph::start().await;
     // Listing costs two units, reading one application costs one.
     for (path, count) in [("/applications", 1_750), (graph.path(0).as_str(), 3_500)] {
@@ -114,8 +116,9 @@ async fn a_request_costs_what_is_documented() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// Five reports pass in ten seconds, and 150 reads of `keyCredentials` pass in a minute.
 #[tokio::test]
-async fn five_reports_pass_in_ten_seconds_and_150_reads_of_keys_in_a_minute() {
+async fn reports_and_key_reads_have_quotas() {
     let graph = Graph::start().await;
     let report = async || graph.get("/beta/reports/appCredentialSignInActivities").await.status;
     let mut passed_reports = 0;
@@ -132,8 +135,9 @@ async fn five_reports_pass_in_ten_seconds_and_150_reads_of_keys_in_a_minute() {
     graph.world.sandbox.shutdown().await;
 }
 
+/// Replies show the throttle percentage from 80 percent on, and a throttled reply states its scope, cause and delay.
 #[tokio::test]
-async fn answers_say_when_it_gets_tight_and_how_it_was_too_much() {
+async fn replies_show_throttle_usage_and_cause() {
     let graph = Graph::start().await;
     let spend = |units| {
         let (model, cost) = (graph.world.sandbox.model(), Cost::Read { units, selects_keys: false });

@@ -6,8 +6,9 @@ async fn without_token(world: &World, body: &'static str) -> Reply {
     Reply::of(world.http.put(world.secret_url("it")).body(body)).await
 }
 
+/// A request without a token gets the challenge before its body is parsed.
 #[tokio::test]
-async fn without_a_token_the_challenge_comes_before_the_body_is_read() {
+async fn challenge_precedes_reading_the_body() {
     let world = World::start().await;
     for body in ["", "{", r#"{"value": "text"}"#] {
         let reply = without_token(&world, body).await;
@@ -20,8 +21,9 @@ async fn without_a_token_the_challenge_comes_before_the_body_is_read() {
     world.sandbox.shutdown().await;
 }
 
+/// A token for another audience and a malformed token are both answered with 401 and a reason.
 #[tokio::test]
-async fn a_token_for_another_audience_or_none_at_all_is_challenged_too() {
+async fn wrong_or_malformed_token_is_challenged() {
     let world = World::start().await;
     let asker = Asker { world: &world, token: world.graph().await };
     let wrong = asker.get("secrets/app-01").await;
@@ -36,8 +38,9 @@ async fn a_token_for_another_audience_or_none_at_all_is_challenged_too() {
     world.sandbox.shutdown().await;
 }
 
+/// Key Vault refuses a token with a trailing slash in its audience.
 #[tokio::test]
-async fn an_audience_with_a_slash_at_its_end_is_refused() {
+async fn audience_with_trailing_slash_is_refused() {
     let world = World::start().await;
     let grant = crate::sandbox::tokens::Grant {
         client_id: world.at.client.client_id,
@@ -97,8 +100,9 @@ async fn the_clients_request_id_is_echoed() {
     world.sandbox.shutdown().await;
 }
 
+/// A closed network refuses a request after its token is checked and before its roles are checked.
 #[tokio::test]
-async fn a_closed_network_is_noticed_after_the_token_and_before_the_roles() {
+async fn network_check_follows_token_precedes_roles() {
     let world = World::start().await;
     let (asker, principal) = Asker::with_roles(&world, &[]).await;
     let caller = format!("oid={principal};iss=https://sts.windows.net/{}/\r\n", world.at.tenant_id);
@@ -130,8 +134,9 @@ async fn a_closed_network_is_noticed_after_the_token_and_before_the_roles() {
     world.sandbox.shutdown().await;
 }
 
+/// The vault control refuses retention periods and network settings that Azure does not have, and unknown vaults.
 #[tokio::test]
-async fn the_control_of_vaults_refuses_what_azure_has_not() {
+async fn vault_control_refuses_invalid_settings() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     for wrong in [json!({"retention_days": 6}), json!({"retention_days": 91}), json!({"network": "ajar"})] {

@@ -19,8 +19,9 @@ async fn an_api_version_is_required_and_known() {
     world.sandbox.shutdown().await;
 }
 
+/// A request for a missing secret or version gets `SecretNotFound` with its name in the message.
 #[tokio::test]
-async fn what_is_not_there_is_named_in_the_answer() {
+async fn missing_secret_is_named_in_error() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     let version = "0".repeat(32);
@@ -48,8 +49,9 @@ async fn what_is_not_there_is_named_in_the_answer() {
     world.sandbox.shutdown().await;
 }
 
+/// Every operation answers an invalid secret name with `BadParameter` and includes the name in the message.
 #[tokio::test]
-async fn a_name_that_no_secret_can_have_is_a_bad_parameter_in_every_operation() {
+async fn invalid_secret_name_is_bad_parameter() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     for (method, path, body) in [
@@ -71,8 +73,9 @@ async fn a_name_that_no_secret_can_have_is_a_bad_parameter_in_every_operation() 
     world.sandbox.shutdown().await;
 }
 
+/// A put with a missing value or a member of the wrong type is refused with `BadParameter`.
 #[tokio::test]
-async fn a_body_that_cannot_be_read_is_a_bad_parameter() {
+async fn unreadable_body_is_bad_parameter() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     for body in [json!({}), json!({"value": 1}), json!({"value": "a", "attributes": {"exp": "soon"}})] {
@@ -118,8 +121,9 @@ async fn a_disabled_version_is_only_not_read() {
     world.sandbox.shutdown().await;
 }
 
+/// Disabling an older version makes only that version unreadable; the newest one can still be read.
 #[tokio::test]
-async fn a_newer_version_is_read_although_an_older_one_is_disabled() {
+async fn disabled_older_version_hides_no_newer() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     let older = asker.put_text("it", "one").await;

@@ -5,8 +5,9 @@ use super::*;
 /// Longer than any transition takes.
 const LONG: Duration = Duration::seconds(10);
 
+/// A deleted secret is hidden at once and listed as deleted some seconds later, with its deletion and purge dates.
 #[tokio::test]
-async fn a_deleted_secret_shows_after_some_seconds_with_its_dates() {
+async fn deleted_secret_appears_later_with_dates() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     asker.put("it", json!({"value": "text", "contentType": "a", "tags": {"b": "c"}})).await;
@@ -31,8 +32,9 @@ async fn a_deleted_secret_shows_after_some_seconds_with_its_dates() {
     world.sandbox.shutdown().await;
 }
 
+/// A deletion becomes visible between 1.9 and 6 seconds after the request.
 #[tokio::test]
-async fn a_deletion_is_seen_within_the_seconds_that_pollers_wait() {
+async fn deletion_completes_between_two_poll_limits() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     for number in 0..5 {
@@ -47,8 +49,9 @@ async fn a_deletion_is_seen_within_the_seconds_that_pollers_wait() {
     world.sandbox.shutdown().await;
 }
 
+/// A put on a secret being deleted, already deleted or being recovered is a conflict with a code for that state.
 #[tokio::test]
-async fn a_put_meets_each_state_of_a_deletion_as_a_conflict_of_its_own() {
+async fn put_conflicts_by_deletion_state() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     asker.put_text("it", "text").await;
@@ -70,8 +73,9 @@ async fn a_put_meets_each_state_of_a_deletion_as_a_conflict_of_its_own() {
     world.sandbox.shutdown().await;
 }
 
+/// Recovering a deleted secret restores every version with its value, tags and dates.
 #[tokio::test]
-async fn a_recovery_brings_back_every_version_as_it_was() {
+async fn recovery_restores_every_version_unchanged() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     let first = asker.put("it", json!({"value": "one", "tags": {"a": "b"}})).await.body;
@@ -92,8 +96,9 @@ async fn a_recovery_brings_back_every_version_as_it_was() {
     world.sandbox.shutdown().await;
 }
 
+/// A secret under recovery can be read while a put is still refused as a conflict.
 #[tokio::test]
-async fn a_recovered_secret_can_be_read_while_a_put_is_still_refused() {
+async fn recovered_secret_reads_before_it_writes() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     asker.put_text("it", "text").await;
@@ -112,8 +117,9 @@ async fn a_recovered_secret_can_be_read_while_a_put_is_still_refused() {
     world.sandbox.shutdown().await;
 }
 
+/// A purge answers 204 without a body, and the name can then be used for a new secret.
 #[tokio::test]
-async fn a_purge_answers_204_and_frees_the_name() {
+async fn purge_gives_204_and_frees_name() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     asker.put_text("it", "text").await;
@@ -131,8 +137,9 @@ async fn a_purge_answers_204_and_frees_the_name() {
     world.sandbox.shutdown().await;
 }
 
+/// A deleted secret is purged automatically when the vault's retention period ends.
 #[tokio::test]
-async fn a_deleted_secret_is_purged_by_itself_after_its_vaults_retention() {
+async fn deleted_secret_expires_after_vault_retention() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     let status = asker.control("vaults/vault-1", json!({"retention_days": 7})).await;
@@ -151,8 +158,9 @@ async fn a_deleted_secret_is_purged_by_itself_after_its_vaults_retention() {
     world.sandbox.shutdown().await;
 }
 
+/// Restoring a backup brings back all versions with their state, and the response contains no value.
 #[tokio::test]
-async fn a_backup_is_restored_with_all_its_versions_and_without_showing_a_value() {
+async fn backup_restores_versions_without_showing_values() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     let first = asker.put_text("it", "one").await;
@@ -178,8 +186,9 @@ async fn a_backup_is_restored_with_all_its_versions_and_without_showing_a_value(
     world.sandbox.shutdown().await;
 }
 
+/// The sandbox state lists a deleted secret until it is purged and never contains a secret's value.
 #[tokio::test]
-async fn the_state_shows_what_is_deleted_until_it_is_purged_and_never_a_text() {
+async fn state_shows_deleted_secrets_without_values() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     asker.control("vaults/vault-1", json!({"retention_days": 7})).await;

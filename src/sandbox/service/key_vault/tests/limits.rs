@@ -27,8 +27,9 @@ async fn a_value_has_at_most_25_kilobytes() {
     assert_eq!(statuses(vec![json!({"value": "é".repeat(13_000)})]).await, [400]);
 }
 
+/// A secret accepts at most 15 tags, with names and values of at most 256 characters.
 #[tokio::test]
-async fn there_are_at_most_15_tags_of_256_characters() {
+async fn secret_takes_15_tags_of_256() {
     let many = |count| {
         let tags: serde_json::Map<_, _> = (0..count).map(|n| (format!("t{n}"), json!(""))).collect();
         json!({"value": "text", "tags": tags})
@@ -38,14 +39,16 @@ async fn there_are_at_most_15_tags_of_256_characters() {
     assert_eq!(statuses(vec![long(256, 256), long(257, 1), long(1, 257)]).await, [200, 400, 400]);
 }
 
+/// A content type has at most 255 characters.
 #[tokio::test]
-async fn a_content_type_has_at_most_255_characters() {
+async fn content_type_takes_255_characters() {
     let body = |length| json!({"value": "text", "contentType": "x".repeat(length)});
     assert_eq!(statuses(vec![body(255), body(256)]).await, [200, 400]);
 }
 
+/// A patch is refused beyond the same limits for tags and content type as a put.
 #[tokio::test]
-async fn a_patch_is_held_to_the_same_limits() {
+async fn patch_obeys_the_put_limits() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     asker.put_text("it", "text").await;
@@ -56,8 +59,9 @@ async fn a_patch_is_held_to_the_same_limits() {
     world.sandbox.shutdown().await;
 }
 
+/// A secret's name consists of 1 to 127 ASCII letters, digits and dashes.
 #[tokio::test]
-async fn a_name_has_1_to_127_letters_digits_and_dashes() {
+async fn secret_name_takes_127_letters_digits_dashes() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     for name in ["a", "A-0", &"n".repeat(127)] {

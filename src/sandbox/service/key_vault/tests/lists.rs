@@ -20,8 +20,9 @@ async fn all_pages(asker: &Asker<'_>, first: String) -> (Vec<String>, usize) {
     (ids, pages)
 }
 
+/// A next link contains the port, an older API version, an opaque token and the requested page size.
 #[tokio::test]
-async fn a_next_link_has_port_an_older_version_an_opaque_token_and_the_wanted_size() {
+async fn next_link_keeps_the_page_size() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     let first = asker.send(Method::GET, &format!("{}&maxresults=1", asker.url("secrets")), None).await;
@@ -40,8 +41,9 @@ async fn a_next_link_has_port_an_older_version_an_opaque_token_and_the_wanted_si
     world.sandbox.shutdown().await;
 }
 
+/// Every secret and every version is listed on exactly one page.
 #[tokio::test]
-async fn every_secret_and_version_is_on_exactly_one_page() {
+async fn each_item_is_on_one_page() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     for number in 0..30 {
@@ -62,8 +64,9 @@ async fn every_secret_and_version_is_on_exactly_one_page() {
     world.sandbox.shutdown().await;
 }
 
+/// A page starts after the last item of the previous page, even if secrets were put in the meantime.
 #[tokio::test]
-async fn a_page_begins_where_the_last_one_ended_whatever_was_put_meanwhile() {
+async fn next_page_ignores_interim_puts() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     let first = asker.send(Method::GET, &format!("{}&maxresults=1", asker.url("secrets")), None).await;
@@ -75,8 +78,9 @@ async fn a_page_begins_where_the_last_one_ended_whatever_was_put_meanwhile() {
     world.sandbox.shutdown().await;
 }
 
+/// Versions are listed in the order of their ids, not in the order in which they were put.
 #[tokio::test]
-async fn versions_are_not_listed_in_the_order_in_which_they_were_put() {
+async fn versions_are_listed_by_id() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     let mut put = Vec::new();
@@ -113,8 +117,9 @@ async fn deleted_secrets_are_listed_in_pages_too() {
     world.sandbox.shutdown().await;
 }
 
+/// A page size outside 1 to 25 and a skip token the vault did not issue are refused with `BadParameter`.
 #[tokio::test]
-async fn a_page_has_one_to_twenty_five_items_and_a_token_of_ours() {
+async fn invalid_page_size_or_token_is_refused() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     for query in ["maxresults=0", "maxresults=26", "maxresults=x", "$skiptoken=1", "$skiptoken=e30"] {

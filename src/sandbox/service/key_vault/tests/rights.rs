@@ -40,8 +40,9 @@ async fn allowed_to(roles: &[Role]) -> Vec<&'static str> {
     allowed
 }
 
+/// Each vault role permits its own operations on secrets and no others.
 #[tokio::test]
-async fn each_role_permits_what_it_is_for_and_nothing_else() {
+async fn vault_role_grants_only_its_operations() {
     let get: &[&str] = &["get"];
     let writing: &[&str] = &["set", "update", "backup", "restore", "delete", "recover"];
     let none: [&str; 0] = [];
@@ -55,8 +56,9 @@ async fn each_role_permits_what_it_is_for_and_nothing_else() {
     assert_eq!(allowed_to(&[Role::FhirDataReader, Role::DicomDataReader]).await, none);
 }
 
+/// A role assigned in one vault grants nothing in another vault and ends when it is removed.
 #[tokio::test]
-async fn a_role_in_one_vault_opens_no_other_and_ends_when_it_is_taken_away() {
+async fn role_is_limited_to_its_vault() {
     let world = World::start().await;
     let (asker, principal) = Asker::with_roles(&world, &[Role::SecretsUser]).await;
     assert_eq!(asker.get("secrets/app-01").await.status, StatusCode::OK);
@@ -81,8 +83,9 @@ async fn the_daemon_may_do_everything_but_purge() {
     world.sandbox.shutdown().await;
 }
 
+/// A refusal by role names the caller, the action and the resource.
 #[tokio::test]
-async fn a_refusal_by_role_names_caller_action_and_resource() {
+async fn rbac_refusal_names_caller_action_resource() {
     let world = World::start().await;
     let (asker, principal) = Asker::with_roles(&world, &[]).await;
     let vault = "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sandbox/providers/microsoft.keyvault/vaults/vault-1";
@@ -104,8 +107,9 @@ async fn a_refusal_by_role_names_caller_action_and_resource() {
     world.sandbox.shutdown().await;
 }
 
+/// A caller without a role is refused before the request's name and API version are validated.
 #[tokio::test]
-async fn a_refusal_comes_before_the_request_is_looked_at() {
+async fn role_check_precedes_request_validation() {
     let world = World::start().await;
     let (asker, _) = Asker::with_roles(&world, &[]).await;
     let no_version = format!("{}/secrets/not_a_name", world.at.vaults[0].url);
@@ -114,8 +118,9 @@ async fn a_refusal_comes_before_the_request_is_looked_at() {
     world.sandbox.shutdown().await;
 }
 
+/// Under the access policy model, a caller without permission is refused with `AccessDenied`.
 #[tokio::test]
-async fn with_access_policies_the_same_refusals_are_denials() {
+async fn access_policy_refusals_are_access_denied() {
     let world = World::start().await;
     let (asker, principal) = Asker::with_roles(&world, &[]).await;
     let client_id = world.sandbox.model().managed()[0].client_id;

@@ -2,8 +2,9 @@
 
 use super::*;
 
+/// A put inherits neither tags nor content type nor attributes from the previous version.
 #[tokio::test]
-async fn a_put_inherits_neither_tags_nor_content_type_nor_attributes() {
+async fn put_inherits_nothing_from_older_version() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     let full = json!({"value": "one", "contentType": "text/plain", "tags": {"a": "b"},
@@ -34,8 +35,9 @@ async fn a_version_has_32_small_hexadecimal_digits() {
     world.sandbox.shutdown().await;
 }
 
+/// A patch replaces the tags as a whole and leaves every member it does not contain unchanged.
 #[tokio::test]
-async fn a_patch_replaces_all_tags_and_leaves_what_it_does_not_name() {
+async fn patch_replaces_tags_and_keeps_rest() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     let full = json!({"value": "one", "contentType": "text/plain", "tags": {"a": "b"},
@@ -59,8 +61,9 @@ async fn a_patch_replaces_all_tags_and_leaves_what_it_does_not_name() {
     world.sandbox.shutdown().await;
 }
 
+/// A patch with a version id changes that version, and a patch without one changes the current version.
 #[tokio::test]
-async fn an_older_version_is_patched_by_its_id_and_the_current_one_without() {
+async fn patch_without_version_changes_current() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     let older = asker.put_text("it", "one").await;
@@ -73,8 +76,9 @@ async fn an_older_version_is_patched_by_its_id_and_the_current_one_without() {
     world.sandbox.shutdown().await;
 }
 
+/// A secret can be read before its `nbf` date and after its `exp` date.
 #[tokio::test]
-async fn a_secret_is_read_outside_of_its_validity() {
+async fn secret_is_readable_outside_its_validity() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     for attributes in [json!({"exp": 1_000_000_000}), json!({"nbf": 4_000_000_000_u32})] {
@@ -84,8 +88,9 @@ async fn a_secret_is_read_outside_of_its_validity() {
     world.sandbox.shutdown().await;
 }
 
+/// Two puts within one second have the same creation date, and the later one is the current version.
 #[tokio::test]
-async fn two_puts_in_a_second_have_one_date_and_the_later_one_is_read() {
+async fn same_second_puts_share_a_date() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     asker.wait(Duration::milliseconds(100)).await;
@@ -101,8 +106,9 @@ async fn two_puts_in_a_second_have_one_date_and_the_later_one_is_read() {
     world.sandbox.shutdown().await;
 }
 
+/// A secret's path may end in a slash, and `outContentType` has no effect on a secret that is no certificate.
 #[tokio::test]
-async fn a_path_may_end_in_a_slash_and_a_secret_that_is_no_certificate_has_one_content() {
+async fn trailing_slash_and_content_type_are_ignored() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     asker.put_text("it", "text").await;

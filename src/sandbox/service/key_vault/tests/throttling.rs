@@ -40,32 +40,36 @@ async fn let_through(world: &World, request: &Request, a_second: u32, seconds: u
     passed
 }
 
+/// Exactly 300 puts pass in each ten seconds.
 #[tokio::test]
-async fn three_hundred_puts_pass_in_each_ten_seconds_and_no_more() {
+async fn ten_seconds_allow_300_puts() {
     let world = World::start().await;
     let put = request(Method::PUT, "secrets/it", &world.token(RESOURCE).await, r#"{"value": "text"}"#);
     assert_eq!(let_through(&world, &put, 100, 60).await, [300; 6]);
     world.sandbox.shutdown().await;
 }
 
+/// Exactly 4000 reads pass in each ten seconds.
 #[tokio::test]
-async fn four_thousand_reads_pass_in_each_ten_seconds_and_no_more() {
+async fn ten_seconds_allow_4000_reads() {
     let world = World::start().await;
     let get = request(Method::GET, "secrets/app-01", &world.token(RESOURCE).await, "");
     assert_eq!(let_through(&world, &get, 500, 30).await, [4000; 3]);
     world.sandbox.shutdown().await;
 }
 
+/// A client that stays within the rate of 30 puts a second is never throttled.
 #[tokio::test]
-async fn a_client_below_the_rate_is_never_throttled() {
+async fn client_at_the_rate_is_unthrottled() {
     let world = World::start().await;
     let put = request(Method::PUT, "secrets/it", &world.token(RESOURCE).await, r#"{"value": "text"}"#);
     assert_eq!(let_through(&world, &put, 30, 30).await, [300; 3]);
     world.sandbox.shutdown().await;
 }
 
+/// A throttled reply always states the reason and only sometimes has a `Retry-After` header.
 #[tokio::test]
-async fn a_throttled_client_is_told_why_and_sometimes_for_how_long() {
+async fn throttled_reply_has_reason_sometimes_delay() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     for _ in 0..300 {
@@ -89,8 +93,9 @@ async fn a_throttled_client_is_told_why_and_sometimes_for_how_long() {
     world.sandbox.shutdown().await;
 }
 
+/// Challenges, refusals and requests of the simulated consumers do not use up the quota.
 #[tokio::test]
-async fn challenges_refusals_and_the_simulated_consumers_cost_nothing() {
+async fn refusals_and_simulated_consumers_use_no_quota() {
     let world = World::start().await;
     let (stranger, _) = Asker::with_roles(&world, &[]).await;
     let token = world.token(RESOURCE).await;
