@@ -71,8 +71,9 @@ mod tests {
         assert_eq!(claims(&token(&second)).unwrap(), read);
     }
 
+    /// A token claim of an unexpected type is treated as missing, and the other claims are still read.
     #[test]
-    fn a_claim_of_an_odd_type_is_missing_and_the_others_count() {
+    fn odd_typed_claim_counts_as_missing() {
         let read =
             claims(&token(&json!({"aud": 7, "appid": "x", "roles": "r", "exp": [], "tid": "t"}))).unwrap();
         assert_eq!((read.audience.as_str(), read.client_id, read.expires), ("", None, None));

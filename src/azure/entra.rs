@@ -150,8 +150,9 @@ const PAUSES: [time::Duration; 2] = [time::Duration::SECOND, time::Duration::sec
 mod tests {
     use super::*;
 
+    /// Only Entra's codes for a wrong or an expired secret count against the secret; unknown codes and other failures are unclear.
     #[test]
-    fn only_wrong_and_expired_speak_against_a_secret() {
+    fn only_wrong_and_expired_condemn_a_secret() {
         let body =
             |code: u64| format!(r#"{{"error":"invalid_client","error_codes":[{code}],"trace_id":"\r\n"}}"#);
         for (status, code, expected) in [

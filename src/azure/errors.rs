@@ -149,8 +149,9 @@ pub(super) fn retry_after(value: &str) -> Option<Duration> {
 mod tests {
     use super::*;
 
+    /// The innermost error code is found under `innererror` or `innerError`, also in a body with escapes, and is `-` without one.
     #[test]
-    fn the_innermost_code_is_found_in_either_spelling_and_with_escapes() {
+    fn innermost_error_code_is_found() {
         let bodies = [
             r#"{"error":{"code":"Forbidden","message":"a\r\nb","innererror":{"code":"SecretDisabled"}}}"#,
             r#"{"error":{"code":"X","innerError":{"code":"SecretDisabled","date":"2026"}}}"#,
@@ -164,8 +165,9 @@ mod tests {
         ErrorBody::parse(body.as_bytes()).innermost_code().to_owned()
     }
 
+    /// An error message loses its line breaks and is cut to 300 characters; a value that is not text gives an empty message.
     #[test]
-    fn a_message_is_kept_short_and_in_one_line() {
+    fn message_is_short_and_single_line() {
         assert_eq!(message(&"a\r\nb".into()).as_deref(), Some("ab"));
         assert_eq!(message(&"ü".repeat(301).into()), Some("ü".repeat(300)));
         assert_eq!(message(&Value::Null).as_deref(), Some(""));
@@ -180,8 +182,9 @@ mod tests {
         }
     }
 
+    /// An error code decides the kind of a refusal over the status, except that status 429 always means throttled.
     #[test]
-    fn a_code_outweighs_a_status_except_for_throttling() {
+    fn code_outweighs_status_except_for_throttling() {
         for (status, code, kind) in [
             (429, "Directory_ResourceSizeExceeded", RefusalKind::Throttled),
             (403, "CredentialTypeNotAllowedAsPerAppPolicy", RefusalKind::PasswordsForbidden),
@@ -196,8 +199,9 @@ mod tests {
         }
     }
 
+    /// A server error or a timeout leaves open if the call took effect; a throttled call certainly had no effect.
     #[test]
-    fn a_server_s_error_leaves_the_outcome_open_and_a_refusal_does_not() {
+    fn server_error_leaves_outcome_open() {
         assert!([408, 500, 503].iter().all(|status| !refusal("put", *status, b"", None).had_no_effect()));
         assert!(refusal("put", 429, b"", None).had_no_effect());
     }

@@ -97,8 +97,9 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 mod tests {
     use super::*;
 
+    /// An Event Grid handshake succeeds only if the response has status 200 and echoes the validation code.
     #[test]
-    fn only_the_code_with_status_200_is_a_handshake() {
+    fn handshake_needs_code_and_status_200() {
         let echo = json!({"validationResponse": "code"});
         assert_eq!(interpret(200, &echo, "code"), Ok(()));
         for (status, body) in [(200, Value::Null), (200, json!({"validationResponse": "other"})), (404, echo)]

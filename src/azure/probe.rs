@@ -61,8 +61,9 @@ fn interpret(probe: &Probe, status: u16) -> ProbeAnswer {
 mod tests {
     use super::*;
 
+    /// A status that the probe expects is a good answer, even if it otherwise means a refusal.
     #[test]
-    fn what_is_expected_outweighs_what_a_status_means_otherwise() {
+    fn expected_status_outweighs_its_usual_meaning() {
         let probe = Probe { kind: ProbeKind::Https, url: String::new(), expected: [200, 403].into() };
         for (status, answer) in [
             (200, ProbeAnswer::AsExpected),

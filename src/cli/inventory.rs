@@ -206,8 +206,9 @@ mod tests {
         }
     }
 
+    /// No text cell of the CSV output begins like a formula, and numbers stay numbers.
     #[test]
-    fn no_cell_of_a_spreadsheet_begins_like_a_formula_and_numbers_stay_numbers() {
+    fn spreadsheet_cells_never_start_a_formula() {
         let text = csv(&[item("-2", "+1"), item("@SUM(A1)", "a, \"b\"")]);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(
@@ -220,8 +221,9 @@ mod tests {
         );
     }
 
+    /// A plus sign joins classes that must all hold; anything else is refused with the list of classes.
     #[test]
-    fn classes_are_named_with_a_plus_between_those_that_have_to_hold_at_a_time() {
+    fn plus_joins_classes_that_must_all_hold() {
         let classes = |text: &str| text.parse::<Classes>().map(|Classes(all)| all);
         assert_eq!(classes("expired"), Ok([Class::Expired].into()));
         let both = [Class::Unmanaged, Class::NearExpiry].into();
@@ -231,8 +233,9 @@ mod tests {
         }
     }
 
+    /// The inventory summary counts every class, including classes without any item.
     #[test]
-    fn every_class_is_counted_also_those_that_nothing_is_of() {
+    fn summary_counts_empty_classes_too() {
         assert_eq!(
             summary(&[item("", "")]),
             "managed: 0, orphaned: 0, foreign: 1, unmanaged: 0, near_expiry: 0, expired: 1, never_used: 0, could_be_secretless: 0"

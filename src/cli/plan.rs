@@ -187,8 +187,9 @@ mod tests {
         Line { status, ..unseen }
     }
 
+    /// The exit code of `plan` is that of the worst secret: 1 for blocked, 2 for due or deferred, otherwise 0.
     #[test]
-    fn the_exit_code_is_that_of_the_worst_secret() {
+    fn exit_code_is_that_of_worst_secret() {
         use PlanStatus::{Blocked, Deferred, Due, UpToDate};
         for (statuses, code) in [
             (&[][..], 0),
@@ -202,8 +203,9 @@ mod tests {
         }
     }
 
+    /// A secret that `plan` could not look at is shown and counted as blocked, with its reason.
     #[test]
-    fn what_could_not_be_looked_at_is_shown_as_being_in_the_way() {
+    fn unreadable_secret_is_shown_as_blocked() {
         let shown = shown(&[line(PlanStatus::Blocked)]);
         assert!(shown.contains("blocked") && shown.contains("a right is missing"), "{shown}");
         assert!(shown.ends_with("due: 0, deferred: 0, blocked: 1, up_to_date: 0"), "{shown}");

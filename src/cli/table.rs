@@ -35,8 +35,9 @@ fn harmless(cell: &str) -> String {
 mod tests {
     use super::*;
 
+    /// Table columns line up, also across line breaks, and control characters in a cell cannot steer the terminal.
     #[test]
-    fn columns_line_up_and_nothing_in_a_cell_steers_the_terminal() {
+    fn table_aligns_and_strips_control_characters() {
         let rows = [["a", "one\ntwo"], ["\u{1b}[31mlong", "x\r"]].map(|row| row.map(str::to_owned));
         let lines: Vec<_> = table(["N", "WHAT"], rows).lines().map(str::to_owned).collect();
         assert_eq!(

@@ -58,8 +58,9 @@ mod tests {
     use super::*;
     use time::macros::datetime;
 
+    /// Clock skew is the distance of the server's date from the interval of the call; a date within it is no skew.
     #[test]
-    fn only_the_distance_from_the_interval_of_the_call_counts() {
+    fn skew_is_distance_from_call_interval() {
         let skew = ClockSkew::default();
         assert!(!skew.is_known(), "nobody has answered");
         let (sent, received) = (datetime!(2026-01-01 10:00 UTC), datetime!(2026-01-01 10:01 UTC));

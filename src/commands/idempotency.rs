@@ -98,16 +98,18 @@ mod tests {
         granted
     }
 
+    /// An idempotency key is known for one day after its first use and is new again after that.
     #[test]
-    fn a_key_is_known_for_a_day_and_no_longer() {
+    fn idempotency_key_is_kept_one_day() {
         let keys = IdempotencyKeys::default();
         assert!(is_new(&keys, "a", NOW));
         assert!(!is_new(&keys, "a", NOW + KEPT_FOR - Duration::SECOND));
         assert!(is_new(&keys, "a", NOW + KEPT_FOR));
     }
 
+    /// With more idempotency keys than the limit, the oldest one is forgotten and the others stay known.
     #[test]
-    fn of_too_many_keys_the_oldest_is_forgotten() {
+    fn oldest_excess_idempotency_key_is_dropped() {
         let keys = IdempotencyKeys::default();
         for number in 0..=MAX_KEYS {
             assert!(is_new(&keys, &format!("key-{number}"), NOW));

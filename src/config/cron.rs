@@ -80,8 +80,9 @@ mod tests {
         .collect()
     }
 
+    /// Each of a schedule's times of day runs exactly once on a day when the clocks change.
     #[test]
-    fn each_of_several_times_of_day_runs_once_when_the_clocks_change() {
+    fn each_time_runs_once_across_clock_change() {
         let spring = "2027-03-28T00:00[Europe/Berlin]";
         assert_eq!(runs("30 2,14 * * *", spring, 3), ["28 01:00", "28 12:30", "29 00:30"]);
         let autumn = "2027-10-31T00:00[Europe/Berlin]";

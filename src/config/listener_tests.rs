@@ -34,22 +34,25 @@ const REFUSED: &[(&str, &str)] = &[
     ("[schedule]\njitter = \"1d\"", "out of range (0s to 12h)"),
 ];
 
+/// Each broken rule of the listeners is reported with its own message.
 #[test]
-fn each_broken_rule_of_the_listeners_is_reported() {
+fn each_broken_listener_rule_is_reported() {
     for (tables, expected) in REFUSED {
         let message = refusal(parse(&file("", tables, "")));
         assert!(message.contains(expected), "{tables}:\n{message}");
     }
 }
 
+/// In a cloud without a known Event Grid client, a webhook that accepts tokens needs `webhook.client_id`.
 #[test]
-fn an_unknown_client_of_event_grid_has_to_be_named_where_its_tokens_are_taken() {
+fn unknown_event_grid_client_must_be_configured() {
     let text = file("", "cloud = \"china\"\n[webhook]\naudience = \"api://x\"", "");
     assert!(refusal(parse(&text)).contains("webhook.client_id is missing"));
 }
 
+/// By default API and webhook are closed, and TLS, queue, health and functions listeners are off.
 #[test]
-fn without_a_word_everything_is_closed_and_plain() {
+fn listeners_are_closed_and_plain_by_default() {
     let config = parse(&file("", "", "")).unwrap();
     assert!(!config.api.is_open() && !config.webhook.is_open());
     assert!(
@@ -63,8 +66,9 @@ fn without_a_word_everything_is_closed_and_plain() {
     assert_eq!(config.azure.openid_url.as_str(), url);
 }
 
+/// A daemon with an open webhook and a closed API may listen on a public address.
 #[test]
-fn whoever_hears_event_grid_may_listen_to_the_network_with_a_closed_api() {
+fn webhook_may_listen_publicly_without_api() {
     let config = parse(&file("listen = \"0.0.0.0:80\"", "[webhook]\naudience = \"api://x\"", "")).unwrap();
     assert!(!config.api.is_open() && config.webhook.is_open());
 }

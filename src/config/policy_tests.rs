@@ -21,8 +21,9 @@ fn rollout(text: &str) -> super::RolloutConfig {
     parse(&file("", &format!("[rollout]\n{text}"), "")).unwrap().rollout
 }
 
+/// A secret's entry overrides each key of the policy, and keys that it leaves out keep the policy's value.
 #[test]
-fn an_entry_overrides_each_key_of_the_policy() {
+fn entry_overrides_each_policy_key() {
     let entry = "max_overlap = \"9d\"\nusage_gate = \"report\"\nusage_quiet = \"5d\"\nadopt = \"rotate\"";
     let tables = "[policy]\nforeign_expired = \"remove\"\nadopt = \"report\"\nmax_overlap = \"20d\"";
     let config = parse(&file("", tables, entry)).unwrap();
@@ -35,8 +36,9 @@ fn an_entry_overrides_each_key_of_the_policy() {
     assert_eq!(discovered.max_overlap(), Duration::days(20));
 }
 
+/// The configured bounds apply to the tags of configured and discovered secrets alike.
 #[test]
-fn the_bounds_hold_for_the_tags_of_every_secret() {
+fn bounds_apply_to_tags_of_every_secret() {
     let config = parse(&file("", "[bounds]\nmin_overlap = \"3d\"\nmax_overlap = \"5d\"", "")).unwrap();
     for policy in [&config.secrets.first().unwrap().policy, &config.discovery.policy] {
         let asked = |days: &str| {
@@ -47,8 +49,9 @@ fn the_bounds_hold_for_the_tags_of_every_secret() {
     }
 }
 
+/// The verification of a secret's entry is laid over the default: its keys override, all others are kept.
 #[test]
-fn an_entry_s_verification_is_laid_over_the_default() {
+fn entry_verification_extends_the_default() {
     let tables = "[verify]\nclaims = \"advisory\"\nroles = [\"A\", \"B\"]\nlimit = \"30m\"\nreject_secret_pattern = \"\"";
     let one = verify(tables, "[secrets.verify]\nsign_ins = 5\nroles = [\"C\"]\nprobe_requirement = \"off\"");
     assert_eq!((one.sign_ins, one.limit, one.claims), (5, Duration::minutes(30), Requirement::Advisory));
@@ -58,8 +61,9 @@ fn an_entry_s_verification_is_laid_over_the_default() {
     assert!(verify("", "").reject_secret_pattern.unwrap().matches("-x"));
 }
 
+/// A FHIR probe URL gets its path exactly once, with or without a trailing slash, and gives the token scope.
 #[test]
-fn a_probe_s_address_has_its_path_once_and_brings_the_scope() {
+fn probe_url_gets_path_once_and_scope() {
     for base in ["https://x.fhir.org", "https://x.fhir.org/"] {
         let fhir = verify("", &format!("[secrets.verify]\nprobe = \"fhir\"\nprobe_url = \"{base}\""));
         let probe = fhir.probe.unwrap();
@@ -78,8 +82,9 @@ fn a_probe_s_address_has_its_path_once_and_brings_the_scope() {
     assert_eq!(https.scope, "https://graph.microsoft.com/.default");
 }
 
+/// The nearest table decides on probe and scope: the entry's settings override those of `[verify]`.
 #[test]
-fn the_nearest_table_decides_on_probe_and_scope() {
+fn nearest_table_decides_probe_and_scope() {
     let fhir = "[verify]\nprobe = \"fhir\"\nprobe_url = \"https://f.org\"";
     assert_eq!(verify(fhir, "").scope, "https://f.org/.default");
     let other = verify(fhir, "[secrets.verify]\nprobe_url = \"https://g.org\"");
@@ -95,8 +100,9 @@ fn the_nearest_table_decides_on_probe_and_scope() {
     assert_eq!(verify(&scoped, &all).scope, "api://t/.default");
 }
 
+/// A verification limit must lie below the deadline of each secret it applies to, and a violation is reported once.
 #[test]
-fn a_limit_is_held_against_the_deadline_of_those_it_is_for() {
+fn limit_is_checked_against_applicable_deadlines() {
     assert!(parse(&file("", "", "deadline = \"30m\"\n[secrets.verify]\nlimit = \"20m\"")).is_ok());
     let own = refusal(parse(&file("", "", "[secrets.verify]\nlimit = \"60m\"")));
     assert!(own.contains("secrets[1].verify.limit is \"60m\", which is not below the deadline of"), "{own}");
@@ -106,8 +112,9 @@ fn a_limit_is_held_against_the_deadline_of_those_it_is_for() {
     assert!(once.contains("1 problem") && once.contains("deadline of secret kv/b (30m)"), "{once}");
 }
 
+/// A vault with discovery needs no secret entries, and the policy for its discovered secrets is checked.
 #[test]
-fn a_searched_vault_needs_no_entries_and_its_policy_is_checked() {
+fn discovery_vault_needs_no_secret_entries() {
     let text = |tables: &str| {
         let whole = file("", tables, "").replace("name = \"kv\"", "name = \"kv\"\ndiscover = true");
         whole.split("[[secrets]]").next().unwrap().to_owned()
@@ -125,8 +132,9 @@ fn a_searched_vault_needs_no_entries_and_its_policy_is_checked() {
     assert!(refusal(parse(&text("").replace("true", "false"))).contains("there is no secret"));
 }
 
+/// Lists are read from the file or, separated by commas, from an environment variable, and a bad element is reported.
 #[test]
-fn lists_come_from_the_file_or_separated_by_commas_from_the_environment() {
+fn lists_come_from_file_or_environment() {
     let config = with_variable("REKEYD_VERIFY__PROBE_STATUS", "200, 204").unwrap();
     assert!(config.verify.probe.is_none());
     let config = with_variable("REKEYD_VERIFY__ROLES", "A,B").unwrap();
@@ -138,8 +146,9 @@ fn lists_come_from_the_file_or_separated_by_commas_from_the_environment() {
     assert!(bad.contains("REKEYD_VERIFY__PROBE_STATUS: verify.probe_status[2] is \"ok\""), "{bad}");
 }
 
+/// Replicas of a secret and the allowed applications are read from the configuration.
 #[test]
-fn a_replica_and_an_allowed_application_are_taken() {
+fn replicas_and_allowed_applications_are_read() {
     let entry = "replicas = [\"KV/copy\", \"other/app\"]\n[[vaults]]\nname = \"other\"";
     let config = parse(&file("", &format!("[applications]\nallow = [\"{GUID}\"]"), entry)).unwrap();
     let replicas: Vec<_> = config.secrets.first().unwrap().replicas.iter().map(ToString::to_string).collect();
@@ -147,8 +156,9 @@ fn a_replica_and_an_allowed_application_are_taken() {
     assert_eq!(config.applications.allow, BTreeSet::from([GUID.parse().unwrap()]));
 }
 
+/// Every bad element of a list is reported with its own line number.
 #[test]
-fn every_bad_element_is_told_with_its_own_line() {
+fn each_bad_element_has_its_own_line() {
     let text = file("", "[verify]\nprobe_status = [\n  200,\n  99,\n  \"x\",\n]", "");
     insta::assert_snapshot!(refusal(parse(&text)), @r#"
     2 problems in the configuration:
@@ -270,8 +280,9 @@ fn a_limit_of_zero_is_none() {
     assert_eq!(limits("max_per_hour = 0\nmax_per_sweep = 4"), (Some(4), None));
 }
 
+/// A freeze in the hour that repeats when the clocks go back covers both occurrences of that hour.
 #[test]
-fn an_hour_that_comes_twice_is_frozen_both_times() {
+fn repeated_hour_is_frozen_both_times() {
     let one = |from: &str, until: &str| {
         let text = format!("[[rollout.freezes]]\nfrom = \"{from}\"\nuntil = \"{until}\"");
         let frozen = rollout(&format!("time_zone = \"Europe/Berlin\"\n{text}"));

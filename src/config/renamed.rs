@@ -54,8 +54,9 @@ mod tests {
     use crate::config::KEYS;
     use crate::config::tests::{file, parse, refusal, with_variable};
 
+    /// A former configuration key is refused with its line and its current name.
     #[test]
-    fn a_former_key_is_refused_with_its_line_and_its_present_name() {
+    fn former_key_is_refused_with_current_name() {
         let text = file(
             "",
             "[policy]\ncritical = \"7d\"",
@@ -69,16 +70,18 @@ mod tests {
         ");
     }
 
+    /// A former environment variable is refused with the name of the current one.
     #[test]
-    fn a_former_environment_variable_is_refused_with_the_present_one() {
+    fn former_variable_is_refused_with_current_name() {
         insta::assert_snapshot!(refusal(with_variable("REKEYD_VERIFY__UNWANTED_TEXT", "x")), @"
         1 problem in the configuration:
           environment variable REKEYD_VERIFY__UNWANTED_TEXT: `verify.unwanted_text` is called `verify.reject_secret_pattern` now: set REKEYD_VERIFY__REJECT_SECRET_PATTERN
         ");
     }
 
+    /// No former name is a configuration key again, and every current name of a renamed key is one.
     #[test]
-    fn no_former_name_is_a_key_again_and_every_present_one_is() {
+    fn renamed_keys_exist_only_as_current() {
         for renamed in RENAMED {
             assert!(KEYS.iter().all(|key| key.path != renamed.former), "{renamed}");
             assert!(KEYS.iter().any(|key| key.path == renamed.present), "{renamed}");

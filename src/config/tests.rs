@@ -36,8 +36,9 @@ fn secret_file(content: &str) -> tempfile::NamedTempFile {
     file
 }
 
+/// The host of a vault's URL must begin with the vault's name, in any letter case.
 #[test]
-fn a_vault_s_address_begins_with_its_name() {
+fn vault_host_must_begin_with_its_name() {
     let text =
         file("", "", "").replace("name = \"kv\"", "name = \"kv\"\nurl = \"https://other.vault.azure.net\"");
     assert!(refusal(parse(&text)).contains("its host must begin with that name"));
@@ -45,8 +46,9 @@ fn a_vault_s_address_begins_with_its_name() {
     assert!(parse(&text).is_ok());
 }
 
+/// All problems of a configuration are reported together, each with its file and line.
 #[test]
-fn everything_that_is_wrong_is_told_with_its_place() {
+fn every_problem_is_reported_with_its_place() {
     let text = r#"
 listen = "127.0.0.1:99999"
 [azure]
@@ -106,8 +108,9 @@ fn the_reference_parses_and_names_every_key() {
     assert_eq!(named.len(), KEYS.len(), "the reference names a key that does not exist");
 }
 
+/// The reference configuration states the bounds of each duration of the policy.
 #[test]
-fn the_reference_gives_the_bounds_of_each_duration_of_the_policy() {
+fn reference_states_bounds_of_policy_durations() {
     for PolicyDuration { key, bounds, .. } in PolicyValues::DURATIONS {
         let (before, _) = REFERENCE.split_once(&format!("\n# {key} = ")).unwrap();
         let comment = before.rsplit("\n\n").next().unwrap();
@@ -162,8 +165,9 @@ fn the_environment_overrides_the_file() {
     );
 }
 
+/// Environment variables that Kubernetes sets for a service named rekeyd are not taken as configuration.
 #[test]
-fn the_addresses_of_a_kubernetes_service_are_no_configuration() {
+fn kubernetes_service_variables_are_not_configuration() {
     for name in [
         "REKEYD_SERVICE_HOST",
         "REKEYD_SERVICE_PORT",
@@ -230,16 +234,18 @@ fn each_broken_rule_is_told() {
     }
 }
 
+/// A bad vault URL is refused, and the message does not show the password in it.
 #[test]
-fn a_bad_url_is_refused_and_its_password_not_shown() {
+fn bad_url_is_refused_without_its_password() {
     for bad in ["http://x.org", "https://u:hunter2@x.org", "https://x.org?a", "https://x.org/a", "x"] {
         let message = refusal(parse(&file("", "", &format!("[[vaults]]\nname = \"b\"\nurl = \"{bad}\""))));
         assert!(message.contains("vaults[2].url is") && !message.contains("hunter2"), "{message}");
     }
 }
 
+/// The challenge resource check may be turned off if vaults, authority and Graph are on loopback addresses.
 #[test]
-fn the_challenge_check_may_be_off_on_loopback() {
+fn challenge_check_may_be_off_on_loopback() {
     let text = file("", "", "").replace(
         "[[vaults]]",
         "cloud = \"custom\"\nauthority_url = \"https://localhost:1\"\ngraph_url = \"https://[::1]:1\"\n\

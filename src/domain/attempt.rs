@@ -125,8 +125,9 @@ pub(super) fn is_urgent(
 mod tests {
     use super::*;
 
+    /// The pause between attempts grows with the number of attempts and of orphans, up to one day.
     #[test]
-    fn the_pause_grows_with_attempts_and_orphans_up_to_a_day() {
+    fn pause_grows_with_attempts_and_orphans() {
         let minutes = |attempt, orphans| pause(attempt, orphans).whole_minutes();
         assert_eq!((minutes(1, 0), minutes(2, 0), minutes(3, 1)), (15, 60, 240));
         assert_eq!((minutes(1, 2), minutes(9, 0), minutes(u32::MAX, usize::MAX)), (240, 1_440, 1_440));

@@ -137,8 +137,9 @@ mod tests {
         }
     }
 
+    /// A discovered secret needs the application's consent; a configured one does not.
     #[test]
-    fn a_discovered_secret_needs_the_application_s_consent_and_a_configured_one_does_not() {
+    fn discovered_secret_needs_application_consent() {
         let (silent, rules) = (application(), ApplicationRules::default());
         assert_eq!(denied_reason(Origin::Configured, &silent, &rules), None);
         assert_eq!(denied_reason(Origin::Discovered, &silent, &rules), Some(BlockReason::NoConsent));
@@ -146,8 +147,9 @@ mod tests {
         assert_eq!(denied_reason(Origin::Discovered, &willing, &rules), None);
     }
 
+    /// The daemon's own application is always refused, and the allow and deny lists match both GUIDs of an application.
     #[test]
-    fn the_own_application_is_always_refused_and_the_lists_hold_for_both_guids() {
+    fn own_application_is_refused_lists_match_guids() {
         let own = ApplicationFacts { is_own: true, consents: true, ..application() };
         let allowing = ApplicationRules { allow: [Uuid::from_u128(1)].into(), ..ApplicationRules::default() };
         assert_eq!(denied_reason(Origin::Configured, &own, &allowing), Some(BlockReason::OwnApplication));
@@ -174,8 +176,9 @@ mod tests {
         }
     }
 
+    /// A provider address is a GUID of either kind or a Graph address of an application; other text is none.
     #[test]
-    fn a_provider_address_is_either_guid_or_an_address_of_graph() {
+    fn provider_address_is_guid_or_graph_url() {
         let id = Uuid::from_u128(0x6b7a);
         let object = Some(ApplicationRef::ObjectId(AppObjectId(id)));
         let client = Some(ApplicationRef::ClientId(ClientId(id)));

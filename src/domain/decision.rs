@@ -260,8 +260,9 @@ mod tests {
     use super::*;
     use time::macros::datetime;
 
+    /// In the plan a decision that is held back counts as deferred, while one that waits for its time is up to date.
     #[test]
-    fn what_is_held_back_is_due_all_the_same_and_what_waits_for_its_time_is_not() {
+    fn held_back_decision_counts_as_deferred() {
         let until = Some(datetime!(2026-11-23 0:00 UTC));
         let wait = |reason| Decision::Wait { until, reason };
         for (decision, status, moment) in [

@@ -179,8 +179,9 @@ mod tests {
         }
     }
 
+    /// A credential's owner follows from the versions and markers of its own application only.
     #[test]
-    fn whose_a_credential_is_follows_from_versions_and_markers_of_its_own_application() {
+    fn credential_owner_follows_versions_and_markers() {
         let other = KeyId(Uuid::from_u128(8));
         let (mine, strange) = ("rekeyd kv-1/app-foo 0123456789ab", "rekeyd kv-9/app-foo 0123456789ab");
         for (application, key_id, name, expected) in [
@@ -196,8 +197,9 @@ mod tests {
         }
     }
 
+    /// Each class of a credential in the inventory has its own reason.
     #[test]
-    fn each_class_of_a_credential_has_its_own_reason() {
+    fn each_credential_class_has_its_own_reason() {
         use Class::{CouldBeSecretless, Expired, Managed, NearExpiry, NeverUsed, Unmanaged};
         let usual = CredentialSeen {
             owner: Managed,
@@ -241,8 +243,9 @@ mod tests {
         );
     }
 
+    /// Each class of a secret in the inventory has its own reason.
     #[test]
-    fn each_class_of_a_secret_has_its_own_reason() {
+    fn each_secret_class_has_its_own_reason() {
         use Class::{Expired, Managed, NearExpiry, Orphaned, Unmanaged};
         let seen = |is_managed, has_lost_its_credential, days: Option<i64>| {
             let expires = days.map(|days| NOW + Duration::days(days));

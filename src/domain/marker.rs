@@ -79,8 +79,9 @@ mod tests {
     }
 
     proptest! {
+        /// A display name is at most 90 bytes long and gives back its rotation for any secret.
         #[test]
-        fn a_display_name_fits_and_finds_its_way_back(name in "[a-z0-9-]{1,127}", vault in "[a-z0-9-]{3,24}") {
+        fn display_name_fits_and_round_trips(name in "[a-z0-9-]{1,127}", vault in "[a-z0-9-]{3,24}") {
             let marker = Marker::of(&format!("{vault}/{name}").parse().unwrap());
             let rotation: RotationId = "6b7a3c1e-0d7e-4d5c-9a54-0c7c8b6f2f10".parse().unwrap();
             let shown = marker.display_name(&rotation);

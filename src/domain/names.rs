@@ -233,16 +233,18 @@ const MAX_QUOTED: usize = 80;
 mod tests {
     use super::*;
 
+    /// A secret name that is empty, too long or would change a URL path is refused.
     #[test]
-    fn names_that_would_change_a_path_are_refused() {
+    fn path_changing_names_are_refused() {
         for bad in ["", "a/b", "../a", "a b", "ä", "a%2f", "a?x", &"a".repeat(128)] {
             assert!(bad.parse::<SecretName>().is_err(), "{bad:?} was taken");
         }
         assert!("A-1".parse::<SecretName>().is_ok());
     }
 
+    /// Secret ids that differ only in letter case are equal.
     #[test]
-    fn the_case_of_a_name_does_not_matter() {
+    fn secret_ids_ignore_letter_case() {
         let (one, other) = ("KV-1/App-Foo".parse::<SecretId>(), "kv-1/app-foo".parse::<SecretId>());
         assert!(one.is_ok());
         assert_eq!(one, other);

@@ -70,8 +70,9 @@ mod tests {
     use super::*;
     use time::macros::datetime;
 
+    /// A pending rotation is under way from shortly before its start until its deadline, unless it has failed.
     #[test]
-    fn a_rotation_is_under_way_from_a_plausible_beginning_to_its_deadline() {
+    fn rotation_is_under_way_until_its_deadline() {
         let began = datetime!(2026-11-22 10:00 UTC);
         let (deadline, lead, second) = (Duration::HOUR, Duration::minutes(5), Duration::SECOND);
         let rotation = "0123456789ab".parse().unwrap();

@@ -277,15 +277,17 @@ mod tests {
         );
     }
 
+    /// A credential is due at most a third of its life before its end.
     #[test]
-    fn a_third_of_the_life_is_the_most_that_a_credential_is_due_before_its_end() {
+    fn due_lead_is_at_most_a_third() {
         let start = datetime!(2026-01-01 0:00 UTC);
         let due = |days| (policy().due(start, start + Duration::days(days)) - start).whole_days();
         assert_eq!((due(180), due(90), due(30), due(3)), (150, 60, 20, 2));
     }
 
+    /// Credentials that were created on one day become due spread over the jitter, each on a stable date.
     #[test]
-    fn a_fleet_that_was_created_on_one_day_is_spread_over_the_jitter() {
+    fn jitter_spreads_a_fleet_created_together() {
         let values = PolicyValues { jitter: Duration::days(10), ..PolicyValues::default() };
         let policy = RotationPolicy::try_new(values).unwrap();
         let start = datetime!(2026-01-01 0:00 UTC);
@@ -301,8 +303,9 @@ mod tests {
         assert_eq!(due(1), due(1));
     }
 
+    /// A tag outside the configured bounds is reported, and the configured value stands.
     #[test]
-    fn what_the_configuration_does_not_allow_is_not_followed() {
+    fn tag_outside_bounds_is_not_followed() {
         let bounds = TagBounds { overlap: Duration::days(2)..=Duration::days(10), ..TagBounds::default() };
         let tags: Tags = [(VALIDITY_PERIOD_DAYS, "120"), (OVERLAP_DAYS, "20")].into_iter().collect();
         let (followed, problems) = policy().with_bounds(bounds).with_tags(&tags);
@@ -312,8 +315,9 @@ mod tests {
         assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>(), [told]);
     }
 
+    /// A short-lived credential is not already urgent at the moment it is due.
     #[test]
-    fn a_short_lived_credential_is_not_urgent_as_soon_as_it_is_due() {
+    fn short_lived_credential_is_due_before_urgent() {
         let start = datetime!(2026-01-01 0:00 UTC);
         let before = |days| {
             let end = start + Duration::days(days);

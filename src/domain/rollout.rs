@@ -90,8 +90,9 @@ mod tests {
         limits.applying_to(reason, is_urgent).map(|(reason, _)| reason)
     }
 
+    /// A near-expiry rotation below `urgent_before` overrides windows and soft freezes, but never a hard freeze.
     #[test]
-    fn near_expiry_below_urgent_before_overrides_a_window_and_never_a_hard_freeze() {
+    fn urgent_rotation_overrides_all_but_hard_freeze() {
         assert_eq!(why(&all(), IssueReason::NearExpiry, false), Some(WaitReason::OutsideWindow));
         assert_eq!(why(&all(), IssueReason::NearExpiry, true), Some(WaitReason::RolloutLimit));
         assert_eq!(why(&RolloutLimits { hour: None, ..all() }, IssueReason::NearExpiry, true), None);
@@ -103,8 +104,9 @@ mod tests {
         assert_eq!(why(&frozen(true), IssueReason::NearExpiry, true), Some(WaitReason::Frozen));
     }
 
+    /// A command waits only for a hard freeze, and an emergency waits for nothing.
     #[test]
-    fn a_person_waits_for_a_hard_freeze_only_and_an_emergency_for_nothing() {
+    fn commands_wait_only_for_hard_freeze() {
         assert_eq!(why(&all(), IssueReason::Command, false), None);
         let hard = RolloutLimits { freeze: Some(Freeze { until: UNTIL, is_hard: true }), ..all() };
         assert_eq!(hard.applying_to(IssueReason::Command, false), Some((WaitReason::Frozen, Some(UNTIL))));

@@ -256,8 +256,9 @@ mod tests {
         pairs.iter().copied().collect()
     }
 
+    /// A new version keeps foreign tags and settings and drops tags that belong to a single version.
     #[test]
-    fn a_new_version_keeps_what_is_not_ours_and_drops_what_belongs_to_one_version() {
+    fn carried_over_tags_drop_version_specific_ones() {
         let before = tags(&[
             ("Team", "imaging"),
             (CREDENTIAL_ID, "1"),
@@ -270,16 +271,18 @@ mod tests {
         assert_eq!(after, tags(&[("Team", "imaging"), (CREDENTIAL_ID, "1"), (OVERLAP_DAYS, "3")]));
     }
 
+    /// Tag names that differ only in letter case are the same tag.
     #[test]
-    fn the_case_of_a_tag_s_name_does_not_matter() {
+    fn tag_names_ignore_letter_case() {
         let mut seen = tags(&[("credentialid", "6b7a3c1e-0d7e-4d5c-9a54-0c7c8b6f2f10")]);
         assert!(seen.credential_id().unwrap().is_some());
         seen.set(CREDENTIAL_ID, "other");
         assert_eq!(seen.iter().count(), 1);
     }
 
+    /// A tag with an unusable value is reported by name and its value is not used.
     #[test]
-    fn what_is_no_use_is_named_and_not_taken() {
+    fn unusable_tag_is_reported_and_ignored() {
         let seen = tags(&[(CREDENTIAL_ID, "none"), (PENDING_ROTATION, "soon"), (VALIDITY_PERIOD_DAYS, "-3")]);
         assert_eq!(seen.credential_id().unwrap_err().to_string(), "tag CredentialId is not a GUID");
         assert!(seen.pending_rotation().is_err());
@@ -299,15 +302,17 @@ mod tests {
         }
     }
 
+    /// A superseded index that would exceed the length of a tag becomes `many`.
     #[test]
-    fn too_many_superseded_ids_become_the_word_many() {
+    fn too_many_superseded_ids_become_many() {
         let index = (0..6).fold(SupersededIndex::default(), |index, n| index.with(KeyId(Uuid::from_u128(n))));
         assert!(index.to_string().len() <= MAX_TAG_LENGTH);
         assert_eq!(index.with(KeyId(Uuid::from_u128(6))), SupersededIndex::Many);
     }
 
+    /// Tags beyond the limits for count or length are refused and never cut.
     #[test]
-    fn tags_beyond_the_limits_are_refused_not_cut() {
+    fn tags_beyond_limits_are_refused_not_cut() {
         let many: Tags = (0..16).map(|n| (format!("t{n}"), String::new())).collect();
         assert_eq!(many.check_limits(), Err(TagLimit::TooMany(16)));
         let long = tags(&[("Note", &"x".repeat(257))]);

@@ -303,15 +303,17 @@ mod tests {
         policy.problems(claims, CLIENT, TENANT, NOW).iter().map(ToString::to_string).collect()
     }
 
+    /// A token with the requested claims has no problem, also if the tenant is given by its domain name.
     #[test]
-    fn a_token_as_asked_for_has_no_problem() {
+    fn token_as_requested_has_no_problem() {
         assert_eq!(told(&VerifyPolicy::for_scope(SCOPE), &claims()), [""; 0]);
         let by_domain = VerifyPolicy::for_scope(SCOPE).problems(&claims(), CLIENT, "example.org", NOW);
         assert!(by_domain.is_empty(), "a tenant given by its domain name can't be compared");
     }
 
+    /// Each token claim that differs from the expected value is reported.
     #[test]
-    fn each_claim_that_is_not_as_expected_is_told() {
+    fn each_unexpected_claim_is_reported() {
         let policy = VerifyPolicy { roles: ["Reader".to_owned()].into(), ..VerifyPolicy::for_scope(SCOPE) };
         let wrong = TokenClaims {
             audience: "https://vault.azure.net".to_owned(),
@@ -323,8 +325,9 @@ mod tests {
         assert_eq!(told(&policy, &wrong).len(), 5);
     }
 
+    /// An audience may be a client id if the scope is a URI; a GUID in the scope must match it.
     #[test]
-    fn an_audience_may_be_a_client_id_where_the_scope_is_a_uri() {
+    fn audience_may_be_client_id_for_uri() {
         let by_id = TokenClaims { audience: Uuid::from_u128(9).to_string(), ..claims() };
         assert_eq!(told(&VerifyPolicy::for_scope(SCOPE), &by_id), [""; 0]);
         let scope = format!("api://{}/.default", Uuid::from_u128(9));

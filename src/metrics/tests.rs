@@ -2,8 +2,9 @@
 
 use super::*;
 
+/// A secret has metrics before its first pass and none after it is forgotten.
 #[test]
-fn a_secret_shows_up_before_its_first_pass_and_no_longer_once_it_is_forgotten() {
+fn secret_metrics_exist_until_secret_is_forgotten() {
     let metrics = Metrics::new().unwrap();
     let at_start = own_samples(&metrics);
     let secret: SecretId = "kv-1/app-foo".parse().unwrap();
@@ -32,8 +33,9 @@ fn a_vault_shows_whether_its_discovery_failed() {
     assert!(own_samples(&metrics).contains(&sample(1)));
 }
 
+/// Metrics with known labels start at zero, and process metrics have their usual names.
 #[test]
-fn what_has_known_labels_starts_at_zero_and_the_process_has_its_usual_names() {
+fn known_labels_start_at_zero() {
     let text = Metrics::new().unwrap().render().unwrap();
     for sample in [
         "rekeyd_actions_total{action=\"issue\",outcome=\"failed\"} 0",

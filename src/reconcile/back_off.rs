@@ -17,8 +17,9 @@ pub(super) fn pause(troubles: u32, needs_person: bool, random: &mut fastrand::Rn
 mod tests {
     use super::*;
 
+    /// Back-off pauses grow up to their cap and never fall below their minimum.
     #[test]
-    fn pauses_grow_to_their_cap_and_never_vanish() {
+    fn pauses_grow_to_cap_and_never_vanish() {
         let mut random = fastrand::Rng::with_seed(1);
         for troubles in [0, 1, 2, 5, 100, u32::MAX] {
             for (needs_person, least, most) in [(false, 2.5, 900.0), (true, 30.0, 3_600.0)] {

@@ -106,8 +106,9 @@ mod tests {
         catalogue.find(&id.parse().unwrap()).map(|managed| managed.origin)
     }
 
+    /// An event about a replica is handled as one about its primary.
     #[test]
-    fn an_event_about_a_replica_is_about_its_primary() {
+    fn replica_event_concerns_its_primary() {
         let catalogue = Catalogue::new([managed("kv-1/app", &["kv-2/app"], Origin::Configured)]);
         for id in ["kv-1/app", "kv-2/app"] {
             assert_eq!(catalogue.managing(&id.parse().unwrap()).unwrap().id.to_string(), "kv-1/app");
@@ -115,8 +116,9 @@ mod tests {
         assert!(catalogue.managing(&"kv-3/app".parse().unwrap()).is_none());
     }
 
+    /// Discovered secrets never replace configured ones or their replicas, and they go when their tag goes.
     #[test]
-    fn what_is_found_by_tags_changes_nothing_that_is_configured() {
+    fn discovery_never_changes_configured_secrets() {
         let catalogue = Catalogue::new([managed("kv-1/app", &["kv-2/app"], Origin::Configured)]);
         let found = ["kv-1/app", "kv-2/app", "kv-1/new"].map(|id| managed(id, &[], Origin::Discovered));
         catalogue.replace_discovered(found);

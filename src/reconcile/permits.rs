@@ -161,8 +161,9 @@ mod tests {
         (clock.clone(), PassLimiter::new(Arc::new(clock), permits))
     }
 
+    /// The simulated clock stands still from the release of a permit until the next waiter has run.
     #[test]
-    fn time_stands_still_between_one_that_leaves_and_the_next_one() {
+    fn clock_waits_between_permit_holders() {
         let (clock, limiter) = limiter(1);
         let (first_hold, first) = (clock.hold(), limiter.acquire().now_or_never().unwrap());
         let (_second_hold, mut second) = (clock.hold(), Box::pin(limiter.acquire()));
@@ -175,8 +176,9 @@ mod tests {
         assert_eq!(clock.holds(), 1, "the second's own");
     }
 
+    /// A waiter that gives up passes its permit on to the next one.
     #[test]
-    fn who_waits_no_more_hands_its_permit_to_the_next_one() {
+    fn cancelled_waiter_passes_permit_on() {
         let (clock, limiter) = limiter(1);
         let holds = [clock.hold(), clock.hold(), clock.hold()];
         let first = limiter.acquire().now_or_never().unwrap();
@@ -189,8 +191,9 @@ mod tests {
         assert_eq!(clock.holds(), 0);
     }
 
+    /// A pass releases its permit when it sleeps and does not release it again afterwards.
     #[test]
-    fn a_pass_that_sleeps_has_released_its_permit_and_releases_it_only_once() {
+    fn sleeping_pass_releases_permit_once() {
         let (clock, limiter) = limiter(1);
         let _holds = [clock.hold(), clock.hold()];
         let first = limiter.acquire().now_or_never().unwrap();

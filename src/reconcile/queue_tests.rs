@@ -44,8 +44,9 @@ fn command(kind: CommandKind, minute: i64) -> Command {
     Command { kind, at: NOW - Duration::HOUR + Duration::minutes(minute) }
 }
 
+/// Of two commands for a secret the graver one stands, and of two equal ones the later.
 #[test]
-fn of_two_commands_the_graver_one_stands_and_of_two_equal_ones_the_later() {
+fn graver_or_later_command_stands() {
     let compromised = command(CommandKind::Compromised { all_credentials: false }, 0);
     let (earlier, later) = (command(CommandKind::Rotate, 1), command(CommandKind::Rotate, 2));
     for (given, stands) in [
@@ -67,8 +68,9 @@ fn of_two_commands_the_graver_one_stands_and_of_two_equal_ones_the_later() {
     }
 }
 
+/// A queue is settled once no pass is running and none is due within the horizon.
 #[test]
-fn it_is_settled_once_nothing_is_in_work_and_nothing_is_due_within_the_horizon() {
+fn queue_settles_when_nothing_is_near() {
     let (queue, secret) = queue();
     let settled = || queue.settled(Duration::seconds(30)).now_or_never().is_some();
     assert!(settled(), "it is empty");
@@ -80,8 +82,9 @@ fn it_is_settled_once_nothing_is_in_work_and_nothing_is_due_within_the_horizon()
     assert!(!settled(), "the next one is due at the horizon");
 }
 
+/// A task that waits for the queue to settle wakes when the last pass ends.
 #[test]
-fn whoever_waits_for_rest_is_told_when_the_last_pass_ends() {
+fn settled_waiter_wakes_after_last_pass() {
     let (queue, secret) = queue();
     queue.enqueue(&secret);
     let mut waiting = std::pin::pin!(queue.settled(Duration::seconds(30)));
@@ -91,8 +94,9 @@ fn whoever_waits_for_rest_is_told_when_the_last_pass_ends() {
     assert!(waiting.now_or_never().is_some());
 }
 
+/// A command stays pending until a pass ends without giving it back.
 #[test]
-fn a_command_is_pending_until_a_pass_ends_without_giving_it_back() {
+fn command_is_pending_until_pass_completes_it() {
     let (queue, secret) = queue();
     let rotate = command(CommandKind::Rotate, 1);
     let pending = |tried| Some(QueuedCommand { command: rotate, tried });

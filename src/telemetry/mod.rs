@@ -91,8 +91,9 @@ mod tests {
     use super::*;
     use crate::domain::{CommandKind, SecretId};
 
+    /// The audit file gets every line of the audit trail regardless of the log filter, and nothing else.
     #[test]
-    fn the_audit_file_gets_every_line_of_the_trail_whatever_the_filter_says_and_nothing_else() {
+    fn audit_file_gets_exactly_the_trail() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("audit.jsonl");
         let secret: SecretId = "kv-1/app-foo".parse().unwrap();
@@ -125,8 +126,9 @@ mod tests {
         }
     }
 
+    /// An audit file that cannot be opened is named in the error.
     #[test]
-    fn an_audit_file_that_can_t_be_opened_is_named() {
+    fn unopenable_audit_file_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let error = init("info", LogFormat::Text, Some(&directory.path().join("none/audit"))).unwrap_err();
         assert!(error.to_string().contains("none/audit"), "{error}");

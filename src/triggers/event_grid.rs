@@ -145,8 +145,9 @@ mod tests {
         Event::Secret(id.parse().unwrap())
     }
 
+    /// Deliveries in the Event Grid and CloudEvents schemas name their secret, as one event or as a list.
     #[test]
-    fn both_schemas_name_the_secret_one_event_or_many() {
+    fn both_event_schemas_name_the_secret() {
         let data = json!({"Id": "https://KV-1.vault.azure.net/secrets/App-Foo/00ee", "VaultName": "x", "ObjectName": "y"});
         let grid =
             json!({"eventType": "Microsoft.KeyVault.SecretNearExpiry", "subject": "app-foo", "data": data});
@@ -157,8 +158,9 @@ mod tests {
         }
     }
 
+    /// An event is read despite stray blanks and letter case, as in the documentation's own example.
     #[test]
-    fn blanks_and_letter_case_as_in_the_documentation_s_own_example_do_no_harm() {
+    fn blanks_and_letter_case_do_no_harm() {
         let body = json!([{"EventType": "Microsoft.KeyVault.SecretNearExpiry", "subject": "newsecret",
             "data": {"vaultname": " sample-kv ", "ObjectName ": "newsecret ", "Version": " ee05", "NBF": null, "EXP": 1.5}}]);
         assert_eq!(
@@ -175,8 +177,9 @@ mod tests {
         assert_eq!(read, Delivery::Validation { code: "512d".into(), topic: "/t".into() });
     }
 
+    /// A queue message is read as plain JSON or in Base64, and any other text is malformed.
     #[test]
-    fn a_message_is_read_plain_and_in_base64() {
+    fn queue_message_is_plain_or_base64() {
         let event = json!({"eventType": "Microsoft.KeyVault.SecretExpired", "data": {"VaultName": "v", "ObjectName": "x"}});
         for text in [event.to_string(), BASE64_STANDARD.encode(event.to_string()), format!(" {event}\n")] {
             assert_eq!(read_message(&text), [secret("v/x")], "{text}");
@@ -193,8 +196,9 @@ mod tests {
         assert_eq!(read, Delivery::Events(vec![Event::SubscriptionDeleted("/s".into())]));
     }
 
+    /// An event about anything but a secret is ignored, and a broken one is reported as malformed.
     #[test]
-    fn what_is_about_something_else_is_ignored_and_what_is_broken_is_told() {
+    fn unrelated_event_is_ignored_broken_one_reported() {
         let key = json!({"eventType": "Microsoft.KeyVault.KeyNearExpiry", "data": {}}).to_string();
         assert_eq!(read_delivery(key.as_bytes()), Delivery::Events(vec![Event::Ignored]));
         let bad = json!({"eventType": "Microsoft.KeyVault.SecretExpired", "data": {"VaultName": "v", "ObjectName": "../x"}});

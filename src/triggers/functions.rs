@@ -149,8 +149,9 @@ mod tests {
         read_invocation(json!({"Data": data, "Metadata": {"sys": {}}}).to_string().as_bytes()).unwrap()
     }
 
+    /// A Functions event is read as an object and as text that was JSON-encoded once or twice.
     #[test]
-    fn an_event_is_read_as_an_object_and_as_a_text_written_once_or_twice() {
+    fn event_is_object_or_encoded_text() {
         let event = json!({"eventType": "Microsoft.KeyVault.SecretNearExpiry", "data": {"VaultName": "v", "ObjectName": "x"}});
         let once = Value::from(event.to_string());
         let twice = Value::from(once.to_string());
@@ -173,15 +174,17 @@ mod tests {
         assert!(read_invocation(b"[{}]").is_err());
     }
 
+    /// A Functions timer without a schedule status is still read as a timer.
     #[test]
-    fn a_timer_without_a_status_is_a_timer() {
+    fn timer_without_status_is_a_timer() {
         let timer = json!({"Schedule": {"AdjustForDST": true}, "ScheduleStatus": null, "IsPastDue": true});
         assert!(invocation(&json!({"timer": timer})).is_past_due("timer"));
         assert!(!invocation(&json!({})).is_past_due("timer"));
     }
 
+    /// The secret of an HTTP request is found in route, query and body, also under the names of the rotation template.
     #[test]
-    fn the_secret_is_found_in_route_query_and_body_and_under_the_template_s_names() {
+    fn http_request_names_secret_anywhere() {
         for request in [
             json!({"Params": {"vault": "v", "name": "x"}}),
             json!({"Query": {"KeyVaultName": "v", "SecretName": " x "}}),

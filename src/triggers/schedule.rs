@@ -88,8 +88,9 @@ mod tests {
         }
     }
 
+    /// A schedule runs at the same hour of the local clock in summer and winter.
     #[test]
-    fn a_run_is_at_the_wall_clock_s_hour_in_summer_and_winter() {
+    fn schedule_keeps_wall_clock_hour_all_year() {
         let berlin = schedule("0 3 * * *", "Europe/Berlin");
         let next = |now| next_run(&berlin, now);
         assert_eq!(next(datetime!(2026-01-10 12:00 UTC)), Some(datetime!(2026-01-11 2:00 UTC)));

@@ -100,8 +100,9 @@ mod tests {
 
     const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
+    /// Dates of the sign-in report are read with a short offset, with fractions or without a zone, and other text is not a date.
     #[test]
-    fn the_odd_dates_of_the_report_are_read() {
+    fn unusual_report_dates_are_read() {
         for (text, read) in [
             ("2021-04-01T00:00:00-8:00", datetime!(2021-04-01 0:00 -8)),
             ("2021-04-01T00:00:00-08:00", datetime!(2021-04-01 0:00 -8)),
@@ -120,8 +121,9 @@ mod tests {
         json!({"keyId": key, "appId": app, "signInActivity": {"lastSignInDateTime": at}})
     }
 
+    /// The latest sign-in of each credential counts, and an unreadable date counts as a sign-in now.
     #[test]
-    fn each_credential_s_latest_sign_in_counts_and_an_unreadable_one_is_no_silence() {
+    fn latest_sign_in_of_each_credential_counts() {
         let (client_id, key) = (ClientId(Uuid::from_u128(7)), Uuid::from_u128);
         let rows = json!([
             row(1, 7, "2026-01-02T00:00:00Z"),

@@ -163,8 +163,9 @@ mod tests {
         told(json!([ban])).passwords_forbidden
     }
 
+    /// The shortest of several lifetime rules applies, a month counts as 28 days, and an unreadable lifetime is ignored.
     #[test]
-    fn the_shortest_lifetime_holds_and_months_are_short() {
+    fn shortest_lifetime_rule_applies() {
         for (texts, days) in
             [(vec!["P90D"], 90), (vec!["P1Y", "P90D"], 90), (vec!["P1M"], 28), (vec!["P4DT12H"], 4)]
         {
@@ -174,8 +175,9 @@ mod tests {
         assert_eq!(told(json!([lifetime("long")])), CredentialRules::default());
     }
 
+    /// A password ban applies to applications created after its start date, and not if it has exemptions.
     #[test]
-    fn a_ban_holds_for_younger_applications_and_without_exemptions() {
+    fn ban_covers_newer_applications_without_exemptions() {
         assert!(is_forbidden_from("2025-12-31T00:00:00Z"));
         assert!(!is_forbidden_from("2026-01-02T00:00:00Z"));
         let exempt =

@@ -179,8 +179,9 @@ mod tests {
         application(&object).is_public_only
     }
 
+    /// An application is a public client only if it has no web or SPA redirects, identifier URIs, app roles or passwords.
     #[test]
-    fn a_public_client_is_one_only_if_nothing_else_is_set_up() {
+    fn public_client_has_nothing_else_configured() {
         let uris = json!({"redirectUris": ["https://a"]});
         for public in [json!({"isFallbackPublicClient": true}), json!({"publicClient": uris})] {
             assert!(is_public_with(&public, "web", json!({"redirectUris": []})));

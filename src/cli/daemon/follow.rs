@@ -155,8 +155,9 @@ mod tests {
         serde_json::from_value(operation).unwrap()
     }
 
+    /// The CLI follows a command until a lasting block or wait; temporary reasons such as throttling do not end it.
     #[test]
-    fn a_command_is_followed_until_something_lasting_is_in_its_way() {
+    fn command_is_followed_until_lastingly_stuck() {
         for (state, reason, expected) in [
             ("accepted", "not_due", None),
             ("accepted", "forbidden", None),
@@ -172,8 +173,9 @@ mod tests {
         }
     }
 
+    /// A completed, rejected or replaced operation has ended, regardless of the reason that its secret shows.
     #[test]
-    fn an_operation_that_is_over_has_ended_whatever_state_the_secret_is_in() {
+    fn finished_operation_ends_following() {
         for (state, expected) in [
             ("completed", OperationState::Completed),
             ("rejected", OperationState::Rejected),
@@ -185,15 +187,17 @@ mod tests {
         }
     }
 
+    /// States and reasons unknown to the CLI, as from a newer daemon, are left out, and a known state still counts.
     #[test]
-    fn labels_of_a_newer_daemon_are_left_out() {
+    fn labels_of_newer_daemon_are_ignored() {
         let unknown = operation("postponed", "moon_phase");
         assert_eq!((unknown.state, unknown.reason, unknown.lasting_state()), (None, None, None));
         assert_eq!(operation("blocked", "moon_phase").lasting_state(), Some(OperationState::Blocked));
     }
 
+    /// Only a compromise command for all credentials is also looked for at other secrets.
     #[test]
-    fn a_command_for_every_credential_is_looked_for_at_other_secrets() {
+    fn only_all_credentials_command_is_passed_on() {
         assert!(is_passed_on(CommandKind::Compromised { all_credentials: true }));
         assert!(!is_passed_on(CommandKind::Compromised { all_credentials: false }));
         assert!(!is_passed_on(CommandKind::Rotate));

@@ -100,8 +100,9 @@ fn each_command_has_its_first_step() {
     }
 }
 
+/// A rollback or compromise noted in the tags goes on, even after the command itself is gone.
 #[test]
-fn what_is_noted_goes_on_without_the_person_who_asked() {
+fn quarantine_mark_continues_without_the_command() {
     let bad = with_fallback(marked(2, QuarantineReason::Rollback, Duration::MINUTE, rotated()));
     let from = bad.fallback.clone().unwrap();
     assert_eq!(decided(&bad), act(Action::Republish { from, reason: RepublishReason::Rollback }));
@@ -111,8 +112,9 @@ fn what_is_noted_goes_on_without_the_person_who_asked() {
     assert_eq!(decided(&followed), revoke(1, RevokeReason::Compromised));
 }
 
+/// A credential that is lost during a held-back rollback is replaced at once.
 #[test]
-fn a_loss_during_a_rollback_that_is_held_back_is_ended() {
+fn loss_during_held_back_rollback_is_repaired() {
     let mut bad = marked(2, QuarantineReason::Rollback, Duration::HOUR, rotated());
     bad.rollout_limits = everything_held_back();
     assert!(matches!(decided(&bad), Decision::Wait { reason: WaitReason::Frozen, .. }));
@@ -121,8 +123,9 @@ fn a_loss_during_a_rollback_that_is_held_back_is_ended() {
     assert_eq!(decided(&bad), act(Action::Issue { reason: IssueReason::CurrentLost, attempt: 1 }));
 }
 
+/// A compromise does not revoke a credential that a pending rotation is publishing, only one left by an earlier rotation.
 #[test]
-fn a_credential_that_a_rotation_is_just_publishing_is_not_revoked_as_compromised() {
+fn credential_being_published_survives_compromise() {
     let mut seen = marked(1, QuarantineReason::Compromised, Duration::DAY, rotated());
     seen.credentials.remove(0);
     let other = "00000000deadbeef".parse().unwrap();
@@ -151,8 +154,9 @@ fn gone_back_to(number: u128, ago: Duration, mut seen: Observed) -> Observed {
     seen
 }
 
+/// A rollback that was followed by a successor at once is complete and is not repeated.
 #[test]
-fn a_rollback_whose_successor_had_to_follow_at_once_is_not_repeated() {
+fn rollback_with_immediate_successor_is_complete() {
     let asked = commanded(CommandKind::Rollback, with_fallback(rotated()));
     assert!(!asked.is_command_completed());
     let followed = gone_back_to(1, Duration::minutes(3), asked);
@@ -160,8 +164,9 @@ fn a_rollback_whose_successor_had_to_follow_at_once_is_not_repeated() {
     assert!(!matches!(decided(&followed), Decision::Act(Action::Quarantine { .. })));
 }
 
+/// A version that was rolled back does not complete a rotate command.
 #[test]
-fn a_version_that_a_person_went_back_from_meets_no_command_to_rotate() {
+fn rolled_back_version_completes_no_rotate_command() {
     let mut fresh = commanded(CommandKind::Rotate, rotated());
     fresh.versions.last_mut().unwrap().created = NOW - Duration::minutes(5);
     assert!(fresh.is_command_completed());
@@ -170,8 +175,9 @@ fn a_version_that_a_person_went_back_from_meets_no_command_to_rotate() {
     assert!(!back.is_command_completed());
 }
 
+/// A credential that was superseded after the retire command keeps its full overlap.
 #[test]
-fn what_is_superseded_after_the_word_to_retire_has_its_overlap() {
+fn credential_superseded_after_retire_keeps_overlap() {
     let mut asked = commanded(CommandKind::Retire, rotated());
     assert_eq!(decided(&asked), revoke(1, RevokeReason::Retired));
     asked.command = Some(Command { kind: CommandKind::Retire, at: NOW - Duration::days(2) });
@@ -179,8 +185,9 @@ fn what_is_superseded_after_the_word_to_retire_has_its_overlap() {
     assert!(!matches!(decided(&asked), Decision::Act(_)), "{:?}", decided(&asked));
 }
 
+/// A compromise stays open while a credential that it names is listed but not provably managed.
 #[test]
-fn a_compromise_is_not_over_while_a_credential_that_it_names_is_not_provably_ours() {
+fn unproven_named_credential_keeps_compromise_open() {
     let mut leaked = marked(1, QuarantineReason::Compromised, Duration::days(2), rotated());
     leaked.credentials.first_mut().unwrap().rotation = None;
     leaked.command = Some(Command { kind: COMPROMISED, at: NOW - Duration::days(2) });
@@ -195,8 +202,9 @@ fn a_compromise_is_not_over_while_a_credential_that_it_names_is_not_provably_our
     );
 }
 
+/// A credential without a hint can hide a loss only if it is older than the current version.
 #[test]
-fn a_credential_without_a_hint_hides_a_loss_only_if_it_was_there_when_the_version_was_written() {
+fn only_older_hintless_credential_hides_loss() {
     let mut lost = seen(vec![version(1, Duration::days(2))], vec![]);
     lost.sign_in = CurrentSignIn::Refused;
     lost.lost_since = Some(NOW - Duration::HOUR);
@@ -207,15 +215,17 @@ fn a_credential_without_a_hint_hides_a_loss_only_if_it_was_there_when_the_versio
     assert_ne!(with(Duration::days(3)), issue);
 }
 
+/// A quarantine mark dated in the future does not hide a later compromise command.
 #[test]
-fn a_mark_from_the_future_hides_no_later_news() {
+fn future_mark_hides_no_later_compromise() {
     let forged = marked(1, QuarantineReason::Compromised, Duration::days(-9_000), rotated());
     let reason = QuarantineReason::Compromised;
     assert_eq!(decided(&commanded(COMPROMISED, forged)), act(Action::Quarantine { reason }));
 }
 
+/// An unmarked credential is retired only if it is known that no other secret holds it.
 #[test]
-fn what_another_secret_holds_is_kept_and_what_bears_no_mark_waits_for_that_to_be_known() {
+fn retire_keeps_credentials_held_elsewhere() {
     let mut over = commanded(CommandKind::Retire, rotated());
     over.versions.first_mut().unwrap().proven = Some(key(1));
     over.credentials.first_mut().unwrap().rotation = None;
@@ -230,8 +240,9 @@ fn what_another_secret_holds_is_kept_and_what_bears_no_mark_waits_for_that_to_be
     assert!(matches!(waits, Decision::Wait { reason: WaitReason::ProvingRevocation, .. }), "{waits:?}");
 }
 
+/// While a secret is paused, a replica is still copied to if its text no longer signs in, and otherwise left alone.
 #[test]
-fn a_pause_keeps_no_replica_s_consumers_locked_out() {
+fn paused_secret_still_repairs_locked_out_replica() {
     let to: crate::domain::SecretId = "kv-2/app-foo".parse().unwrap();
     let behind = |number| {
         let versions = vec![version(number, Duration::days(60))];
@@ -271,8 +282,9 @@ prop_compose! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
+    /// No command makes the daemon revoke a credential that consumers read from this or another secret, unless it has expired.
     #[test]
-    fn no_command_revokes_what_consumers_read_here_or_elsewhere(seen in any_commanded()) {
+    fn no_command_revokes_credentials_in_use(seen in any_commanded()) {
         if let Decision::Act(Action::Revoke { key_id, .. }) = decided(&seen) {
             prop_assert!(!seen.protected().contains(&key_id));
             let ended = seen.credential(key_id).unwrap().end <= NOW;
@@ -281,8 +293,9 @@ proptest! {
         }
     }
 
+    /// A credential that is not proven to be managed is revoked only by a command for all credentials.
     #[test]
-    fn only_a_person_s_word_revokes_what_is_not_proven_ours(seen in any_commanded()) {
+    fn only_explicit_command_revokes_unproven_credential(seen in any_commanded()) {
         if let Decision::Act(Action::Revoke { key_id, .. }) = decided(&seen) {
             let marked = seen.credential(key_id).unwrap().rotation.is_some();
             let proven = seen.older_versions().any(|version| version.proven == Some(key_id));

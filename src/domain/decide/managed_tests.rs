@@ -49,8 +49,9 @@ fn unnamed(proven: bool, kind: Option<CommandKind>) -> Observed {
     Observed { command: kind.map(command), ..seen(vec![facts], vec![foreign]) }
 }
 
+/// A version that names no credential is adopted, reported or replaced by the `adopt` rule, its proof and the command.
 #[test]
-fn what_becomes_of_a_version_that_names_no_credential() {
+fn version_without_credential_follows_adopt_rule() {
     let (adopt, reported) =
         (Decision::Act(Action::Adopt { key_id: key(1) }), blocked(BlockReason::UnknownCredential));
     let (commanded, unadopted) = (issue(IssueReason::Command), issue(IssueReason::Unadopted));
@@ -77,8 +78,9 @@ fn what_becomes_of_a_version_that_names_no_credential() {
     }
 }
 
+/// A `CredentialId` tag that cannot be read is taken as set by a person and is never overwritten.
 #[test]
-fn a_tag_that_can_t_be_read_is_somebody_s_word_and_is_not_overwritten() {
+fn unreadable_credential_tag_is_kept() {
     for rule in [Adopt::Match, Adopt::Rotate, Adopt::Report] {
         let policy =
             RotationPolicy::try_new(PolicyValues { adopt: rule, ..PolicyValues::default() }).unwrap();
@@ -130,8 +132,9 @@ fn compromised(seen: &mut Observed) {
     }
 }
 
+/// At the password limit only a credential that is no longer needed is revoked to make room.
 #[test]
-fn room_is_made_with_what_nobody_needs_and_with_nothing_else() {
+fn only_unneeded_credentials_make_room() {
     let is_full = |seen: &Observed| match decided(seen) {
         Decision::Blocked { reason, .. } => reason == BlockReason::PasswordLimitReached,
         Decision::Act(_) | Decision::Wait { .. } => false,
@@ -158,8 +161,9 @@ fn room_is_made_with_what_nobody_needs_and_with_nothing_else() {
     })));
 }
 
+/// An expired credential is revoked before an orphan; a foreign expired one only if the policy allows it.
 #[test]
-fn what_is_expired_goes_before_an_orphan_and_others_only_where_the_policy_names_them() {
+fn expired_credential_goes_before_an_orphan() {
     let mut seen = crowded(None, orphaned(Duration::hours(25)));
     let mut old = credential(3, Duration::days(100));
     old.end = NOW - Duration::DAY;
@@ -174,8 +178,9 @@ fn what_is_expired_goes_before_an_orphan_and_others_only_where_the_policy_names_
     assert_eq!(decide(&seen, &remove, NOW), revoke(1, RevokeReason::Orphaned));
 }
 
+/// A secret without versions gets its first credential, under any command, if its application allows one.
 #[test]
-fn a_first_credential_needs_nothing_but_an_application_that_may_have_one() {
+fn first_credential_needs_only_willing_application() {
     let missing = seen(Vec::new(), Vec::new());
     assert_eq!(decided(&missing), issue(IssueReason::FirstCredential));
     for kind in COMMANDS {
@@ -188,7 +193,7 @@ fn a_first_credential_needs_nothing_but_an_application_that_may_have_one() {
 
 /// The compromised text is refused, and its tag names what somebody else made: nobody will ever revoke that.
 #[test]
-fn a_compromise_ends_although_a_tag_names_another_s_credential() {
+fn compromise_ends_despite_foreign_credential_tag() {
     let told = |minutes| {
         let at = NOW - Duration::minutes(minutes);
         let mut old = version(1, Duration::days(3));
@@ -228,8 +233,9 @@ proptest! {
         prop_assert_eq!(decided(&seen), blocked(denied_reason));
     }
 
+    /// No command, even after a compromise, revokes the current credential or one that is not proven to be managed.
     #[test]
-    fn whatever_a_person_asks_for_what_is_current_or_another_s_stays(
+    fn current_or_foreign_credentials_survive_any_command(
         seen in any_observed(), command in any_command(), noted in any::<bool>(), most in proptest::option::of(0_usize..5),
     ) {
         let mut seen = Observed { command, max_credentials: most, ..seen };

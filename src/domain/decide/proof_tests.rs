@@ -56,8 +56,9 @@ fn word(decision: Decision) -> &'static str {
     }
 }
 
+/// A superseded credential is revoked after its overlap and once unused, at the latest after the maximum overlap.
 #[test]
-fn a_superseded_credential_goes_by_overlap_gate_and_deadline() {
+fn superseded_credential_ends_by_overlap_and_usage() {
     let used = |days| UsageFacts::Seen([(key(1), NOW - Duration::days(days))].into());
     let silent = || UsageFacts::Seen([].into());
     let none = || UsageFacts::Unavailable("no licence".to_owned());
@@ -84,8 +85,9 @@ fn a_superseded_credential_goes_by_overlap_gate_and_deadline() {
     }
 }
 
+/// An overlap counts from the last replica that got the new version and does not end while a replica is behind.
 #[test]
-fn an_overlap_counts_from_the_last_vault_and_none_ends_while_one_is_behind() {
+fn overlap_counts_from_last_synced_replica() {
     let in_sync = |days| ReplicaState::InSync(NOW - Duration::days(days));
     for (state, then) in [
         (in_sync(6), "overlap"),
@@ -99,8 +101,9 @@ fn an_overlap_counts_from_the_last_vault_and_none_ends_while_one_is_behind() {
     }
 }
 
+/// A text is copied to a replica only if it signs in.
 #[test]
-fn only_a_text_that_is_good_is_copied() {
+fn only_accepted_text_is_copied() {
     assert!(copies(&with_replica(ReplicaState::OutOfSync, rotated(1))));
     for sign_in in [CurrentSignIn::Refused, CurrentSignIn::NoText] {
         assert!(!copies(&Observed { sign_in, ..with_replica(ReplicaState::OutOfSync, rotated(1)) }));
@@ -115,8 +118,9 @@ fn only_a_text_that_is_good_is_copied() {
     assert!(!copies(&unlisted));
 }
 
+/// A credential that any version of a replica names, or that an unreadable replica may hold, is not an orphan.
 #[test]
-fn an_orphan_is_in_no_version_of_any_replica() {
+fn orphan_is_in_no_replica_version() {
     let orphaned = |state, versions| {
         let mut seen = rotated(3);
         seen.credentials.push(credential(3, Duration::days(2)));
@@ -129,8 +133,9 @@ fn an_orphan_is_in_no_version_of_any_replica() {
     assert_eq!(word(decided(&orphaned(unreadable(), Vec::new()))), "replica_behind");
 }
 
+/// A compromised credential is revoked even if a replica is disabled or unreadable.
 #[test]
-fn a_compromised_credential_goes_whatever_a_replica_does() {
+fn compromised_credential_ignores_replica_state() {
     for state in [ReplicaState::Disabled, unreadable()] {
         let mut seen = with_replica(state, rotated(0));
         let quarantine = Quarantine { reason: QuarantineReason::Compromised, at: NOW - Duration::HOUR };
@@ -139,8 +144,9 @@ fn a_compromised_credential_goes_whatever_a_replica_does() {
     }
 }
 
+/// An older version of a replica is disabled once its text is refused and its credential is gone.
 #[test]
-fn a_replica_s_older_versions_are_disabled_once_their_texts_are_refused() {
+fn refused_older_replica_versions_are_disabled() {
     let with = |refused, named| {
         let mut old = version(named, Duration::days(50));
         old.refused = refused;
@@ -158,8 +164,9 @@ fn a_replica_s_older_versions_are_disabled_once_their_texts_are_refused() {
     assert!(!disables(&with(true, 2)), "a credential that is listed");
 }
 
+/// A rotation that fails its preflight checks lets every other step go first and blocks only if none is left.
 #[test]
-fn a_rotation_that_is_hindered_lets_everything_else_go_first() {
+fn hindered_rotation_yields_to_other_steps() {
     let behind = || with_replica(ReplicaState::OutOfSync, rotated(60));
     let hindered = |seen| Observed { preflight_failure: Some(BlockReason::RoleMissing), ..seen };
     let issue = Decision::Act(Action::Issue { reason: IssueReason::NearExpiry, attempt: 1 });
@@ -183,8 +190,9 @@ fn any_state() -> impl Strategy<Value = ReplicaState> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
+    /// While a replica is out of sync, only expired and compromised credentials are revoked.
     #[test]
-    fn nothing_that_a_replica_may_need_is_revoked_while_it_is_out_of_sync(
+    fn out_of_sync_replica_blocks_ordinary_revocation(
         seen in any_observed(), state in any_state(),
     ) {
         let seen = with_replica(state, seen);
@@ -193,8 +201,9 @@ proptest! {
         }
     }
 
+    /// A text is copied to a replica only if it signs in and its credential is listed and has not ended.
     #[test]
-    fn a_copy_is_made_only_of_a_text_that_signs_in_and_whose_credential_is_listed(seen in any_observed()) {
+    fn copied_text_signs_in_and_is_listed(seen in any_observed()) {
         let seen = with_replica(ReplicaState::OutOfSync, seen);
         if copies(&seen) {
             prop_assert_eq!(&seen.sign_in, &CurrentSignIn::Accepted);

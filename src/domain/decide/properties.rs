@@ -78,8 +78,9 @@ proptest! {
         }
     }
 
+    /// Without a command, a credential that is not proven to be managed is never revoked.
     #[test]
-    fn what_is_not_proven_ours_is_never_revoked(seen in any_observed()) {
+    fn unproven_credential_is_never_revoked(seen in any_observed()) {
         if let Decision::Act(Action::Revoke { key_id, .. }) = decided(&seen) {
             let marked = seen.credential(key_id).unwrap().rotation.is_some();
             let proven = seen.older_versions().any(|version| version.proven == Some(key_id));
@@ -94,8 +95,9 @@ proptest! {
         }
     }
 
+    /// No credential is revoked as superseded unless the current text signs in and its credential has not ended.
     #[test]
-    fn nothing_is_superseded_while_the_current_text_is_in_doubt(seen in any_observed()) {
+    fn nothing_is_superseded_while_current_is_doubtful(seen in any_observed()) {
         if let Decision::Act(Action::Revoke { reason: RevokeReason::Superseded, .. }) = decided(&seen) {
             prop_assert_eq!(&seen.sign_in, &CurrentSignIn::Accepted);
             prop_assert!(seen.current_credential().unwrap().end > NOW);

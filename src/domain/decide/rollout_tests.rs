@@ -54,8 +54,9 @@ fn each_brake_holds_what_it_is_for() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
+    /// Rollout limits never hold back a republish or the replacement of a lost, expired or compromised credential.
     #[test]
-    fn brakes_never_hold_a_republish_nor_what_replaces_a_credential_that_is_lost(seen in any_observed()) {
+    fn brakes_never_hold_emergencies(seen in any_observed()) {
         let free = decided(&seen);
         let held = decided(&Observed { rollout_limits: hard(), ..seen });
         let is_emergency = match &free {
@@ -70,15 +71,17 @@ proptest! {
         }
     }
 
+    /// During a hard freeze only a lost, expired or compromised credential gets a successor.
     #[test]
-    fn a_hard_freeze_lets_nothing_else_be_made(seen in any_observed()) {
+    fn hard_freeze_allows_only_emergency_issues(seen in any_observed()) {
         if let Decision::Act(Action::Issue { reason, .. }) = decided(&Observed { rollout_limits: hard(), ..seen }) {
             prop_assert!(matches!(reason, IssueReason::CurrentLost | IssueReason::CurrentExpired | IssueReason::Compromised));
         }
     }
 
+    /// A decision that a freeze holds back is looked at again no later than when the freeze ends.
     #[test]
-    fn what_a_brake_holds_is_looked_at_again_when_it_ends(seen in any_observed()) {
+    fn frozen_wait_ends_with_the_freeze(seen in any_observed()) {
         let decision = decided(&Observed { rollout_limits: hard(), ..seen });
         if let Decision::Wait { until, reason: WaitReason::Frozen } = decision {
             prop_assert!(until.is_some_and(|until| until <= LATER));

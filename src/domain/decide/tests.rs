@@ -100,8 +100,9 @@ fn blocked(seen: &Observed) -> BlockReason {
     }
 }
 
+/// A successor is issued when the credential is due and not before.
 #[test]
-fn a_successor_is_made_when_it_is_due_and_not_before() {
+fn successor_is_issued_exactly_when_due() {
     assert_eq!(
         decided(&aged(59)),
         Decision::Wait { until: Some(NOW + Duration::DAY), reason: WaitReason::NotDue }
@@ -155,8 +156,9 @@ fn attempts_come_ever_more_rarely() {
     }
 }
 
+/// Two orphans stop the issue of a successor; when it is urgent, only four do.
 #[test]
-fn two_orphans_stop_minting_and_four_do_when_it_is_urgent() {
+fn orphan_limit_is_higher_when_urgent() {
     let with_orphans = |age, count| {
         let mut seen = aged(age);
         seen.credentials.extend((0..count).map(|n| credential(10 + n, Duration::hours(23))));
@@ -168,8 +170,9 @@ fn two_orphans_stop_minting_and_four_do_when_it_is_urgent() {
     assert_eq!(waits(&with_orphans(84, 4)), WaitReason::TooManyOrphans);
 }
 
+/// A due successor is issued after a refused sign-in, but an unclear answer blocks it.
 #[test]
-fn only_an_answer_about_the_secret_lets_a_successor_be_made() {
+fn unclear_sign_in_blocks_a_successor() {
     let answered = |sign_in| Observed { sign_in, ..aged(60) };
     assert_eq!(decided(&answered(CurrentSignIn::Refused)), issue(IssueReason::NearExpiry, 1));
     for (trouble, reason) in [
@@ -192,8 +195,9 @@ fn a_credential_in_doubt_is_never_retired() {
     assert_eq!(blocked(&unlisted), BlockReason::UnknownCredential);
 }
 
+/// A lost credential is replaced, by a republish or a new one, only after ten minutes of refusals.
 #[test]
-fn a_lost_credential_is_displaced_only_after_ten_minutes_of_refusals() {
+fn lost_credential_is_replaced_after_ten_minutes() {
     let lost = |minutes| {
         let mut seen = rotated(1);
         seen.credentials.remove(1);
@@ -211,15 +215,17 @@ fn a_lost_credential_is_displaced_only_after_ten_minutes_of_refusals() {
     );
 }
 
+/// A refused text whose credential is still listed blocks the secret and replaces nothing.
 #[test]
-fn a_refused_text_whose_credential_is_listed_displaces_nothing() {
+fn refused_text_with_listed_credential_blocks() {
     let refused =
         Observed { sign_in: CurrentSignIn::Refused, lost_since: Some(NOW - Duration::DAY), ..aged(10) };
     assert_eq!(blocked(&refused), BlockReason::CurrentRefused);
 }
 
+/// A version that is newer than the current one that was read is not treated as an old version.
 #[test]
-fn a_version_newer_than_the_current_one_that_was_read_is_not_taken_for_an_old_one() {
+fn version_newer_than_current_is_not_old() {
     let mut stale = rotated(30);
     stale.versions.push(version(3, Duration::seconds(1)));
     stale.credentials.push(credential(3, Duration::minutes(2)));
@@ -228,15 +234,17 @@ fn a_version_newer_than_the_current_one_that_was_read_is_not_taken_for_an_old_on
     assert!(!matches!(decided(&stale), Decision::Act(_)), "{:?}", decided(&stale));
 }
 
+/// A credential whose text may be the current one is never revoked.
 #[test]
-fn a_credential_whose_text_may_be_the_current_one_is_never_revoked() {
+fn possibly_current_credential_is_never_revoked() {
     let mut seen = rotated(30);
     seen.credentials.first_mut().unwrap().may_be_current_text = true;
     assert!(!matches!(decided(&seen), Decision::Act(Action::Revoke { .. })));
 }
 
+/// A foreign credential is left alone regardless of tags, until its own text proves it and no other secret holds it.
 #[test]
-fn a_foreign_credential_is_left_alone_whatever_tags_say() {
+fn foreign_credential_is_kept_despite_tags() {
     let mut seen = rotated(30);
     seen.credentials.first_mut().unwrap().rotation = None;
     assert!(!matches!(decided(&seen), Decision::Act(Action::Revoke { .. })));
@@ -246,8 +254,9 @@ fn a_foreign_credential_is_left_alone_whatever_tags_say() {
     assert!(matches!(decided(&seen), Decision::Act(Action::Revoke { .. })));
 }
 
+/// The credentials of a deleted secret are not taken for orphans.
 #[test]
-fn a_deleted_secret_s_credentials_are_not_taken_for_orphans() {
+fn deleted_secret_leaves_no_orphans() {
     let deleted = seen(Vec::new(), vec![credential(1, Duration::days(50)), credential(2, Duration::days(3))]);
     assert_eq!(decided(&deleted), issue(IssueReason::FirstCredential, 1));
     let mut held = deleted;
@@ -255,8 +264,9 @@ fn a_deleted_secret_s_credentials_are_not_taken_for_orphans() {
     assert_eq!(held.orphans().count(), 0);
 }
 
+/// A credential whose version lost its tags is revoked only after its full overlap.
 #[test]
-fn a_credential_whose_version_lost_its_tags_lives_through_its_overlap() {
+fn credential_with_wiped_tags_keeps_overlap() {
     let wiped = |days| {
         let mut seen = rotated(days);
         seen.versions.first_mut().unwrap().tags = Tags::default();
@@ -272,8 +282,9 @@ fn a_credential_whose_version_lost_its_tags_lives_through_its_overlap() {
     ));
 }
 
+/// A superseded index of `many` does not cover a credential that was created after the current version.
 #[test]
-fn an_index_that_may_name_any_names_none_that_was_made_later() {
+fn index_many_excludes_later_credentials() {
     let mut seen = rotated(30);
     seen.credentials.remove(0);
     seen.credentials.push(credential(3, Duration::minutes(2)));
@@ -284,8 +295,9 @@ fn an_index_that_may_name_any_names_none_that_was_made_later() {
     assert_eq!(seen.orphans().count(), 1);
 }
 
+/// A proof by the text outweighs the credential that a tag names.
 #[test]
-fn what_the_text_proves_stands_above_what_a_tag_says() {
+fn proven_text_outweighs_tag() {
     // The tag names a credential that is long past its end; the text is of another one, and signs in.
     let mut mistagged = aged(10);
     mistagged.credentials.push(credential(9, Duration::days(120)));
@@ -297,8 +309,9 @@ fn what_the_text_proves_stands_above_what_a_tag_says() {
     assert_eq!(waits(&mistagged), WaitReason::NotDue);
 }
 
+/// Orphans of failed attempts are revoked so that a lost credential can be replaced.
 #[test]
-fn orphans_of_failed_attempts_do_not_keep_a_lost_credential_lost() {
+fn failed_attempt_orphans_do_not_block_recovery() {
     let mut stuck = rotated(2);
     stuck.credentials.remove(1);
     (stuck.sign_in, stuck.lost_since) = (CurrentSignIn::Refused, Some(NOW - Duration::DAY));
@@ -306,8 +319,9 @@ fn orphans_of_failed_attempts_do_not_keep_a_lost_credential_lost() {
     assert!(matches!(decided(&stuck), Decision::Act(Action::Revoke { reason: RevokeReason::Orphaned, .. })));
 }
 
+/// A pending-rotation tag dated in the far future does not delay a due rotation.
 #[test]
-fn a_note_from_the_far_future_holds_nothing_up() {
+fn far_future_pending_note_blocks_nothing() {
     let mut noted = aged(60);
     if let Current::Readable(version) = &mut noted.current {
         version.tags.set(tags::PENDING_ROTATION, "0123456789abcdef 9999-12-31T23:59:59Z attempt=1");
@@ -330,8 +344,9 @@ fn people_are_not_fought() {
     assert_eq!(waits(&rolled_back), WaitReason::RolledBack);
 }
 
+/// A rotation that began shortly before a rotate command already completes it.
 #[test]
-fn a_command_is_met_by_a_rotation_since_shortly_before_it() {
+fn recent_rotation_completes_rotate_command() {
     let commanded = |days, minutes_ago| {
         let at = NOW - Duration::minutes(minutes_ago);
         Observed { command: Some(Command { kind: CommandKind::Rotate, at }), ..aged(days) }
@@ -343,8 +358,9 @@ fn a_command_is_met_by_a_rotation_since_shortly_before_it() {
     assert_eq!(waits(&met), WaitReason::NotDue);
 }
 
+/// A secret without a version gets its first credential, and its own disabled placeholder is not taken for a person's act.
 #[test]
-fn a_secret_without_a_version_gets_one_and_its_placeholder_is_no_person_s() {
+fn secret_without_versions_gets_first_credential() {
     assert_eq!(decided(&seen(Vec::new(), Vec::new())), issue(IssueReason::FirstCredential, 1));
     let pending =
         PendingRotation { rotation: rotation(), began: NOW - Duration::hours(2), attempt: 1, failed: false };

@@ -186,8 +186,9 @@ mod tests {
         cache.find(kid).await.map(|found| found.issuer)
     }
 
+    /// Signing keys are fetched once, and requests with invented key ids cause only a few fetches.
     #[tokio::test]
-    async fn keys_are_read_once_and_an_invented_name_makes_no_flood() {
+    async fn known_keys_are_cached_invented_ones_throttled() {
         let issuer = Arc::new(Issuer::default());
         let cache = KeyCache::new(Arc::clone(&issuer) as Arc<dyn TokenKeys>);
         for _ in 0..10 {
@@ -205,8 +206,9 @@ mod tests {
         assert!(issuer.asked.load(Ordering::Relaxed) <= 6, "{issuer:?}");
     }
 
+    /// While the issuer is down, known keys stay valid and unknown ones are not judged, regardless of the number of requests.
     #[tokio::test]
-    async fn an_issuer_that_is_down_takes_no_key_away_however_often_it_is_asked() {
+    async fn issuer_outage_keeps_known_keys() {
         let issuer = Arc::new(Issuer::default());
         let cache = KeyCache::keeping(Arc::clone(&issuer) as Arc<dyn TokenKeys>, Duration::ZERO);
         assert!(found(&cache, "known").await.is_ok());

@@ -84,8 +84,9 @@ mod tests {
         Rollout::new(Config::parse(&file, "rekeyd.toml", &[]).unwrap().rollout)
     }
 
+    /// A rollout window is open for its full duration, also on days when the clocks change.
     #[test]
-    fn a_window_is_open_for_its_duration_in_summer_and_winter() {
+    fn window_lasts_its_duration_across_clock_changes() {
         let night = "[[rollout.windows]]\ncron = \"0 2 * * *\"\nduration = \"2h\"";
         let berlin = rollout(&format!("time_zone = \"Europe/Berlin\"\n{night}"));
         let closed = |next| WindowState::Closed { next: Some(next) };
@@ -100,8 +101,9 @@ mod tests {
         assert_eq!(berlin.window(datetime!(2026-10-25 2:00 UTC)), closed(datetime!(2026-10-26 1:00 UTC)));
     }
 
+    /// One open rollout window suffices, and without any configured window rollouts are always open.
     #[test]
-    fn any_open_window_will_do_and_none_means_always() {
+    fn any_open_window_suffices() {
         let now = datetime!(2026-11-22 12:00 UTC);
         assert_eq!(rollout("").window(now), WindowState::Open);
         let two = "[[rollout.windows]]\ncron = \"0 3 * * *\"\nduration = \"1h\"\n\
@@ -113,8 +115,9 @@ mod tests {
         assert_eq!(never.window(now), WindowState::Closed { next: None });
     }
 
+    /// Freezes that overlap or adjoin end together with the last of them.
     #[test]
-    fn freezes_that_follow_each_other_end_with_the_last() {
+    fn adjoining_freezes_end_with_the_last() {
         let one = |from: u8, until: u8, hard: bool| {
             format!(
                 "[[rollout.freezes]]\nfrom = \"2026-12-{from:02}T00:00\"\nuntil = \"2026-12-{until:02}T00:00\"\nhard = {hard}\n"
