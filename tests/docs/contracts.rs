@@ -40,8 +40,9 @@ fn is_flavoured(before: &str) -> bool {
     before.lines().next_back().is_some_and(|line| line.trim().starts_with("#[tokio::test("))
 }
 
+/// Every test that the table of contract facts in `CONTRACTS.md` names exists.
 #[test]
-fn the_table_of_contract_facts_names_tests_that_exist() {
+fn contract_facts_name_existing_tests() {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let table = super::read("src/sandbox/CONTRACTS.md");
     let all = ["src", "tests"].iter().flat_map(|directory| sources(&package.join(directory)));

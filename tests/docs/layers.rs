@@ -76,8 +76,9 @@ fn a_layer_uses_only_those_before_it() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The check finds a layer that uses a later layer, also in tests and in grouped imports, but not in comments.
 #[test]
-fn a_layer_that_uses_a_later_one_is_found() {
+fn layer_using_a_later_one_is_found() {
     assert!(breaches("ports", "use crate::domain::Action;\nuse crate::ports::Clock;").is_empty());
     assert!(breaches("ports", "//! [`crate::http`] is named in a comment").is_empty());
     assert_eq!(breaches("ports", "\nfn f() { crate::http::router() }").len(), 1);
@@ -86,8 +87,9 @@ fn a_layer_that_uses_a_later_one_is_found() {
     assert_eq!(breaches("unknown", "").len(), 1);
 }
 
+/// Every layer of the list has a module in `src`, and `src/lib.rs` has no module that is not a layer.
 #[test]
-fn every_layer_exists_and_is_listed_in_order() {
+fn layers_are_exactly_the_crate_modules() {
     let library = fs::read_to_string(root().join("src/lib.rs")).expect("src/lib.rs can be read");
     for layer in LAYERS {
         assert!(root().join("src").join(layer).join("mod.rs").is_file(), "src/{layer}/mod.rs is missing");

@@ -65,8 +65,9 @@ fn the_readme_names_every_metric() {
     assert!(missing.is_empty(), "README.md lacks the metrics {missing:?}");
 }
 
+/// The README, the alert rules and the dashboard name only metrics that exist.
 #[test]
-fn readme_alerts_and_dashboard_name_no_metric_that_does_not_exist() {
+fn documents_name_only_existing_metrics() {
     for path in ["README.md", "deploy/prometheus/rules.yml", "deploy/grafana/rekeyd.json"] {
         let text = read(path);
         let unknown: Vec<_> = text
@@ -103,8 +104,9 @@ fn the_readme_is_under_two_hundred_lines() {
     assert!(lines < 200, "README.md has {lines} lines");
 }
 
+/// Every relative link in the documents leads to an existing file.
 #[test]
-fn the_files_that_the_documents_link_to_exist() {
+fn links_of_documents_lead_to_files() {
     for document in DOCUMENTS {
         let text = read(document);
         let links: Vec<_> = text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
@@ -127,8 +129,9 @@ const DOCUMENTS: [&str; 6] = [
     "deploy/systemd/README.md",
 ];
 
+/// The changelog begins with `[Unreleased]` and has an entry for this version.
 #[test]
-fn the_changelog_begins_with_what_is_unreleased_and_has_this_version() {
+fn changelog_has_unreleased_and_this_version() {
     let changelog = read("CHANGELOG.md");
     let mut heads = changelog.lines().filter_map(|line| line.strip_prefix("## "));
     assert_eq!(heads.next(), Some("[Unreleased]"));
@@ -136,8 +139,9 @@ fn the_changelog_begins_with_what_is_unreleased_and_has_this_version() {
     assert!(heads.any(|head| head.starts_with(&version)), "CHANGELOG.md lacks {version}");
 }
 
+/// The doc comment of every `Action` variant has the section `If it stops half-way`.
 #[test]
-fn every_action_says_what_is_left_if_it_stops_half_way() {
+fn every_action_documents_stopping_half_way() {
     let source = read("src/domain/decision.rs");
     let body = source.split("pub enum Action {").nth(1).and_then(|rest| rest.split("\n}\n").next());
     let body = body.expect("src/domain/decision.rs has `pub enum Action`");

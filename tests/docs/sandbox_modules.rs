@@ -201,8 +201,9 @@ fn folders() -> BTreeSet<String> {
     parents.map(|parent| parent.join("/")).collect()
 }
 
+/// No module of the sandbox depends on itself by way of other modules.
 #[test]
-fn no_module_of_the_sandbox_needs_itself_by_way_of_others() {
+fn sandbox_modules_form_no_cycle() {
     let folders = folders();
     assert!(folders.contains("sandbox") && folders.contains("sandbox/service/graph"), "{folders:?}");
     for path in folders {
@@ -211,14 +212,16 @@ fn no_module_of_the_sandbox_needs_itself_by_way_of_others() {
     }
 }
 
+/// No module of the sandbox names an item by way of the root module; it names the module that has the item.
 #[test]
-fn no_module_of_the_sandbox_names_what_its_root_has() {
+fn sandbox_modules_never_name_root_items() {
     let found = Folder::read("sandbox").names_of_the_root();
     assert!(found.is_empty(), "name the module itself:\n{}", found.join("\n"));
 }
 
+/// In the sandbox, only the modules `service` and `start` name `Azure`, the state of all services.
 #[test]
-fn only_the_services_and_the_start_know_the_state_of_all_services() {
+fn only_services_and_start_name_azure() {
     let folder = Folder::read("sandbox");
     let mut knowing = BTreeSet::new();
     for file in folder.files.iter().filter(|file| file.names_azure()) {

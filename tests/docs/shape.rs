@@ -52,8 +52,9 @@ fn what_is_measured_holds_no_tests() {
     }
 }
 
+/// A function's length counts from the first word of its signature to its closing brace.
 #[test]
-fn functions_are_measured_from_first_word_to_closing_brace() {
+fn function_length_includes_signature_and_brace() {
     let figures = figures_of(METHODS);
     let lengths: Vec<_> = figures.functions.iter().map(|function| function.lines).collect();
     assert_eq!(lengths, [1, 3, 6], "{figures}");

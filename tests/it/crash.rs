@@ -10,49 +10,56 @@ use super::world::{Interference, START, World};
 /// 80 days; the last 13 days are for the second one's overlap, back-off and orphans.
 const LIFE: Duration = Duration::days(100);
 
+/// An undisturbed life of 100 days has two rotations and leaves no old credential, version or note behind.
 #[test]
-fn an_undisturbed_life_has_two_rotations_and_leaves_nothing_behind() {
+fn undisturbed_life_leaves_nothing_behind() {
     let world = World::new(None);
     world.live_until(START + LIFE);
     assert_eq!(world.issued(), 2);
     assert_clean(&world);
 }
 
+/// A process that stops at any point of a rotation locks no consumer out and leaves nothing behind.
 #[test]
-fn a_process_that_ends_at_any_point_locks_nobody_out() {
+fn stopped_process_locks_no_consumer_out() {
     let points = interfere_at_every_point(Interference::Stop, 3);
     assert!(points > 100, "only {points} points");
 }
 
+/// A process that stalls for a day at any point publishes no dead credential and locks no consumer out.
 #[test]
-fn a_process_that_stalls_for_a_day_publishes_nothing_dead() {
+fn stalled_process_publishes_nothing_dead() {
     interfere_at_every_point(Interference::Stall, 4);
 }
 
+/// Another instance that interferes at any point of a rotation locks no consumer out.
 #[test]
-fn another_instance_at_any_point_locks_nobody_out() {
+fn second_instance_locks_no_consumer_out() {
     interfere_at_every_point(Interference::OtherInstance, 4);
 }
 
+/// A call that is not sent, at any point of a rotation, locks no consumer out.
 #[test]
-fn a_call_that_is_not_sent_locks_nobody_out() {
+fn unsent_call_locks_no_consumer_out() {
     interfere_at_every_point(Interference::NotSent, 3);
 }
 
+/// A call that is throttled, at any point of a rotation, locks no consumer out.
 #[test]
-fn a_call_that_is_throttled_locks_nobody_out() {
+fn throttled_call_locks_no_consumer_out() {
     interfere_at_every_point(Interference::Throttled, 3);
 }
 
+/// A reply that is lost, at any point of a rotation, locks no consumer out.
 #[test]
-fn a_reply_that_is_lost_locks_nobody_out() {
+fn lost_reply_locks_no_consumer_out() {
     interfere_at_every_point(Interference::LostReply, 3);
 }
 
 /// Of two instances that find the same secret due, the one that notes it first rotates. One gap stays: between
 /// the read and the note that follows it.
 #[test]
-fn an_instance_that_noted_its_rotation_first_is_overruled_only_in_the_gap_before_our_note() {
+fn first_noted_rotation_wins() {
     let mut overruled = Vec::new();
     for point in 0.. {
         let world = World::new(Some((point, Interference::OtherNotes)));
@@ -73,7 +80,7 @@ fn an_instance_that_noted_its_rotation_first_is_overruled_only_in_the_gap_before
 
 /// Key Vault has no conditional writes, so that one gap stays: between the last read and the `PUT` that follows it.
 #[test]
-fn a_person_who_publishes_during_a_rotation_is_overruled_only_in_the_gap_before_the_put() {
+fn manual_publication_survives_a_rotation() {
     let mut overruled = Vec::new();
     for point in 0.. {
         let world = World::new(Some((point, Interference::PersonPublishes)));
@@ -97,7 +104,7 @@ fn a_person_who_publishes_during_a_rotation_is_overruled_only_in_the_gap_before_
 
 /// Again one gap stays: between the last look and the revocation that follows it.
 #[test]
-fn a_person_who_goes_back_to_the_old_credential_keeps_it_except_in_the_gap_before_the_revocation() {
+fn manual_return_keeps_the_old_credential() {
     let mut locked_out = Vec::new();
     for point in 0.. {
         let world = World::new(Some((point, Interference::PersonGoesBack)));
@@ -117,8 +124,9 @@ fn a_person_who_goes_back_to_the_old_credential_keeps_it_except_in_the_gap_befor
     );
 }
 
+/// A publication with a lost reply is found to have succeeded and is not repeated.
 #[test]
-fn a_publication_whose_reply_is_lost_is_found_out_and_not_repeated() {
+fn lost_publication_reply_is_resolved() {
     let world = World::new(None);
     world.lose_next_put(Duration::ZERO);
     world.live_until(START + Duration::hours(1));
@@ -126,8 +134,9 @@ fn a_publication_whose_reply_is_lost_is_found_out_and_not_repeated() {
     assert_eq!(world.issued(), 1);
 }
 
+/// A credential that may have been published is not revoked while the vault cannot be read.
 #[test]
-fn a_credential_that_may_have_been_published_is_not_revoked_while_the_vault_can_t_be_read() {
+fn possible_publication_is_not_revoked() {
     let world = World::new(None);
     world.lose_next_put(Duration::hours(2));
     world.live_until(START + Duration::hours(1));

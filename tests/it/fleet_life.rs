@@ -16,8 +16,9 @@ fn options() -> Options {
     Options { propagation, ..test_options("127.0.0.1:9".parse().unwrap()) }
 }
 
+/// A secret rotates on command, and its consumers can sign in all the while.
 #[tokio::test]
-async fn a_due_secret_rotates_and_its_consumers_sign_in_all_the_while() {
+async fn rotation_keeps_consumers_signed_in() {
     let fleet = Fleet::start(options(), |text| text).await;
     let secret = fleet.secret(0);
     let first = fleet.text(&secret);
@@ -37,8 +38,9 @@ async fn a_due_secret_rotates_and_its_consumers_sign_in_all_the_while() {
     fleet.end().await;
 }
 
+/// A daemon killed between issuing and publishing a credential is followed by one that completes the rotation.
 #[tokio::test]
-async fn a_daemon_that_is_killed_before_it_publishes_is_followed_by_one_that_does() {
+async fn killed_daemon_is_succeeded() {
     let mut fleet =
         Fleet::start(options(), |text| text.replace("[schedule]", "[schedule]\nat_start = false")).await;
     let secret = fleet.secret(0);
@@ -54,8 +56,9 @@ async fn a_daemon_that_is_killed_before_it_publishes_is_followed_by_one_that_doe
     fleet.end().await;
 }
 
+/// A fleet rotates every secret, retires every old credential, leaves no orphan and fails no consumer.
 #[tokio::test]
-async fn a_fleet_is_rotated_and_nothing_is_left_behind() {
+async fn fleet_rotation_leaves_nothing_behind() {
     let options = Options { secrets: 4, ..options() };
     let fleet = Fleet::start(options, |text| text.replace("overlap = \"7d\"", "overlap = \"2d\"")).await;
     fleet.live(Duration::days(60)).await;
@@ -71,8 +74,9 @@ async fn a_fleet_is_rotated_and_nothing_is_left_behind() {
     fleet.end().await;
 }
 
+/// A fleet's audit trail holds only its own events and outlives a restart of its daemon.
 #[tokio::test]
-async fn a_fleet_s_audit_trail_is_its_own_and_outlives_its_daemon() {
+async fn audit_trail_outlives_its_daemon() {
     let mut fleet = Fleet::start(options(), |text| text).await;
     let other = Fleet::start(options(), |text| text).await;
     fleet.as_daemon(|| tracing::info!(target: "audit", event = "test", "said")).await;

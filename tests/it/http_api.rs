@@ -13,8 +13,9 @@ async fn get(server: &TestServer, path: &str) -> (StatusCode, Value) {
     (answer.status(), answer.json().await.unwrap())
 }
 
+/// A reader may list secrets, but a command from a reader is forbidden and queues nothing.
 #[tokio::test]
-async fn a_reader_may_look_and_ask_for_nothing() {
+async fn reader_may_read_but_not_command() {
     let server = TestServer::new().await;
     assert_eq!(get(&server, "/api/v1/secrets").await.0, StatusCode::OK);
     let rotate = server.request(Method::POST, "/api/v1/secrets/kv-1/app-foo/rotate");
@@ -25,8 +26,9 @@ async fn a_reader_may_look_and_ask_for_nothing() {
     assert_eq!(server.queued(), []);
 }
 
+/// A caller over the rate limit gets a 429 with `Retry-After`, and other callers are not affected.
 #[tokio::test]
-async fn whoever_asks_too_often_is_told_when_to_ask_again_and_others_are_not() {
+async fn rate_limit_applies_per_caller() {
     let server = TestServer::new().await;
     let ask = |token: &'static str| server.request(Method::GET, "/api/v1/schedule").bearer_auth(token).send();
     let mut refused = ask("a-reader-s-token").await.unwrap();
@@ -44,8 +46,9 @@ async fn whoever_asks_too_often_is_told_when_to_ask_again_and_others_are_not() {
     assert!(server.refusals("rate_limited") >= 1);
 }
 
+/// The list of secrets can be filtered, sorted and paged, and an invalid parameter is a bad request.
 #[tokio::test]
-async fn a_list_is_filtered_sorted_and_in_pages() {
+async fn list_is_filtered_sorted_and_paged() {
     let server = TestServer::new().await;
     let names = async |query: &str| {
         let (status, list) = get(&server, &format!("/api/v1/secrets{query}")).await;
@@ -76,8 +79,9 @@ async fn a_list_is_filtered_sorted_and_in_pages() {
     }
 }
 
+/// An operation is found at the answer's `Location`, and its event stream ends when the operation does.
 #[tokio::test]
-async fn an_operation_is_where_the_answer_says_and_its_events_end_with_it() {
+async fn operation_events_end_with_the_operation() {
     let server = TestServer::new().await;
     let taken = server.ask("rotate", None, "").await;
     let location = taken.headers()["location"].to_str().unwrap().to_owned();
@@ -106,8 +110,9 @@ async fn an_operation_is_where_the_answer_says_and_its_events_end_with_it() {
     assert!(rest.contains("event: operation") && rest.contains("\"state\":\"rejected\""), "{rest}");
 }
 
+/// Unknown operations are not found, oversized bodies are not read, and wrong methods are not allowed.
 #[tokio::test]
-async fn what_is_not_known_is_not_found_and_what_is_too_large_is_not_read() {
+async fn unknown_and_oversized_requests_are_refused() {
     let server = TestServer::new().await;
     for unknown in ["/api/v1/operations/x", "/api/v1/operations/00000000-0000-0000-0000-000000000000/events"]
     {
@@ -127,8 +132,9 @@ async fn what_is_not_known_is_not_found_and_what_is_too_large_is_not_read() {
     assert!(wrong.headers().contains_key("allow"), "{wrong:?}");
 }
 
+/// Every answer carries headers that keep browsers from sniffing content types, caching and framing.
 #[tokio::test]
-async fn every_answer_keeps_browsers_from_guessing_and_caching() {
+async fn every_answer_has_security_headers() {
     let server = TestServer::new().await;
     for path in ["/livez", "/metrics", "/api/v1/secrets", "/nothing", "/api/v1/openapi.json"] {
         let answer = server.request(Method::GET, path).send().await.unwrap();
@@ -143,8 +149,9 @@ async fn every_answer_keeps_browsers_from_guessing_and_caching() {
     }
 }
 
+/// The OpenAPI description covers every route of the API and is open without a token.
 #[tokio::test]
-async fn the_description_names_every_route_of_the_api_and_is_open() {
+async fn openapi_describes_every_route() {
     let server = TestServer::new().await;
     let answer = server.request(Method::GET, "/api/v1/openapi.json").send().await.unwrap();
     let description: Value = answer.json().await.unwrap();
@@ -157,8 +164,9 @@ async fn the_description_names_every_route_of_the_api_and_is_open() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+/// Either webhook key opens the webhook while one is being replaced, and no other key does.
 #[tokio::test]
-async fn either_key_opens_the_webhook_while_one_is_replaced_and_no_other_does() {
+async fn both_webhook_keys_open_the_webhook() {
     let server = TestServer::new().await;
     let deliver = async |path: &str, key: Option<&str>| {
         let request = server.request(Method::POST, path).body("[]");

@@ -113,8 +113,9 @@ async fn a_client_secret_signs_the_daemon_in() {
     place.assert_ready_as(&identity, &[]).await;
 }
 
+/// A managed identity of App Service signs the daemon in, system-assigned or user-assigned.
 #[tokio::test]
-async fn a_managed_identity_of_app_service_signs_the_daemon_in() {
+async fn managed_identity_signs_the_daemon_in() {
     let place = Place::new().await;
     let endpoint = format!("{}/msi/token", place.sandbox.endpoints().authority);
     let header = place.sandbox.model().tenant().identity_header.expose_secret().to_owned();

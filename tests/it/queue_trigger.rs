@@ -133,8 +133,9 @@ fn event(vault: &str, name: &str) -> String {
         .to_string()
 }
 
+/// A message is deleted only once a look at its secret that began after the message arrived has ended.
 #[tokio::test]
-async fn a_message_is_deleted_only_once_a_look_that_began_after_it_has_ended() {
+async fn message_is_deleted_after_a_later_look() {
     let ground = Ground::new(Queue::default(), Vec::new());
     // A look that is under way when the message comes does not count.
     ground.work.enqueue(&secret());
@@ -150,8 +151,9 @@ async fn a_message_is_deleted_only_once_a_look_that_began_after_it_has_ended() {
     ground.until(|done| done.deleted == ["1"]).await;
 }
 
+/// A look cut short by a stop deletes no message.
 #[tokio::test]
-async fn a_look_that_a_stop_cuts_short_deletes_nothing() {
+async fn interrupted_look_deletes_no_message() {
     let ground = Ground::new(Queue::default(), vec![message("1", &event("kv-1", "app-foo"), 1)]);
     let item = ground.work.next().await;
     ground.stop.cancel();
@@ -160,8 +162,9 @@ async fn a_look_that_a_stop_cuts_short_deletes_nothing() {
     assert_eq!(ground.queue.done.lock().unwrap().deleted, Vec::<String>::new());
 }
 
+/// A message about an unmanaged vault or secret, or of another event type, is deleted at once.
 #[tokio::test]
-async fn what_is_about_nothing_of_ours_is_deleted_at_once() {
+async fn unrelated_messages_are_deleted_at_once() {
     let messages = vec![
         message("1", &event("kv-9", "app-foo"), 1),
         message("2", &event("kv-1", "other"), 1),
@@ -171,16 +174,18 @@ async fn what_is_about_nothing_of_ours_is_deleted_at_once() {
     ground.until(|done| done.deleted.len() == 3).await;
 }
 
+/// An unreadable message is delivered again and moves to the poison queue after its last try.
 #[tokio::test]
-async fn an_unreadable_message_comes_again_and_moves_to_poison_after_its_tries() {
+async fn unreadable_message_moves_to_poison_after_retries() {
     let messages = vec![message("1", "nonsense", 3), message("2", "nonsense", 4)];
     let ground = Ground::new(Queue::default(), messages);
     ground.until(|done| done.deleted == ["2"]).await;
     assert_eq!(ground.queue.done.lock().unwrap().move_to_poison, ["2"]);
 }
 
+/// A message that cannot be moved to the poison queue is not deleted.
 #[tokio::test]
-async fn a_message_that_cannot_move_to_poison_is_not_deleted() {
+async fn unmovable_poison_message_is_kept() {
     let queue = Queue { poison_is_closed: true, ..Queue::default() };
     let marker = message("2", &event("kv-9", "x"), 1);
     let ground = Ground::new(queue, vec![message("1", "nonsense", 4), marker]);

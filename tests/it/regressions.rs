@@ -2,17 +2,17 @@
 //!
 //! | pain | test |
 //! |---|---|
-//! | 1 the old secret dies at rotation | [`pain_01_the_old_secret_dies_at_rotation_and_here_it_lives_on`] |
-//! | 2 consumers go on using the stale value | [`pain_02_consumers_go_on_with_the_stale_value_and_are_waited_for`] |
-//! | 4 a new secret is not usable straight away | [`pain_04_a_new_secret_is_not_usable_at_once_and_is_published_once_it_is`] |
-//! | 5 writes to one application conflict | [`pain_05_concurrent_writes_conflict_and_are_made_one_after_another`] |
-//! | 6 half-failed and quick rotations leave orphans | [`pain_06_half_failed_and_quick_rotations_leave_nothing_behind`] |
-//! | 7 near-expiry events are fixed at 30 days, or missing | [`pain_07_near_expiry_events_are_late_or_missing_and_not_needed`] |
-//! | 8 rotation stops silently | [`pain_08_rotation_that_stops_is_told_everywhere`] |
-//! | 10 tenant policies and the limit of two passwords | [`pain_10_tenant_policies_clamp_and_two_passwords_are_no_dead_end`] |
-//! | 11 copies elsewhere have to follow | [`pain_11_a_copy_in_another_vault_follows_and_is_waited_for`] |
+//! | 1 the old secret dies at rotation | [`pain_01_old_secret_survives_rotation`] |
+//! | 2 consumers go on using the stale value | [`pain_02_stale_consumers_are_waited_for`] |
+//! | 4 a new secret is not usable straight away | [`pain_04_secret_is_published_once_usable`] |
+//! | 5 writes to one application conflict | [`pain_05_concurrent_writes_are_serialized`] |
+//! | 6 half-failed and quick rotations leave orphans | [`pain_06_interrupted_rotations_leave_nothing`] |
+//! | 7 near-expiry events are fixed at 30 days, or missing | [`pain_07_near_expiry_events_are_unnecessary`] |
+//! | 8 rotation stops silently | [`pain_08_stalled_rotation_shows_everywhere`] |
+//! | 10 tenant policies and the limit of two passwords | [`pain_10_tenant_limits_are_coped_with`] |
+//! | 11 copies elsewhere have to follow | [`pain_11_copy_is_updated_and_awaited`] |
 //! | 14 awkward characters in generated secrets | [`pain_14_awkward_texts_are_never_published`] |
-//! | 15 stuck in progress, backing off for too long | [`pain_15_whatever_a_note_in_progress_says_it_holds_nothing_up_for_long`] |
+//! | 15 stuck in progress, backing off for too long | [`pain_15_progress_note_never_blocks_long`] |
 
 use std::sync::Arc;
 
@@ -52,8 +52,9 @@ fn is_same(one: &SecretString, other: &SecretString) -> bool {
     one.expose_secret() == other.expose_secret()
 }
 
+/// An old secret keeps working through its overlap after a rotation and is then retired.
 #[tokio::test]
-async fn pain_01_the_old_secret_dies_at_rotation_and_here_it_lives_on() {
+async fn pain_01_old_secret_survives_rotation() {
     let fleet = Fleet::start(options(2), |text| text).await;
     let secret = fleet.secret(0);
     let old = fleet.text(&secret);
@@ -69,8 +70,9 @@ async fn pain_01_the_old_secret_dies_at_rotation_and_here_it_lives_on() {
     fleet.end().await;
 }
 
+/// A superseded credential that consumers still use is kept until they have moved to the new one.
 #[tokio::test]
-async fn pain_02_consumers_go_on_with_the_stale_value_and_are_waited_for() {
+async fn pain_02_stale_consumers_are_waited_for() {
     let fleet = Fleet::start(options(2), |text| text).await;
     let secret = fleet.secret(0);
     rotate(&fleet, &secret).await;
@@ -90,8 +92,9 @@ async fn pain_02_consumers_go_on_with_the_stale_value_and_are_waited_for() {
     fleet.end().await;
 }
 
+/// A new secret that is not usable at once is published only when it is, so consumers can always sign in.
 #[tokio::test]
-async fn pain_04_a_new_secret_is_not_usable_at_once_and_is_published_once_it_is() {
+async fn pain_04_secret_is_published_once_usable() {
     for seed in 1..=3 {
         let propagation = Duration::seconds(40)..=Duration::minutes(3);
         let fleet = Fleet::start(Options { propagation, seed, ..options(1) }, |text| text).await;
@@ -111,7 +114,7 @@ async fn pain_04_a_new_secret_is_not_usable_at_once_and_is_published_once_it_is(
 
 /// The world notes whoever issues before the other one has published.
 #[test]
-fn pain_05_concurrent_writes_conflict_and_are_made_one_after_another() {
+fn pain_05_concurrent_writes_are_serialized() {
     let world = World::with_sibling();
     world.command_to_rotate();
     world.live(Duration::hours(2));
@@ -120,8 +123,9 @@ fn pain_05_concurrent_writes_conflict_and_are_made_one_after_another() {
     assert_eq!(world.issued(), 4, "and one for each when that was due");
 }
 
+/// Interrupted and quickly repeated rotations leave no orphaned credentials behind.
 #[tokio::test]
-async fn pain_06_half_failed_and_quick_rotations_leave_nothing_behind() {
+async fn pain_06_interrupted_rotations_leave_nothing() {
     let mut fleet =
         Fleet::start(options(2), |text| text.replace("overlap = \"7d\"", "overlap = \"1d\"")).await;
     let secret = fleet.secret(0);
@@ -144,8 +148,9 @@ async fn pain_06_half_failed_and_quick_rotations_leave_nothing_behind() {
     fleet.end().await;
 }
 
+/// A secret is rotated well before its first near-expiry event, so late or missing events do no harm.
 #[tokio::test]
-async fn pain_07_near_expiry_events_are_late_or_missing_and_not_needed() {
+async fn pain_07_near_expiry_events_are_unnecessary() {
     let fleet = Fleet::start(options(1), |text| text).await;
     let secret = fleet.secret(0);
     let versions = |fleet: &Fleet| {
@@ -159,8 +164,9 @@ async fn pain_07_near_expiry_events_are_late_or_missing_and_not_needed() {
     fleet.end().await;
 }
 
+/// A rotation that stalls shows in the API and in the metrics, with its reason.
 #[tokio::test]
-async fn pain_08_rotation_that_stops_is_told_everywhere() {
+async fn pain_08_stalled_rotation_shows_everywhere() {
     let fleet = Fleet::start(options(2), |text| text).await;
     let secret = fleet.secret(0);
     let principal = fleet.model().service_principal(fleet.managed(&secret).client_id).unwrap();
@@ -188,8 +194,9 @@ async fn pain_08_rotation_that_stops_is_told_everywhere() {
     fleet.end().await;
 }
 
+/// A tenant's lifetime policy clamps new credentials, and a limit of two passwords only blocks until there is room.
 #[tokio::test]
-async fn pain_10_tenant_policies_clamp_and_two_passwords_are_no_dead_end() {
+async fn pain_10_tenant_limits_are_coped_with() {
     let at_rest = |text: String| text.replace("[schedule]", "[schedule]\nat_start = false");
     let fleet = Fleet::start(options(2), at_rest).await;
     let (secret, model) = (fleet.secret(0), fleet.model());
@@ -224,8 +231,9 @@ async fn pain_10_tenant_policies_clamp_and_two_passwords_are_no_dead_end() {
     fleet.end().await;
 }
 
+/// A copy in another vault follows each rotation and any repair, and the overlap counts from the last copy.
 #[tokio::test]
-async fn pain_11_a_copy_in_another_vault_follows_and_is_waited_for() {
+async fn pain_11_copy_is_updated_and_awaited() {
     let copied = |text: String| {
         text.replace("name = \"app-01\"\n", "name = \"app-01\"\nreplicas = [\"vault-2/copy\"]\n")
     };
@@ -276,8 +284,9 @@ async fn pain_14_awkward_texts_are_never_published() {
     fleet.end().await;
 }
 
+/// A pending-rotation note never holds up rotation for long, even if it is stale or forged.
 #[test]
-fn pain_15_whatever_a_note_in_progress_says_it_holds_nothing_up_for_long() {
+fn pain_15_progress_note_never_blocks_long() {
     for (began, attempt, failed, most) in [
         // Of an instance that died.
         (Duration::ZERO, 1, false, Duration::hours(2)),

@@ -28,8 +28,9 @@ pub(crate) fn retag(world: &Arc<World>, change: impl FnOnce(&mut Tags)) {
     });
 }
 
+/// A credential that works only intermittently while it propagates is published only once it works everywhere.
 #[test]
-fn a_credential_that_flickers_is_published_only_when_it_is_known_everywhere() {
+fn flickering_credential_is_published_once_propagated() {
     for seed in 0..10 {
         let world = World::with_propagation(Duration::seconds(18), seed);
         world.command_to_rotate();
@@ -42,8 +43,9 @@ fn a_credential_that_flickers_is_published_only_when_it_is_known_everywhere() {
     }
 }
 
+/// A credential that never signs in is revoked, and another is tried less and less often.
 #[test]
-fn a_credential_that_never_signs_in_is_revoked_and_tried_again_ever_more_rarely() {
+fn unusable_credential_is_revoked_with_backoff() {
     let world = World::with_propagation(Duration::hours(3), 1);
     world.live(Duration::hours(12));
     let attempts = world.issued();
@@ -72,8 +74,9 @@ fn a_foreign_credential_is_never_touched() {
     }
 }
 
+/// A tag that names a colleague's credential does not get that credential revoked.
 #[test]
-fn a_tag_that_names_a_colleague_s_credential_does_not_get_it_revoked() {
+fn tag_naming_foreign_credential_revokes_nothing() {
     let world = World::new(None);
     let end = world.now() + Duration::days(300);
     let colleague = block_on(world.direct.issue(object_id(&world), "made by a colleague", end)).unwrap();
@@ -91,8 +94,9 @@ fn a_tag_that_names_a_colleague_s_credential_does_not_get_it_revoked() {
     assert!(left.iter().any(|credential| credential.key_id == colleague.key_id));
 }
 
+/// A current credential that was removed by hand is replaced by an older one that still signs in.
 #[test]
-fn a_current_credential_that_somebody_removed_is_replaced_by_an_older_one_that_signs_in() {
+fn working_older_credential_replaces_removed_one() {
     let world = World::new(None);
     world.live(Duration::days(2));
     let current = block_on(world.current()).properties;
@@ -115,8 +119,9 @@ fn a_current_credential_that_somebody_removed_is_replaced_by_an_older_one_that_s
     assert_eq!(answer, rekeyd::ports::SignIn::Accepted);
 }
 
+/// A lost credential is not replaced by a text whose tags only claim that it belongs to this secret.
 #[test]
-fn a_lost_credential_is_not_replaced_by_a_text_that_only_claims_to_be_ours() {
+fn lost_credential_ignores_falsely_tagged_text() {
     let world = World::new(None);
     world.live(Duration::days(2));
     world.lock_consumers_out();
@@ -141,8 +146,9 @@ fn a_lost_credential_is_not_replaced_by_a_text_that_only_claims_to_be_ours() {
     assert_eq!(texts[0], texts[1]);
 }
 
+/// An expired current credential is replaced within minutes.
 #[test]
-fn an_expired_current_credential_is_replaced_at_once() {
+fn expired_credential_is_replaced_at_once() {
     let world = World::new(None);
     world.lock_consumers_out();
     // Nobody looks for half a year.
@@ -153,8 +159,9 @@ fn an_expired_current_credential_is_replaced_at_once() {
     assert!(block_on(world.current()).properties.created - since < Duration::minutes(5));
 }
 
+/// A current version that was disabled by hand is not displaced, and nothing is minted.
 #[test]
-fn a_version_that_somebody_disabled_is_not_displaced() {
+fn disabled_version_is_not_displaced() {
     let world = World::new(None);
     world.lock_consumers_out();
     let current = block_on(world.current()).properties.version;
@@ -164,8 +171,9 @@ fn a_version_that_somebody_disabled_is_not_displaced() {
     assert_eq!((world.issued(), block_on(world.versions()).len()), (0, 1));
 }
 
+/// A disabled application blocks rotation without minting, and rotation resumes once it is enabled.
 #[test]
-fn a_disabled_application_blocks_without_minting_and_goes_on_when_it_is_enabled() {
+fn disabled_application_blocks_without_minting() {
     let world = World::new(None);
     world.lock_consumers_out();
     let application = object_id(&world);
@@ -178,8 +186,9 @@ fn a_disabled_application_blocks_without_minting_and_goes_on_when_it_is_enabled(
     assert_eq!(world.issued(), 1);
 }
 
+/// A text that matches no known credential is reported and stays in place until a person asks for a rotation.
 #[test]
-fn a_text_of_no_known_credential_is_reported_and_not_displaced() {
+fn unknown_text_is_reported_not_displaced() {
     let world = World::new(None);
     world.lock_consumers_out();
     let text = "typed by somebody in a hurry".into();
@@ -194,8 +203,9 @@ fn a_text_of_no_known_credential_is_reported_and_not_displaced() {
     assert_eq!(world.issued(), 1);
 }
 
+/// Asking twice within minutes rotates once, and asking an hour later rotates again.
 #[test]
-fn asking_twice_rotates_once_and_asking_an_hour_later_rotates_again() {
+fn repeated_request_rotates_once_per_hour() {
     let world = World::new(None);
     world.command_to_rotate();
     world.live(Duration::minutes(5));
@@ -208,8 +218,9 @@ fn asking_twice_rotates_once_and_asking_an_hour_later_rotates_again() {
     assert_eq!(world.issued(), 2);
 }
 
+/// A rotate command is kept while another instance may be rotating, and is carried out afterwards.
 #[test]
-fn a_command_stands_while_another_instance_may_be_rotating() {
+fn command_survives_another_instance_rotating() {
     let world = World::new(None);
     world.live(Duration::days(1));
     let began = world.now();
@@ -222,8 +233,9 @@ fn a_command_stands_while_another_instance_may_be_rotating() {
     assert_eq!(world.issued(), 2);
 }
 
+/// A secret without any version gets its first credential.
 #[test]
-fn a_secret_without_any_version_gets_its_first_credential() {
+fn secret_without_versions_gets_first_credential() {
     let world = World::without_secret();
     world.lock_consumers_out();
     world.live(Duration::hours(1));
@@ -233,15 +245,17 @@ fn a_secret_without_any_version_gets_its_first_credential() {
     assert!(block_on(world.current()).properties.tags.credential_id().unwrap().is_some());
 }
 
+/// Two secrets of one application are never rotated at the same time.
 #[test]
-fn two_secrets_of_one_application_are_never_rotated_at_the_same_time() {
+fn sibling_secrets_never_rotate_at_once() {
     let world = World::with_sibling();
     world.live(Duration::hours(1));
     assert_eq!(world.issued(), 2, "one for each");
 }
 
+/// A secret with no room for more tags blocks with `tag_limit` before anything is minted.
 #[test]
-fn tags_without_room_block_before_anything_is_made() {
+fn full_tags_block_before_minting() {
     let world = World::new(None);
     retag(&world, |tags| (0..11).for_each(|n| tags.set(&format!("Theirs{n}"), "x")));
     world.live(Duration::days(1));
@@ -262,8 +276,9 @@ fn a_wrong_clock_changes_nothing() {
     assert_eq!(world.issued(), 1);
 }
 
+/// An application that does not exist blocks rotation with the reason `application_missing`.
 #[test]
-fn an_application_that_does_not_exist_is_named_with_a_remedy() {
+fn missing_application_is_reported_by_reason() {
     let world = World::for_application(ApplicationRef::ObjectId(AppObjectId(uuid::Uuid::nil())));
     world.live(Duration::days(1));
     assert_eq!(world.last_state(), ("blocked", "application_missing"));

@@ -53,8 +53,9 @@ fn moment(text: &str) -> OffsetDateTime {
     OffsetDateTime::parse(text, &Rfc3339).unwrap()
 }
 
+/// Scheduled runs around every daylight-saving change match those computed with Python's `zoneinfo`.
 #[test]
-fn runs_around_every_change_of_the_clocks_are_those_that_zoneinfo_tells() {
+fn runs_around_dst_match_zoneinfo() {
     for case in table() {
         assert_eq!(case.walked(), case.fires, "{case:?}");
     }
@@ -62,7 +63,7 @@ fn runs_around_every_change_of_the_clocks_are_those_that_zoneinfo_tells() {
 
 // A daemon that starts between two runs, maybe in a doubled hour, has no run before to go by.
 #[test]
-fn the_next_run_is_the_same_from_whatever_moment_it_is_asked() {
+fn next_run_is_independent_of_start() {
     for case in table() {
         let (config, fires) = (case.config(), case.fires.iter().map(|run| moment(run)).collect::<Vec<_>>());
         let mut now = moment(&case.from);
@@ -73,8 +74,9 @@ fn the_next_run_is_the_same_from_whatever_moment_it_is_asked() {
     }
 }
 
+/// The table of daylight-saving changes is exactly the output of its script.
 #[test]
-fn the_table_of_the_changes_of_the_clocks_is_what_its_script_prints() {
+fn dst_table_matches_its_script() {
     let root = env!("CARGO_MANIFEST_DIR");
     let script = Command::new("python3").arg("tests/it/schedule/dst.py").current_dir(root).output().unwrap();
     assert!(script.status.success(), "{}", String::from_utf8_lossy(&script.stderr));

@@ -32,8 +32,9 @@ async fn is_trusted(port: u16, ca: &str) -> bool {
     client.get(format!("https://localhost:{port}/")).send().await.is_ok()
 }
 
+/// A changed certificate comes into use without a restart, and a broken one changes nothing.
 #[tokio::test]
-async fn a_changed_certificate_is_in_use_without_a_restart_and_a_broken_one_changes_nothing() {
+async fn changed_certificate_is_reloaded_without_restart() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str| directory.path().join(name);
@@ -65,8 +66,9 @@ async fn a_changed_certificate_is_in_use_without_a_restart_and_a_broken_one_chan
     server.stop().await;
 }
 
+/// A certificate that cannot be used is reported with its file paths before any port is served.
 #[tokio::test]
-async fn a_certificate_that_can_t_be_used_is_named_before_any_port_is_served() {
+async fn unusable_certificate_is_named_before_serving() {
     let files =
         TlsConfig { certificate_file: "/none/tls.crt".into(), private_key_file: "/none/tls.key".into() };
     let error = Tls::read(&files).await.unwrap_err().to_string();

@@ -14,8 +14,9 @@ use tempfile::TempDir;
 use crate::event_paths::publish_ending;
 use crate::support::{Azure, Daemon, PATIENCE, Process, eventually};
 
+/// Alerts fire for a daemon that is down, a blocked secret and a secret about to expire, and for nothing else.
 #[tokio::test]
-async fn alerts_fire_for_what_is_wrong_and_for_nothing_else() {
+async fn alerts_fire_only_for_real_problems() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "4"]).await;
     let mut daemon = azure.daemon(&[]).await;
     // What was due at first is rotated before anybody watches: that takes longer than a shortened alert allows.

@@ -2,8 +2,9 @@
 
 use crate::support::{Azure, PATIENCE, eventually};
 
+/// A daemon with its clock an hour off blocks secrets that are due with `clock_skew` and changes nothing.
 #[tokio::test]
-async fn a_daemon_whose_clock_is_an_hour_off_changes_nothing() {
+async fn daemon_with_skewed_clock_changes_nothing() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--no-clock-url"]).await;
     azure.advance("1h").await;
     let before = azure.state().await;

@@ -6,8 +6,9 @@ use tempfile::TempDir;
 
 use crate::support::finish;
 
+/// `rekeyd --help` lists every command, and the help of each command has examples.
 #[test]
-fn help_is_there_for_every_command_with_examples() {
+fn every_command_has_help_with_examples() {
     let overview = String::from_utf8(finish(&["--help"]).stdout).unwrap();
     for command in COMMANDS {
         let output = finish(&[command, "--help"]);
@@ -67,8 +68,9 @@ fn a_completion_script_is_printed() {
     }
 }
 
+/// `man` writes a manual page for each command, or exits with 1 and the reason if it can't write them.
 #[test]
-fn manual_pages_are_written_one_of_each_command_or_it_is_told_why_not() {
+fn man_writes_a_page_per_command() {
     let directory = TempDir::new().unwrap();
     let pages = directory.path().join("new/man1");
     let output = finish(&["man", pages.to_str().unwrap()]);
@@ -84,8 +86,9 @@ fn manual_pages_are_written_one_of_each_command_or_it_is_told_why_not() {
     assert!(told.contains("can't write manual pages into"), "{told}");
 }
 
+/// A command with `--all` exits with 64 and asks for `--yes` if there is no terminal.
 #[test]
-fn nothing_is_asked_of_all_secrets_without_a_terminal_or_a_yes() {
+fn all_secrets_need_a_terminal_or_yes() {
     for command in ["rotate", "pause", "resume"] {
         for way in
             [["--config", "FILE"].as_slice(), &["--server", "http://127.0.0.1:1", "--token-file", "FILE"]]
@@ -98,8 +101,9 @@ fn nothing_is_asked_of_all_secrets_without_a_terminal_or_a_yes() {
     }
 }
 
+/// All five mistakes in a configuration are reported at once, with exit code 64, before any port is opened.
 #[test]
-fn all_five_mistakes_of_a_configuration_are_named_before_any_port_is_opened() {
+fn all_configuration_mistakes_are_named_at_once() {
     let directory = TempDir::new().unwrap();
     // Whoever tried to open this port would fail with another exit code.
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use crate::support::{Azure, Daemon, PATIENCE, Process, eventually, pause, rekeyd};
 
+/// `sweep` rotates every secret that is due, prints a summary and exits with 0.
 #[tokio::test]
-async fn a_sweep_rotates_what_is_due_and_ends() {
+async fn sweep_rotates_due_secrets_and_ends() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--seed", "3"]).await;
     let due = azure.state().await.due_at_first();
     assert!(!due.is_empty());
@@ -23,8 +24,9 @@ async fn a_sweep_rotates_what_is_due_and_ends() {
     assert_eq!((state.consumers.failures, state.unpublished().count()), (0, 0), "{}", azure.printed());
 }
 
+/// `sweep` lists secrets that are due but held back by a freeze, and vaults that it could not search.
 #[tokio::test]
-async fn a_sweep_shows_what_is_due_and_held_back_and_which_vault_it_could_not_search() {
+async fn sweep_lists_held_back_and_unsearched() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--seed", "3"]).await;
     let due = azure.state().await.due_at_first();
     let config = azure.file("frozen.toml");
@@ -50,8 +52,9 @@ async fn a_sweep_shows_what_is_due_and_held_back_and_which_vault_it_could_not_se
     assert_eq!(summary.pointer("/unsearched/0"), Some(&"vault-1".into()), "{summary}");
 }
 
+/// A command without a daemon that can't be done exits with 1 and the reason at once: here, a rollback to no older version.
 #[tokio::test]
-async fn what_can_t_be_done_directly_has_failed_with_the_reason_and_waits_for_nobody() {
+async fn impossible_direct_command_fails_with_reason() {
     let azure = Azure::start(&["--propagation", "0s..1s"]).await;
     let secret = not_due(&azure).await;
     let config = azure.file("rekeyd.toml");
@@ -68,8 +71,9 @@ async fn what_can_t_be_done_directly_has_failed_with_the_reason_and_waits_for_no
     assert_eq!(azure.state().await.versions_of(&secret), 1);
 }
 
+/// `sweep` exits with 1 and lists the secret with the reason if a secret is in trouble.
 #[tokio::test]
-async fn a_sweep_fails_if_a_secret_is_in_trouble() {
+async fn sweep_fails_for_a_troubled_secret() {
     let azure = Azure::start(&["--secrets", "1"]).await;
     let config = azure.file("rekeyd.toml");
     let text = std::fs::read_to_string(&config).unwrap();
@@ -87,8 +91,9 @@ async fn a_sweep_fails_if_a_secret_is_in_trouble() {
     assert_eq!(summary.pointer("/troubled/0/reason"), Some(&"application_missing".into()), "{summary}");
 }
 
+/// `rotate` without a daemon rotates the secret and prints the outcome; an unknown secret is rejected.
 #[tokio::test]
-async fn a_secret_is_rotated_directly_and_its_outcome_is_shown() {
+async fn direct_rotation_shows_its_outcome() {
     let azure = Azure::start(&["--propagation", "0s..1s"]).await;
     let secret = not_due(&azure).await;
     let config = azure.file("rekeyd.toml");
@@ -105,8 +110,9 @@ async fn a_secret_is_rotated_directly_and_its_outcome_is_shown() {
     assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"rejected".into()), "{answer}");
 }
 
+/// Every command completes without a daemon, and no consumer is locked out unless a credential is compromised.
 #[tokio::test]
-async fn every_command_is_met_directly_and_no_consumer_is_locked_out_before_a_compromise() {
+async fn every_command_works_without_a_daemon() {
     let azure = Azure::start(&["--propagation", "0s..1s"]).await;
     let secret = not_due(&azure).await;
     let config = azure.file("rekeyd.toml");
@@ -147,8 +153,9 @@ async fn a_daemon_rotates_while_the_command_waits() {
     assert_eq!(azure.state().await.versions_of(&secret), 2);
 }
 
+/// A command repeated with its idempotency key reaches the daemon once and leaves one audit line, even with logging off.
 #[tokio::test]
-async fn every_command_reaches_the_daemon_once_a_key_and_leaves_an_audit_line_whatever_is_logged() {
+async fn repeated_command_is_accepted_and_audited_once() {
     let azure = Azure::start(&["--secrets", "2"]).await;
     let daemon = azure.daemon(&[("REKEYD_LOG__FILTER", "off")]).await;
     for command in ["retire", "pause", "resume", "rotate", "rollback", "compromised"] {
@@ -221,7 +228,7 @@ fn last_line(file: &Path) -> String {
 
 /// A script stands in for `az`, which is too large to install for this; it knows the token for one audience only.
 #[tokio::test]
-async fn whoever_az_login_knows_can_ask_a_daemon() {
+async fn az_login_authorizes_daemon_commands() {
     let azure = Azure::start(&["--propagation", "0s..1s"]).await;
     let daemon = azure.daemon(&[]).await;
     let secret = not_due(&azure).await;

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Azure, Daemon, PATIENCE, eventually, pause, rekeyd};
 
+/// Nothing that can be read reveals a secret, even if everything is logged: no answer, state, command line or log.
 #[tokio::test]
-async fn nothing_that_can_be_read_shows_a_secret_even_when_everything_is_logged() {
+async fn no_output_reveals_secrets_even_at_trace() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "3", "--log", "trace"]).await;
     let mut texts: BTreeSet<String> = azure.texts().await.into_iter().collect();
     let daemon = azure.daemon(&[("REKEYD_LOG__FILTER", "trace"), ("REKEYD_LOG__FORMAT", "json")]).await;
@@ -58,8 +59,9 @@ async fn nothing_that_can_be_read_shows_a_secret_even_when_everything_is_logged(
     assert_tight(&told, &texts);
 }
 
+/// Probes, commands, the audit file and the read-only commands `doctor`, `plan` and `inventory` reveal no secret.
 #[tokio::test]
-async fn neither_a_probe_nor_a_command_nor_an_audit_nor_a_command_that_looks_shows_a_secret() {
+async fn probes_commands_and_audit_reveal_no_secrets() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "2", "--log", "trace"]).await;
     let (config, audit) = probing(&azure);
     let mut texts: BTreeSet<String> = azure.texts().await.into_iter().collect();

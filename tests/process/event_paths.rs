@@ -101,8 +101,9 @@ pub(crate) async fn publish_ending(azure: &Azure, number: usize, rest: time::Dur
     azure.call(Method::PUT, &url, Some(&azure.vault_token().await), version).await;
 }
 
+/// An event of either schema wakes the loop with each proof of its sender: key in the query, key in a header, Entra token.
 #[tokio::test]
-async fn each_schema_with_each_proof_of_who_delivers_wakes_the_loop() {
+async fn every_schema_and_proof_wakes_the_loop() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "7", "--seed", "5"]).await;
     // The last secret is left to discovery, which no event begins.
     let ground = Ground::new(azure, &[]).await;
@@ -131,8 +132,9 @@ async fn each_schema_with_each_proof_of_who_delivers_wakes_the_loop() {
     assert!(!ground.daemon.printed().contains(&key), "the log holds the key");
 }
 
+/// The webhook refuses deliveries without valid proof and subscriptions that are not configured.
 #[tokio::test]
-async fn who_has_no_proof_is_not_heard_and_what_is_not_agreed_to_not_subscribed() {
+async fn unproven_or_unknown_subscriptions_are_refused() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "2"]).await;
     let ground = Ground::new(azure, &[]).await;
     let base = format!("{}/events/key-vault", ground.daemon.base());
@@ -169,8 +171,9 @@ async fn who_has_no_proof_is_not_heard_and_what_is_not_agreed_to_not_subscribed(
     assert_eq!(status, StatusCode::UNAUTHORIZED, "{body}");
 }
 
+/// An event in a storage queue wakes the loop, and its message is deleted once the secret has been looked at.
 #[tokio::test]
-async fn an_event_in_a_storage_queue_wakes_the_loop_and_is_deleted_once_it_was_looked_into() {
+async fn queued_event_rotates_and_is_deleted() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "2"]).await;
     let azurite = Azurite::start(azure.token("https://storage.azure.com/.default").await).await;
     azurite.create("events").await;
@@ -190,8 +193,9 @@ async fn an_event_in_a_storage_queue_wakes_the_loop_and_is_deleted_once_it_was_l
     assert!(ground.daemon.metric("rekeyd_events_total{outcome=\"enqueued\",path=\"queue\"}").await >= 1.0);
 }
 
+/// The sandbox creates the queue beside it once the queue service answers, and its events then reach the daemon.
 #[tokio::test]
-async fn a_queue_beside_the_sandbox_is_made_once_it_answers_and_brings_events() {
+async fn late_queue_is_created_and_used() {
     let port = free_port();
     let url = format!("https://localhost:{port}/devstoreaccount1/beside");
     let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "2", "--queue", &url]).await;
@@ -209,8 +213,9 @@ async fn a_queue_beside_the_sandbox_is_made_once_it_answers_and_brings_events() 
     assert_eq!(azurite.count("beside-poison").await.unwrap(), 0);
 }
 
+/// An unreadable message moves to the poison queue after the configured number of attempts.
 #[tokio::test]
-async fn an_unreadable_message_moves_to_the_poison_queue_after_its_tries() {
+async fn unreadable_message_becomes_poison_after_retries() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "2"]).await;
     let azurite = Azurite::start(azure.token("https://storage.azure.com/.default").await).await;
     azurite.create("events").await;

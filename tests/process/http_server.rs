@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use crate::support::{Azure, Daemon, PATIENCE, eventually};
 
+/// The daemon becomes live and ready, and `promtool` finds no fault in its metrics.
 #[tokio::test]
-async fn the_daemon_becomes_ready_and_its_metrics_are_clean() {
+async fn daemon_becomes_ready_with_clean_metrics() {
     let azure = Azure::start(&["--propagation", "0s..1s"]).await;
     let daemon = azure.daemon(&[]).await;
     assert_eq!(daemon.try_get("/livez").await, Some(StatusCode::OK));
@@ -34,8 +35,9 @@ async fn the_daemon_becomes_ready_and_its_metrics_are_clean() {
     assert!(checked.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
 }
 
+/// The API answers 401 without the right token, and with it 404 for an unknown path or secret.
 #[tokio::test]
-async fn only_the_token_opens_the_api_and_what_is_unknown_is_not_found() {
+async fn api_requires_the_token() {
     let azure = Azure::start(&["--secrets", "2"]).await;
     let daemon = azure.daemon(&[]).await;
     let (list, one) = ("/api/v1/secrets", "/api/v1/secrets/vault-1/app-01");

@@ -7,8 +7,9 @@ use time::OffsetDateTime;
 
 use crate::support::{Azure, Daemon, PATIENCE, State, eventually, pause, variable, within};
 
+/// A daemon in a process of its own rotates every secret that is due and revokes old credentials.
 #[tokio::test]
-async fn a_daemon_in_another_process_rotates_what_is_due() {
+async fn separate_process_rotates_due_secrets() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--seed", "3"]).await;
     let due = azure.state().await.due_at_first();
     assert!(!due.is_empty());
@@ -23,8 +24,9 @@ async fn a_daemon_in_another_process_rotates_what_is_due() {
     assert!(daemon.metric("rekeyd_actions_total{action=\"revoke\",outcome=\"success\"}").await >= 1.0);
 }
 
+/// A daemon that is killed again and again locks out no consumer and leaves no orphaned credential behind.
 #[tokio::test]
-async fn killed_again_and_again_it_locks_nobody_out_and_leaves_nothing_behind() {
+async fn repeated_kills_lock_out_no_consumer() {
     let rounds = variable("REKEYD_ROUNDS").map_or(6, |rounds| rounds.parse().unwrap());
     let seed = variable("REKEYD_SEED").map_or(11, |seed| seed.parse().unwrap());
     println!("rounds {rounds}, seed {seed}");

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::support::{MACHINE, finish, variable};
 
+/// `sandbox run` rotates secrets near expiry and retires their old credentials; no consumer fails to sign in.
 #[tokio::test]
-async fn near_expiry_secrets_are_rotated_and_their_old_credentials_retired() {
+async fn near_expiry_secrets_rotate_in_the_sandbox() {
     let _alone = MACHINE.write().await;
     let summary = run(&["--until-rotated"]);
     let keys: BTreeSet<_> = summary.as_object().unwrap().keys().map(String::as_str).collect();
@@ -20,8 +21,9 @@ async fn near_expiry_secrets_are_rotated_and_their_old_credentials_retired() {
     assert_nothing_went_wrong(&summary);
 }
 
+/// With every twentieth call failing, no consumer is locked out and no credential is left behind.
 #[tokio::test]
-async fn with_every_twentieth_call_failing_nobody_is_locked_out_and_nothing_is_left_behind() {
+async fn heavy_faults_lock_out_no_consumer() {
     let _alone = MACHINE.write().await;
     let in_full = variable("REKEYD_BIN").is_some();
     let (days, secrets) = if in_full { ("400", "20") } else { ("60", "8") };

@@ -6,8 +6,9 @@ use reqwest::StatusCode;
 
 use crate::support::{Azure, PATIENCE, eventually};
 
+/// A daemon that is stopped during rotations exits at a safe point within its grace, and the next one finishes the work.
 #[tokio::test]
-async fn asked_to_stop_during_a_rotation_the_daemon_leaves_at_a_safe_point() {
+async fn stopped_daemon_leaves_at_safe_point() {
     let azure = Azure::start(&["--propagation", "4s..18s", "--secrets", "4"]).await;
     let mut daemon = azure.daemon(&[]).await;
     let secrets: Vec<String> = azure.state().await.secrets().into_keys().collect();

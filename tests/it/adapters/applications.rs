@@ -21,8 +21,9 @@ fn bare(bench: &Bench, change: ApplicationChange) -> Uuid {
     bench.sandbox.model().add_settled_application(change, START).object_id
 }
 
+/// An application's tags are read as written, with whether its audience admits personal accounts.
 #[tokio::test]
-async fn an_application_s_tags_and_audience_are_read() {
+async fn application_tags_and_audience_are_read() {
     let bench = Bench::new().await;
     let id = bench.application().0;
     assert!(!read(&bench, id).await.admits_personal_accounts);
@@ -36,8 +37,9 @@ async fn an_application_s_tags_and_audience_are_read() {
     assert!(found.admits_personal_accounts);
 }
 
+/// An application counts as public-only if it allows public clients and has neither an app ID URI nor a password.
 #[tokio::test]
-async fn a_public_client_is_one_only_without_an_app_id_uri_and_without_passwords() {
+async fn public_client_has_no_uri_or_password() {
     let bench = Bench::new().await;
     let public = || ApplicationChange { is_fallback_public_client: Some(true), ..Default::default() };
     let with_uri =
@@ -48,8 +50,9 @@ async fn a_public_client_is_one_only_without_an_app_id_uri_and_without_passwords
     assert!(!read(&bench, bench.application().0).await.is_public_only, "it has a password");
 }
 
+/// A service principal is found by its client ID, with its object ID and whether sign-in is enabled.
 #[tokio::test]
-async fn a_service_principal_is_found_by_client_id_with_whether_it_may_sign_in() {
+async fn service_principal_is_found_by_client_id() {
     let bench = Bench::new().await;
     let (client_id, model) = (bench.client_id(), bench.sandbox.model());
     let object_id = model.service_principal(client_id.0).unwrap();
@@ -60,8 +63,9 @@ async fn a_service_principal_is_found_by_client_id_with_whether_it_may_sign_in()
     }
 }
 
+/// Reading the service principal of an application without one, or of an unknown client ID, returns `None`.
 #[tokio::test]
-async fn an_application_without_a_service_principal_has_none() {
+async fn missing_service_principal_is_none() {
     let bench = Bench::new().await;
     let model = bench.sandbox.model();
     model.delete_service_principal(model.service_principal(bench.client_id().0).unwrap()).unwrap();
@@ -70,8 +74,9 @@ async fn an_application_without_a_service_principal_has_none() {
     }
 }
 
+/// A service principal that cannot be read, for lack of a right or in an outage, is an error and not missing.
 #[tokio::test]
-async fn a_service_principal_that_can_t_be_read_is_not_called_missing() {
+async fn unreadable_service_principal_is_an_error() {
     let bench = Bench::new().await;
     bench.permit(&[]);
     let refused = bench.azure.graph.read_service_principal(bench.client_id()).await.unwrap_err();
@@ -80,8 +85,9 @@ async fn a_service_principal_that_can_t_be_read_is_not_called_missing() {
     assert!(bench.azure.graph.read_service_principal(bench.client_id()).await.is_err());
 }
 
+/// The daemon reads its own client ID, object ID and roles from its own access token.
 #[tokio::test]
-async fn the_daemon_knows_itself_by_its_own_token() {
+async fn daemon_identity_comes_from_its_token() {
     let bench = Bench::new().await;
     bench.permit(&["Application.ReadWrite.OwnedBy", "Policy.Read.All"]);
     let daemon = &bench.sandbox.model().tenant().daemon;
@@ -95,8 +101,9 @@ async fn the_daemon_knows_itself_by_its_own_token() {
     assert_eq!(caller, expected);
 }
 
+/// The sandbox returns the same application over HTTPS and through its direct ports.
 #[tokio::test]
-async fn the_sandbox_shows_the_same_application_over_https_and_directly() {
+async fn direct_and_https_applications_agree() {
     let bench = Bench::new().await;
     let direct = DirectPorts { model: Arc::clone(bench.sandbox.model()), clock: bench.sandbox.clock() };
     let redirects = || Some(Redirects { redirect_uris: vec!["https://somewhere.example".to_owned()] });
@@ -126,7 +133,7 @@ async fn the_sandbox_shows_the_same_application_over_https_and_directly() {
 
 /// Dates are as Graph writes them, with seven digits.
 #[tokio::test]
-async fn the_end_of_a_credential_is_read_to_the_second() {
+async fn credential_end_is_read_exactly() {
     let bench = Bench::new().await;
     let issued = bench.issued().await;
     let found = read(&bench, bench.application().0).await.credentials;

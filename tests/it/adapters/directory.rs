@@ -9,8 +9,9 @@ use uuid::Uuid;
 use super::Bench;
 use crate::world::START;
 
+/// Every application is listed exactly once with its credentials, however many pages there are and though some fail.
 #[tokio::test]
-async fn every_application_is_listed_once_with_its_credentials_however_many_pages_there_are() {
+async fn every_page_of_applications_is_listed() {
     let bench = Bench::new().await;
     let add =
         |_| bench.sandbox.model().add_settled_application(ApplicationChange::default(), START).object_id;
@@ -29,8 +30,9 @@ async fn every_application_is_listed_once_with_its_credentials_however_many_page
     assert_eq!(found, expected);
 }
 
+/// An application's owners are listed by object ID, and an unknown application is an error.
 #[tokio::test]
-async fn an_application_s_owners_are_listed_by_object_id() {
+async fn owners_are_listed_by_object_id() {
     let bench = Bench::new().await;
     let client = bench.sandbox.model().tenant().client.object_id;
     bench.sandbox.model().add_owner(bench.application().0, client, START).unwrap();
@@ -39,8 +41,9 @@ async fn an_application_s_owners_are_listed_by_object_id() {
     assert!(bench.azure.graph.list_owners(AppObjectId(Uuid::nil())).await.is_err());
 }
 
+/// An application that trusts another identity provider is reported as having federated credentials.
 #[tokio::test]
-async fn an_application_that_trusts_another_identity_provider_is_known_to() {
+async fn federated_credentials_are_detected() {
     let bench = Bench::new().await;
     let graph = &bench.azure.graph;
     assert!(!graph.has_federated_credentials(bench.application()).await.unwrap());

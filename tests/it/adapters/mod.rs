@@ -148,8 +148,9 @@ fn version(text: &str) -> NewVersion {
     }
 }
 
+/// A version is read back as written: its text, its properties, its replaced tags and its disabled state.
 #[tokio::test]
-async fn a_version_is_read_back_as_it_was_written() {
+async fn version_is_read_back_as_written() {
     let bench = Bench::new().await;
     let (store, secret) = (&bench.azure.key_vault, bench.secret());
     let written = store.put(&secret, version("a text ~ with + odd & characters")).await.unwrap();
@@ -171,16 +172,18 @@ async fn a_version_is_read_back_as_it_was_written() {
     assert_eq!((&listed.tags, listed.enabled), (&only, false));
 }
 
+/// A secret that does not exist is read as missing and lists no versions.
 #[tokio::test]
-async fn a_secret_that_is_not_there_is_missing_and_has_no_versions() {
+async fn unknown_secret_is_missing_without_versions() {
     let bench = Bench::new().await;
     let nothing: SecretId = format!("{}/nothing", bench.secret().vault).parse().unwrap();
     assert!(matches!(bench.azure.key_vault.read_current(&nothing).await.unwrap(), CurrentVersion::Missing));
     assert_eq!(bench.azure.key_vault.list_versions(&nothing).await.unwrap(), []);
 }
 
+/// A deleted secret reads as missing and its name stays taken, over HTTPS and through the direct ports alike.
 #[tokio::test]
-async fn a_deleted_secret_is_missing_to_read_and_keeps_its_name_over_https_and_directly() {
+async fn deleted_secret_keeps_its_name() {
     let bench = Bench::new().await;
     let (secret, model) = (bench.secret(), bench.sandbox.model());
     model.delete_secret(secret.vault.as_str(), secret.name.as_str(), START).unwrap();
@@ -207,8 +210,9 @@ async fn every_page_of_versions_is_read() {
     assert_eq!(bench.versions().await, 61);
 }
 
+/// A write with a lost reply has an unknown outcome and is sent only once.
 #[tokio::test]
-async fn a_write_whose_reply_is_lost_is_unknown_and_sent_once() {
+async fn write_with_lost_reply_is_unknown() {
     let bench = Bench::new().await;
     // A client's first request only provokes the challenge, and has no effect.
     assert_eq!(bench.versions().await, 1);
@@ -224,8 +228,9 @@ async fn a_write_whose_reply_is_lost_is_unknown_and_sent_once() {
     assert_eq!(bench.credentials().await, 2);
 }
 
+/// A throttled write is reported as having had no effect and is not repeated.
 #[tokio::test]
-async fn a_write_that_is_throttled_had_no_effect_and_is_not_repeated() {
+async fn throttled_write_is_not_repeated() {
     let bench = Bench::new().await;
     bench.fail(Service::Graph, "POST", "/addPassword", FaultKind::Throttled, 1);
     let end = START + Duration::days(90);
@@ -238,8 +243,9 @@ async fn a_write_that_is_throttled_had_no_effect_and_is_not_repeated() {
     assert_eq!(bench.versions().await, 1);
 }
 
+/// A write answered with a server error has an unknown outcome.
 #[tokio::test]
-async fn a_write_that_a_server_s_error_answers_is_unknown() {
+async fn write_with_server_error_is_unknown() {
     let bench = Bench::new().await;
     bench.fail(Service::KeyVault, "PUT", "/secrets/", FaultKind::Unavailable, 1);
     let put = bench.azure.key_vault.put(&bench.secret(), version("perhaps")).await;
@@ -257,8 +263,9 @@ async fn reads_are_repeated_until_they_succeed() {
     }
 }
 
+/// An application is found by its object ID and by its client ID, and an unknown ID finds nothing.
 #[tokio::test]
-async fn an_application_is_found_by_either_of_its_ids() {
+async fn application_is_found_by_either_id() {
     let bench = Bench::new().await;
     let (managed, graph) = (bench.managed(), &bench.azure.graph);
     let by_object =
@@ -274,8 +281,9 @@ async fn an_application_is_found_by_either_of_its_ids() {
     }
 }
 
+/// A credential signs in until it is revoked, and revoking it twice does no harm.
 #[tokio::test]
-async fn a_credential_signs_in_until_it_is_revoked_and_revoking_twice_does_no_harm() {
+async fn credential_signs_in_until_revoked() {
     let bench = Bench::new().await;
     let (client_id, application) = (ClientId(bench.managed().client_id), bench.application());
     let end = START + Duration::days(90);
@@ -295,8 +303,9 @@ async fn a_credential_signs_in_until_it_is_revoked_and_revoking_twice_does_no_ha
     assert_eq!(bench.azure.entra.sign_in(client_id, &issued.secret_text).await, SignIn::ApplicationDisabled);
 }
 
+/// A sign-in without a service principal is distinguished from a sign-in to an unknown application.
 #[tokio::test]
-async fn a_sign_in_without_a_service_principal_is_told_from_one_of_an_unknown_application() {
+async fn missing_service_principal_is_distinguished() {
     let bench = Bench::new().await;
     let (client_id, model) = (bench.managed().client_id, bench.sandbox.model());
     let issued =
@@ -308,16 +317,18 @@ async fn a_sign_in_without_a_service_principal_is_told_from_one_of_an_unknown_ap
     );
 }
 
+/// A sign-in that a busy Entra does not answer is unclear and does not make the secret wrong.
 #[tokio::test]
-async fn an_entra_that_is_busy_says_nothing_about_the_secret() {
+async fn busy_entra_leaves_the_secret_unclear() {
     let bench = Bench::new().await;
     bench.fail(Service::Entra, "POST", "/token", FaultKind::Unavailable, 20);
     let answer = bench.azure.entra.sign_in(ClientId(bench.managed().client_id), &"text".into()).await;
     assert!(matches!(answer, SignIn::Unclear(_)), "{answer:?}");
 }
 
+/// A write to a service that cannot be reached is reported as not sent.
 #[tokio::test]
-async fn a_service_that_can_t_be_reached_was_not_sent_anything() {
+async fn unreachable_service_was_sent_nothing() {
     // A port that was free a moment ago.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let bench = Bench::changed(|config| {
@@ -328,15 +339,17 @@ async fn a_service_that_can_t_be_reached_was_not_sent_anything() {
     assert!(matches!(issued, Err(PortError::NotSent { .. })), "{issued:?}");
 }
 
+/// A write to a vault with an untrusted certificate is not sent.
 #[tokio::test]
-async fn a_vault_that_is_not_trusted_is_not_sent_anything() {
+async fn untrusted_vault_is_sent_nothing() {
     let bench = Bench::changed(|config| config.azure.ca_file = None).await;
     let put = bench.azure.key_vault.put(&bench.secret(), version("for nobody")).await;
     assert!(matches!(put, Err(PortError::NotSent { .. } | PortError::NoToken { .. })), "{put:?}");
 }
 
+/// The date of an answer reveals the clock skew of the service, and the latest answer counts.
 #[tokio::test]
-async fn the_date_of_an_answer_shows_a_wrong_clock() {
+async fn answer_date_reveals_clock_skew() {
     let bench = Bench::new().await;
     bench.azure.graph.probe().await.unwrap();
     assert!(bench.skew.is_tolerable(), "{}", bench.skew.largest());

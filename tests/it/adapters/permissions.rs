@@ -13,8 +13,9 @@ fn refused(code: &str) -> Permission {
     Permission::Refused { kind, code: code.to_owned() }
 }
 
+/// The permission to write a secret, existing or not, is checked without writing a version.
 #[tokio::test]
-async fn the_right_to_write_a_secret_is_found_out_without_writing() {
+async fn write_permission_is_checked_without_writing() {
     let bench = Bench::new().await;
     let (secret, vault) = (bench.secret(), &bench.azure.key_vault);
     let nothing: SecretId = format!("{}/nothing", secret.vault).parse().unwrap();
@@ -30,8 +31,9 @@ async fn the_right_to_write_a_secret_is_found_out_without_writing() {
     assert_eq!(bench.versions().await, 1);
 }
 
+/// A permission check against a closed network is refused as such and not as a missing role.
 #[tokio::test]
-async fn a_closed_network_is_told_apart_from_a_missing_role() {
+async fn closed_network_differs_from_missing_role() {
     let bench = Bench::new().await;
     let secret = bench.secret();
     let closed = VaultOptions { network: Network::Firewall, ..VaultOptions::default() };
@@ -40,8 +42,9 @@ async fn a_closed_network_is_told_apart_from_a_missing_role() {
     assert_eq!(right, refused("ForbiddenByFirewall"));
 }
 
+/// The permission to manage an application's passwords is checked without removing one.
 #[tokio::test]
-async fn the_right_to_an_application_s_passwords_is_found_out_without_taking_one() {
+async fn password_permission_check_removes_nothing() {
     let bench = Bench::new().await;
     let graph = &bench.azure.graph;
     assert_eq!(graph.try_write_permission(bench.application()).await.unwrap(), Permission::Granted);
@@ -55,8 +58,9 @@ async fn the_right_to_an_application_s_passwords_is_found_out_without_taking_one
     );
 }
 
+/// A permission check against an unavailable service is an error, neither granted nor refused.
 #[tokio::test]
-async fn a_service_that_is_down_says_neither_yes_nor_no() {
+async fn unavailable_service_leaves_permission_open() {
     let bench = Bench::new().await;
     bench.fail(Service::KeyVault, "PATCH", "/secrets/", FaultKind::Unavailable, 1);
     assert!(bench.azure.key_vault.try_set_permission(&bench.secret()).await.is_err());

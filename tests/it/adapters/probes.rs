@@ -18,8 +18,9 @@ async fn token(bench: &Bench, at: &HealthEndpoint) -> SecretString {
     bench.azure.entra.token(bench.client_id(), &issued.secret_text, &scope).await.unwrap().text
 }
 
+/// A health service accepts a probe only with the data role and with a token for that service.
 #[tokio::test]
-async fn a_health_service_lets_in_who_has_the_role_and_a_token_for_it() {
+async fn probe_needs_role_and_matching_token() {
     let bench = Bench::new().await;
     let (at, probe) = (bench.sandbox.endpoints(), &bench.azure.probe);
     let principal = bench.sandbox.model().service_principal(bench.client_id().0).unwrap();
@@ -38,8 +39,9 @@ async fn a_health_service_lets_in_who_has_the_role_and_a_token_for_it() {
     }
 }
 
+/// A probe reports a status that is not expected, and a busy service gives an unclear answer.
 #[tokio::test]
-async fn a_status_that_nobody_expects_is_told_and_a_busy_service_is_unclear() {
+async fn probe_reports_unexpected_status() {
     let bench = Bench::new().await;
     let at = bench.sandbox.endpoints().fhir;
     let (probe, token) = (&bench.azure.probe, token(&bench, &at).await);
@@ -55,8 +57,9 @@ async fn a_status_that_nobody_expects_is_told_and_a_busy_service_is_unclear() {
     assert_eq!(probe.probe(&question, &token).await, ProbeAnswer::AsExpected);
 }
 
+/// A probe sends its token only over TLS to a trusted service and never includes it in debug output.
 #[tokio::test]
-async fn the_token_goes_nowhere_without_tls_or_trust_and_shows_nowhere() {
+async fn probe_protects_its_token() {
     let bench = Bench::new().await;
     let at = bench.sandbox.endpoints().fhir;
     let token = token(&bench, &at).await;

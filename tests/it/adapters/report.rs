@@ -7,8 +7,9 @@ use time::Duration;
 use super::Bench;
 use crate::world::START;
 
+/// The usage report contains each credential's last sign-in, once it has caught up, and omits unused credentials.
 #[tokio::test]
-async fn the_report_tells_when_each_credential_last_signed_in() {
+async fn report_lists_last_sign_ins() {
     let bench = Bench::new().await;
     let (used, unused) = (bench.issued().await, bench.issued().await);
     let client_id = bench.client_id();
@@ -26,8 +27,9 @@ async fn the_report_tells_when_each_credential_last_signed_in() {
     assert!(!known.contains_key(&unused.key_id), "silence is no sign-in");
 }
 
+/// A report that is refused for lack of a licence or a right is unavailable, and the reason is given.
 #[tokio::test]
-async fn a_report_without_a_licence_or_a_right_is_unavailable_and_says_why() {
+async fn unavailable_report_gives_the_reason() {
     let unlicensed = Bench::new().await;
     unlicensed.sandbox.model().set_sign_in_report(None, Some(false));
     let forbidden = Bench::new().await;
@@ -41,8 +43,9 @@ async fn a_report_without_a_licence_or_a_right_is_unavailable_and_says_why() {
     }
 }
 
+/// A report that is only busy is requested again; if it stays busy, that is an error and not unavailable.
 #[tokio::test]
-async fn a_report_that_is_only_busy_is_asked_again_and_is_not_called_unavailable() {
+async fn busy_report_is_not_unavailable() {
     let bench = Bench::new().await;
     let report = "/reports/";
     for kind in [FaultKind::Throttled, FaultKind::Unavailable, FaultKind::Timeout] {

@@ -39,16 +39,18 @@ fn lifetime(text: &str) -> Value {
 const FREE: CredentialRules =
     CredentialRules { is_known: true, passwords_forbidden: false, longest_lifetime: None };
 
+/// Policies that the daemon may not read are unknown, rather than absent.
 #[tokio::test]
-async fn policies_that_may_not_be_read_are_not_known_rather_than_none() {
+async fn unreadable_policies_are_unknown() {
     let bench = Bench::new().await;
     by_default(&bench, &json!([lifetime("P90D")]));
     assert_eq!(rules(&bench).await, CredentialRules::default());
     assert!(!rules(&bench).await.is_known);
 }
 
+/// The default policy applies if no other is assigned, and only while it and its restrictions are enabled.
 #[tokio::test]
-async fn the_default_policy_holds_where_none_is_assigned_and_while_it_is_enabled() {
+async fn default_policy_applies_without_assigned_one() {
     let bench = permitted().await;
     assert_eq!(rules(&bench).await, FREE);
     by_default(&bench, &json!([lifetime("P90D"), lifetime("P180D")]));
@@ -62,8 +64,9 @@ async fn the_default_policy_holds_where_none_is_assigned_and_while_it_is_enabled
     assert_eq!(rules(&bench).await, FREE);
 }
 
+/// An assigned policy replaces the default policy wholly, including restrictions that it does not have itself.
 #[tokio::test]
-async fn an_assigned_policy_outranks_the_default_one_wholly() {
+async fn assigned_policy_replaces_the_default() {
     let bench = permitted().await;
     by_default(&bench, &json!([{"restrictionType": "passwordAddition", "state": "enabled"}]));
     let model = bench.sandbox.model();
@@ -73,8 +76,9 @@ async fn an_assigned_policy_outranks_the_default_one_wholly() {
     assert_eq!(rules(&bench).await, month);
 }
 
+/// A restriction with a start date does not apply to applications created before that date.
 #[tokio::test]
-async fn applications_older_than_a_restriction_are_left_alone() {
+async fn older_applications_are_exempt() {
     let bench = permitted().await;
     let from = (START - Duration::days(30)).format(&Rfc3339).unwrap();
     by_default(
@@ -90,7 +94,7 @@ async fn applications_older_than_a_restriction_are_left_alone() {
 
 /// What is read as allowed is what Graph then allows.
 #[tokio::test]
-async fn a_credential_of_the_longest_lifetime_is_made_and_a_longer_one_is_not() {
+async fn longest_lifetime_is_exactly_what_graph_allows() {
     let bench = permitted().await;
     by_default(&bench, &json!([lifetime("P3M")]));
     let longest = rules(&bench).await.longest_lifetime.unwrap();
@@ -100,8 +104,9 @@ async fn a_credential_of_the_longest_lifetime_is_made_and_a_longer_one_is_not() 
     assert_eq!(refused.code(), Some("CredentialInvalidLifetimeAsPerAppPolicy"));
 }
 
+/// Policies that cannot be reached are a passing error and not the absence of rules.
 #[tokio::test]
-async fn policies_that_can_t_be_reached_are_an_error_and_not_a_freedom() {
+async fn unreachable_policies_are_an_error() {
     let bench = permitted().await;
     bench.fail(Service::Graph, "GET", "/policies/", FaultKind::Unavailable, 20);
     let answer = bench.azure.graph.read_credential_rules(bench.application()).await;

@@ -8,8 +8,9 @@ use super::Bench;
 
 const VAULTS: &str = "https://vault.azure.net/.default";
 
+/// A token is for the requested scope, and its claims name the audience, client, tenant, object and roles.
 #[tokio::test]
-async fn a_token_is_for_the_scope_it_was_asked_for_and_says_so() {
+async fn token_claims_match_the_requested_scope() {
     let bench = Bench::new().await;
     let (issued, client_id) = (bench.issued().await, bench.client_id());
     let model = bench.sandbox.model();
@@ -25,8 +26,9 @@ async fn a_token_is_for_the_scope_it_was_asked_for_and_says_so() {
     assert!(claims.expires.is_some_and(|end| end > crate::world::START));
 }
 
+/// A token for a resource that is an application itself has version 2 claims, with the client ID as audience.
 #[tokio::test]
-async fn a_resource_that_is_an_application_gives_a_token_of_version_2() {
+async fn application_scope_gives_a_v2_token() {
     let bench = Bench::new().await;
     let (issued, client_id) = (bench.issued().await, bench.client_id());
     let scope = format!("{client_id}/.default");
@@ -36,8 +38,9 @@ async fn a_resource_that_is_an_application_gives_a_token_of_version_2() {
     assert!(claims.roles.is_empty(), "a claim that is left out is no role");
 }
 
+/// A refused token request has the same result as a refused sign-in, and a wrong scope is unclear.
 #[tokio::test]
-async fn a_refusal_says_the_same_to_whoever_asks_for_a_token() {
+async fn token_refusal_matches_sign_in_refusal() {
     let bench = Bench::new().await;
     let (issued, client_id) = (bench.issued().await, bench.client_id());
     let token = |text: &'static str| async {

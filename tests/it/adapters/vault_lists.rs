@@ -8,8 +8,9 @@ use time::Duration;
 use super::{Bench, version};
 use crate::world::START;
 
+/// Every secret of a vault is listed once over all pages, with the properties of its newest version.
 #[tokio::test]
-async fn every_secret_is_listed_once_with_what_its_newest_version_says() {
+async fn every_secret_is_listed_once() {
     let bench = Bench::new().await;
     let (store, vault) = (&bench.azure.key_vault, bench.secret().vault);
     for number in 0..60 {
@@ -30,8 +31,9 @@ async fn every_secret_is_listed_once_with_what_its_newest_version_says() {
     assert!(extra.enabled && !extra.is_managed_by_key_vault);
 }
 
+/// A disabled secret is listed as disabled, and listed names ignore letter case.
 #[tokio::test]
-async fn a_disabled_secret_is_listed_as_one_and_names_do_not_tell_case() {
+async fn disabled_secrets_are_listed_as_disabled() {
     let bench = Bench::new().await;
     let (store, secret) = (&bench.azure.key_vault, bench.secret());
     let CurrentVersion::Readable(read) = store.read_current(&secret).await.unwrap() else {
@@ -54,8 +56,9 @@ async fn a_disabled_secret_is_listed_as_one_and_names_do_not_tell_case() {
     assert_eq!(found("mixed-case").expires, None);
 }
 
+/// Listing the secrets of a vault that is not configured sends no request.
 #[tokio::test]
-async fn a_vault_that_nobody_configured_is_not_asked() {
+async fn unconfigured_vault_is_not_asked() {
     let bench = Bench::new().await;
     let elsewhere: VaultName = "elsewhere".parse().unwrap();
     let refused = bench.azure.key_vault.list_secrets(&elsewhere).await.unwrap_err();

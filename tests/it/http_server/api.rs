@@ -29,8 +29,9 @@ async fn only_the_right_token_opens_the_api() {
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
 }
 
+/// The daemon is ready once every service has answered and until it is being stopped.
 #[tokio::test]
-async fn ready_is_who_heard_from_everybody_and_is_not_being_stopped() {
+async fn readiness_needs_answers_and_no_shutdown() {
     let server = TestServer::new().await;
     let ready = async || server.request(Method::GET, "/readyz").send().await.unwrap().status();
     assert_eq!(ready().await, StatusCode::SERVICE_UNAVAILABLE);
@@ -41,8 +42,9 @@ async fn ready_is_who_heard_from_everybody_and_is_not_being_stopped() {
     assert_eq!(server.request(Method::GET, "/livez").send().await.unwrap().status(), StatusCode::OK);
 }
 
+/// An unknown route is answered with a 404 problem that names the cause.
 #[tokio::test]
-async fn an_unknown_route_is_a_problem_that_says_so() {
+async fn unknown_route_is_a_problem() {
     let server = TestServer::new().await;
     let answer = server.request(Method::GET, "/nothing").send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::NOT_FOUND);

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::webhook::event;
 use super::{TestServer, problem};
 
+/// A command is accepted for a managed secret, not found for any other, and refused while the daemon stops.
 #[tokio::test]
-async fn a_command_is_taken_for_a_managed_secret_and_refused_while_stopping() {
+async fn command_needs_a_managed_secret() {
     let server = TestServer::new().await;
     let rotate =
         |path: &'static str| server.request(Method::POST, path).bearer_auth("the-right-token").send();
@@ -30,8 +31,9 @@ async fn a_command_is_taken_for_a_managed_secret_and_refused_while_stopping() {
     assert_eq!(server.deliver(event("app-foo").to_string()).await.0, StatusCode::SERVICE_UNAVAILABLE);
 }
 
+/// Every command has a route, is counted when accepted, and stays pending on the secret until it is met.
 #[tokio::test]
-async fn every_command_has_a_route_is_counted_and_stands_until_it_is_met() {
+async fn every_command_has_a_route() {
     let server = TestServer::new().await;
     for kind in COMMANDS {
         let answer = server.ask(kind.label(), None, "").await;
@@ -51,8 +53,9 @@ async fn every_command_has_a_route_is_counted_and_stands_until_it_is_met() {
     }
 }
 
+/// A request for a replica is not found, and the problem names the replica's primary.
 #[tokio::test]
-async fn whoever_asks_for_a_replica_is_told_of_its_primary() {
+async fn replica_request_names_its_primary() {
     let server = TestServer::new().await;
     for (method, path) in [(Method::POST, "/rotate"), (Method::GET, "")] {
         let request = server.request(method, &format!("/api/v1/secrets/kv-2/app-bar{path}"));
@@ -64,8 +67,9 @@ async fn whoever_asks_for_a_replica_is_told_of_its_primary() {
     assert_eq!(server.queued(), []);
 }
 
+/// The `compromised` command covers its secret alone unless `all_credentials` is set.
 #[tokio::test]
-async fn compromised_means_the_secret_alone_unless_all_credentials_are_meant() {
+async fn compromised_covers_one_secret_by_default() {
     let server = TestServer::new().await;
     let (alone, all) = (
         CommandKind::Compromised { all_credentials: false },
@@ -110,7 +114,7 @@ async fn a_displaced_command_ends_as_replaced() {
 
 /// An end counts for the command that it is the end of, not for a later one of the same kind.
 #[tokio::test]
-async fn an_older_command_s_end_is_not_the_end_of_a_newer_one() {
+async fn older_command_does_not_end_a_newer() {
     let server = TestServer::new().await;
     let secret = "kv-1/app-foo".parse().unwrap();
     let first: Value = server.ask("rotate", None, "").await.json().await.unwrap();
@@ -124,8 +128,9 @@ async fn an_older_command_s_end_is_not_the_end_of_a_newer_one() {
     }
 }
 
+/// A command with a body that is malformed or does not fit is refused and queues nothing.
 #[tokio::test]
-async fn a_body_that_can_t_be_used_asks_for_nothing() {
+async fn unusable_body_queues_nothing() {
     let server = TestServer::new().await;
     let (bad, wrong) = (StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY);
     for (label, body, status) in [
@@ -145,8 +150,9 @@ async fn a_body_that_can_t_be_used_asks_for_nothing() {
     assert_eq!(server.queued(), []);
 }
 
+/// A repeated idempotency key gets the same answer and queues no new command.
 #[tokio::test]
-async fn a_repeated_key_gets_the_same_answer_and_no_new_command() {
+async fn repeated_key_queues_no_new_command() {
     let server = TestServer::new().await;
     let first: Value = server.ask("rotate", Some("key-1"), "").await.json().await.unwrap();
     assert_eq!(server.queued().len(), 1);

@@ -25,8 +25,9 @@ async fn both_handshakes_are_answered() {
     assert_eq!(answer.headers()["webhook-allowed-rate"], "*");
 }
 
+/// An event about a managed secret puts its name into the queue, once for several events.
 #[tokio::test]
-async fn an_event_about_a_managed_secret_puts_its_name_into_the_queue() {
+async fn event_enqueues_its_managed_secret() {
     let server = TestServer::new().await;
     let many = json!([event("app-foo"), event("app-foo"), event("other")]);
     assert_eq!(
@@ -39,8 +40,9 @@ async fn an_event_about_a_managed_secret_puts_its_name_into_the_queue() {
     assert_eq!(server.metrics.workqueue_depth.get(), 0, "two events are one pass");
 }
 
+/// A batch of 5000 events is accepted in one request and queues its secret once.
 #[tokio::test]
-async fn a_batch_of_five_thousand_events_is_taken_in_one() {
+async fn large_event_batch_is_accepted() {
     let server = TestServer::new().await;
     let events: Vec<_> = (0..5_000).map(|_| event("app-foo")).collect();
     let body = json!(events).to_string();
@@ -50,8 +52,9 @@ async fn a_batch_of_five_thousand_events_is_taken_in_one() {
     assert_eq!(server.queued().len(), 1);
 }
 
+/// A webhook body that cannot be understood is accepted with a 200 and counted as malformed.
 #[tokio::test]
-async fn what_can_t_be_understood_is_taken_with_a_200_and_counted() {
+async fn malformed_events_are_counted() {
     let server = TestServer::new().await;
     for body in ["", "nonsense", "[{}]", "{\"eventType\": 3}"] {
         assert_eq!(server.deliver(body).await.0, StatusCode::OK, "{body}");

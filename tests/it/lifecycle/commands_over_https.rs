@@ -21,7 +21,7 @@ fn told(fleet: &Fleet, secret: &str, event: &str) -> Vec<Value> {
 
 /// It-must-show 3.
 #[tokio::test]
-async fn compromised_ends_with_every_old_text_refused_and_consumers_that_read_again_unharmed() {
+async fn compromised_command_refuses_every_old_text() {
     let fleet = Fleet::start(options(), |text| text).await;
     let secret = fleet.secret(0);
     let first = fleet.text(&secret);

@@ -12,8 +12,9 @@ use super::seen::{
 };
 use crate::world::{Interference, START, World, policy_values};
 
+/// A compromise revokes every older text at once and keeps the credentials that others made.
 #[test]
-fn every_older_text_is_refused_at_once_and_what_others_made_stays() {
+fn every_older_text_is_refused_at_once() {
     let world = World::new(None);
     let first = current(&world);
     world.live(Duration::days(1));
@@ -32,8 +33,9 @@ fn every_older_text_is_refused_at_once_and_what_others_made_stays() {
     assert!(tags_now(&world).quarantine().unwrap().is_none());
 }
 
+/// A second compromise is met only by another credential than the one that met the first.
 #[test]
-fn a_second_compromise_is_met_only_by_another_credential() {
+fn second_compromise_needs_another_credential() {
     let world = World::new(None);
     ask(&world, COMPROMISED, Duration::minutes(1));
     world.command(COMPROMISED);
@@ -45,8 +47,9 @@ fn a_second_compromise_is_met_only_by_another_credential() {
     assert_eq!(block_on(world.application()).credentials.len(), 1);
 }
 
+/// A paused secret that is compromised is rotated once and stays paused.
 #[test]
-fn a_paused_secret_that_is_compromised_is_rotated_and_stays_paused() {
+fn compromised_paused_secret_stays_paused() {
     let world = World::new(None);
     let old = current(&world);
     ask(&world, CommandKind::Pause, Duration::hours(1));
@@ -60,7 +63,7 @@ fn a_paused_secret_that_is_compromised_is_rotated_and_stays_paused() {
 
 /// The person who found the leak removed the credential first, as people do.
 #[test]
-fn a_text_that_ended_a_loss_is_revoked_at_once_if_it_is_older_than_the_compromise() {
+fn text_older_than_compromise_is_revoked() {
     let world = World::new(None);
     let first = current(&world);
     world.live(Duration::days(1));
@@ -72,8 +75,9 @@ fn a_text_that_ended_a_loss_is_revoked_at_once_if_it_is_older_than_the_compromis
     assert!(signs_in(&world, &current(&world).text));
 }
 
+/// A compromised credential is revoked even if the usage gate kept it because it is still in use.
 #[test]
-fn a_credential_that_is_still_in_use_is_not_spared() {
+fn credential_in_use_is_not_spared() {
     let world = World::with_policy(PolicyValues { usage_gate: UsageGate::Report, ..policy_values() });
     // It is nobody's by its name: its own text has to prove it.
     let first = current(&world);
@@ -88,8 +92,9 @@ fn a_credential_that_is_still_in_use_is_not_spared() {
     assert_eq!(enabled(&world), 1);
 }
 
+/// With `all_credentials`, others' credentials are revoked too, but never the one that a sibling's consumers read.
 #[test]
-fn all_credentials_takes_what_others_made_and_never_what_a_sibling_s_consumers_read() {
+fn all_credentials_spares_sibling_consumers() {
     let world = World::with_sibling();
     world.live(Duration::hours(2));
     let siblings = current_of(&world, world.sibling());
@@ -105,8 +110,9 @@ fn all_credentials_takes_what_others_made_and_never_what_a_sibling_s_consumers_r
     }
 }
 
+/// A tag alone, without a command, gets no credential that others made revoked.
 #[test]
-fn a_tag_alone_gets_no_credential_of_others_revoked() {
+fn tag_alone_revokes_no_foreign_credential() {
     let world = World::new(None);
     world.live(Duration::days(1));
     let colleague = issue(&world, "made by a colleague");
@@ -125,8 +131,9 @@ fn a_tag_alone_gets_no_credential_of_others_revoked() {
     assert!(signs_in(&world, &current(&world).text));
 }
 
+/// A quarantine mark from the far future revokes no credential that consumers read and mints only one.
 #[test]
-fn a_mark_from_the_far_future_revokes_nothing_that_consumers_read_and_mints_once() {
+fn future_mark_mints_only_once() {
     let world = World::new(None);
     world.live(Duration::days(1));
     let at = world.now() + Duration::days(30_000);
@@ -137,8 +144,9 @@ fn a_mark_from_the_far_future_revokes_nothing_that_consumers_read_and_mints_once
     assert_eq!(world.issued(), 2, "one that was due, one for the mark");
 }
 
+/// On a compromise, the replica's consumers get the new text before the old one is revoked.
 #[test]
-fn the_replica_s_consumers_move_over_before_the_old_text_ends() {
+fn replica_consumers_move_before_revocation() {
     let world = World::with_replica();
     world.live(Duration::days(1));
     let old = current(&world);
@@ -149,7 +157,7 @@ fn the_replica_s_consumers_move_over_before_the_old_text_ends() {
 
 /// The replica can't be written in time: its old text ends all the same, and it is repaired although nothing else is done.
 #[test]
-fn a_paused_secret_s_replica_that_is_locked_out_is_repaired() {
+fn locked_out_paused_replica_is_repaired() {
     for point in 0.. {
         let world = World::with_replica();
         world.live(Duration::days(1));
@@ -169,7 +177,7 @@ fn a_paused_secret_s_replica_that_is_locked_out_is_repaired() {
 /// Key Vault has no conditional writes, so that two gaps stay: between the read and the note that follows it, in which
 /// the mark is lost, and between the last read and the `PUT` that follows it.
 #[test]
-fn a_credential_that_was_made_before_the_mark_does_not_meet_it() {
+fn credential_older_than_mark_is_insufficient() {
     let mut met = Vec::new();
     for point in 0.. {
         let world = World::new(None);
@@ -209,8 +217,9 @@ fn shared_by_hand(world: &World) -> Held {
     Held { key_id, text }
 }
 
+/// A compromised credential is replaced in every secret that holds it.
 #[test]
-fn a_credential_is_compromised_for_every_secret_that_holds_it() {
+fn shared_credential_is_compromised_for_all() {
     let world = World::with_sibling();
     let shared = shared_by_hand(&world);
     pause_sibling(&world);
@@ -225,7 +234,7 @@ fn a_credential_is_compromised_for_every_secret_that_holds_it() {
 
 /// The sibling is paused, so that it goes on with the text that both were given.
 #[test]
-fn a_credential_that_another_secret_s_consumers_read_is_not_retired_with_this_one() {
+fn credential_read_by_sibling_is_not_retired() {
     let world = World::with_sibling();
     let shared = shared_by_hand(&world);
     pause_sibling(&world);

@@ -56,7 +56,7 @@ fn blocked_lines(fleet: &Fleet, secret: &SecretId, reason: &str) -> Vec<String> 
 
 /// It must show, 2.
 #[tokio::test]
-async fn a_tag_writer_who_points_at_an_unconsenting_application_gets_nothing() {
+async fn unconsenting_application_gets_nothing() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(FOUND);
     let before = current(&fleet, &secret);
@@ -99,8 +99,9 @@ async fn a_tag_writer_who_points_at_an_unconsenting_application_gets_nothing() {
     fleet.end().await;
 }
 
+/// Each application that a secret's tags point at without consent has its own line in the audit trail.
 #[tokio::test]
-async fn each_application_that_a_tag_writer_points_at_stands_in_the_audit_trail() {
+async fn each_targeted_application_is_audited() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(FOUND);
     let targets = [(); 2].map(|()| application(&fleet, ApplicationChange::default()).object_id);
@@ -118,7 +119,7 @@ async fn each_application_that_a_tag_writer_points_at_stands_in_the_audit_trail(
 
 /// It must show, 2: the second sentence.
 #[tokio::test]
-async fn a_tag_writer_who_names_a_colleague_s_credential_does_not_get_it_revoked() {
+async fn named_foreign_credential_is_not_revoked() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(0);
     let object_id = fleet.managed(&secret).object_id;
@@ -152,8 +153,9 @@ async fn a_tag_writer_who_names_a_colleague_s_credential_does_not_get_it_revoked
     fleet.end().await;
 }
 
+/// An application that withdraws its consent is left alone at once, and is rotated again once it consents.
 #[tokio::test]
-async fn an_application_that_takes_its_consent_back_is_left_alone_at_once() {
+async fn withdrawn_consent_stops_rotation_at_once() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(FOUND);
     application_says(&fleet, &secret, &["something else"]);
@@ -167,8 +169,9 @@ async fn an_application_that_takes_its_consent_back_is_left_alone_at_once() {
     fleet.end().await;
 }
 
+/// Applications that cannot or must not have a secret are refused with advice and get no credential.
 #[tokio::test]
-async fn applications_that_can_t_or_must_not_have_a_secret_are_refused_with_advice() {
+async fn unsuitable_applications_are_refused() {
     let fleet = fleet(|text| text).await;
     let vault = fleet.secret(FOUND).vault;
     let now = fleet.sandbox.clock().now();
@@ -208,8 +211,9 @@ async fn applications_that_can_t_or_must_not_have_a_secret_are_refused_with_advi
     fleet.end().await;
 }
 
+/// An application that the allow and deny lists forbid is not rotated, by whichever GUID they name it.
 #[tokio::test]
-async fn what_the_lists_forbid_is_not_rotated_whichever_guid_they_name() {
+async fn forbidden_application_is_not_rotated() {
     let seed =
         Seed { secrets: 3, vaults: 2, propagation: options().propagation, seed: 1, start: options().start };
     let ids = Model::new(&seed).managed().to_vec();
@@ -251,8 +255,9 @@ async fn with_intruder() -> (Fleet, SecretId, SecretId, Uuid) {
     (fleet, secret, intruder, theirs)
 }
 
+/// A secret without consent does not delay a compromise of the application's own secret.
 #[tokio::test]
-async fn a_secret_without_consent_does_not_hold_a_compromise_up() {
+async fn unconsenting_secret_delays_no_compromise() {
     let (fleet, secret, intruder, theirs) = with_intruder().await;
     let object_id = fleet.managed(&secret).object_id;
     // It says that it holds what is to be revoked, too.
@@ -266,8 +271,9 @@ async fn a_secret_without_consent_does_not_hold_a_compromise_up() {
     fleet.end().await;
 }
 
+/// A compromise of a secret without consent changes no other secret and revokes no credential.
 #[tokio::test]
-async fn a_compromise_of_a_secret_without_consent_reaches_nobody_else() {
+async fn unconsenting_compromise_affects_no_other() {
     let (fleet, secret, intruder, theirs) = with_intruder().await;
     let before = (versions(&fleet, &secret).len(), credentials(&fleet, fleet.managed(&secret).object_id));
     all_compromised(&fleet, &intruder).await;

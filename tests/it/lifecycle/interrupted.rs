@@ -73,18 +73,21 @@ fn rolled_back(world: &World, before: &Before) {
     assert_eq!(quarantined(world), 1);
 }
 
+/// A rollback during which the process stops at any point is finished and locks no consumer out.
 #[test]
-fn a_rollback_in_which_the_process_ends_anywhere_is_finished_and_locks_nobody_out() {
+fn rollback_survives_a_stopped_process() {
     interrupted_at_every_point(&ROLLBACK, Interference::Stop);
 }
 
+/// A rollback during which the process stalls at any point is finished and locks no consumer out.
 #[test]
-fn a_rollback_in_which_the_process_stalls_anywhere_is_finished_and_locks_nobody_out() {
+fn rollback_survives_a_stalled_process() {
     interrupted_at_every_point(&ROLLBACK, Interference::Stall);
 }
 
+/// A rollback beside another instance is finished and locks no consumer out.
 #[test]
-fn a_rollback_beside_another_instance_is_finished_and_locks_nobody_out() {
+fn rollback_survives_a_second_instance() {
     interrupted_at_every_point(&ROLLBACK, Interference::OtherInstance);
 }
 
@@ -99,18 +102,21 @@ fn all_refused(world: &World, before: &Before) {
     assert!(is_same(&current(world), &current_of(world, world.replica())));
 }
 
+/// A compromise during which the process stops at any point is finished and locks no consumer out.
 #[test]
-fn a_compromise_in_which_the_process_ends_anywhere_is_finished_and_locks_nobody_out() {
+fn compromise_survives_a_stopped_process() {
     interrupted_at_every_point(&COMPROMISE, Interference::Stop);
 }
 
+/// A compromise during which the process stalls at any point is finished and locks no consumer out.
 #[test]
-fn a_compromise_in_which_the_process_stalls_anywhere_is_finished_and_locks_nobody_out() {
+fn compromise_survives_a_stalled_process() {
     interrupted_at_every_point(&COMPROMISE, Interference::Stall);
 }
 
+/// A compromise beside another instance is finished and locks no consumer out.
 #[test]
-fn a_compromise_beside_another_instance_is_finished_and_locks_nobody_out() {
+fn compromise_survives_a_second_instance() {
     interrupted_at_every_point(&COMPROMISE, Interference::OtherInstance);
 }
 
@@ -123,18 +129,21 @@ fn retired(world: &World, before: &Before) {
     assert!(is_same(&current_of(world, world.replica()), &before.current));
 }
 
+/// A retirement during which the process stops at any point is finished and locks no consumer out.
 #[test]
-fn a_retirement_in_which_the_process_ends_anywhere_is_finished_and_locks_nobody_out() {
+fn retirement_survives_a_stopped_process() {
     interrupted_at_every_point(&RETIREMENT, Interference::Stop);
 }
 
+/// A retirement during which the process stalls at any point is finished and locks no consumer out.
 #[test]
-fn a_retirement_in_which_the_process_stalls_anywhere_is_finished_and_locks_nobody_out() {
+fn retirement_survives_a_stalled_process() {
     interrupted_at_every_point(&RETIREMENT, Interference::Stall);
 }
 
+/// A retirement beside another instance is finished and locks no consumer out.
 #[test]
-fn a_retirement_beside_another_instance_is_finished_and_locks_nobody_out() {
+fn retirement_survives_a_second_instance() {
     interrupted_at_every_point(&RETIREMENT, Interference::OtherInstance);
 }
 
@@ -164,17 +173,20 @@ fn adopted_and_copied_whatever(how: Interference) {
     }
 }
 
+/// An adoption and a copy to the replica are completed even if the process stops at any point.
 #[test]
-fn an_adoption_and_a_copy_in_which_the_process_ends_anywhere_are_done_all_the_same() {
+fn adoption_survives_a_stopped_process() {
     adopted_and_copied_whatever(Interference::Stop);
 }
 
+/// An adoption and a copy to the replica are completed even if the process stalls at any point.
 #[test]
-fn an_adoption_and_a_copy_in_which_the_process_stalls_anywhere_are_done_all_the_same() {
+fn adoption_survives_a_stalled_process() {
     adopted_and_copied_whatever(Interference::Stall);
 }
 
+/// An adoption and a copy to the replica beside another instance are completed without a new credential.
 #[test]
-fn an_adoption_and_a_copy_beside_another_instance_are_done_once() {
+fn adoption_survives_a_second_instance() {
     adopted_and_copied_whatever(Interference::OtherInstance);
 }

@@ -88,8 +88,9 @@ fn state(fleet: &Fleet, secret: &SecretId) -> (&'static str, &'static str) {
     (status.state.label(), status.reason.label())
 }
 
+/// A secret that its tags bind to a consenting application is managed: it rotates and its old credential retires.
 #[tokio::test]
-async fn a_secret_that_its_tags_bind_to_a_consenting_application_is_managed() {
+async fn tagged_secret_of_consenting_application_is_managed() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(FOUND);
     set(&fleet, &secret, OWNER, "integration team");
@@ -106,8 +107,9 @@ async fn a_secret_that_its_tags_bind_to_a_consenting_application_is_managed() {
     fleet.end().await;
 }
 
+/// A secret of Microsoft's template is taken over without a rotation or a write, and rotates when it is due.
 #[tokio::test]
-async fn a_secret_of_microsoft_s_template_is_taken_over_without_a_rotation_or_a_write() {
+async fn template_secret_is_adopted_without_a_write() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(FOUND);
     let status = fleet.status(&secret);
@@ -122,8 +124,9 @@ async fn a_secret_of_microsoft_s_template_is_taken_over_without_a_rotation_or_a_
     fleet.end().await;
 }
 
+/// A secret tagged by one of Microsoft's templates for another service is left alone.
 #[tokio::test]
-async fn what_microsoft_s_templates_for_other_services_tag_is_left_alone() {
+async fn templates_for_other_services_are_ignored() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(FOUND);
     let storage = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg\
@@ -135,8 +138,9 @@ async fn what_microsoft_s_templates_for_other_services_tag_is_left_alone() {
     fleet.end().await;
 }
 
+/// A secret that loses its tag is released, and is managed again once the tag is back.
 #[tokio::test]
-async fn a_secret_whose_tag_goes_away_is_let_go_and_comes_back_with_it() {
+async fn untagged_secret_is_released_until_retagged() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(FOUND);
     let address = current(&fleet, &secret).tags[PROVIDER_ADDRESS].clone();
@@ -155,7 +159,7 @@ async fn a_secret_whose_tag_goes_away_is_let_go_and_comes_back_with_it() {
 
 /// Whoever takes the tag away takes the secret out of our hands; no rotation before the next sweep puts it back.
 #[tokio::test]
-async fn a_tag_that_was_removed_since_the_last_sweep_is_not_written_again() {
+async fn removed_tag_is_not_written_again() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(FOUND);
     unset(&fleet, &secret, PROVIDER_ADDRESS);
@@ -170,8 +174,9 @@ async fn a_tag_that_was_removed_since_the_last_sweep_is_not_written_again() {
     fleet.end().await;
 }
 
+/// The secrets found in a vault stay managed while the vault cannot be searched.
 #[tokio::test]
-async fn a_vault_that_can_t_be_searched_keeps_what_was_found_in_it() {
+async fn unsearchable_vault_keeps_found_secrets() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(FOUND);
     let vault = secret.vault.as_str();
@@ -185,8 +190,9 @@ async fn a_vault_that_can_t_be_searched_keeps_what_was_found_in_it() {
     fleet.end().await;
 }
 
+/// A configured secret stays with its configured application even if its tags name another.
 #[tokio::test]
-async fn a_configured_secret_stays_with_its_application_whatever_its_tags_say() {
+async fn configured_secret_ignores_provider_tags() {
     let fleet = fleet(|text| text).await;
     assert_eq!(fleet.secret(0).vault, fleet.secret(FOUND).vault, "in a vault that is searched");
     let (configured, other) = (fleet.secret(0), fleet.secret(1));
@@ -201,8 +207,9 @@ async fn a_configured_secret_stays_with_its_application_whatever_its_tags_say() 
     fleet.end().await;
 }
 
+/// A secret with rotation disabled is left alone until the tag is removed.
 #[tokio::test]
-async fn a_secret_with_rotation_disabled_is_left_alone_until_the_tag_goes() {
+async fn disabled_rotation_lasts_until_untagged() {
     let fleet =
         Fleet::start(options(), |text| text.replace("[schedule]", "[schedule]\nat_start = false")).await;
     let due = (0..3).map(|index| fleet.secret(index)).min_by_key(|secret| current(&fleet, secret).expires);
@@ -218,8 +225,9 @@ async fn a_secret_with_rotation_disabled_is_left_alone_until_the_tag_goes() {
     fleet.end().await;
 }
 
+/// Tags are followed within the configured bounds, and a tag beyond them is ignored with a warning.
 #[tokio::test]
-async fn tags_are_followed_within_the_configuration_s_bounds_and_told_beyond_them() {
+async fn tags_are_followed_within_bounds() {
     let bounds = "[bounds]\nmax_validity = \"150d\"\nmin_overlap = \"3d\"\n\n[policy]";
     let fleet = fleet(|text| text.replace("[policy]", bounds)).await;
     let secret = fleet.secret(FOUND);
@@ -241,8 +249,9 @@ async fn tags_are_followed_within_the_configuration_s_bounds_and_told_beyond_the
     fleet.end().await;
 }
 
+/// A new credential is published only once it is proven for the scope that the secret's tag names.
 #[tokio::test]
-async fn a_new_credential_is_proven_for_the_scope_that_a_tag_asks_for() {
+async fn new_credential_is_proven_for_tagged_scope() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(FOUND);
     set(&fleet, &secret, VERIFY_SCOPE, "https://nobody.example/.default");
@@ -261,8 +270,9 @@ async fn a_new_credential_is_proven_for_the_scope_that_a_tag_asks_for() {
     fleet.end().await;
 }
 
+/// A tag may name an application by its object ID, by its client ID or by its address on Graph.
 #[tokio::test]
-async fn an_application_is_named_by_either_guid_or_by_an_address_of_graph() {
+async fn application_is_named_by_guid_or_address() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(FOUND);
     let ids = fleet.managed(&secret);
@@ -280,8 +290,9 @@ async fn an_application_is_named_by_either_guid_or_by_an_address_of_graph() {
     fleet.end().await;
 }
 
+/// A tag that names a credential whose text begins differently raises a warning, and the due date follows the text.
 #[tokio::test]
-async fn a_tag_that_names_a_credential_whose_text_begins_otherwise_is_told() {
+async fn tag_naming_another_credential_is_warned_about() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(FOUND);
     assert_eq!(fleet.status(&secret).warnings, [""; 0]);

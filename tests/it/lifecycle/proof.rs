@@ -78,8 +78,9 @@ fn fail_fhir(count: u32) -> ScriptedFault {
     ScriptedFault { service, method: None, path_contains: None, kind: FaultKind::Unavailable, count }
 }
 
+/// A missing FHIR role is named together with its service, nothing is minted, and the rotation completes once the role is granted.
 #[tokio::test]
-async fn a_missing_fhir_role_is_named_with_its_service_and_once_granted_the_rotation_completes() {
+async fn missing_fhir_role_blocks_until_granted() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(0);
     take_fhir_role(&fleet, &secret);
@@ -93,8 +94,9 @@ async fn a_missing_fhir_role_is_named_with_its_service_and_once_granted_the_rota
     fleet.end().await;
 }
 
+/// A secret with no credential yet names the missing role and gets its first credential once the role is granted.
 #[tokio::test]
-async fn a_secret_without_a_first_credential_names_the_missing_role_and_gets_one_once_it_is_granted() {
+async fn first_credential_waits_for_missing_role() {
     let fleet = fleet(|text| {
         let slow = text.replace("spacing = \"1s\"", "spacing = \"5m\"");
         slow.replace("\"app-01\"", "\"new-01\"").replace("/app-01", "/new-01")
@@ -115,8 +117,9 @@ async fn a_secret_without_a_first_credential_names_the_missing_role_and_gets_one
     fleet.end().await;
 }
 
+/// A role lost during a rotation ends it: the unproven credential is revoked, nothing is published and no more are minted.
 #[tokio::test]
-async fn a_role_that_is_lost_during_a_rotation_ends_it_with_nothing_published_and_no_more_minted() {
+async fn role_lost_during_rotation_ends_it_unpublished() {
     let fleet = fleet(|text| text.replace("spacing = \"1s\"", "spacing = \"60s\"")).await;
     let secret = fleet.secret(0);
     ask_to_rotate(&fleet, &secret).await;
@@ -132,8 +135,9 @@ async fn a_role_that_is_lost_during_a_rotation_ends_it_with_nothing_published_an
     fleet.end().await;
 }
 
+/// A missing app role is named together with its scope, nothing is minted, and the rotation completes once the role is assigned.
 #[tokio::test]
-async fn a_missing_app_role_is_named_with_its_scope_and_once_assigned_the_rotation_completes() {
+async fn missing_app_role_blocks_until_assigned() {
     let fleet = fleet(verify("roles = [\"Chart.Read\"]")).await;
     let secret = fleet.secret(1);
     ask_to_rotate(&fleet, &secret).await;
@@ -148,8 +152,9 @@ async fn a_missing_app_role_is_named_with_its_scope_and_once_assigned_the_rotati
     fleet.end().await;
 }
 
+/// Unexpected token claims hold up publication when `claims` is `required`, but not when it is `advisory` or `off`.
 #[tokio::test]
-async fn claims_that_are_not_as_required_hold_a_publication_and_as_advised_or_off_they_do_not() {
+async fn wrong_claims_hold_publication_only_if_required() {
     for (claims, made_then) in [("required", (0, 0)), ("advisory", (1, 1)), ("off", (1, 1))] {
         let line = format!("claims = \"{claims}\"");
         let configure = |text: String| text.replace("claims = \"required\"", &line);
@@ -162,8 +167,9 @@ async fn claims_that_are_not_as_required_hold_a_publication_and_as_advised_or_of
     }
 }
 
+/// A failed probe holds up publication when `probe_requirement` is `required`, but not when it is `advisory` or `off`.
 #[tokio::test]
-async fn a_probe_that_is_not_as_required_holds_a_publication_and_as_advised_or_off_it_does_not() {
+async fn failed_probe_holds_publication_only_if_required() {
     for (probe, made_then) in [("required", (0, 0)), ("advisory", (1, 1)), ("off", (1, 1))] {
         let fleet = fleet(verify(&format!("probe_requirement = \"{probe}\""))).await;
         let secret = fleet.secret(0);
@@ -175,8 +181,9 @@ async fn a_probe_that_is_not_as_required_holds_a_publication_and_as_advised_or_o
     }
 }
 
+/// A DICOM service is probed with its own audience, and a missing DICOM role is reported by name with the service.
 #[tokio::test]
-async fn a_dicom_service_is_asked_with_its_own_audience_and_names_its_own_role() {
+async fn dicom_probe_uses_own_audience_and_role() {
     let fleet = Fleet::start_in(options(), |text, sandbox| {
         let (fhir, dicom) = (sandbox.endpoints().fhir.url, sandbox.endpoints().dicom.url);
         text.replace("[schedule]", "[schedule]\nat_start = false")
@@ -196,8 +203,9 @@ async fn a_dicom_service_is_asked_with_its_own_audience_and_names_its_own_role()
     fleet.end().await;
 }
 
+/// An `https` probe can request any address, and a status outside `probe_status` holds up publication.
 #[tokio::test]
-async fn any_address_can_be_asked_and_a_status_that_is_not_expected_holds_the_publication() {
+async fn unexpected_https_probe_status_holds_publication() {
     for (statuses, made_then) in [("[200]", (1, 1)), ("[204, 404]", (0, 0))] {
         let fleet = Fleet::start_in(options(), |text, sandbox| {
             let fhir = sandbox.endpoints().fhir.url;
@@ -221,8 +229,9 @@ async fn any_address_can_be_asked_and_a_status_that_is_not_expected_holds_the_pu
     }
 }
 
+/// A resource that is down before a rotation holds up minting until it recovers, without calling for a person.
 #[tokio::test]
-async fn a_resource_that_is_down_holds_the_minting_and_is_no_matter_for_a_person() {
+async fn resource_outage_holds_minting() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(0);
     fleet.sandbox.script_faults(vec![fail_fhir(10_000)]);
@@ -235,8 +244,9 @@ async fn a_resource_that_is_down_holds_the_minting_and_is_no_matter_for_a_person
     fleet.end().await;
 }
 
+/// A rotation waits for a resource that goes down in the middle of it, then publishes the same credential.
 #[tokio::test]
-async fn a_resource_that_is_down_for_a_while_during_a_rotation_is_waited_for() {
+async fn rotation_waits_for_resource_to_recover() {
     let fleet = fleet(|text| text.replace("spacing = \"1s\"", "spacing = \"60s\"")).await;
     let secret = fleet.secret(0);
     ask_to_rotate(&fleet, &secret).await;
@@ -250,8 +260,9 @@ async fn a_resource_that_is_down_for_a_while_during_a_rotation_is_waited_for() {
     fleet.end().await;
 }
 
+/// A new credential signs in as many times, at the spacing, as configured before it is published.
 #[tokio::test]
-async fn a_credential_signs_in_as_often_as_configured_before_it_is_published() {
+async fn credential_signs_in_as_configured_before_publication() {
     let six = |text: String| text.replace("sign_ins = 3", "sign_ins = 6");
     let fleet = fleet(|text| six(text).replace("spacing = \"1s\"", "spacing = \"60s\"")).await;
     let secret = fleet.secret(1);
@@ -266,8 +277,9 @@ async fn a_credential_signs_in_as_often_as_configured_before_it_is_published() {
     fleet.end().await;
 }
 
+/// A secret text that matches `reject_secret_pattern` is revoked and another is minted in its place.
 #[tokio::test]
-async fn a_text_that_matches_the_unwanted_pattern_is_made_anew_and_revoked() {
+async fn text_matching_rejected_pattern_is_replaced() {
     let fleet = fleet(verify("reject_secret_pattern = '^[A-Za-m]'")).await;
     let secret = fleet.secret(1);
     for _ in 0..4 {
@@ -284,8 +296,9 @@ async fn a_text_that_matches_the_unwanted_pattern_is_made_anew_and_revoked() {
     fleet.end().await;
 }
 
+/// A `reject_secret_pattern` that matches every text is reported, and minting is retried less and less often.
 #[tokio::test]
-async fn a_pattern_that_matches_every_text_is_told_and_mints_ever_more_rarely() {
+async fn pattern_matching_every_text_backs_off() {
     let fleet = fleet(verify("reject_secret_pattern = '.'")).await;
     let secret = fleet.secret(1);
     ask_to_rotate(&fleet, &secret).await;
@@ -302,7 +315,7 @@ async fn a_pattern_that_matches_every_text_is_told_and_mints_ever_more_rarely() 
 
 /// Whoever may write tags can ask for a scope that no credential gets a token for.
 #[tokio::test]
-async fn a_scope_that_gives_nobody_a_token_mints_nothing_and_is_told() {
+async fn scope_without_tokens_mints_nothing() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(1);
     retag(&fleet, &secret, "VerifyScope", "https://nobody.example/.default");

@@ -103,8 +103,9 @@ fn assert_unharmed(fleet: &Fleet, secret: &SecretId) {
     assert_eq!((fleet.sign_in(secret), fleet.consumers_failed()), (Ok(()), 0));
 }
 
+/// A credential is published to every vault, and each replica shows its own state in the API and the metrics.
 #[tokio::test]
-async fn a_credential_is_published_to_every_vault_and_each_shows_its_own_state() {
+async fn credential_is_published_to_every_vault() {
     let fleet = settled_fleet().await;
     let secret = fleet.secret(0);
     let first = fleet.text(&secret);
@@ -127,8 +128,9 @@ async fn a_credential_is_published_to_every_vault_and_each_shows_its_own_state()
     fleet.end().await;
 }
 
+/// A replica that fails is repaired later, and the overlap counts from the last vault to receive the credential.
 #[tokio::test]
-async fn a_replica_that_fails_is_repaired_later_and_the_overlap_counts_from_the_last_vault() {
+async fn overlap_counts_from_last_repaired_vault() {
     // Not even read, and read but not written.
     for instead in [None, Some(Role::SecretsUser)] {
         let fleet = settled_fleet().await;
@@ -153,8 +155,9 @@ async fn a_replica_that_fails_is_repaired_later_and_the_overlap_counts_from_the_
     }
 }
 
+/// A replica disabled by hand is not overwritten, and nothing is retired until it is enabled and in sync again.
 #[tokio::test]
-async fn a_replica_that_somebody_disabled_is_not_fought() {
+async fn disabled_replica_is_left_alone() {
     let fleet = settled_fleet().await;
     let secret = fleet.secret(0);
     let first = fleet.text(&secret);
@@ -170,8 +173,9 @@ async fn a_replica_that_somebody_disabled_is_not_fought() {
     fleet.end().await;
 }
 
+/// A replica deleted by hand is not recreated, and nothing is retired until it is recovered and in sync again.
 #[tokio::test]
-async fn a_replica_that_somebody_deleted_is_not_fought() {
+async fn deleted_replica_is_left_alone() {
     let fleet = settled_fleet().await;
     let secret = fleet.secret(0);
     let first = fleet.text(&secret);
@@ -188,8 +192,9 @@ async fn a_replica_that_somebody_deleted_is_not_fought() {
     fleet.end().await;
 }
 
+/// A replica whose tags claim the credential but whose text differs counts as out of sync and is repaired.
 #[tokio::test]
-async fn a_replica_that_only_claims_to_hold_the_credential_is_out_of_sync() {
+async fn replica_with_wrong_text_is_repaired() {
     let fleet = settled_fleet().await;
     let secret = fleet.secret(0);
     let Version { tags, expires, .. } = copy(&fleet).unwrap();
@@ -199,8 +204,9 @@ async fn a_replica_that_only_claims_to_hold_the_credential_is_out_of_sync() {
     fleet.end().await;
 }
 
+/// A replica keeps its own tags and content type when a rotation copies a new credential to it.
 #[tokio::test]
-async fn a_replica_keeps_its_own_tags_and_content_type() {
+async fn replica_keeps_own_tags_and_content_type() {
     let fleet = settled_fleet().await;
     let secret = fleet.secret(0);
     let mut tags = copy(&fleet).unwrap().tags;
@@ -216,8 +222,9 @@ async fn a_replica_keeps_its_own_tags_and_content_type() {
     fleet.end().await;
 }
 
+/// An orphaned credential that a replica holds is not revoked, while one that is held nowhere is.
 #[tokio::test]
-async fn an_orphan_that_a_replica_holds_is_not_revoked_and_one_that_nobody_holds_is() {
+async fn only_orphans_held_nowhere_are_revoked() {
     let fleet = settled_fleet().await;
     let secret = fleet.secret(0);
     let object_id = fleet.managed(&secret).object_id;
@@ -235,8 +242,9 @@ async fn an_orphan_that_a_replica_holds_is_not_revoked_and_one_that_nobody_holds
     fleet.end().await;
 }
 
+/// After a daemon is killed between two vaults, the next one copies the credential to the replica without minting again.
 #[tokio::test]
-async fn a_daemon_that_is_killed_between_two_vaults_is_followed_by_one_that_copies() {
+async fn restarted_daemon_finishes_copying_to_replica() {
     let mut fleet = settled_fleet().await;
     let secret = fleet.secret(0);
     let before = fleet.summary().published;
@@ -257,8 +265,9 @@ async fn a_daemon_that_is_killed_between_two_vaults_is_followed_by_one_that_copi
     fleet.end().await;
 }
 
+/// A replica with an unreadable old version does not hold up the primary secret; the version is disabled once readable.
 #[tokio::test]
-async fn a_replica_whose_old_version_can_t_be_read_does_not_hold_the_primary_up() {
+async fn unreadable_old_replica_version_delays_nothing() {
     let fleet = settled_fleet().await;
     let secret = fleet.secret(0);
     let old = copy(&fleet).unwrap().version;
@@ -280,7 +289,7 @@ async fn a_replica_whose_old_version_can_t_be_read_does_not_hold_the_primary_up(
 
 /// A compromised credential goes, whatever a replica does; its consumers re-read, or are told by its state.
 #[tokio::test]
-async fn a_replica_that_can_t_be_written_does_not_keep_a_compromised_credential_alive() {
+async fn compromise_does_not_await_unwritable_replica() {
     let fleet = settled_fleet().await;
     let secret = fleet.secret(0);
     let first = fleet.text(&secret);
@@ -296,7 +305,7 @@ async fn a_replica_that_can_t_be_written_does_not_keep_a_compromised_credential_
 
 /// A successor that can't be made must not keep a replica from the text that consumers need.
 #[tokio::test]
-async fn a_replica_is_repaired_although_the_next_rotation_is_blocked() {
+async fn replica_is_repaired_while_rotation_is_blocked() {
     let fleet = settled_fleet().await;
     let secret = fleet.secret(0);
     let principal = fleet.model().service_principal(fleet.managed(&secret).client_id).unwrap();

@@ -83,8 +83,9 @@ fn audit_has(fleet: &Fleet, secret: &SecretId, action: &str, detail: &str) -> bo
     fleet.audit_lines().iter().any(is_it)
 }
 
+/// An old credential is retired after its overlap, and the sign-ins that proved it do not count as use.
 #[tokio::test]
-async fn an_old_credential_is_retired_after_the_overlap_and_its_trial_does_not_keep_it() {
+async fn idle_credential_is_retired_after_overlap() {
     // By hand made, and adopted: its own text has to prove whose it is.
     let (fleet, secret, _) = rotated("").await;
     let adopted = superseded(&fleet, &secret);
@@ -101,8 +102,9 @@ async fn an_old_credential_is_retired_after_the_overlap_and_its_trial_does_not_k
     fleet.end().await;
 }
 
+/// An old credential still in use outlives its overlap and is retired once it has been idle for a few days.
 #[tokio::test]
-async fn an_old_credential_in_use_outlives_its_overlap_and_goes_once_it_is_quiet() {
+async fn credential_in_use_outlives_its_overlap() {
     let fleet = fleet("").await;
     let secret = fleet.secret(0);
     rotate(&fleet, &secret).await;
@@ -118,8 +120,9 @@ async fn an_old_credential_in_use_outlives_its_overlap_and_goes_once_it_is_quiet
     fleet.end().await;
 }
 
+/// An adopted credential still in use outlives its overlap and is retired once it has been idle for a few days.
 #[tokio::test]
-async fn an_adopted_credential_in_use_outlives_its_overlap_and_goes_once_it_is_quiet() {
+async fn adopted_credential_in_use_outlives_its_overlap() {
     let (fleet, secret, old) = rotated("").await;
     let key_id = superseded(&fleet, &secret);
     straggle(&fleet, &secret, &old, 12).await;
@@ -128,8 +131,9 @@ async fn an_adopted_credential_in_use_outlives_its_overlap_and_goes_once_it_is_q
     fleet.end().await;
 }
 
+/// A credential is kept while it is in use, even if the sign-in report lags days behind.
 #[tokio::test]
-async fn a_use_that_the_report_does_not_know_yet_keeps_a_credential() {
+async fn late_sign_in_report_keeps_credential() {
     let fleet = fleet("").await;
     let secret = fleet.secret(0);
     fleet.model().set_sign_in_report(Some(Duration::days(2)), None);
@@ -138,8 +142,9 @@ async fn a_use_that_the_report_does_not_know_yet_keeps_a_credential() {
     fleet.end().await;
 }
 
+/// An old credential still in use at `max_overlap` is retired, and the audit log notes that it was in use.
 #[tokio::test]
-async fn an_old_credential_still_in_use_at_max_overlap_is_retired_with_a_warning() {
+async fn max_overlap_retires_credential_in_use() {
     let (fleet, secret, old) = rotated("max_overlap = \"20d\"").await;
     straggle(&fleet, &secret, &old, 19).await;
     fleet.live(Duration::days(2)).await;
@@ -154,7 +159,7 @@ async fn an_old_credential_still_in_use_at_max_overlap_is_retired_with_a_warning
 
 /// The longest overlap of one counts from its own successor, whatever is published later.
 #[tokio::test]
-async fn later_rotations_do_not_put_max_overlap_off() {
+async fn later_rotations_do_not_extend_max_overlap() {
     let (fleet, secret, old) = rotated("max_overlap = \"20d\"").await;
     straggle(&fleet, &secret, &old, 15).await;
     rotate(&fleet, &secret).await;
@@ -164,8 +169,9 @@ async fn later_rotations_do_not_put_max_overlap_off() {
     fleet.end().await;
 }
 
+/// Without a sign-in report an old credential is retired by its overlap alone, and the audit log claims nothing about its use.
 #[tokio::test]
-async fn without_a_report_time_alone_retires_and_that_is_told() {
+async fn overlap_alone_retires_without_sign_in_report() {
     let fleet = fleet("").await;
     let secret = fleet.secret(0);
     fleet.model().set_sign_in_report(None, Some(false));
@@ -192,8 +198,9 @@ async fn without_the_gate_time_alone_retires() {
     fleet.end().await;
 }
 
+/// An expired credential of another owner is reported, and removed only if `foreign_expired` is `remove`.
 #[tokio::test]
-async fn an_expired_credential_of_others_is_reported_and_goes_only_if_the_policy_says_so() {
+async fn policy_decides_removal_of_foreign_expired() {
     for (policy, left_then) in [("", true), ("foreign_expired = \"remove\"", false)] {
         let fleet = fleet(policy).await;
         let secret = fleet.secret(0);
@@ -216,8 +223,9 @@ async fn an_expired_credential_of_others_is_reported_and_goes_only_if_the_policy
     }
 }
 
+/// An old text put back in the vault by hand is not retired.
 #[tokio::test]
-async fn somebody_who_goes_back_to_the_old_text_by_hand_keeps_it() {
+async fn old_text_restored_by_hand_stays_valid() {
     let (fleet, secret, old) = rotated("").await;
     fleet.live(Duration::days(3)).await;
     let (vault, name) = (secret.vault.as_str(), secret.name.as_str());

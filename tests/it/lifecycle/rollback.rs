@@ -10,8 +10,9 @@ use super::seen::{
 };
 use crate::world::{World, policy_values};
 
+/// A rollback makes the previous text current and quarantines the bad one, which is retired after its overlap.
 #[test]
-fn after_a_rollback_the_previous_text_is_current_and_the_bad_one_is_quarantined() {
+fn rollback_restores_previous_and_quarantines_bad() {
     let world = World::new(None);
     let previous = current(&world);
     world.live(Duration::days(1));
@@ -30,8 +31,9 @@ fn after_a_rollback_the_previous_text_is_current_and_the_bad_one_is_quarantined(
     assert_eq!((world.issued(), enabled(&world)), (1, 2), "both versions of the previous text");
 }
 
+/// A rollback holds back scheduled rotation until the current credential is urgently due.
 #[test]
-fn a_rollback_holds_the_schedule_until_it_is_urgent() {
+fn rollback_holds_schedule_until_urgent() {
     let world = World::new(None);
     let end = block_on(world.application()).credentials[0].end;
     world.live(Duration::days(1));
@@ -43,8 +45,9 @@ fn a_rollback_holds_the_schedule_until_it_is_urgent() {
     assert!(!tags_now(&world).is_rolled_back());
 }
 
+/// A rollback to a text that expires soon is followed by exactly one successor.
 #[test]
-fn a_rollback_to_a_text_that_ends_soon_is_followed_by_one_successor_and_no_more() {
+fn rollback_near_expiry_mints_one_successor() {
     let values = PolicyValues { urgent_before: Duration::days(59), ..policy_values() };
     let world = World::with_policy(values);
     world.live(Duration::days(2));
@@ -54,8 +57,9 @@ fn a_rollback_to_a_text_that_ends_soon_is_followed_by_one_successor_and_no_more(
     assert_eq!(block_on(world.versions()).len(), 4, "the first, the bad one, the first again, its successor");
 }
 
+/// A rotate command ends a rollback, and the quarantined version stays quarantined.
 #[test]
-fn a_person_s_word_to_rotate_ends_a_rollback() {
+fn rotate_command_ends_a_rollback() {
     let world = World::new(None);
     world.live(Duration::days(1));
     ask(&world, CommandKind::Rollback, Duration::hours(1));
@@ -65,8 +69,9 @@ fn a_person_s_word_to_rotate_ends_a_rollback() {
     assert_eq!(quarantined(&world), 1, "what is quarantined stays so");
 }
 
+/// A rollback with no earlier credential to return to is reported and changes nothing.
 #[test]
-fn nothing_to_roll_back_to_is_told_and_changes_nothing() {
+fn rollback_without_previous_changes_nothing() {
     let world = World::new(None);
     world.live(Duration::days(20));
     let before = (current(&world), block_on(world.versions()));
@@ -78,8 +83,9 @@ fn nothing_to_roll_back_to_is_told_and_changes_nothing() {
     assert_eq!(block_on(world.versions()), before.1);
 }
 
+/// A second rollback an hour later goes one version further back, while one within minutes of the first does nothing.
 #[test]
-fn rolling_back_again_goes_one_further_back_and_asking_twice_at_once_does_not() {
+fn second_rollback_goes_one_further_back() {
     let world = World::new(None);
     let first = current(&world);
     world.live(Duration::days(1));
@@ -98,7 +104,7 @@ fn rolling_back_again_goes_one_further_back_and_asking_twice_at_once_does_not() 
 
 /// Its text stands in a second version, which bears no mark: a person wrote it there.
 #[test]
-fn a_quarantined_text_is_never_published_again_not_even_to_end_a_loss() {
+fn quarantined_text_is_never_republished() {
     let world = World::new(None);
     let good = current(&world);
     world.live(Duration::days(1));
@@ -124,8 +130,9 @@ fn a_rollback_reaches_the_replica() {
     assert!(is_same(&super::seen::current_of(&world, world.replica()), &previous));
 }
 
+/// A paused secret is not rotated, even when it is due, until it is resumed.
 #[test]
-fn a_paused_secret_is_left_alone_until_it_is_resumed() {
+fn paused_secret_rotates_only_once_resumed() {
     let world = World::new(None);
     let end = block_on(world.application()).credentials[0].end;
     ask(&world, CommandKind::Pause, Duration::hours(1));
@@ -137,8 +144,9 @@ fn a_paused_secret_is_left_alone_until_it_is_resumed() {
     assert_eq!(world.issued(), 1);
 }
 
+/// A retire command revokes the superseded credential and disables its version without waiting for the overlap.
 #[test]
-fn retire_now_ends_what_is_superseded_and_its_version_without_waiting() {
+fn retire_command_does_not_await_overlap() {
     let world = World::new(None);
     // Made by hand: nothing but its own text proves that it is this secret's.
     let first = current(&world);
@@ -158,8 +166,9 @@ fn retire_now_ends_what_is_superseded_and_its_version_without_waiting() {
     assert!(is_listed(&world, colleague.key_id));
 }
 
+/// A retire command never revokes the credential that consumers currently read.
 #[test]
-fn a_command_to_retire_ends_nothing_that_consumers_read() {
+fn retire_command_spares_the_current_credential() {
     let world = World::new(None);
     ask(&world, CommandKind::Pause, Duration::hours(1));
     ask(&world, CommandKind::Resume, Duration::ZERO);

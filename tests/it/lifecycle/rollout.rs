@@ -64,8 +64,9 @@ fn canary_principal(fleet: &Fleet) -> uuid::Uuid {
     fleet.model().service_principal(fleet.managed(&fleet.secret(0)).client_id).unwrap()
 }
 
+/// A sweep begins no more rotations than `max_per_sweep` allows.
 #[tokio::test]
-async fn a_sweep_begins_no_more_rotations_than_are_allowed() {
+async fn sweep_respects_max_per_sweep() {
     let fleet = Fleet::start(all_due(4), |text| without_canary(&text, "max_per_sweep = 1")).await;
     // One sweep at the start, then one a day at three o'clock.
     for (hours, most) in [(2, 1), (4, 2), (22, 2), (28, 3), (46, 3), (52, 4)] {
@@ -77,8 +78,9 @@ async fn a_sweep_begins_no_more_rotations_than_are_allowed() {
     fleet.end().await;
 }
 
+/// No more rotations begin in an hour than `max_per_hour` allows.
 #[tokio::test]
-async fn an_hour_begins_no_more_rotations_than_are_allowed() {
+async fn hour_respects_max_per_hour() {
     let fleet = Fleet::start(all_due(4), |text| without_canary(&text, "max_per_hour = 1")).await;
     fleet.until(Duration::hours(6), |fleet| count(fleet) == 4).await;
     let mut moments: Vec<_> = published(&fleet).into_iter().flatten().collect();
@@ -88,8 +90,9 @@ async fn an_hour_begins_no_more_rotations_than_are_allowed() {
     fleet.end().await;
 }
 
+/// A restart allows at most one more hour's worth of rotations within the same hour.
 #[tokio::test]
-async fn a_restart_allows_at_most_one_more_round_of_an_hour() {
+async fn restart_allows_one_more_hourly_round() {
     let mut fleet = Fleet::start(all_due(5), |text| without_canary(&text, "max_per_hour = 1")).await;
     fleet.live(Duration::minutes(10)).await;
     assert_eq!(count(&fleet), 1);
@@ -100,8 +103,9 @@ async fn a_restart_allows_at_most_one_more_round_of_an_hour() {
     fleet.end().await;
 }
 
+/// A secret held by the rollout limit reports `rollout_limit`, and a rotation requested by a person does not wait for it.
 #[tokio::test]
-async fn what_waits_for_the_limit_says_so_and_a_person_who_asks_does_not_wait() {
+async fn requested_rotation_skips_the_rollout_limit() {
     let fleet = Fleet::start(all_due(3), |text| without_canary(&text, "max_per_sweep = 1")).await;
     fleet.live(Duration::hours(1)).await;
     let waiting = (0..3)
@@ -116,7 +120,7 @@ async fn what_waits_for_the_limit_says_so_and_a_person_who_asks_does_not_wait() 
 
 /// Found by its tags or configured, with probe or without: none goes before the canary.
 #[tokio::test]
-async fn the_canary_goes_first_and_the_rest_follow_after_its_first_hour() {
+async fn canary_goes_an_hour_before_the_rest() {
     let fleet = Fleet::start(all_due(4), |text| text).await;
     fleet.live(Duration::minutes(50)).await;
     assert_eq!((count(&fleet), published(&fleet)[0].is_some()), (1, true));
@@ -129,8 +133,9 @@ async fn the_canary_goes_first_and_the_rest_follow_after_its_first_hour() {
     fleet.end().await;
 }
 
+/// A canary that cannot be proven holds back all other secrets until it can be.
 #[tokio::test]
-async fn a_canary_that_can_t_be_proven_holds_the_rest_until_it_can() {
+async fn unproven_canary_holds_the_rest() {
     let fleet = Fleet::start(all_due(4), |text| text).await;
     break_canary(&fleet);
     fleet.live(Duration::days(3)).await;
@@ -142,8 +147,9 @@ async fn a_canary_that_can_t_be_proven_holds_the_rest_until_it_can() {
     fleet.end().await;
 }
 
+/// A canary that a person rolls back holds back all other secrets.
 #[tokio::test]
-async fn a_canary_that_a_person_rolls_back_holds_the_rest() {
+async fn rolled_back_canary_holds_the_rest() {
     let fleet = Fleet::start(all_due(3), |text| text).await;
     fleet.live(Duration::minutes(30)).await;
     assert_eq!(count(&fleet), 1);
@@ -157,8 +163,9 @@ async fn a_canary_that_a_person_rolls_back_holds_the_rest() {
     fleet.end().await;
 }
 
+/// Secrets with less than `urgent_before` left do not wait for the canary.
 #[tokio::test]
-async fn below_urgent_before_no_canary_is_waited_for() {
+async fn urgent_secrets_do_not_wait_for_canary() {
     let urgent_before = |text: String| text.replace("[policy]", "[policy]\nurgent_before = \"59d\"");
     let fleet = Fleet::start(all_due(3), urgent_before).await;
     break_canary(&fleet);
@@ -170,7 +177,7 @@ async fn below_urgent_before_no_canary_is_waited_for() {
 
 /// Otherwise the first by name would have every place.
 #[tokio::test]
-async fn a_secret_that_can_t_be_rotated_does_not_take_the_only_place_of_every_sweep() {
+async fn blocked_secret_does_not_occupy_every_sweep() {
     let one_by_one =
         |text: String| without_canary(&text, "max_per_sweep = 1") + "\n[reconcile]\nconcurrency = 1\n";
     let fleet = Fleet::start(all_due(4), one_by_one).await;
@@ -182,7 +189,7 @@ async fn a_secret_that_can_t_be_rotated_does_not_take_the_only_place_of_every_sw
 
 /// Sweeps may be days apart: a limit for each must not let a credential come to its end.
 #[tokio::test]
-async fn below_urgent_before_the_limit_of_a_sweep_holds_nothing_and_that_of_an_hour_does() {
+async fn urgency_lifts_sweep_limit_not_hourly() {
     let limits = |text: String| {
         let text = text.replace("cron = \"0 3 * * *\"", "cron = \"0 3 1 2 *\"");
         let text = text.replace("[policy]", "[policy]\nurgent_before = \"59d\"");
@@ -196,8 +203,9 @@ async fn below_urgent_before_the_limit_of_a_sweep_holds_nothing_and_that_of_an_h
     fleet.end().await;
 }
 
+/// A configured canary that has not been found yet holds back all other secrets.
 #[tokio::test]
-async fn a_canary_that_is_not_found_yet_holds_the_rest() {
+async fn undiscovered_canary_holds_the_rest() {
     let fleet = Fleet::start(all_due(3), |text| {
         text.replace(CANARY, "canaries = [\"vault-1/app-03\"]")
             .replace("[schedule]", "[schedule]\nat_start = false")
@@ -226,7 +234,7 @@ fn retag(fleet: &Fleet, secret: &SecretId, tags: BTreeMap<String, String>) -> BT
 
 /// All of them begin a life on one day: without jitter they would all end it on one day.
 #[tokio::test]
-async fn jitter_spreads_a_fleet_that_was_created_on_one_day_and_the_canary_stays_first() {
+async fn jitter_spreads_fleet_and_keeps_canary_first() {
     // By its name alone this one would be the last.
     let canary = |text: String| text.replace(CANARY, "canaries = [\"vault-2/app-04\"]");
     let jitter = |text: String| text.replace("jitter = \"6h\"", "jitter = \"12d\"");

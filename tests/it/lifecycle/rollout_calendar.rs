@@ -25,8 +25,9 @@ fn urgent_before(text: &str) -> String {
     text.replace("[policy]", "[policy]\nurgent_before = \"59d\"")
 }
 
+/// Rotations begin only within a maintenance window, which is read in its configured time zone.
 #[tokio::test]
-async fn rotations_begin_only_in_a_window_of_its_own_time_zone() {
+async fn rotations_begin_only_in_their_window() {
     let fleet = Fleet::start(all_due(3), |text| in_tokyo(&text, WINDOW)).await;
     fleet.live(Duration::hours(12)).await;
     assert_eq!((count(&fleet), fleet.status(&fleet.secret(1)).reason.label()), (0, "outside_window"));
@@ -38,8 +39,9 @@ async fn rotations_begin_only_in_a_window_of_its_own_time_zone() {
     fleet.end().await;
 }
 
+/// Rotations still pending when a window closes wait for the next window.
 #[tokio::test]
-async fn a_window_that_closes_leaves_the_rest_to_the_next_one() {
+async fn closed_window_defers_rest_to_next() {
     let limited = |text: String| {
         in_tokyo(&text, WINDOW).replace("time_zone = \"Asia", "max_per_hour = 1\ntime_zone = \"Asia")
     };
@@ -51,8 +53,9 @@ async fn a_window_that_closes_leaves_the_rest_to_the_next_one() {
     fleet.end().await;
 }
 
+/// Secrets with less than `urgent_before` left wait for neither a window nor the end of a soft freeze.
 #[tokio::test]
-async fn below_urgent_before_a_window_and_a_soft_freeze_are_not_waited_for() {
+async fn urgent_secrets_ignore_window_and_soft_freeze() {
     for calendar in [WINDOW, FREEZE] {
         let fleet = Fleet::start(all_due(3), |text| urgent_before(&in_tokyo(&text, calendar))).await;
         fleet.live(Duration::hours(1)).await;
@@ -61,8 +64,9 @@ async fn below_urgent_before_a_window_and_a_soft_freeze_are_not_waited_for() {
     }
 }
 
+/// A soft freeze holds due secrets until its last moment in the configured time zone.
 #[tokio::test]
-async fn a_soft_freeze_holds_what_is_due_until_its_last_moment_in_its_time_zone() {
+async fn soft_freeze_holds_due_secrets() {
     let fleet = Fleet::start(all_due(3), |text| in_tokyo(&text, FREEZE)).await;
     fleet.live(Duration::hours(38)).await;
     assert_eq!((count(&fleet), fleet.status(&fleet.secret(0)).reason.label()), (0, "frozen"));
@@ -73,8 +77,9 @@ async fn a_soft_freeze_holds_what_is_due_until_its_last_moment_in_its_time_zone(
     fleet.end().await;
 }
 
+/// A hard freeze holds even urgent secrets, and a rotation requested meanwhile runs when the freeze ends.
 #[tokio::test]
-async fn a_hard_freeze_holds_what_is_urgent_and_a_person_s_word_is_met_when_it_ends() {
+async fn hard_freeze_holds_urgent_and_requested_rotations() {
     let hard = format!("{FREEZE}hard = true\n");
     // Only the first one is due by itself, and nobody sweeps after the freeze.
     let fleet = Fleet::start(all_due(3), |text| {
@@ -92,8 +97,9 @@ async fn a_hard_freeze_holds_what_is_urgent_and_a_person_s_word_is_met_when_it_e
     fleet.end().await;
 }
 
+/// A soft freeze does not hold a rotation that a person requests.
 #[tokio::test]
-async fn a_soft_freeze_does_not_hold_a_person_s_word() {
+async fn soft_freeze_allows_requested_rotation() {
     let fleet = Fleet::start(all_due(2), |text| in_tokyo(&text, FREEZE)).await;
     let secret = fleet.secret(1);
     fleet.post(&format!("/api/v1/secrets/{secret}/rotate"), &Value::Null).await;
@@ -102,8 +108,9 @@ async fn a_soft_freeze_does_not_hold_a_person_s_word() {
     fleet.end().await;
 }
 
+/// A compromise waits for no freeze, no window, no canary and no rotation limit.
 #[tokio::test]
-async fn a_compromise_waits_for_no_freeze_no_window_no_canary_and_no_limit() {
+async fn compromise_ignores_every_rollout_brake() {
     let limits = format!("{FREEZE}hard = true\n{WINDOW}");
     let all = |text: String| {
         let lines = "max_per_sweep = 1\nmax_per_hour = 1\ncanaries = [\"vault-1/app-01\"]\ntime_zone = \"Asia/Tokyo\"";
@@ -129,7 +136,7 @@ async fn a_compromise_waits_for_no_freeze_no_window_no_canary_and_no_limit() {
 
 /// Retiring does no more harm in a freeze than waiting does, and less than an old credential.
 #[tokio::test]
-async fn brakes_hold_rotations_and_nothing_that_follows_them() {
+async fn freeze_does_not_hold_retirement() {
     let freeze = FREEZE.replace("01-01T00", "01-02T00").replace("2026-01-03", "2026-03-03") + "hard = true\n";
     let fleet = Fleet::start(all_due(2), |text| in_tokyo(&text, &freeze)).await;
     fleet.live(Duration::hours(3)).await;

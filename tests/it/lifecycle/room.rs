@@ -39,8 +39,9 @@ fn attempts(world: &Arc<World>) -> u32 {
     noted.map_or(0, |noted| noted.attempt)
 }
 
+/// An application that admits personal accounts is rotated without ever exceeding two passwords.
 #[test]
-fn an_application_for_personal_accounts_is_rotated_with_two_passwords() {
+fn personal_account_application_rotates_with_two_passwords() {
     let world = World::new(None);
     admit_personal_accounts(&world);
     for day in 1..=100 {
@@ -50,8 +51,9 @@ fn an_application_for_personal_accounts_is_rotated_with_two_passwords() {
     assert_eq!((world.issued(), credentials(&world).len()), (2, 1));
 }
 
+/// When an application has no room for another password, nothing is minted and the status message names the remedy.
 #[test]
-fn without_room_nothing_is_begun_and_the_remedy_is_told() {
+fn full_application_blocks_with_a_remedy() {
     let world = World::new(None);
     admit_personal_accounts(&world);
     let theirs = made(&world, "made by a colleague", Duration::days(300));
@@ -65,8 +67,9 @@ fn without_room_nothing_is_begun_and_the_remedy_is_told() {
     assert_eq!((world.issued(), versions(&world)), (2, 2), "it goes on by itself");
 }
 
+/// A password limit not known in advance is learned from a single refusal and not tried again until there is room.
 #[test]
-fn a_limit_that_nobody_told_is_learned_from_one_refusal() {
+fn unknown_password_limit_takes_one_refusal() {
     let world = World::new(None);
     change(&world, ApplicationChange { password_limit: Some(3), ..ApplicationChange::default() });
     let theirs = [(); 2].map(|()| made(&world, "made by a colleague", Duration::days(300)));
@@ -80,8 +83,9 @@ fn a_limit_that_nobody_told_is_learned_from_one_refusal() {
     assert!(credentials(&world).contains(&theirs[1]));
 }
 
+/// An expired credential of another owner makes room only if `foreign_expired` is `remove`.
 #[test]
-fn an_expired_credential_of_somebody_else_makes_room_only_where_the_policy_says_so() {
+fn foreign_expired_credential_makes_room_by_policy() {
     for (foreign_expired, is_rotated) in [(ForeignExpired::Report, false), (ForeignExpired::Remove, true)] {
         let world = World::with_policy(PolicyValues { foreign_expired, ..policy_values() });
         admit_personal_accounts(&world);
@@ -94,8 +98,9 @@ fn an_expired_credential_of_somebody_else_makes_room_only_where_the_policy_says_
     }
 }
 
+/// An orphaned credential is removed to make room only after its grace period.
 #[test]
-fn an_orphan_makes_room_after_its_grace_and_not_before() {
+fn orphan_makes_room_after_its_grace() {
     let world = World::new(None);
     admit_personal_accounts(&world);
     let name = Marker::of(&world.secret).display_name(&"0123456789abcdef".parse().unwrap());
@@ -107,8 +112,9 @@ fn an_orphan_makes_room_after_its_grace_and_not_before() {
     assert_eq!((versions(&world), credentials(&world).contains(&orphan)), (2, false));
 }
 
+/// Only a compromise ends an overlap early to make room; an ordinary rotate command waits.
 #[test]
-fn only_a_compromise_ends_an_overlap_to_make_room() {
+fn only_compromise_cuts_overlap_for_room() {
     let world = World::new(None);
     admit_personal_accounts(&world);
     let first = block_on(world.current()).value;
@@ -129,7 +135,7 @@ fn only_a_compromise_ends_an_overlap_to_make_room() {
 
 /// A compromise never makes room with what consumers read, or with what is somebody else's.
 #[test]
-fn a_compromise_without_room_waits_for_a_person_and_revokes_nobody() {
+fn compromise_without_room_revokes_nothing() {
     let world = World::new(None);
     admit_personal_accounts(&world);
     let theirs = made(&world, "made by a colleague", Duration::days(300));
@@ -182,8 +188,9 @@ impl Write for Log {
     }
 }
 
+/// A credential lifetime is clamped to the tenant's policy, and this is logged once.
 #[test]
-fn a_lifetime_is_clamped_to_the_tenant_s_policy_and_that_is_said_once() {
+fn lifetime_is_clamped_to_tenant_policy() {
     let world = World::new(None);
     let_policies_be_read(&world);
     restrict(&world, RestrictionKind::PasswordLifetime, Some("P30D"));
@@ -204,8 +211,9 @@ fn a_lifetime_is_clamped_to_the_tenant_s_policy_and_that_is_said_once() {
     assert!(said[0].contains("allowed_days=29") && said[0].contains("asked_days=120"), "{said:?}");
 }
 
+/// A tenant policy that allows less than a day blocks rotation with `lifetime_policy`, and nothing is minted.
 #[test]
-fn a_policy_that_allows_no_day_is_told_and_not_followed_into_a_loop() {
+fn policy_under_one_day_blocks_without_minting() {
     let world = World::new(None);
     let_policies_be_read(&world);
     restrict(&world, RestrictionKind::PasswordLifetime, Some("PT2H"));
@@ -214,8 +222,9 @@ fn a_policy_that_allows_no_day_is_told_and_not_followed_into_a_loop() {
     assert_eq!((world.issued(), versions(&world), attempts(&world)), (0, 1, 0));
 }
 
+/// The limits of an unreadable tenant policy are learned from the refusal, and minting is then retried only rarely.
 #[test]
-fn what_a_policy_that_can_t_be_read_forbids_is_learned_from_the_refusal_and_tried_rarely() {
+fn unreadable_policy_is_learned_from_refusal() {
     for (kind, longest, reason, advice) in [
         (RestrictionKind::PasswordLifetime, Some("P30D"), "lifetime_policy", "shorten validity"),
         (RestrictionKind::PasswordAddition, None, "passwords_forbidden", "ask for an exception"),
@@ -233,8 +242,9 @@ fn what_a_policy_that_can_t_be_read_forbids_is_learned_from_the_refusal_and_trie
     }
 }
 
+/// While a readable tenant policy bans passwords, no attempt to mint one is made.
 #[test]
-fn a_ban_on_passwords_that_can_be_read_is_not_tried_at_all() {
+fn readable_password_ban_prevents_all_attempts() {
     let world = World::new(None);
     let_policies_be_read(&world);
     restrict(&world, RestrictionKind::PasswordAddition, None);

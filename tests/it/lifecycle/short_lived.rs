@@ -11,7 +11,7 @@ use crate::test_options::test_options;
 
 /// Event Grid says `SecretNearExpiry` 30 days before the end, which is at once for a secret of 20 days.
 #[tokio::test]
-async fn a_secret_of_twenty_days_rotates_once_a_period_whatever_near_expiry_events_say() {
+async fn twenty_day_secret_rotates_once_per_period() {
     let options = Options { secrets: 1, vaults: 1, ..test_options("127.0.0.1:9".parse().unwrap()) };
     let fleet = Fleet::start(options, |text| {
         text.replace(

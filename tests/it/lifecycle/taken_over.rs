@@ -31,8 +31,9 @@ fn named(world: &Arc<World>) -> Option<KeyId> {
     block_on(world.current()).properties.tags.credential_id().unwrap()
 }
 
+/// A credential is adopted when its hint and expiry match, and is retired like one the daemon minted.
 #[test]
-fn a_credential_is_adopted_by_its_hint_and_end_and_retired_like_our_own() {
+fn credential_is_adopted_by_hint_and_expiry() {
     for adopt in [Adopt::Match, Adopt::Rotate] {
         let (world, first, text) = unnamed(adopt);
         world.live(Duration::seconds(10));
@@ -45,8 +46,9 @@ fn a_credential_is_adopted_by_its_hint_and_end_and_retired_like_our_own() {
     }
 }
 
+/// When two credentials match the text, neither is adopted and neither is revoked.
 #[test]
-fn of_two_credentials_that_fit_none_is_adopted_and_none_is_revoked() {
+fn ambiguous_match_adopts_and_revokes_nothing() {
     let (world, first, text) = unnamed(Adopt::Match);
     let twin = add_twin(&world, &text);
     world.live(Duration::days(20));
@@ -58,8 +60,9 @@ fn of_two_credentials_that_fit_none_is_adopted_and_none_is_revoked() {
     assert!([first, twin].iter().all(|key_id| credentials(&world).contains(key_id)));
 }
 
+/// If no single credential matches, a successor is minted only under `adopt = "rotate"`.
 #[test]
-fn where_none_fits_the_policy_says_whether_a_successor_is_made() {
+fn policy_decides_successor_without_a_match() {
     for (adopt, made) in [(Adopt::Match, 0), (Adopt::Report, 0), (Adopt::Rotate, 1)] {
         let (world, first, text) = unnamed(adopt);
         let twin = add_twin(&world, &text);
@@ -70,8 +73,9 @@ fn where_none_fits_the_policy_says_whether_a_successor_is_made() {
     }
 }
 
+/// A credential whose expiry differs from the secret's by more than a day is not adopted.
 #[test]
-fn an_end_that_differs_by_more_than_a_day_is_no_match() {
+fn expiry_off_by_a_day_prevents_adoption() {
     let world = World::with_policy(PolicyValues { adopt: Adopt::Match, ..policy_values() });
     let current = block_on(world.current());
     let expires = current.properties.expires.map(|end| end + Duration::hours(25));
@@ -87,8 +91,9 @@ fn an_end_that_differs_by_more_than_a_day_is_no_match() {
     assert_eq!((world.last_state(), named(&world)), (("blocked", "unknown_credential"), None));
 }
 
+/// Under `adopt = "report"` nothing changes until a person asks for a rotation.
 #[test]
-fn a_policy_that_reports_changes_nothing_until_a_person_asks() {
+fn report_policy_changes_nothing_until_asked() {
     let (world, first, text) = unnamed(Adopt::Report);
     let before = block_on(world.current()).properties;
     world.live(Duration::days(20));
@@ -101,8 +106,9 @@ fn a_policy_that_reports_changes_nothing_until_a_person_asks() {
     assert!(!credentials(&world).contains(&first), "its own text proved whose it is");
 }
 
+/// A compromise revokes a credential that `adopt = "report"` leaves unadopted, and a new one is published.
 #[test]
-fn a_compromise_of_what_is_only_reported_ends_with_the_old_text_refused() {
+fn compromise_revokes_a_merely_reported_credential() {
     let (world, _, text) = unnamed(Adopt::Report);
     world.command(CommandKind::Compromised { all_credentials: false });
     world.live(Duration::hours(3));
@@ -112,7 +118,7 @@ fn a_compromise_of_what_is_only_reported_ends_with_the_old_text_refused() {
 
 /// A text that is nobody's is somebody's word: only the policy, or a person, displaces it.
 #[test]
-fn a_text_that_is_refused_is_displaced_only_where_the_policy_says_rotate() {
+fn only_rotate_policy_displaces_refused_text() {
     for (adopt, made) in [(Adopt::Match, 0), (Adopt::Report, 0), (Adopt::Rotate, 1)] {
         let world = World::with_policy(PolicyValues { adopt, ..policy_values() });
         world.lock_consumers_out();
@@ -130,8 +136,9 @@ fn a_text_that_is_refused_is_displaced_only_where_the_policy_says_rotate() {
     }
 }
 
+/// A deleted secret that is still recoverable blocks rotation before anything is minted.
 #[test]
-fn a_name_that_somebody_deleted_blocks_before_anything_is_made() {
+fn deleted_secret_blocks_before_minting() {
     let world = World::new(None);
     world.lock_consumers_out();
     let (vault, name) = (world.secret.vault.as_str(), world.secret.name.as_str());
@@ -145,8 +152,9 @@ fn a_name_that_somebody_deleted_blocks_before_anything_is_made() {
     assert_eq!((world.issued(), versions(&world)), (1, 2), "it goes on with the recovered secret");
 }
 
+/// No first credential is minted for an application without a service principal, as it cannot sign in.
 #[test]
-fn a_first_credential_is_not_made_where_the_application_can_t_sign_in() {
+fn no_first_credential_without_service_principal() {
     let world = World::without_secret();
     world.lock_consumers_out();
     let client_id = block_on(world.application()).client_id;
@@ -163,7 +171,7 @@ fn a_first_credential_is_not_made_where_the_application_can_t_sign_in() {
 
 /// Whose an unmarked credential is, only its text tells: in a compromise that is found out, used or not.
 #[test]
-fn a_compromise_ends_an_adopted_credential_that_is_still_in_use() {
+fn compromise_revokes_adopted_credential_in_use() {
     let world = World::with_policy(PolicyValues { usage_gate: UsageGate::Report, ..policy_values() });
     let first = block_on(world.current()).value;
     for _ in 0..10 {

@@ -91,8 +91,9 @@ impl Accepted {
 /// Answers by the name of the sample they belong to.
 type Answers = BTreeMap<&'static str, Value>;
 
+/// Every recorded sample is matched in shape by an answer of the sandbox.
 #[tokio::test]
-async fn every_sample_is_matched_in_shape_by_an_answer_of_the_sandbox() {
+async fn sandbox_answers_match_every_sample_shape() {
     let webhook = Webhook::default();
     let bench = Bench::start(webhook.serve().await).await;
     let mut answers = Answers::new();

@@ -9,8 +9,9 @@ use super::host::{Answer, Handler};
 use super::{ALONE, configured, due, is_under_way, message, near_expiry, parts, timer};
 use crate::support::{Azure, PATIENCE, eventually, within};
 
+/// Work beyond its invocation's budget goes on, and a later timer run finds everything done.
 #[tokio::test]
-async fn work_that_outlives_its_invocation_goes_on_and_a_later_timer_run_finds_it_done() {
+async fn unfinished_work_outlives_its_invocation() {
     let azure = Azure::start(&["--propagation", "4s..18s", "--seed", "3"]).await;
     let handler = Handler::start(&azure, &[&ALONE[..], &[BUDGET]].concat()).await;
     let due = due(&azure).await.remove(0);
@@ -36,7 +37,7 @@ async fn work_that_outlives_its_invocation_goes_on_and_a_later_timer_run_finds_i
 
 /// A rotation takes longer than any other request may: the sign-ins that prove it are apart.
 #[tokio::test]
-async fn an_invocation_may_take_as_long_as_its_budget() {
+async fn invocation_may_use_its_whole_budget() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--seed", "3"]).await;
     let handler = Handler::start(&azure, &[&ALONE[..], &[("REKEYD_VERIFY__SPACING", "12s")]].concat()).await;
     let due = due(&azure).await.remove(0);
@@ -49,8 +50,9 @@ async fn an_invocation_may_take_as_long_as_its_budget() {
     assert_eq!(azure.state().await.versions_of(&due), 2);
 }
 
+/// A second instance takes over while the first one drains and refuses new invocations, and no work is lost.
 #[tokio::test]
-async fn a_second_start_takes_over_while_the_first_drains_and_nothing_is_lost() {
+async fn second_start_takes_over_from_draining_first() {
     let azure = Azure::start(&["--propagation", "4s..18s", "--seed", "3"]).await;
     let mut first = Handler::start(&azure, &[&ALONE[..], &[BUDGET]].concat()).await;
     let all_due = due(&azure).await;
@@ -90,7 +92,7 @@ async fn a_second_start_takes_over_while_the_first_drains_and_nothing_is_lost() 
 
 /// The host takes an answer of 200 for the end of the matter: it deletes the message.
 #[tokio::test]
-async fn an_invocation_that_a_stop_cuts_short_fails_so_that_the_host_brings_it_again() {
+async fn interrupted_invocation_fails_for_redelivery() {
     let azure = Azure::start(&["--propagation", "4s..18s", "--seed", "3"]).await;
     let handler = Handler::start(&azure, &ALONE).await;
     let due = due(&azure).await.remove(0);
@@ -103,8 +105,9 @@ async fn an_invocation_that_a_stop_cuts_short_fails_so_that_the_host_brings_it_a
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
 }
 
+/// The timer of another instance finishes the rotation of a killed instance and revokes the credential left behind.
 #[tokio::test]
-async fn what_an_instance_leaves_that_is_taken_away_is_finished_by_another_one_s_timer() {
+async fn another_timer_finishes_a_killed_instance() {
     let azure = Azure::start(&["--propagation", "4s..18s", "--seed", "3"]).await;
     let mut first = Handler::start(&azure, &[&ALONE[..], &[BUDGET]].concat()).await;
     let due = due(&azure).await.remove(0);
@@ -128,7 +131,7 @@ async fn what_an_instance_leaves_that_is_taken_away_is_finished_by_another_one_s
 
 /// A host starts an instance for a single request, and its timer may be an hour away.
 #[tokio::test]
-async fn a_fresh_instance_comes_to_know_the_secrets_that_only_their_tags_name() {
+async fn fresh_instance_discovers_tagged_secrets() {
     let azure = Azure::start(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &[&ALONE[..], &[BUDGET]].concat()).await;
     let configured = configured(&azure);

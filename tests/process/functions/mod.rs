@@ -18,8 +18,9 @@ use crate::support::{Azure, PATIENCE, eventually, variable};
 use event_grid::{CODE, Endpoint};
 use host::{Handler, Host, free_port};
 
+/// An event wakes its secret as an object and as text that is encoded once or twice.
 #[tokio::test]
-async fn an_event_wakes_its_secret_as_an_object_and_as_a_text_written_once_or_twice() {
+async fn event_wakes_its_secret_in_every_encoding() {
     let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let written: [fn(&Value) -> Value; 3] = [Value::clone, as_text, |event| as_text(&as_text(event))];
@@ -34,8 +35,9 @@ async fn an_event_wakes_its_secret_as_an_object_and_as_a_text_written_once_or_tw
     assert_eq!(own_runs, 0, "the host's timer stands in the place of the schedule");
 }
 
+/// A queue message that is JSON encoded twice wakes its secret.
 #[tokio::test]
-async fn a_queue_message_wakes_its_secret_written_as_json_twice() {
+async fn doubly_encoded_message_wakes_its_secret() {
     let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let secret = configured(&azure).remove(0);
@@ -45,8 +47,9 @@ async fn a_queue_message_wakes_its_secret_written_as_json_twice() {
     assert_eq!(handler.host.events("enqueued").await, 1);
 }
 
+/// A timer run looks at every secret, with or without a schedule status, and its log shows if it is late.
 #[tokio::test]
-async fn a_timer_run_looks_at_everything_with_and_without_a_status_and_says_if_it_is_late() {
+async fn timer_run_looks_at_every_secret() {
     let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let status = json!({"Last": "2026-11-22T02:07:00+00:00", "Next": "2026-11-22T03:07:00+00:00",
@@ -69,8 +72,9 @@ async fn a_timer_run_looks_at_everything_with_and_without_a_status_and_says_if_i
     .await;
 }
 
+/// An invocation of `Rotate` may name its secret in the route, the query or the body, in either spelling.
 #[tokio::test]
-async fn a_rotation_is_asked_for_in_the_envelope_by_route_query_or_body() {
+async fn invocation_names_secret_three_ways() {
     let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let [vault, name] = parts(&configured(&azure).remove(0));
@@ -86,8 +90,9 @@ async fn a_rotation_is_asked_for_in_the_envelope_by_route_query_or_body() {
     }
 }
 
+/// An invocation of `Rotate` is accepted if the host encodes the query as text instead of an object.
 #[tokio::test]
-async fn a_rotation_is_asked_for_where_the_host_writes_the_query_as_a_text() {
+async fn invocation_accepts_a_query_as_text() {
     let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let [vault, name] = parts(&configured(&azure).remove(0));
@@ -101,8 +106,9 @@ async fn a_rotation_is_asked_for_where_the_host_writes_the_query_as_a_text() {
     }
 }
 
+/// An invocation that can't be a rotation succeeds with a refusal inside: status 400 or 404, and the reason.
 #[tokio::test]
-async fn a_rotation_that_cannot_be_is_refused_in_the_envelope_with_the_reason() {
+async fn impossible_rotation_is_refused_with_detail() {
     let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     for (request, status) in [
@@ -118,8 +124,9 @@ async fn a_rotation_that_cannot_be_is_refused_in_the_envelope_with_the_reason() 
     }
 }
 
+/// A forwarded rotation request may name its secret in the query, the body or the path, and an unknown secret gets 404.
 #[tokio::test]
-async fn a_forwarded_request_names_its_secret_in_query_body_or_path() {
+async fn forwarded_request_names_secret_three_ways() {
     let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let [vault, name] = parts(&configured(&azure).remove(0));
@@ -150,7 +157,7 @@ async fn a_forwarded_request_names_its_secret_in_query_body_or_path() {
 
 /// A host finds the function in any letter case, and forwards the path as its caller wrote it.
 #[tokio::test]
-async fn a_forwarded_path_is_taken_in_small_letters_too() {
+async fn forwarded_path_may_be_lower_case() {
     let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let [vault, name] = parts(&configured(&azure).remove(0));
@@ -158,8 +165,9 @@ async fn a_forwarded_path_is_taken_in_small_letters_too() {
     assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
 }
 
+/// A malformed event is answered with 200, so that it is not delivered again, logged and counted.
 #[tokio::test]
-async fn an_event_that_can_t_be_understood_is_done_with_told_and_counted() {
+async fn malformed_event_is_answered_and_counted() {
     let azure = sandbox(&["--secrets", "1"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let no_secret = json!({"eventType": "Microsoft.KeyVault.SecretExpired", "data": {}});
@@ -174,8 +182,9 @@ async fn an_event_that_can_t_be_understood_is_done_with_told_and_counted() {
     }
 }
 
+/// An unreadable queue message fails with 422 and is counted, so that the host moves it to the poison queue.
 #[tokio::test]
-async fn an_unreadable_message_fails_so_that_the_host_moves_it_to_poison() {
+async fn unreadable_message_fails_to_become_poison() {
     let azure = sandbox(&["--secrets", "1"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     for text in ["{ message: 'Message sent' }", "", "{}", "[1]"] {
@@ -187,8 +196,9 @@ async fn an_unreadable_message_fails_so_that_the_host_moves_it_to_poison() {
     assert_eq!(handler.host.events("malformed").await, 4);
 }
 
+/// A body that is not an invocation is answered with 400 and a log line, for every function.
 #[tokio::test]
-async fn what_is_no_invocation_fails_with_an_answer_that_ends_it() {
+async fn malformed_invocation_gets_bad_request() {
     let azure = sandbox(&["--secrets", "1"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     for function in ["KeyVaultEvents", "KeyVaultQueue", "Sweep", "Rotate"] {
@@ -200,8 +210,9 @@ async fn what_is_no_invocation_fails_with_an_answer_that_ends_it() {
     }
 }
 
+/// The handler listens on 127.0.0.1 only, whatever address the configuration has for `listen`.
 #[tokio::test]
-async fn only_this_machine_is_heard_whatever_the_configuration_says() {
+async fn handler_listens_on_loopback_only() {
     let azure = sandbox(&["--secrets", "1"]).await;
     let other = free_port();
     let listen = format!("0.0.0.0:{other}");
@@ -210,8 +221,9 @@ async fn only_this_machine_is_heard_whatever_the_configuration_says() {
     assert_eq!(listeners_on(other), [""; 0]);
 }
 
+/// An event that Event Grid delivers through the host rotates its secret once and no other secret.
 #[tokio::test]
-async fn event_grid_delivers_through_the_host_and_the_secret_rotates() {
+async fn event_grid_rotates_through_the_host() {
     let azure = sandbox(&["--propagation", "0s..1s", "--seed", "3"]).await;
     let handler = Handler::start(&azure, &ALONE).await;
     let endpoint = Endpoint::open(handler.host.clone()).await;

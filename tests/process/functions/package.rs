@@ -10,8 +10,9 @@ use super::host::{Answer, Handler};
 use super::{ALONE, BRIEF, configured, due, is_under_way, message, near_expiry, parts, sandbox, timer};
 use crate::support::{PATIENCE, eventually, variable};
 
+/// Every function of the package is served under its name and reads its data by the binding's name.
 #[tokio::test]
-async fn every_function_of_the_package_is_served_by_its_name_and_that_of_its_binding() {
+async fn every_packaged_function_is_served() {
     let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let secret = configured(&azure).remove(0);
@@ -29,8 +30,9 @@ async fn every_function_of_the_package_is_served_by_its_name_and_that_of_its_bin
     }
 }
 
+/// The route that the package declares for `Rotate` is served if the host forwards requests, and requires a key.
 #[tokio::test]
-async fn the_route_of_the_package_is_served_where_the_host_forwards() {
+async fn packaged_route_is_served_when_forwarded() {
     let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     let [vault, name] = parts(&configured(&azure).remove(0));
@@ -44,8 +46,9 @@ async fn the_route_of_the_package_is_served_where_the_host_forwards() {
     assert_eq!(status, StatusCode::ACCEPTED, "/{prefix}/{route}: {answer}");
 }
 
+/// The command in the package's `host.json` starts the handler with the package's own example settings.
 #[tokio::test]
-async fn the_package_s_own_command_and_settings_start_the_handler() {
+async fn packaged_command_and_settings_start_the_handler() {
     let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let settings = settings();
     let own: Vec<(&str, &str)> =
@@ -64,8 +67,9 @@ async fn the_package_s_own_command_and_settings_start_the_handler() {
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
 }
 
+/// A second instance answers invocations while the first one drains, and no credential is left behind.
 #[tokio::test]
-async fn a_second_start_answers_while_the_first_drains() {
+async fn second_start_answers_while_first_drains() {
     let azure = sandbox(&["--propagation", "4s..18s", "--seed", "3"]).await;
     let environment = [&ALONE[..], &BRIEF].concat();
     let mut first = Handler::start(&azure, &environment).await;
@@ -83,8 +87,9 @@ async fn a_second_start_answers_while_the_first_drains() {
     assert_eq!((state.unpublished().count(), state.consumers.failures), (0, 0), "{}", azure.printed());
 }
 
+/// The example settings have every setting that the binding of the queue trigger names.
 #[test]
-fn every_setting_that_a_binding_names_is_in_the_example() {
+fn example_has_every_bound_setting() {
     let settings = settings();
     let (_, bindings) = functions().into_iter().find(|(name, _)| name == "KeyVaultQueue").unwrap();
     let trigger = binding(&bindings, "in");
@@ -94,8 +99,9 @@ fn every_setting_that_a_binding_names_is_in_the_example() {
     assert!(settings.contains_key(&service), "{service}");
 }
 
+/// The host's function timeout is longer than the handler's default budget.
 #[test]
-fn the_host_is_more_patient_than_the_handler() {
+fn host_timeout_exceeds_the_handler_budget() {
     let timeout = text(&host_json(), "functionTimeout").to_owned();
     let [hours, minutes, seconds] = numbers(&timeout, ':')[..] else { panic!("{timeout}") };
     let reference = std::fs::read_to_string(checkout().join("config/rekeyd.toml")).unwrap();

@@ -45,8 +45,9 @@ async fn a_healthy_sandbox_has_no_error() {
     assert!(unknown.is_some_and(|finding| text(finding, "remedy").contains("Policy.Read.All")), "{report:#}");
 }
 
+/// `doctor` names each of the planted faults and oddities with a remedy, and changes nothing.
 #[tokio::test]
-async fn eight_planted_faults_and_more_are_all_named_each_with_a_remedy() {
+async fn planted_faults_are_named_with_remedies() {
     let azure = Azure::start(&["--secrets", "7", "--vaults", "3", "--no-clock-url"]).await;
     let stranger = Stranger::answering_404();
     plant(&azure).await;
@@ -93,8 +94,9 @@ async fn eight_planted_faults_and_more_are_all_named_each_with_a_remedy() {
     assert_eq!(changed(&before), changed(&azure.state_text().await), "a check-up changes nothing");
 }
 
+/// `doctor` names each fault that the configuration or the tenant causes, each with its own remedy.
 #[tokio::test]
-async fn what_the_configuration_and_the_tenant_rule_out_is_named_with_its_own_remedy() {
+async fn rule_violations_are_named_with_remedies() {
     let azure = Azure::start(&["--secrets", "3"]).await;
     let id = |pointer: &str| azure.endpoint(pointer).to_owned();
     let denied = id("/secrets/1/object_id");
@@ -133,8 +135,9 @@ async fn what_the_configuration_and_the_tenant_rule_out_is_named_with_its_own_re
     }
 }
 
+/// If no token can be had, `doctor` reports one error for each service and no other error.
 #[tokio::test]
-async fn a_missing_token_is_told_once_a_service_and_blames_nothing_else() {
+async fn missing_tokens_are_the_only_errors() {
     let azure = Azure::start(&["--secrets", "3", "--no-clock-url"]).await;
     let file = edited(&azure, |table| {
         table["identity"]["client_id"] = "11111111-2222-3333-4444-555555555555".into();

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::{finish_with_config, in_days, look, text};
 use crate::support::Azure;
 
+/// `inventory` shows every credential with its owner and classes: managed, foreign, orphaned, expired and so on.
 #[tokio::test]
-async fn an_inventory_shows_whose_each_credential_is_and_what_is_odd_about_it() {
+async fn inventory_classifies_every_credential() {
     let azure = Azure::start(&["--secrets", "3"]).await;
     let graph = azure.token("https://graph.microsoft.com/.default").await;
     let base = format!("{}/v1.0/applications", azure.endpoint("/graph"));

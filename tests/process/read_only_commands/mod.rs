@@ -51,8 +51,9 @@ async fn in_days(azure: &Azure, days: i64) -> String {
     end.format(&time::format_description::well_known::Rfc3339).unwrap()
 }
 
+/// The help of each read-only command has examples and exit codes, and wrong use of the command exits with 64.
 #[test]
-fn the_help_of_each_command_that_looks_has_examples_and_exit_codes() {
+fn read_only_help_has_examples_and_codes() {
     for command in LOOKING {
         let output = finish(&[command, "--help"]);
         let help = String::from_utf8(output.stdout).unwrap();

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::{look, look_with, text};
 use crate::support::Azure;
 
+/// `plan` lists each secret with its status and the reason, exits accordingly and changes nothing.
 #[tokio::test]
-async fn a_plan_says_what_is_due_and_why_and_changes_nothing() {
+async fn plan_lists_due_secrets_without_changes() {
     let azure = Azure::start(&["--secrets", "3"]).await;
     let (file, before) = (azure.file("rekeyd.toml"), azure.state().await);
     let (code, plan) = look("plan", &file, &[]).await;

@@ -10,8 +10,9 @@ use self::bad::{Bad, malformed};
 use self::world::{Route, World, with, with_all};
 use crate::support::{Azure, PATIENCE, eventually};
 
+/// Each bad token is refused on every route, logged once without its text, and counted by reason.
 #[tokio::test]
-async fn each_token_that_is_not_good_is_refused_told_once_and_counted() {
+async fn bad_tokens_are_refused_logged_and_counted() {
     let mut world = World::start().await;
     let good = world.good(READER).await;
     assert_eq!(world.send(LIST, &good).await.status(), StatusCode::OK);
@@ -26,8 +27,9 @@ async fn each_token_that_is_not_good_is_refused_told_once_and_counted() {
     world.has_shown_no_token();
 }
 
+/// Good tokens of version 1 and 2 are accepted for exactly as much as their role allows.
 #[tokio::test]
-async fn good_tokens_of_either_version_are_let_in_as_far_as_their_role_goes() {
+async fn good_tokens_act_within_their_role() {
     let mut world = World::start().await;
     let forms = [world.claims(READER).await, world.version_1(READER).await];
     for claims in forms {
@@ -42,8 +44,9 @@ async fn good_tokens_of_either_version_are_let_in_as_far_as_their_role_goes() {
     world.has_shown_no_token();
 }
 
+/// A token that is up to a minute past `exp` or before `nbf` is accepted; beyond that it is refused.
 #[tokio::test]
-async fn a_clock_that_is_a_minute_off_is_tolerated_and_no_more() {
+async fn clock_tolerance_is_one_minute() {
     let mut world = World::start().await;
     // Time goes on while a token is under way: to the one side by as much as a slow machine needs.
     for (claim, tolerated, too_much, reason) in
@@ -57,8 +60,9 @@ async fn a_clock_that_is_a_minute_off_is_tolerated_and_no_more() {
     world.has_shown_no_token();
 }
 
+/// After the issuer rolls over its keys, new tokens are accepted without a restart and old ones are refused.
 #[tokio::test]
-async fn a_key_that_was_rolled_over_is_known_without_a_restart() {
+async fn rolled_over_key_needs_no_restart() {
     let mut world = World::start().await;
     let before = world.good(READER).await;
     assert_eq!(world.send(LIST, &before).await.status(), StatusCode::OK);
@@ -71,8 +75,9 @@ async fn a_key_that_was_rolled_over_is_known_without_a_restart() {
     world.has_shown_no_token();
 }
 
+/// While keys can't be read, known ones count and other tokens get 503; once keys can be read, new tokens are accepted.
 #[tokio::test]
-async fn while_keys_cannot_be_read_known_ones_count_and_nobody_is_refused_for_ever() {
+async fn known_keys_count_while_reading_fails() {
     let mut world = World::start().await;
     world.provider.show_keys(false);
     let (known, known_event) = (world.good(READER).await, world.event_grid_s().await);
@@ -95,8 +100,9 @@ async fn while_keys_cannot_be_read_known_ones_count_and_nobody_is_refused_for_ev
     world.has_shown_no_token();
 }
 
+/// The webhook accepts only valid tokens of Event Grid's own application, in either version.
 #[tokio::test]
-async fn the_webhook_hears_event_grid_s_own_application_only() {
+async fn webhook_accepts_only_event_grid_tokens() {
     let mut world = World::start().await;
     let good = world.event_claims().await;
     let version_1 = json!({"iss": world.version_1_issuer(), "appid": EVENT_GRID, "azp": null});
@@ -124,8 +130,9 @@ async fn the_webhook_hears_event_grid_s_own_application_only() {
     world.has_shown_no_token();
 }
 
+/// A daemon that knows its clock is off never refuses a token as expired or not yet valid: it answers 503 instead.
 #[tokio::test]
-async fn a_clock_that_is_known_to_be_off_refuses_nobody_for_the_time() {
+async fn skewed_clock_never_refuses_for_time() {
     let azure = Azure::start(&["--secrets", "2", "--no-clock-url"]).await;
     azure.advance("1h").await;
     let mut world = World::on(azure, -3_600).await;
