@@ -1,4 +1,4 @@
-//! Whether a new credential may be made now: nothing mints in a loop, and a restart resets nothing.
+//! The limits on making a credential now: retries are never a tight loop, and a restart resets nothing.
 
 use time::{Duration, OffsetDateTime};
 
@@ -6,18 +6,18 @@ use super::observed::{CredentialFacts, CurrentSignIn, Observed, SignInProblem};
 use super::policy::RotationPolicy;
 use super::reasons::{BlockReason, IssueReason, WaitReason};
 
-/// Why no credential is made although one is wanted.
+/// The reason why no credential is made although one is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Deferred {
-    /// Until this moment, if that is known.
+    /// It waits until this moment, if that is known.
     Waiting(WaitReason, Option<OffsetDateTime>),
-    /// By something in the way.
+    /// Something is in the way.
     Blocked(BlockReason),
 }
 
-/// The number of the attempt that may be made now for this reason, or what it waits for.
+/// Returns the number of the attempt that may be made now for this reason, or the reason to wait.
 ///
-/// Room is not looked at: making it is an action of its own.
+/// Does not check for room: making room is an action of its own.
 pub(super) fn may_issue(
     reason: IssueReason,
     seen: &Observed,
@@ -38,10 +38,10 @@ pub(super) fn may_issue(
     }
 }
 
-/// The number of the attempt that may be made now.
+/// Returns the number of the attempt that may be made now.
 ///
-/// All of it is read from what is seen: the tag of the last attempt, and the credentials that earlier
-/// ones left behind.
+/// Derives it from the observation alone: the tag of the last attempt, and the credentials that earlier attempts left
+/// behind.
 fn next_attempt(
     most: usize,
     seen: &Observed,
@@ -84,7 +84,7 @@ fn wait_until(moment: OffsetDateTime, reason: WaitReason, now: OffsetDateTime) -
     if now < moment { Err(Deferred::Waiting(reason, Some(moment))) } else { Ok(()) }
 }
 
-/// The pause after the latest attempt: 15 min · 4^max(attempt − 1, orphans), at most a day.
+/// Returns the pause after the latest attempt: 15 min · 4^max(attempt − 1, orphans), at most one day.
 fn pause(attempt: u32, orphans: usize) -> Duration {
     let exponent = u32::try_from(orphans).unwrap_or(u32::MAX).max(attempt.saturating_sub(1)).min(8);
     (Duration::minutes(15) * 4_i32.pow(exponent)).min(Duration::days(1))
@@ -94,11 +94,11 @@ fn max_orphans(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) ->
     if is_urgent(seen.current_credential(), policy, now) { MAX_ORPHANS_AT_RISK } else { 2 }
 }
 
-/// Where consumers would be locked out soon, or a credential is compromised.
+/// The limit if consumers would be locked out soon, or a credential is compromised.
 const MAX_ORPHANS_AT_RISK: usize = 4;
 
 impl Observed {
-    /// Whether a rotation for this reason comes to the aid of consumers that are, or soon will be, locked out or spied on.
+    /// Returns true if consumers are locked out, will be soon, or use a compromised credential.
     #[must_use]
     pub fn is_emergency(&self, reason: IssueReason, policy: &RotationPolicy, now: OffsetDateTime) -> bool {
         let current = self.current_credential();
@@ -112,7 +112,7 @@ impl Observed {
     }
 }
 
-/// Whether consumers would be locked out soon. A secret without a known credential counts as such.
+/// Returns true if consumers would be locked out soon. A secret without a known credential counts as urgent.
 pub(super) fn is_urgent(
     current: Option<&CredentialFacts>,
     policy: &RotationPolicy,

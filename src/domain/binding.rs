@@ -1,6 +1,6 @@
-//! Whether a secret may be given an application's credentials: the guard against a confused deputy.
+//! The check that a secret may hold an application's credentials: the guard against a confused deputy.
 //!
-//! Whoever writes tags in a vault could otherwise point them at a powerful application and be handed its secret.
+//! Without it, anyone who can write tags in a vault could point them at a powerful application and receive its secret.
 
 use std::collections::BTreeSet;
 
@@ -9,17 +9,17 @@ use uuid::Uuid;
 use super::names::{AppObjectId, ApplicationRef, ClientId, SecretId};
 use super::reasons::BlockReason;
 
-/// Who says that a secret belongs to an application.
+/// The source of the claim that a secret belongs to an application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// The configuration file, which is consent in itself.
     Configured,
-    /// The secret's own tags: the application has to consent.
+    /// The secret's own tags. The application has to consent.
     Discovered,
 }
 
 impl Origin {
-    /// Its name in the API and in logs.
+    /// Returns the name in the API and in logs.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -29,27 +29,27 @@ impl Origin {
     }
 }
 
-/// Which applications may be rotated at all. Either of an application's two GUIDs names it.
+/// The applications that may be rotated at all. Either of an application's two GUIDs names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApplicationRules {
-    /// Only these, if any is named.
+    /// Only these applications may be rotated, if any is listed.
     pub allow: BTreeSet<Uuid>,
-    /// Never these.
+    /// These applications are never rotated.
     pub deny: BTreeSet<Uuid>,
 }
 
-/// What an application says of itself, as far as that decides whether it may be rotated.
+/// The facts about an application that decide if it may be rotated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApplicationFacts {
-    /// Its directory object.
+    /// Id of its directory object.
     pub object_id: AppObjectId,
-    /// What it signs in as.
+    /// Client id that it signs in with.
     pub client_id: ClientId,
-    /// Whether one of its tags names this very secret.
+    /// True if one of its tags names this very secret.
     pub consents: bool,
-    /// Whether it has no use for a secret: public clients only.
+    /// True if it has no use for a secret, because it is a public client only.
     pub is_public_only: bool,
-    /// Whether the daemon itself signs in with it.
+    /// True if the daemon itself signs in with it.
     pub is_own: bool,
 }
 
@@ -68,20 +68,20 @@ impl ApplicationFacts {
     }
 }
 
-/// The tag of an application that consents to be rotated into `secret`.
+/// Returns the tag by which an application consents to be rotated into `secret`.
 #[must_use]
 pub fn consent_tag(secret: &SecretId) -> String {
     format!("rekeyd:secret={secret}")
 }
 
-/// Whether one of an application's tags consents. Case does not matter, as it doesn't in a vault's names.
+/// Returns true if one of an application's tags consents. Case does not matter, as in the names of a vault.
 #[must_use]
 pub fn consents<'a>(secret: &SecretId, mut tags: impl Iterator<Item = &'a str>) -> bool {
     let wanted = consent_tag(secret);
     tags.any(|tag| tag.trim().eq_ignore_ascii_case(&wanted))
 }
 
-/// Why this application's credentials may not be put into the secret; `None`: they may.
+/// Returns the reason why this application's credentials may not be put into the secret; `None` if they may.
 #[must_use]
 pub fn denied_reason(
     origin: Origin,
@@ -101,7 +101,7 @@ pub fn denied_reason(
     }
 }
 
-/// The application that a `ProviderAddress` tag means: a GUID, or an address with one in it.
+/// Parses the application that a `ProviderAddress` tag names: a GUID, or an address that contains one.
 #[must_use]
 pub fn provider_address(text: &str) -> Option<ApplicationRef> {
     let text = text.trim();
@@ -117,7 +117,7 @@ pub fn provider_address(text: &str) -> Option<ApplicationRef> {
     quoted_guid(first).map(|id| ApplicationRef::ObjectId(AppObjectId(id)))
 }
 
-/// Parses a GUID that may stand in quotes and parentheses, as a Graph URL has it.
+/// Parses a GUID that may be in quotes and parentheses, as in a Graph URL.
 fn quoted_guid(text: &str) -> Option<Uuid> {
     Uuid::parse_str(text.trim_matches(|c| matches!(c, '\'' | '(' | ')' | ' '))).ok()
 }

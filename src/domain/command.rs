@@ -1,29 +1,29 @@
-//! What a person asks for: a command is completed or refused by the same loop that does everything else.
+//! Operators' commands. The reconcile loop, which does everything else too, completes or rejects them.
 
 use time::{Duration, OffsetDateTime};
 
-/// What a person asked for, and when.
+/// An operator's command, and its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Command {
-    /// What.
+    /// Kind of the command.
     pub kind: CommandKind,
-    /// When it was asked for.
+    /// Time of the command.
     pub at: OffsetDateTime,
 }
 
-/// What a person can ask for.
+/// The kinds of commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CommandKind {
-    /// A successor now, whatever the schedule says.
+    /// A successor now, regardless of the schedule.
     Rotate,
-    /// The previous version's text again, in the place of one that turned out to be bad.
+    /// The previous version's text again, in place of one that turned out to be bad.
     Rollback,
-    /// The credential is compromised: a successor now, and the end of every older one at once.
+    /// A successor now and the immediate end of every older credential, because the credential is compromised.
     Compromised {
-        /// Whether that means every credential of the application, those of others too.
+        /// True if every credential of the application is compromised, including those of others.
         all_credentials: bool,
     },
-    /// The end of what is superseded, without waiting for the overlap or the usage gate.
+    /// The end of superseded credentials, without waiting for the overlap or the usage gate.
     Retire,
     /// No rotation until [`CommandKind::Resume`].
     Pause,
@@ -32,7 +32,7 @@ pub enum CommandKind {
 }
 
 impl CommandKind {
-    /// Its name in paths, commands, logs and metrics.
+    /// Returns the name in paths, commands, logs and metrics.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -48,7 +48,7 @@ impl CommandKind {
     /// All names.
     pub const LABELS: [&'static str; 6] = ["rotate", "rollback", "compromised", "retire", "pause", "resume"];
 
-    /// How much it outranks the others, where several stand at a time: only one is kept.
+    /// Returns the rank of the command: if several are pending, only the one with the highest rank is kept.
     #[must_use]
     pub const fn rank(self) -> u8 {
         match self {
@@ -62,7 +62,7 @@ impl CommandKind {
     }
 }
 
-/// How a command ended.
+/// The way a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CommandOutcome {
     /// It was done.
@@ -89,9 +89,9 @@ impl CommandOutcome {
 }
 
 impl Command {
-    /// What stands if both were asked for: the graver one, and of two equal ones the later.
+    /// Returns the command that is pending if both were given: the graver one, and of two equal ones the later.
     ///
-    /// Of two compromises the wider one stands as of the later word: what was done between the two does not meet it.
+    /// Of two compromises the wider one is pending, with the later time: actions between the two do not complete it.
     #[must_use]
     pub fn combined_with(self, other: Self) -> Self {
         let (graver, lesser) = if other.weight() > self.weight() { (other, self) } else { (self, other) };
@@ -109,18 +109,18 @@ impl Command {
         (self.kind.rank(), self.at)
     }
 
-    /// Returns true if `kept` stands for this command as well: it is of the same kind, and not older.
+    /// Returns true if `kept` covers this command as well: it is of the same kind, and not older.
     #[must_use]
     pub fn is_merged_into(self, kept: Self) -> bool {
         self.kind.label() == kept.kind.label() && kept.at >= self.at
     }
 
-    /// Whether something that happened at `moment` meets this command: asking twice does it once.
+    /// Returns true if something that happened at `moment` completes this command: commanding twice acts once.
     #[must_use]
     pub fn is_completed_by(&self, moment: OffsetDateTime) -> bool {
         moment >= self.at.saturating_sub(TOLERANCE)
     }
 }
 
-/// What began this long before a command meets it.
+/// An action that began at most this long before a command completes it.
 const TOLERANCE: Duration = Duration::minutes(10);

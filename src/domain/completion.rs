@@ -1,15 +1,15 @@
-//! Whether what a person asked for has come about: by what is seen, so that nobody has to remember what was done.
+//! Completion of commands: derived from the observation, so that no record of past actions is needed.
 
 use super::command::{Command, CommandKind};
 use super::observed::{CurrentSignIn, Observed, VersionFacts};
 
 impl Observed {
-    /// Whether the standing command is completed. Without one there is nothing to meet.
+    /// Returns true if the pending command is completed, false if there is none.
     #[must_use]
     pub fn is_command_completed(&self) -> bool {
         self.command.is_some_and(|command| match command.kind {
             CommandKind::Rotate => self.is_rotated_since(command),
-            // By any version: a successor that had to follow at once must not be rolled back again.
+            // Any version counts: if a successor had to follow at once, it must not be rolled back again.
             CommandKind::Rollback => self
                 .all_versions()
                 .filter_map(|version| version.tags.rolled_back_at())
@@ -21,14 +21,16 @@ impl Observed {
         })
     }
 
-    /// By any rotation since shortly before, but for one whose version turned out to be bad.
+    /// Returns true if a rotation completed this command: any since shortly before it whose version did not turn out to
+    /// be bad.
     fn is_rotated_since(&self, command: Command) -> bool {
         self.all_versions()
             .filter(|version| version.is_good_rotation())
             .any(|version| command.is_completed_by(version.created))
     }
 
-    /// The news is noted, a later credential is published, and every older one is gone and refused.
+    /// Returns true if the compromise is recorded, a later credential is published, and every older one is gone and
+    /// refused.
     fn is_compromise_over(&self) -> bool {
         self.sign_in == CurrentSignIn::Accepted
             && !self.is_compromise_news()
@@ -38,8 +40,8 @@ impl Observed {
             && !self.is_compromise_scope_unknown()
     }
 
-    /// What was superseded when that was asked for is gone, and so are its versions. What is superseded later has its
-    /// overlap.
+    /// Returns true if the credentials that were superseded at the time of the command are gone, and so are their
+    /// versions. Credentials that are superseded later keep their overlap.
     fn is_retired_up_to(&self, command: Command) -> bool {
         self.sign_in == CurrentSignIn::Accepted
             && !self.superseded().iter().any(|(_, at)| *at <= command.at)
@@ -55,7 +57,7 @@ impl Observed {
             && self.followed_at(version.created).is_some_and(|at| at <= command.at)
     }
 
-    /// Whether rotation is disabled; `None` where there is no version to say so.
+    /// Returns true if rotation is disabled; `None` if there is no version to read that from.
     fn is_paused(&self) -> Option<bool> {
         self.current_version().map(|version| version.tags.is_rotation_disabled())
     }

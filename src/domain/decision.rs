@@ -7,60 +7,60 @@ use super::names::{KeyId, SecretId, VersionId};
 use super::quarantine::QuarantineReason;
 use super::reasons::{BlockReason, IssueReason, RepublishReason, RevokeReason, WaitReason};
 
-/// What to do about a managed secret now.
+/// The next step for a managed secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// Do this, then look again.
+    /// Take this action, then observe again.
     Act(Action),
-    /// Nothing to do before `until`, the first moment at which this answer can change by itself.
+    /// Nothing is to be done before `until`, the first moment at which this answer can change by itself.
     Wait {
         /// `None`: only an event or a person changes it.
         until: Option<OffsetDateTime>,
-        /// Why.
+        /// Reason for the wait.
         reason: WaitReason,
     },
-    /// Something that rekeyd may not or can't get past is in the way.
+    /// Something is in the way that rekeyd may not or can't overcome.
     Blocked {
         /// As for [`Decision::Wait`].
         until: Option<OffsetDateTime>,
-        /// What it is.
+        /// The obstacle.
         reason: BlockReason,
     },
 }
 
-/// One step. Each has at most one effect that can't be repeated.
+/// One step, with at most one effect that can't be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Makes a successor: issue, verify, publish. One action, because the text lives only in memory.
     ///
     /// # If it stops half-way
     /// After the intent: the next pass sees `PendingRotation` and waits. After issue or verify: it sees a
-    /// credential with our marker in no version, waits, issues anew and revokes it after `orphan_grace`.
+    /// credential with our marker in no version, waits, issues again and revokes it after `orphan_grace`.
     /// After the publication nothing is left to do.
     Issue {
-        /// Why.
+        /// Reason for the successor.
         reason: IssueReason,
-        /// The how-manieth attempt since the last version was published, from 1.
+        /// Attempt number since the last published version, starting at 1.
         attempt: u32,
     },
-    /// Publishes an older version's text again, because the current credential is lost or a person went back.
+    /// Publishes an older version's text again, because the current credential is lost or an operator rolled back.
     ///
     /// # If it stops half-way
     /// The text is published, or it isn't: then the next pass sees the same loss.
     Republish {
         /// The version whose text still signs in.
         from: VersionId,
-        /// Why.
+        /// Reason for the republish.
         reason: RepublishReason,
     },
-    /// Takes a credential out of Entra.
+    /// Removes a credential from Entra.
     ///
     /// # If it stops half-way
     /// It is gone, or still there: revoking twice does no harm.
     Revoke {
-        /// Which.
+        /// The credential to revoke.
         key_id: KeyId,
-        /// Why.
+        /// Reason for the revocation.
         reason: RevokeReason,
     },
     /// Disables an older version whose credential is gone.
@@ -68,7 +68,7 @@ pub enum Action {
     /// # If it stops half-way
     /// It is disabled, or not: doing it twice does no harm.
     Disable {
-        /// Which; never the current one.
+        /// The version to disable; never the current one.
         version: VersionId,
         /// The replica that it is a version of; `None`: the primary.
         replica: Option<SecretId>,
@@ -78,7 +78,7 @@ pub enum Action {
     /// # If it stops half-way
     /// The tag is gone, or the next pass removes it.
     ClearIndex,
-    /// Writes which credential the current version holds, so that a secret made by others is taken over.
+    /// Records which credential the current version holds, so that a secret made by others is taken over.
     ///
     /// # If it stops half-way
     /// The tag is there, or the next pass writes it.
@@ -99,7 +99,7 @@ pub enum Action {
     /// # If it stops half-way
     /// The tag is there and the next pass goes on from it, or nothing has happened.
     Quarantine {
-        /// Why.
+        /// Reason for the quarantine.
         reason: QuarantineReason,
     },
     /// Sets `RotationDisabled`.
@@ -138,7 +138,7 @@ impl Action {
         self.kind().label()
     }
 
-    /// Why it makes a credential, if it makes one.
+    /// Returns the reason for the credential that the action makes, if it makes one.
     #[must_use]
     pub const fn issue_reason(&self) -> Option<IssueReason> {
         if let Self::Issue { reason, .. } = self { Some(*reason) } else { None }
@@ -203,13 +203,13 @@ impl ActionKind {
     }
 }
 
-/// The state that a decision leaves a managed secret in, for people who plan. From the best to the worst.
+/// The state that a decision leaves a managed secret in, for planning. From the best to the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanStatus {
     /// Nothing is due.
     UpToDate,
-    /// Something is due, and held back for a while.
+    /// Something is due, but held back for a while.
     Deferred,
     /// An action would be taken now.
     Due,
@@ -218,10 +218,10 @@ pub enum PlanStatus {
 }
 
 impl PlanStatus {
-    /// All of them, in the order of tables.
+    /// All states, in the order of tables.
     pub const ALL: [Self; 4] = [Self::Due, Self::Deferred, Self::Blocked, Self::UpToDate];
 
-    /// Returns its name in tables and JSON.
+    /// Returns the name in tables and JSON.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What an inventory says of a credential or a secret: whose it is, and what somebody should know about it.
+//! Classification of credentials and secrets for an inventory: their owner, and their notable properties.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,16 +7,16 @@ use time::{Duration, OffsetDateTime};
 use super::marker::Marker;
 use super::names::{AppObjectId, KeyId};
 
-/// What a credential or a secret is. Several may hold at a time.
+/// The classes of a credential or a secret. Several may apply at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// rekeyd keeps it fresh.
+    /// rekeyd rotates it.
     Managed,
     /// A credential of ours that no version holds, or a secret whose credential is gone.
     Orphaned,
-    /// Somebody else's credential on an application that rekeyd rotates.
+    /// A credential on an application that rekeyd rotates, made by others.
     Foreign,
-    /// Nothing of rekeyd's.
+    /// Not managed by rekeyd.
     Unmanaged,
     /// Its end is less than [`NEAR_EXPIRY`] away.
     NearExpiry,
@@ -41,7 +41,7 @@ impl Class {
         Self::CouldBeSecretless,
     ];
 
-    /// Its name in tables, JSON and CSV.
+    /// Returns the name in tables, JSON and CSV.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -57,7 +57,7 @@ impl Class {
     }
 }
 
-/// What is known of the managed secrets, as far as it says whose a credential is.
+/// The facts about the managed secrets that determine the owner of a credential.
 #[derive(Debug, Clone, Default)]
 pub struct Holdings {
     /// The credentials that versions of managed secrets name, by the application that the secret is bound to.
@@ -67,8 +67,8 @@ pub struct Holdings {
 }
 
 impl Holdings {
-    /// Whose a credential of this application is. A version counts for the application that its secret is bound to
-    /// only: a tag can claim no credential of another one.
+    /// Returns the owner of a credential of this application. A version counts only for the application that its secret
+    /// is bound to: a tag can't claim a credential of another one.
     #[must_use]
     pub fn owner(&self, application: AppObjectId, key_id: KeyId, display_name: Option<&str>) -> Class {
         match self.held.get(&application) {
@@ -85,34 +85,34 @@ impl Holdings {
     }
 }
 
-/// What an inventory needs to know of a credential.
+/// The facts about a credential that an inventory needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialSeen {
-    /// Whose it is: [`Holdings::owner`].
+    /// Its owner: [`Holdings::owner`].
     pub owner: Class,
-    /// When it begins to be good.
+    /// Start of its validity.
     pub start: OffsetDateTime,
-    /// When it ends.
+    /// End of its validity.
     pub end: OffsetDateTime,
-    /// When it was last used.
+    /// Time of its last use.
     pub last_use: LastUse,
-    /// Whether its application trusts another identity provider already.
+    /// True if its application trusts another identity provider already.
     pub has_federation: bool,
 }
 
-/// When a credential was last used, by a report that lags.
+/// The time when a credential was last used, from a report that lags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LastUse {
     /// There is no report.
     Unknown,
     /// The report has never seen it.
     Never,
-    /// Then.
+    /// Last used at this time.
     At(OffsetDateTime),
 }
 
 impl CredentialSeen {
-    /// Everything that it is at `now`.
+    /// Returns every class that applies at `now`.
     #[must_use]
     pub fn classes(&self, now: OffsetDateTime) -> BTreeSet<Class> {
         let is_settled = now - self.start > REPORT_LAG;
@@ -125,19 +125,19 @@ impl CredentialSeen {
     }
 }
 
-/// What an inventory needs to know of a vault secret.
+/// The facts about a vault secret that an inventory needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SecretSeen {
-    /// Whether rekeyd writes it.
+    /// True if rekeyd writes it.
     pub is_managed: bool,
-    /// Whether it names a credential, and no application that can be seen has it.
+    /// True if it names a credential that no visible application has.
     pub has_lost_its_credential: bool,
-    /// The end that is written on it.
+    /// The expiry date set on it.
     pub expires: Option<OffsetDateTime>,
 }
 
 impl SecretSeen {
-    /// Everything that it is at `now`.
+    /// Returns every class that applies at `now`.
     #[must_use]
     pub fn classes(&self, now: OffsetDateTime) -> BTreeSet<Class> {
         let owner = if self.is_managed { Class::Managed } else { Class::Unmanaged };
@@ -154,10 +154,10 @@ fn by_end(end: Option<OffsetDateTime>, now: OffsetDateTime) -> Option<Class> {
     (end - now <= NEAR_EXPIRY).then_some(Class::NearExpiry)
 }
 
-/// How near an end is told: as early as Key Vault's own near-expiry event.
+/// Time before its end at which an expiry is reported: the same as for Key Vault's own near-expiry event.
 pub const NEAR_EXPIRY: Duration = Duration::days(30);
 
-/// A younger credential may have been used without the report knowing it.
+/// Lag of the report: a younger credential may have been used without appearing in it.
 const REPORT_LAG: Duration = Duration::days(3);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The managed secrets: what the configuration and discovery say of each. Nothing here reads either.
+//! The managed secrets, as defined by the configuration and discovery. This module reads neither.
 
 use super::binding::Origin;
 use super::names::{ApplicationRef, SecretId, VaultName};
@@ -8,9 +8,9 @@ use super::verify::VerifyPolicy;
 /// A vault secret, the application whose credential it holds, and its rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManagedSecret {
-    /// Which secret of which vault.
+    /// Secret and vault.
     pub id: SecretId,
-    /// Whose credential. Several secrets may share one application.
+    /// The application whose credential it holds. Several secrets may share one application.
     pub application: ApplicationRef,
     /// `[policy]`, overlaid with the entry's own keys.
     pub policy: RotationPolicy,
@@ -18,17 +18,17 @@ pub struct ManagedSecret {
     pub verify: VerifyPolicy,
     /// Other vault secrets that hold the same credential.
     pub replicas: Vec<SecretId>,
-    /// Who says so.
+    /// Source of the definition.
     pub origin: Origin,
 }
 
-/// Secrets that are found by their tags.
+/// The rules for secrets that are found by their tags.
 #[derive(Debug, Clone)]
 pub struct DiscoveryRules {
     /// The vaults that are searched; none by default.
     pub vaults: Vec<VaultName>,
-    /// The policy of what is found there, before its tags.
+    /// The policy of discovered secrets, before their tags are applied.
     pub policy: RotationPolicy,
-    /// How what is found there is proven.
+    /// The verification of discovered secrets.
     pub verify: VerifyPolicy,
 }

@@ -1,4 +1,4 @@
-//! The marker: the `displayName` by which a credential is known to be ours, even if nobody heard that it was made.
+//! The marker: the `displayName` that identifies a credential as ours, even if the response that created it was lost.
 
 use std::fmt::Write as _;
 
@@ -6,15 +6,15 @@ use sha2::{Digest, Sha256};
 
 use super::names::{RotationId, SecretId};
 
-/// What the `displayName` of each credential of one managed secret begins with.
+/// The prefix of the `displayName` of each credential of one managed secret.
 ///
-/// It names the product, the vault and the secret; the rotation follows. Graph's limit for a
-/// `displayName` is undocumented, so a long name gives way to a stable short hash of it.
+/// It names the product, the vault and the secret; the rotation follows. Graph's limit for a `displayName` is
+/// undocumented, so a long name is replaced with a stable short hash of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marker(String);
 
 impl Marker {
-    /// The marker of `secret`.
+    /// Returns the marker of `secret`.
     #[must_use]
     pub fn of(secret: &SecretId) -> Self {
         let name = secret.to_string();
@@ -22,20 +22,20 @@ impl Marker {
         Self(format!("{PRODUCT} {shown} "))
     }
 
-    /// The `displayName` of the credential that `rotation` makes: at most 90 characters.
+    /// Returns the `displayName` of the credential that `rotation` makes: at most 90 characters.
     #[must_use]
     pub fn display_name(&self, rotation: &RotationId) -> String {
         format!("{}{rotation}", self.0)
     }
 
-    /// Whether a `displayName` bears the marker of any secret.
+    /// Returns true if a `displayName` bears the marker of any secret.
     #[must_use]
     pub fn is_of_any(display_name: &str) -> bool {
         let named = display_name.strip_prefix(PRODUCT).and_then(|rest| rest.strip_prefix(' '));
         named.and_then(|rest| rest.rsplit_once(' ')).is_some_and(|(_, id)| id.parse::<RotationId>().is_ok())
     }
 
-    /// The rotation that made the credential with this `displayName`, if it bears this marker.
+    /// Returns the rotation that made the credential with this `displayName`, if it bears this marker.
     #[must_use]
     pub fn rotation_of(&self, display_name: &str) -> Option<RotationId> {
         display_name.strip_prefix(&self.0)?.parse().ok()

@@ -1,7 +1,7 @@
-//! The rotation itself, as pure functions of what was seen: no clock, no network, no log, no random number.
+//! The rotation itself, as pure functions of the observation: no clock, no network, no log, no random number.
 //!
 //! A pass observes Key Vault and Entra, [`decide()`] gives one answer, one action is executed, and the next pass
-//! looks again. No phase is stored, so there is nothing to lose: Key Vault's tags and Entra's list are the state.
+//! observes again. No phase is stored, so there is nothing to lose: Key Vault's tags and Entra's list are the state.
 //!
 //! The order of one rotation is **issue → verify → publish → overlap → retire** (revoke, then disable).
 //!
@@ -9,7 +9,8 @@
 //! |---|---|---|---|---|
 //! | observing | – | – | the same | the same |
 //! | intent | – | tag | `PendingRotation`, no credential K | waits for the deadline, then issues if still due |
-//! | issue | + K | tag | K: ours by its marker, in no version | waits, then issues anew if still due; revokes K after `orphan_grace` |
+//! | issue | + K | tag | K: our marker, in no version | waits, then issues again if still due; revokes K after
+//! `orphan_grace` |
 //! | verify | + K | tag | the same as after issue | the same |
 //! | publish to the primary | + K | + version of K | a replica behind | copies the version there |
 //! | publish | + K | + versions of K | K current, the old one superseded | waits for the overlap |

@@ -1,4 +1,4 @@
-//! The names of things: each kind its own type, so that no two of them can be confused.
+//! The names of things. Each kind has its own type, so that no two of them can be confused.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Why a text is not a name of its kind.
+/// The error for a text that is not a name of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{given:?} is not {expected}")]
 pub struct InvalidName {
@@ -29,7 +29,7 @@ macro_rules! text_name {
         pub struct $name(String);
 
         impl $name {
-            /// The name as text, in lower case.
+            /// Returns the name as text, in lower case.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -99,7 +99,8 @@ text_name!(
     |text| text.len() >= 8 && is_azure_name(text, 36)
 );
 
-/// Key Vault refuses other characters in names; some of them would change the path of a request.
+/// Returns true if Key Vault accepts the name: it rejects other characters, and some would change the path of a
+/// request.
 fn is_azure_name(text: &str, longest: usize) -> bool {
     (1..=longest).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
@@ -128,19 +129,19 @@ macro_rules! guid_name {
 }
 
 guid_name!(
-    /// The directory object of an application: what Graph URLs name (`id`).
+    /// Id of an application's directory object, used in Graph URLs (`id`).
     AppObjectId,
     "an application's object id (a GUID)"
 );
 
 guid_name!(
-    /// The application as it signs in (`appId`). Not the GUID that Graph URLs name.
+    /// Id that the application signs in with (`appId`). Not the GUID in Graph URLs.
     ClientId,
     "an application's client id (a GUID)"
 );
 
 guid_name!(
-    /// One credential of an application (`passwordCredential.keyId`).
+    /// Id of one credential of an application (`passwordCredential.keyId`).
     KeyId,
     "a credential's key id (a GUID)"
 );
@@ -156,7 +157,7 @@ pub struct SecretId {
 }
 
 impl SecretId {
-    /// The secret `name` of `vault`.
+    /// Returns the id of the secret `name` in `vault`.
     #[must_use]
     pub const fn new(vault: VaultName, name: SecretName) -> Self {
         Self { vault, name }
@@ -193,19 +194,19 @@ impl fmt::Display for SecretId {
     }
 }
 
-/// How an application is named: by either of its two GUIDs, or by one of which nobody knows which it is.
+/// A reference to an application: one of its two GUIDs, or a GUID that may be either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ApplicationRef {
-    /// By its directory object.
+    /// Its directory object id.
     ObjectId(AppObjectId),
-    /// By what it signs in as.
+    /// Its client id.
     ClientId(ClientId),
-    /// By a GUID in a tag, which may be either.
+    /// A GUID from a tag, which may be either.
     Either(Uuid),
 }
 
 impl ApplicationRef {
-    /// Whether it names the application with these two GUIDs.
+    /// Returns true if it refers to the application with these two GUIDs.
     #[must_use]
     pub fn is_of(self, object_id: AppObjectId, client_id: ClientId) -> bool {
         match self {
@@ -226,7 +227,7 @@ impl fmt::Display for ApplicationRef {
     }
 }
 
-/// Longer texts are cut in error messages.
+/// Maximum length of a quoted text in error messages; longer ones are cut.
 const MAX_QUOTED: usize = 80;
 
 #[cfg(test)]

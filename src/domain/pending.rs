@@ -1,4 +1,4 @@
-//! The note of a rotation on the current version: written before its first effect, read after a crash.
+//! The record of a rotation on the current version: written before its first effect, read after a crash.
 
 use std::fmt;
 
@@ -12,27 +12,30 @@ use super::names::RotationId;
 /// As text: `<RotationId> <RFC 3339 time> attempt=<n>`, then ` failed` once it is known to have ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingRotation {
-    /// Which rotation; also in the `displayName` of its credential.
+    /// The rotation's id; also in the `displayName` of its credential.
     pub rotation: RotationId,
-    /// When it began.
+    /// Time when it began.
     pub began: OffsetDateTime,
-    /// The how-manieth attempt since the last version was published, from 1.
+    /// Attempt number since the last published version, starting at 1.
     pub attempt: u32,
-    /// Whether it is known to have ended without a new version.
+    /// True if it is known to have ended without a new version.
     pub failed: bool,
 }
 
 impl PendingRotation {
-    /// Until when others leave the secret to this rotation; `None` if it is not under way at `now`.
+    /// Returns the time until which other processes leave the secret to this rotation; `None` if it is not under way at
+    /// `now`.
     ///
-    /// It is from its beginning, give or take the clock of another instance, to its `deadline`, unless it is known to have failed.
+    /// It is under way from its start, with a tolerance for the clock of another instance, until its `deadline`, unless
+    /// it is known to have failed.
     #[must_use]
     pub fn under_way_until(&self, deadline: Duration, now: OffsetDateTime) -> Option<OffsetDateTime> {
         let end = self.began.saturating_add(deadline);
         (!self.failed && self.is_plausible(now) && now < end).then_some(end)
     }
 
-    /// Whether it began by `now`, give or take a clock: a note from the future must not hold anything up.
+    /// Returns true if it began by `now`, with a tolerance for clocks: a record from the future must not delay
+    /// anything.
     #[must_use]
     pub(super) fn is_plausible(&self, now: OffsetDateTime) -> bool {
         self.began <= now + MAX_CLOCK_LEAD
@@ -61,7 +64,7 @@ impl fmt::Display for PendingRotation {
     }
 }
 
-/// How far ahead of ours another instance's clock may be.
+/// Maximum lead of another instance's clock over ours.
 const MAX_CLOCK_LEAD: Duration = Duration::minutes(5);
 
 #[cfg(test)]

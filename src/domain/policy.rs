@@ -1,4 +1,4 @@
-//! The rules of one managed secret: how long credentials live, when a successor is due, how long both are good.
+//! The rules of one managed secret: lifetime of a credential, due date of its successor, overlap of the two.
 
 use std::ops::RangeInclusive;
 
@@ -14,18 +14,18 @@ use super::tags::{OVERLAP_DAYS, ROTATE_BEFORE_DAYS, Tags, UnusableTag, VALIDITY_
 pub struct RotationPolicy {
     values: PolicyValues,
     bounds: TagBounds,
-    /// How much earlier this secret is due, so that a fleet is spread.
+    /// Time by which this secret is due earlier, so that the rotations of a fleet are spread.
     earlier: Duration,
 }
 
-/// What the tags of a secret may ask for, apart from what makes sense at all.
+/// The bounds of the values that a secret's tags may ask for, on top of the general ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagBounds {
-    /// For `ValidityPeriodDays`.
+    /// Bounds of `ValidityPeriodDays`.
     pub validity: RangeInclusive<Duration>,
-    /// For `RotateBeforeDays`.
+    /// Bounds of `RotateBeforeDays`.
     pub rotate_before: RangeInclusive<Duration>,
-    /// For `OverlapDays`.
+    /// Bounds of `OverlapDays`.
     pub overlap: RangeInclusive<Duration>,
 }
 
@@ -43,7 +43,7 @@ impl RotationPolicy {
     /// Checks `values` one by one and against each other.
     ///
     /// # Errors
-    /// Everything that is wrong with them, not only the first thing.
+    /// Every problem that they have, not only the first one.
     pub fn try_new(values: PolicyValues) -> Result<Self, Vec<PolicyProblem>> {
         let mut problems = values.out_of_bounds();
         if problems.is_empty() {
@@ -56,34 +56,35 @@ impl RotationPolicy {
         }
     }
 
-    /// The same policy, in which tags may ask for no more than `bounds`.
+    /// Returns the same policy, in which tags may ask for no more than `bounds`.
     #[must_use]
     pub fn with_bounds(self, bounds: TagBounds) -> Self {
         Self { bounds, ..self }
     }
 
-    /// Lifetime of a new credential.
+    /// Returns the lifetime of a new credential.
     #[must_use]
     pub const fn validity(&self) -> Duration {
         self.values.validity
     }
 
-    /// How long a superseded credential stays alive.
+    /// Returns the time for which a superseded credential stays valid.
     #[must_use]
     pub const fn overlap(&self) -> Duration {
         self.values.overlap
     }
 
-    /// The age at which a credential that was never published is revoked.
+    /// Returns the age at which a credential that was never published is revoked.
     #[must_use]
     pub const fn orphan_grace(&self) -> Duration {
         self.values.orphan_grace
     }
 
-    /// From when on consumers of a credential with these dates would be locked out soon: `urgent_before` before its end.
+    /// Returns the time from which consumers of a credential with these dates would be locked out soon: `urgent_before`
+    /// before its end.
     ///
-    /// Where that would be no later than the successor is due, half of that time counts, so that a short-lived
-    /// credential is not urgent as soon as it is due.
+    /// If that is not later than the due date of the successor, half of the time from the due date to the end counts
+    /// instead, so that a short-lived credential is not urgent as soon as it is due.
     #[must_use]
     pub fn urgent_from(&self, start: OffsetDateTime, end: OffsetDateTime) -> OffsetDateTime {
         let lifetime = (end - start).max(Duration::ZERO);
@@ -92,60 +93,61 @@ impl RotationPolicy {
         end.saturating_sub(if urgent_before < due_before { urgent_before } else { due_before / 2 })
     }
 
-    /// How long one rotation may take.
+    /// Returns the maximum duration of one rotation.
     #[must_use]
     pub const fn deadline(&self) -> Duration {
         self.values.deadline
     }
 
-    /// When a superseded credential is retired although it is in use. Never less than the overlap.
+    /// Returns the time after which a superseded credential is retired although it is in use. Never less than the
+    /// overlap.
     #[must_use]
     pub fn max_overlap(&self) -> Duration {
         self.values.max_overlap.max(self.values.overlap)
     }
 
-    /// How long a superseded credential must not have signed in before it counts as out of use.
+    /// Returns the time without a sign-in after which a superseded credential counts as out of use.
     #[must_use]
     pub const fn usage_quiet(&self) -> Duration {
         self.values.usage_quiet
     }
 
-    /// Whether a superseded credential has to be out of use.
+    /// Returns the rule that decides if a superseded credential has to be out of use.
     #[must_use]
     pub const fn usage_gate(&self) -> UsageGate {
         self.values.usage_gate
     }
 
-    /// What to do about a secret that does not name its credential.
+    /// Returns the treatment of a secret that does not name its credential.
     #[must_use]
     pub const fn adopt(&self) -> Adopt {
         self.values.adopt
     }
 
-    /// What to do about expired credentials of others.
+    /// Returns the treatment of expired credentials of others.
     #[must_use]
     pub const fn foreign_expired(&self) -> ForeignExpired {
         self.values.foreign_expired
     }
 
-    /// This policy with a due date of its own within the jitter: the same one for the same secret, always.
+    /// Returns this policy with a due date of its own within the jitter: always the same one for the same secret.
     ///
-    /// Earlier, never later.
+    /// The date is earlier, never later.
     #[must_use]
     pub fn spread(self, secret: &SecretId) -> Self {
         Self { earlier: self.values.jitter * share_of(secret), ..self }
     }
 
-    /// This policy with the earliest due date within the jitter, for a secret that goes ahead of the others.
+    /// Returns this policy with the earliest due date within the jitter, for a secret that goes ahead of the others.
     #[must_use]
     pub fn ahead(self) -> Self {
         Self { earlier: self.values.jitter, ..self }
     }
 
-    /// When the successor of a credential with these dates (Entra's, not the version's) is due.
+    /// Returns the time when the successor of a credential with these dates (Entra's, not the version's) is due.
     ///
-    /// Never earlier than after two thirds of its life, so that a short or clamped one is not due for ever; the spread
-    /// of a fleet takes at most a sixth of it more.
+    /// Never earlier than after two thirds of its life, so that a short or clamped one is not permanently due; the
+    /// spread of a fleet takes at most a sixth of it more.
     #[must_use]
     pub fn due(&self, start: OffsetDateTime, end: OffsetDateTime) -> OffsetDateTime {
         let lifetime = (end - start).max(Duration::ZERO);
@@ -153,9 +155,9 @@ impl RotationPolicy {
         end.saturating_sub(before)
     }
 
-    /// This policy with what the tags of a version ask for, as far as it makes sense.
+    /// Returns this policy with the values that the tags of a version ask for, as far as they make sense.
     ///
-    /// What makes none is left as configured and told, since a bad tag must not stop a rotation.
+    /// The other values stay as configured and are reported, since a bad tag must not stop a rotation.
     #[must_use]
     pub fn with_tags(&self, tags: &Tags) -> (Self, Vec<TagProblem>) {
         let commands: [(&'static str, Apply); 3] = [
@@ -215,17 +217,17 @@ impl TagBounds {
     }
 }
 
-/// From 0 to 1, evenly over names, and always the same for one.
+/// Returns a share from 0 to 1, evenly distributed over names and always the same for one name.
 fn share_of(secret: &SecretId) -> f64 {
     let digest = Sha256::digest(secret.to_string().as_bytes());
     let (first, second) = (digest.first().copied(), digest.get(1).copied());
     f64::from(u16::from_be_bytes([first.unwrap_or(0), second.unwrap_or(0)])) / f64::from(u16::MAX)
 }
 
-/// Puts a tag's days where they belong.
+/// A function that sets a tag's days in the policy.
 type Apply = fn(&mut PolicyValues, Duration);
 
-/// Why a tag's command is not followed.
+/// The reason why the value of a tag is not used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TagProblem {
     /// It can't be read.
@@ -234,20 +236,20 @@ pub enum TagProblem {
     /// It asks for something out of bounds.
     #[error("tag {tag} is not followed, the configured value stands: {problem}")]
     Refused {
-        /// Which tag.
+        /// Name of the tag.
         tag: &'static str,
-        /// What is wrong with it.
+        /// The problem with its value.
         problem: PolicyProblem,
     },
     /// It asks for more or less than the configuration allows.
     #[error("tag {tag} asks for {}, the configuration allows {} to {}; the configured value stands",
         human(*.asked), human(*.bounds.start()), human(*.bounds.end()))]
     OutOfBounds {
-        /// Which tag.
+        /// Name of the tag.
         tag: &'static str,
-        /// What it asks for.
+        /// The value that it asks for.
         asked: Duration,
-        /// What is allowed.
+        /// The values that are allowed.
         bounds: RangeInclusive<Duration>,
     },
 }

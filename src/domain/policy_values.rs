@@ -1,10 +1,10 @@
-//! What a rotation policy is made of, and when it makes sense.
+//! The values of a rotation policy, and the checks that they make sense.
 
 use std::ops::RangeInclusive;
 
 use time::Duration;
 
-/// Whether a superseded credential has to be out of use before it is retired.
+/// The condition on use for retiring a superseded credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UsageGate {
     /// Entra's report on sign-ins decides, where there is one.
@@ -13,18 +13,18 @@ pub enum UsageGate {
     Off,
 }
 
-/// What to do about a secret that does not say which credential it holds.
+/// The treatment of a secret that does not name its credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Adopt {
-    /// Take the one credential over that its text and end belong to; without one, report.
+    /// Adopt the one credential that matches its text and end; without one, report.
     Match,
-    /// As [`Adopt::Match`]; without one, make a successor.
+    /// As [`Adopt::Match`], but without a matching credential make a successor.
     Rotate,
     /// Report, and change nothing.
     Report,
 }
 
-/// What to do about an expired credential that somebody else made.
+/// The treatment of an expired credential that rekeyd did not make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ForeignExpired {
     /// Report it.
@@ -33,7 +33,7 @@ pub enum ForeignExpired {
     Remove,
 }
 
-/// Declares what a policy is made of: each field with its default, the durations with their bounds as well.
+/// Declares the values of a policy: each field with its default, durations also with their bounds.
 macro_rules! policy_values {
     (
         $(#[$attribute:meta])*
@@ -69,7 +69,7 @@ macro_rules! policy_values {
 }
 
 policy_values! {
-    /// What a policy is made of, not yet checked. The default is what an empty configuration means.
+    /// The values of a policy, not yet checked. The defaults are those of an empty configuration.
     pub struct PolicyValues {
         durations {
             /// Lifetime of a new credential: whole days.
@@ -109,7 +109,7 @@ pub struct PolicyDuration {
     pub key: &'static str,
     /// The value where the configuration gives none.
     pub default: Duration,
-    /// The least and the most that it may be.
+    /// The minimum and the maximum.
     pub bounds: RangeInclusive<Duration>,
     /// Reads the value.
     pub value: fn(&PolicyValues) -> Duration,
@@ -117,11 +117,11 @@ pub struct PolicyDuration {
     pub field: fn(&mut PolicyValues) -> &mut Duration,
 }
 
-/// One way in which [`PolicyValues`] make no sense.
+/// A [`PolicyValues`] value that makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{key} is {} and must be {must}", human(*.value))]
 pub struct PolicyProblem {
-    /// Which value, as the configuration names it.
+    /// Name of the value in the configuration.
     pub key: &'static str,
     value: Duration,
     must: String,
@@ -167,7 +167,7 @@ fn below(key: &'static str, value: Duration, bound: &str, most: Duration) -> Rul
     (key, value, value < most, format!("less than {bound} ({})", human(most)))
 }
 
-/// Writes a duration as the configuration does. Days stay days: years and months would be no calendar's.
+/// Formats a duration as the configuration does. Days stay days: years and months would not match any calendar.
 #[must_use]
 pub fn human(duration: Duration) -> String {
     if duration.whole_seconds() % 86_400 == 0 && !duration.is_zero() {

@@ -1,28 +1,28 @@
-//! The tag `Quarantined`: a version that must never be published again, why, and since when.
+//! The tag `Quarantined`: it marks a version that must never be published again, with the reason and the time.
 
 use std::fmt;
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Why and since when a version is quarantined.
+/// The reason for a version's quarantine, and its time.
 ///
-/// As text: `rollback <RFC 3339 time>` or `compromised <RFC 3339 time>`. Whether credentials of others have to go too
-/// is not said here: whoever may write tags could have them revoked then.
+/// As text: `rollback <RFC 3339 time>` or `compromised <RFC 3339 time>`. The tag does not record that credentials of
+/// others have to be revoked too: otherwise anyone who may write tags could have them revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quarantine {
-    /// Why.
+    /// Reason for the quarantine.
     pub reason: QuarantineReason,
-    /// Since when.
+    /// Time since when it is quarantined.
     pub at: OffsetDateTime,
 }
 
-/// Why a version must never be published again.
+/// The reason why a version must never be published again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuarantineReason {
-    /// A person went back to the version before it.
+    /// An operator rolled back to the version before it.
     Rollback,
-    /// A person said that its credential is compromised.
+    /// An operator reported its credential as compromised.
     Compromised,
 }
 
@@ -39,7 +39,7 @@ impl Quarantine {
         Some(Self { reason, at })
     }
 
-    /// Whether its credential has to be revoked as soon as a later one is published.
+    /// Returns true if its credential has to be revoked as soon as a later one is published.
     #[must_use]
     pub const fn is_compromised(&self) -> bool {
         matches!(self.reason, QuarantineReason::Compromised)

@@ -10,13 +10,13 @@ macro_rules! reasons {
             /// Every reason, in the order of declaration.
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
 
-            /// Its name in logs, metrics and the API.
+            /// Returns the name in logs, metrics and the API.
             #[must_use]
             pub const fn label(self) -> &'static str {
                 match self { $(Self::$variant => $label,)+ }
             }
 
-            /// What it means and, where somebody has to act, what to do.
+            /// Returns the meaning and, if a person has to act, what to do.
             #[must_use]
             pub const fn text(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
@@ -32,13 +32,13 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Why a credential is made.
+    /// The reasons to make a credential.
     IssueReason {
         /// A configured secret has no version yet.
         FirstCredential = "first_credential", "the secret has no version yet";
-        /// The current credential comes near its end.
+        /// The current credential is near its end.
         NearExpiry = "near_expiry", "the current credential comes near its end";
-        /// A person asked for it.
+        /// An operator commanded it.
         Command = "command", "somebody asked for it";
         /// The current credential is gone from Entra and refused.
         CurrentLost = "current_lost", "the current credential is gone from Entra and refused";
@@ -46,23 +46,23 @@ reasons! {
         CurrentExpired = "current_expired", "the current credential is past its end";
         /// The current credential is compromised.
         Compromised = "compromised", "the current credential is compromised";
-        /// No credential is known to be the current one, and the policy says to make one.
+        /// No credential is known to be the current one, and the policy asks to make one.
         Unadopted = "unadopted", "no credential matches the current version";
     }
 }
 
 reasons! {
-    /// Why an older version's text is published again.
+    /// The reasons to publish an older version's text again.
     RepublishReason {
         /// The current credential is gone.
         CurrentLost = "current_lost", "the current credential is lost";
-        /// A person asked for it.
+        /// An operator commanded it.
         Rollback = "rollback", "somebody went back to it";
     }
 }
 
 reasons! {
-    /// Why a credential is taken out of Entra.
+    /// The reasons to remove a credential from Entra.
     RevokeReason {
         /// Another one is published in its place, and the overlap is over.
         Superseded = "superseded", "its successor is published and the overlap is over";
@@ -70,11 +70,11 @@ reasons! {
         Orphaned = "orphaned", "it was made and never published";
         /// It is past its end.
         Expired = "expired", "it is past its end";
-        /// It is past its end, somebody else made it, and the policy says to remove it.
+        /// It is past its end, rekeyd did not make it, and the policy asks to remove it.
         ForeignExpired = "foreign_expired", "somebody else made it, and it is past its end";
         /// Another one is published in its place, and the longest overlap is over although it is in use.
         MaxOverlap = "max_overlap", "its successor is published and the longest overlap is over, although it is still in use";
-        /// A person asked for its end.
+        /// An operator commanded its end.
         Retired = "retired", "its successor is published and somebody asked for its end";
         /// It is compromised.
         Compromised = "compromised", "it is compromised and its successor is published";
@@ -84,7 +84,7 @@ reasons! {
 }
 
 reasons! {
-    /// Why nothing is to be done now.
+    /// The reasons to do nothing now.
     WaitReason {
         /// The current credential is good, and its successor not due.
         NotDue = "not_due", "the current credential is good for a while";
@@ -94,27 +94,27 @@ reasons! {
         InFlight = "in_flight", "a rotation is under way, or stopped a short while ago";
         /// An attempt failed; the next one waits.
         BackOff = "back_off", "an attempt failed; the next one comes later";
-        /// Too many credentials were made that nobody ever published.
+        /// Too many credentials were made and never published.
         TooManyOrphans = "too_many_orphans", "earlier attempts left credentials behind; they are revoked first";
         /// The current credential looks lost; that has to be seen for a while.
         ConfirmingLoss = "confirming_loss", "the current credential looks lost; waiting to be sure";
         /// The current credential was published a short while ago, and Entra's list does not show it yet.
         Propagating = "propagating", "Entra does not list the published credential yet";
-        /// Somebody set `RotationDisabled`.
+        /// `RotationDisabled` is set.
         RotationDisabled = "rotation_disabled", "tag RotationDisabled is set: remove it to go on";
-        /// A person went back to an older version.
+        /// An operator rolled back to an older version.
         RolledBack = "rolled_back", "rolled back by a person: waits until urgent_before or asked to rotate";
         /// A superseded credential still signs in.
         InUse = "in_use", "a superseded credential is still in use: retired when that ends, or at max_overlap";
         /// A replica is behind, or not known.
         ReplicaBehind = "replica_behind", "a replica is out of sync or can't be read: nothing is retired until it is in sync";
-        /// A freeze.
+        /// A freeze is in effect.
         Frozen = "frozen", "a freeze is on: due rotations wait for its end";
         /// No maintenance window is open.
         OutsideWindow = "outside_window", "due, and waits for the next maintenance window";
         /// The canaries go first.
         Canary = "canary", "due, and waits until the canaries have passed their first hour";
-        /// Enough rotations for now.
+        /// The rollout limit is reached for now.
         RolloutLimit = "rollout_limit", "due, and waits since enough rotations were begun for now";
         /// A compromised credential was revoked, and its text is not refused everywhere yet.
         ProvingRevocation = "proving_revocation", "a revoked credential is not proven to be refused everywhere yet: looking again";
@@ -122,11 +122,11 @@ reasons! {
 }
 
 reasons! {
-    /// What is in the way.
+    /// The obstacles.
     BlockReason {
-        /// Somebody disabled the current version.
+        /// A person disabled the current version.
         CurrentDisabled = "current_disabled", "the current version is disabled: enable it, or write a new version";
-        /// Somebody deleted the secret.
+        /// A person deleted the secret.
         SecretDeleted = "secret_deleted", "the secret is deleted and can be recovered: recover or purge it";
         /// The current version names no credential of the application.
         UnknownCredential = "unknown_credential", "the current version's credential is not known: set its CredentialId tag, or ask for a rotation";
@@ -140,7 +140,7 @@ reasons! {
         SignInUnclear = "sign_in_unclear", "Entra can't be asked whether the current credential signs in";
         /// The new credential was never accepted.
         NeverVerified = "never_verified", "Entra never accepted the new credential, so that nothing was published";
-        /// A right is missing.
+        /// A permission is missing.
         Forbidden = "forbidden", "a service refused for lack of a right: see permissions in the README";
         /// Key Vault would refuse the tags.
         TagLimit = "tag_limit", "the version's tags leave no room: remove some or shorten them";
@@ -148,7 +148,7 @@ reasons! {
         LifetimePolicy = "lifetime_policy", "the tenant's application management policy forbids this lifetime: shorten validity, or let rekeyd read the policy";
         /// Tenant policy forbids passwords.
         PasswordsForbidden = "passwords_forbidden", "the tenant's application management policy forbids client secrets: ask for an exception, or use federation or a certificate";
-        /// The application does not say that it wants this secret to hold its credential.
+        /// The application does not consent to this secret holding its credential.
         NoConsent = "no_consent", "the application does not consent: add the tag rekeyd:secret=VAULT/NAME to it in Entra, or list the secret in the configuration";
         /// The configuration's lists forbid the application.
         NotAllowed = "not_allowed", "the configuration's applications.allow or applications.deny forbids this application";
@@ -156,7 +156,7 @@ reasons! {
         OwnApplication = "own_application", "this is the application that rekeyd itself signs in with: it is never rotated by itself";
         /// A public client has no use for a secret.
         PublicClient = "public_client", "the application is a public client, which has no use for a secret: take the secret out of rekeyd's hands, or make it a confidential client";
-        /// The application can't sign in without one.
+        /// The application can't sign in without a service principal.
         NoServicePrincipal = "no_service_principal", "the application has no service principal in the tenant: create one (az ad sp create --id CLIENT_ID)";
         /// The resource refuses the application, whatever its credential.
         RoleMissing = "role_missing", "the protected resource refuses the application for lack of a role";
@@ -164,7 +164,7 @@ reasons! {
         NotProven = "not_proven", "the credential signs in, but the proof that verify requires was not given: nothing was published";
         /// There is no older version to go back to.
         NothingToRollBackTo = "nothing_to_roll_back_to", "no older version holds a credential of ours that still signs in: ask for a rotation in its place";
-        /// The `ProviderAddress` tag names the application no more that it named when its vault was last searched.
+        /// The `ProviderAddress` tag no longer names the application that it named when its vault was last searched.
         NoProvider = "no_provider", "the ProviderAddress tag was removed or changed since the vault was last searched: nothing is done before the next sweep";
         /// A compromised version names a credential that is not provably ours.
         CompromisedCredentialRemains = "compromised_credential_remains", "a compromised version names a credential that is not provably rekeyd's: revoke it by hand, or ask again with all credentials";
@@ -172,7 +172,7 @@ reasons! {
         ClockSkew = "clock_skew", "this machine's clock and Azure's differ by more than 5 minutes: set the clock";
         /// The application holds as many credentials as it can.
         PasswordLimitReached = "password_limit_reached", "the application has no room for another credential: remove expired or unused ones";
-        /// Somebody else wrote a version while an action was under way.
+        /// A version was written by others while an action was under way.
         Conflict = "conflict", "somebody else wrote a version meanwhile: looking again";
         /// A rotation took longer than its deadline.
         DeadlineExceeded = "deadline_exceeded", "the rotation took longer than its deadline, so that nothing was published";
@@ -209,7 +209,7 @@ impl WaitReason {
         }
     }
 
-    /// Whether a command to rotate still stands while waiting for this: it is not met, only not yet possible.
+    /// Returns true if a command to rotate stays pending during this wait: it is not completed, only not yet possible.
     #[must_use]
     pub const fn keeps_command(self) -> bool {
         match self {
@@ -333,13 +333,13 @@ impl BlockReason {
         matches!(self, Self::Conflict)
     }
 
-    /// Whether it keeps an application's secret from somebody who points at it.
+    /// Returns true if it protects an application's secret from anyone who points a vault secret at the application.
     #[must_use]
     pub const fn is_of_guard(self) -> bool {
         matches!(self, Self::NoConsent | Self::NotAllowed | Self::OwnApplication | Self::PublicClient)
     }
 
-    /// Whether only a person can end it. The others pass, and are tried again by themselves.
+    /// Returns true if only a person can end it. The others pass, and are retried automatically.
     #[must_use]
     pub const fn needs_person(self) -> bool {
         match self {

@@ -4,32 +4,32 @@ use super::names::{KeyId, SecretId};
 use super::observed::VersionFacts;
 use time::OffsetDateTime;
 
-/// What one look at a replica showed.
+/// The observation of a replica in one pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplicaFacts {
-    /// Which vault secret.
+    /// The vault secret.
     pub secret: SecretId,
-    /// How it compares with the primary.
+    /// State compared with the primary.
     pub state: ReplicaState,
-    /// Every version, by the time it was created.
+    /// Every version, by creation time.
     pub versions: Vec<VersionFacts>,
 }
 
-/// How a replica compares with the primary.
+/// The state of a replica compared with the primary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReplicaState {
     /// The same text and credential, since then.
     InSync(OffsetDateTime),
     /// Another text, or none yet: the primary's has to be copied.
     OutOfSync,
-    /// Somebody disabled its current version, or deleted it: people are not fought.
+    /// A person disabled its current version, or deleted it: rekeyd does not undo that.
     Disabled,
     /// It can't be read or is not known now, for this reason.
     Unreadable(String),
 }
 
 impl ReplicaState {
-    /// Its name in the API and in metrics.
+    /// Returns the name in the API and in metrics.
     #[must_use]
     pub const fn label(&self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl ReplicaState {
         }
     }
 
-    /// Returns why it can't be read, if it can't.
+    /// Returns the reason why it can't be read, if it can't.
     #[must_use]
     pub fn error(&self) -> Option<&str> {
         match self {
@@ -49,7 +49,7 @@ impl ReplicaState {
         }
     }
 
-    /// Returns since when it holds the text and credential of the primary; `None` unless it does.
+    /// Returns the time since when it holds the text and credential of the primary; `None` unless it does.
     #[must_use]
     pub const fn in_sync_since(&self) -> Option<OffsetDateTime> {
         match self {
@@ -63,13 +63,13 @@ impl ReplicaState {
 }
 
 impl ReplicaFacts {
-    /// The versions that its consumers don't read any more: all but the newest.
+    /// Returns the versions that its consumers don't read any more: all but the newest.
     pub fn older(&self) -> impl Iterator<Item = &VersionFacts> {
         let older = self.versions.len().saturating_sub(1);
         self.versions.iter().take(older)
     }
 
-    /// Whether any of its versions holds this credential.
+    /// Returns true if any of its versions holds this credential.
     #[must_use]
     pub fn holds(&self, key_id: KeyId) -> bool {
         self.versions.iter().any(|version| version.holds(key_id))

@@ -1,39 +1,39 @@
-//! How far a fleet may move at a time: what holds a scheduled rotation back, and what overrides that.
+//! The rollout of a fleet: the limits that hold a scheduled rotation back, and the reasons that override them.
 //!
-//! Only issuing is held back; retiring and repairing are not. A calendar is none of this module's business.
+//! Only issuing is held back; retiring and repairing are not. Calendars are not handled in this module.
 
 use time::OffsetDateTime;
 
 use super::reasons::{IssueReason, WaitReason};
 
-/// What holds rotations back now. Each moment is when that ends, if it ends by itself.
+/// The limits in effect now, each with its end if it ends by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RolloutLimits {
-    /// A freeze, and whether it is hard.
+    /// A freeze, which may be hard.
     pub freeze: Option<Freeze>,
     /// No maintenance window is open.
     pub closed: Option<ActiveLimit>,
     /// The canaries have not passed yet.
     pub canary: Option<ActiveLimit>,
-    /// As many rotations were begun as are allowed for an hour.
+    /// The maximum number of rotations for an hour has begun.
     pub hour: Option<ActiveLimit>,
-    /// As many rotations were begun as are allowed for a sweep. Nobody knows here when the next one comes.
+    /// The maximum number of rotations for a sweep has begun. The time of the next sweep is not known here.
     pub sweep: Option<ActiveLimit>,
 }
 
-/// Something that holds back.
+/// A limit in effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ActiveLimit {
-    /// When it ends; `None`: nobody knows.
+    /// Time when it ends; `None` if that is not known.
     pub until: Option<OffsetDateTime>,
 }
 
-/// A time without rotations.
+/// A period without rotations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Freeze {
-    /// When it ends.
+    /// Time when it ends.
     pub until: OffsetDateTime,
-    /// Whether even a secret below `urgent_before` waits.
+    /// True if even a secret below `urgent_before` waits.
     pub is_hard: bool,
 }
 
@@ -44,11 +44,13 @@ impl Freeze {
 }
 
 impl RolloutLimits {
-    /// What holds back a rotation for this reason; `is_urgent`: consumers would be locked out soon.
+    /// Returns the limit that holds back a rotation for this reason, and its end if known; `is_urgent`: consumers would
+    /// be locked out soon.
     ///
-    /// A consumer that is locked out already, and a compromised credential, wait for nothing. A person's word to
-    /// rotate waits for a hard freeze only; a secret below `urgent_before` for a hard freeze and the limit of an hour, which
-    /// is over soon. Sweeps may be days apart, and its credential would come to its end meanwhile.
+    /// Consumers that are locked out already, and a compromised credential, wait for nothing. An operator's command to
+    /// rotate waits for a hard freeze only. A secret below `urgent_before` waits for a hard freeze and for the hourly
+    /// limit, which is over soon, but not for the next sweep: sweeps may be days apart, and its credential would reach
+    /// its end meanwhile.
     #[must_use]
     pub fn applying_to(
         &self,

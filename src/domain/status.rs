@@ -1,4 +1,4 @@
-//! The vocabulary of a secret's status: its state, the reason for it, and how an action ended.
+//! The vocabulary of a secret's status: its state, the reason for it, and the outcome of an action.
 
 use super::decision::ActionKind;
 use super::reasons::{BlockReason, WaitReason};
@@ -38,7 +38,7 @@ impl SecretState {
     }
 }
 
-/// Why a secret is in its state.
+/// The reason for a secret's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusReason {
     /// No pass over the secret has ended yet.
@@ -100,7 +100,7 @@ impl StatusReason {
     }
 }
 
-/// How an action ended.
+/// The outcome of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActionOutcome {
     /// It was done.

@@ -22,13 +22,14 @@ impl SupersededIndex {
         ids.map(|id| id.parse().ok()).collect::<Option<_>>().map(Self::Ids)
     }
 
-    /// Whether nothing is left to retire.
+    /// Returns true if nothing is left to retire.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         matches!(self, Self::Ids(ids) if ids.is_empty())
     }
 
-    /// This index without the credentials that `keep` refuses. Which ones `Many` are is not known.
+    /// Returns this index without the credentials that `keep` rejects. `Many` stays as it is, since its credentials are
+    /// not known.
     #[must_use]
     pub fn only(self, keep: impl Fn(&KeyId) -> bool) -> Self {
         match self {
@@ -37,7 +38,7 @@ impl SupersededIndex {
         }
     }
 
-    /// This index with one more credential.
+    /// Returns this index with one more credential.
     #[must_use]
     pub fn with(self, key_id: KeyId) -> Self {
         match self {
@@ -73,5 +74,5 @@ impl fmt::Display for SupersededIndex {
 
 const MANY: &str = "many";
 
-/// As many GUIDs with commas between them as fit into 256 characters.
+/// Maximum number of GUIDs, separated by commas, that fit into 256 characters.
 const MAX_INDEXED: usize = 6;

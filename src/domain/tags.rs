@@ -1,7 +1,7 @@
-//! The tag contract: what rekeyd reads and writes on each Key Vault version, and what it leaves alone.
+//! The tag contract: the tags that rekeyd reads and writes on each Key Vault version, and those that it leaves alone.
 //!
-//! The first three tags are those of Microsoft's own rotation template, so that a secret can be taken
-//! over from it. A tag is a hint to be checked, never a proof: whoever may write secrets may write tags.
+//! The first three tags are those of Microsoft's own rotation template, so that a secret can be taken over from it. A
+//! tag is a hint to be checked, never a proof: anyone who may write secrets may write tags.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,17 +20,17 @@ pub const VALIDITY_PERIOD_DAYS: &str = "ValidityPeriodDays";
 pub const CREDENTIAL_ID: &str = "CredentialId";
 /// The application: object id, client id, or a Graph URL of it.
 pub const PROVIDER_ADDRESS: &str = "ProviderAddress";
-/// How many days before its end a credential is due.
+/// Number of days before its end at which a credential is due.
 pub const ROTATE_BEFORE_DAYS: &str = "RotateBeforeDays";
-/// How many days a superseded credential stays alive.
+/// Number of days that a superseded credential stays valid.
 pub const OVERLAP_DAYS: &str = "OverlapDays";
 /// `true`: leave this secret alone.
 pub const ROTATION_DISABLED: &str = "RotationDisabled";
 /// The scope that a fresh credential signs in for.
 pub const VERIFY_SCOPE: &str = "VerifyScope";
-/// Who looks after the secret, for people.
+/// The owner of the secret, for people.
 pub const OWNER: &str = "Owner";
-/// The operation that made this version.
+/// The rotation that made this version.
 pub const ROTATION_ID: &str = "RotationId";
 /// On the current version, while its successor is being made.
 pub const PENDING_ROTATION: &str = "PendingRotation";
@@ -41,27 +41,27 @@ pub const QUARANTINED: &str = "Quarantined";
 /// After a rollback: no scheduled rotation until it is urgent.
 pub const ROLLED_BACK: &str = "RolledBack";
 
-/// Added by a rotation, to the current version or to its successor.
+/// Tags that a rotation adds, to the current version or to its successor.
 const ADDED_BY_ROTATION: [&str; 5] =
     [CREDENTIAL_ID, PROVIDER_ADDRESS, ROTATION_ID, PENDING_ROTATION, SUPERSEDED_CREDENTIAL_ID];
 
-/// Never carried over to a new version.
+/// Tags that are never carried over to a new version.
 const NEVER_CARRIED: [&str; 3] = [PENDING_ROTATION, QUARANTINED, ROLLED_BACK];
 
-/// Key Vault takes no more tags on one version.
+/// Maximum number of tags that Key Vault takes on one version.
 pub const MAX_TAGS: usize = 15;
-/// Key Vault takes no longer tag names and values, in characters.
+/// Maximum length of tag names and values in Key Vault, in characters.
 pub const MAX_TAG_LENGTH: usize = 256;
 
 /// The tags of one version. Those that are not ours are kept as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tags(BTreeMap<String, String>);
 
-/// A tag that says nothing that can be used; it counts as absent.
+/// A tag with an unusable value; it counts as absent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("tag {name} is not {expected}")]
 pub struct UnusableTag {
-    /// Which tag. What it says is not repeated: people have put secrets there.
+    /// Name of the tag. Its value is not repeated: people have put secrets there.
     pub name: &'static str,
     expected: &'static str,
 }
@@ -78,7 +78,7 @@ pub enum TagLimit {
 }
 
 impl Tags {
-    /// The tag `name`, whatever its letter case.
+    /// Returns the value of the tag `name`, whatever its letter case.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
         self.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
@@ -95,12 +95,12 @@ impl Tags {
         self.0.retain(|key, _| !key.eq_ignore_ascii_case(name));
     }
 
-    /// All tags by name.
+    /// Iterates over all tags by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// What a new version starts from: everything but the tags that belong to one version only.
+    /// Returns the tags that a new version starts from: all except those that belong to one version only.
     #[must_use]
     pub fn carried_over(&self) -> Self {
         let mut tags = self.clone();
@@ -132,7 +132,7 @@ impl Tags {
         unusable.into_iter().flatten().collect()
     }
 
-    /// Whether Key Vault will take these tags.
+    /// Checks that Key Vault will accept these tags.
     ///
     /// # Errors
     /// The limit that they exceed; nothing is ever cut off to fit.
@@ -146,43 +146,43 @@ impl Tags {
         }
     }
 
-    /// The credential that this version says it holds.
+    /// Returns the credential that this version names as its own.
     ///
     /// # Errors
-    /// The tag is there and is no GUID.
+    /// The tag is present and is not a GUID.
     pub fn credential_id(&self) -> Result<Option<KeyId>, UnusableTag> {
         self.parsed(CREDENTIAL_ID, "a GUID", |text| text.parse().ok())
     }
 
-    /// The rotation that made this version.
+    /// Returns the rotation that made this version.
     ///
     /// # Errors
-    /// The tag is there and is no rotation id.
+    /// The tag is present and is not a rotation id.
     pub fn rotation_id(&self) -> Result<Option<RotationId>, UnusableTag> {
         self.parsed(ROTATION_ID, "a rotation id", |text| text.parse().ok())
     }
 
-    /// The rotation that is being made, or was last tried, for the successor of this version.
+    /// Returns the rotation that is under way, or was last tried, for the successor of this version.
     ///
     /// # Errors
-    /// The tag is there and is none of ours.
+    /// The tag is present and is not one of ours.
     pub fn pending_rotation(&self) -> Result<Option<PendingRotation>, UnusableTag> {
         self.parsed(PENDING_ROTATION, "a pending rotation", PendingRotation::parse)
     }
 
-    /// The credentials still to be retired: an index, never a proof.
+    /// Returns the credentials still to be retired: an index, never a proof.
     ///
     /// # Errors
-    /// The tag is there and is no list of GUIDs.
+    /// The tag is present and is not a list of GUIDs.
     pub fn superseded(&self) -> Result<SupersededIndex, UnusableTag> {
         let parsed = self.parsed(SUPERSEDED_CREDENTIAL_ID, "a list of GUIDs", SupersededIndex::parse)?;
         Ok(parsed.unwrap_or_default())
     }
 
-    /// A number of whole days in the tag `name`.
+    /// Returns the number of whole days in the tag `name`.
     ///
     /// # Errors
-    /// The tag is there and is no number of days from 1 to 36,500.
+    /// The tag is present and is not a number of days from 1 to 36,500.
     pub fn days(&self, name: &'static str) -> Result<Option<Duration>, UnusableTag> {
         self.parsed(name, "a whole number of days", |text| {
             let days = text.trim().parse().ok().filter(|days| (1..=36_500).contains(days));
@@ -190,34 +190,34 @@ impl Tags {
         })
     }
 
-    /// Whether somebody asked for this secret to be left alone.
+    /// Returns true if the tag asks to leave this secret alone.
     #[must_use]
     pub fn is_rotation_disabled(&self) -> bool {
         let value = self.value(ROTATION_DISABLED).map(|text| text.trim().to_ascii_lowercase());
         value.is_some_and(|text| !matches!(text.as_str(), "" | "false" | "0" | "no"))
     }
 
-    /// Whether this version must never be published again.
+    /// Returns true if this version must never be published again.
     #[must_use]
     pub fn is_quarantined(&self) -> bool {
         self.value(QUARANTINED).is_some()
     }
 
-    /// Why and since when this version must never be published again.
+    /// Returns why and since when this version must never be published again.
     ///
     /// # Errors
-    /// The tag is there and says neither; the version is quarantined all the same.
+    /// The tag is present and gives neither; the version is quarantined all the same.
     pub fn quarantine(&self) -> Result<Option<Quarantine>, UnusableTag> {
         self.parsed(QUARANTINED, "a quarantine", Quarantine::parse)
     }
 
-    /// When a person went back to this version; `None` also where the tag does not say when.
+    /// Returns the time when an operator rolled back to this version; `None` also if the tag does not give it.
     #[must_use]
     pub fn rolled_back_at(&self) -> Option<OffsetDateTime> {
         OffsetDateTime::parse(self.value(ROLLED_BACK)?.trim(), &Rfc3339).ok()
     }
 
-    /// Whether a person went back to this version, so that the schedule leaves it alone for now.
+    /// Returns true if an operator rolled back to this version, so that the schedule leaves it alone for now.
     #[must_use]
     pub fn is_rolled_back(&self) -> bool {
         self.value(ROLLED_BACK).is_some()

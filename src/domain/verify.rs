@@ -1,4 +1,5 @@
-//! What proves a fresh credential before it is published: sign-ins in a row, the token's claims, a look at the resource.
+//! The verification of a new credential before publication: consecutive sign-ins, token claims, a probe of the
+//! resource.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,52 +9,53 @@ use time::{Duration, OffsetDateTime};
 use super::names::ClientId;
 use super::tags::{Tags, VERIFY_SCOPE};
 
-/// How a fresh credential is proven before it is published.
+/// The rules for verifying a new credential before it is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifyPolicy {
-    /// How many sign-ins in a row must succeed: 1 to 20.
+    /// Number of consecutive sign-ins that must succeed: 1 to 20.
     pub sign_ins: u32,
-    /// The time between two of them. `(sign_ins - 1) * spacing` should be twice the longest propagation.
+    /// Time between two sign-ins. `(sign_ins - 1) * spacing` should be twice the longest propagation.
     pub spacing: Duration,
-    /// How long to try. Shorter than the policy's deadline.
+    /// Time limit for all attempts. Shorter than the policy's deadline.
     pub limit: Duration,
     /// The scope to sign in for; it ends in `/.default`.
     pub scope: String,
-    /// Whether the token has to be for the scope's resource, this tenant and this application, and unexpired.
+    /// The requirement that the token is for the scope's resource, this tenant and this application, and unexpired.
     pub claims: Requirement,
-    /// App roles that the token must carry, where `claims` are looked at.
+    /// App roles that the token must carry, if `claims` are checked.
     pub roles: BTreeSet<String>,
-    /// What the resource is asked with the token. `None`: nothing.
+    /// The probe of the resource with the token. `None`: no probe.
     pub probe: Option<Probe>,
-    /// Whether the resource has to answer as expected.
+    /// The requirement that the resource responds as expected.
     pub probe_requirement: Requirement,
-    /// Texts that match are made anew: a leading `-` breaks command lines. A regular expression; `None`: any text will do.
+    /// Secret texts that match are rejected and made again: a leading `-` breaks command lines. A regular expression;
+    /// `None`: any text is accepted.
     pub reject_secret_pattern: Option<TextPattern>,
 }
 
-/// How much one part of a proof counts.
+/// The weight of one part of the verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Requirement {
-    /// Without it nothing is published.
+    /// If it fails, nothing is published.
     Required,
-    /// Without it something is published, and a warning given.
+    /// If it fails, the credential is published with a warning.
     Advisory,
-    /// It is not looked at.
+    /// It is not checked.
     Off,
 }
 
-/// One question to the protected resource, with the token of the fresh credential.
+/// One request to the protected resource, with the token of the new credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
-    /// What kind of service it is.
+    /// Kind of service.
     pub kind: ProbeKind,
-    /// The whole address that is asked, with `GET`. HTTPS.
+    /// The whole URL of the `GET` request. HTTPS.
     pub url: String,
     /// The statuses that prove the credential. Never empty.
     pub expected: BTreeSet<u16>,
 }
 
-/// The kinds of services that can be asked; each has its own question and its own name for a missing role.
+/// The kinds of services that can be probed; each has its own request and its own name for a missing role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProbeKind {
     /// FHIR service of Azure Health Data Services: one patient's id.
@@ -65,7 +67,7 @@ pub enum ProbeKind {
 }
 
 impl Probe {
-    /// The address without its query, which may hold a key.
+    /// Returns the address without its query, which may hold a key.
     #[must_use]
     pub fn shown(&self) -> &str {
         self.url.split_once('?').map_or(self.url.as_str(), |(address, _)| address)
@@ -73,7 +75,7 @@ impl Probe {
 }
 
 impl ProbeKind {
-    /// What is appended to the service's address. [FHIR: contract G]
+    /// Returns the path that is appended to the service's address. [FHIR: contract G]
     #[must_use]
     pub const fn path(self) -> &'static str {
         match self {
@@ -83,7 +85,7 @@ impl ProbeKind {
         }
     }
 
-    /// The least role that lets the question through, if the service has ready-made ones.
+    /// Returns the least role that permits the request, if the service has built-in roles.
     #[must_use]
     pub const fn role(self) -> Option<&'static str> {
         match self {
@@ -94,64 +96,64 @@ impl ProbeKind {
     }
 }
 
-/// What the resource said.
+/// The resource's response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeAnswer {
     /// One of the expected statuses.
     AsExpected,
-    /// 401: it does not take this token.
+    /// 401: it does not accept this token.
     Unauthenticated,
-    /// 403: it knows who asks, and a role is missing.
+    /// 403: it accepts the caller's identity, but a role is missing.
     Forbidden,
     /// Another status.
     Unexpected(u16),
-    /// No answer that says anything: not reached, too slow, a server's error.
+    /// No conclusive response: not reached, too slow, a server error.
     Unclear(String),
 }
 
-/// What a token says of itself. Read without its signature: it comes from Entra itself, over TLS.
+/// The claims of a token. Read without checking its signature: it comes from Entra itself, over TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenClaims {
-    /// For which resource (`aud`).
+    /// Resource that it is for (`aud`).
     pub audience: String,
-    /// Of which tenant (`tid`).
+    /// Tenant that it is of (`tid`).
     pub tenant: Option<String>,
-    /// Of which application (`appid` in version 1, `azp` in version 2).
+    /// Application that it is of (`appid` in version 1, `azp` in version 2).
     pub client_id: Option<ClientId>,
-    /// Of which service principal (`oid`).
+    /// Service principal that it is of (`oid`).
     pub object_id: Option<String>,
-    /// When it ends (`exp`).
+    /// Time when it ends (`exp`).
     pub expires: Option<OffsetDateTime>,
-    /// Its app roles; Entra leaves the claim out where there are none.
+    /// Its app roles; Entra omits the claim if there are none.
     pub roles: BTreeSet<String>,
 }
 
-/// What is wrong with a token's claims.
+/// A problem with a token's claims.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClaimProblem {
-    /// For another resource.
+    /// It is for another resource.
     #[error("the token is for {found}, not for the resource of scope {scope}")]
     Audience {
-        /// What it says.
+        /// The audience in the token.
         found: String,
-        /// What was asked for.
+        /// The requested scope.
         scope: String,
     },
-    /// Of another application.
+    /// It is of another application.
     #[error("the token is not of application {expected}")]
     Client {
         /// The application that signed in.
         expected: ClientId,
     },
-    /// Of another tenant.
+    /// It is of another tenant.
     #[error("the token is of tenant {found}, not of {expected}")]
     Tenant {
-        /// What it says.
+        /// The tenant in the token.
         found: String,
-        /// What is configured.
+        /// The configured tenant.
         expected: String,
     },
-    /// Past its end, or without one.
+    /// It is past its end, or has none.
     #[error("the token is past its end, or has none")]
     Expired,
     /// An app role is missing.
@@ -159,9 +161,9 @@ pub enum ClaimProblem {
         "the token lacks app role {role} on the resource of scope {scope}: assign it to the application's service principal"
     )]
     Role {
-        /// Which.
+        /// The missing role.
         role: String,
-        /// Where.
+        /// The scope of the resource.
         scope: String,
     },
 }
@@ -183,8 +185,8 @@ impl VerifyPolicy {
         }
     }
 
-    /// This policy with the scope that the tags of a version ask for. Not where a resource is asked with the token: a
-    /// token for somebody else would be handed to it. `None`: the tag is not followed.
+    /// Returns this policy with the scope that the tags of a version ask for, unless the resource is probed with the
+    /// token: a token for another resource would be handed to it. `None`: the tag is not followed.
     #[must_use]
     pub fn with_tags(&self, tags: &Tags) -> Option<Self> {
         let Some(scope) = tags.value(VERIFY_SCOPE).map(str::trim) else { return Some(self.clone()) };
@@ -193,7 +195,7 @@ impl VerifyPolicy {
         is_wanted.then(|| Self { scope: scope.to_owned(), ..self.clone() })
     }
 
-    /// Everything that is wrong with a token for this scope. `tenant` is compared only if it is a GUID.
+    /// Returns every problem with a token for this scope. `tenant` is compared only if it is a GUID.
     #[must_use]
     pub fn problems(
         &self,
@@ -223,7 +225,8 @@ impl VerifyPolicy {
     }
 }
 
-/// A version 2 token names its audience by client id, which a scope by URI does not tell: then only a URI is compared.
+/// Returns true if the audience is the scope's resource. A version 2 token names its audience by client id, which a
+/// scope by URI does not contain: then only a URI is compared.
 fn is_audience_of(audience: &str, scope: &str) -> bool {
     let resource = scope.strip_suffix("/.default").unwrap_or(scope);
     let audience_is_guid = uuid::Uuid::parse_str(audience).is_ok();
@@ -233,7 +236,7 @@ fn is_audience_of(audience: &str, scope: &str) -> bool {
             && (uuid::Uuid::parse_str(resource_id).is_err() || is_same_resource(audience, resource_id)))
 }
 
-/// Compares two resources; neither case nor a slash at the end matters.
+/// Compares two resources, ignoring case and a slash at the end.
 fn is_same_resource(one: &str, other: &str) -> bool {
     one.trim_end_matches('/').eq_ignore_ascii_case(other.trim_end_matches('/'))
 }
@@ -243,12 +246,12 @@ fn is_other_guid(found: &str, expected: &str) -> bool {
     uuid::Uuid::parse_str(found) != Ok(expected)
 }
 
-/// A regular expression for texts. Two are the same if they are written the same.
+/// A regular expression for texts. Two are equal if they are written the same.
 #[derive(Debug, Clone)]
 pub struct TextPattern(regex::Regex);
 
 impl TextPattern {
-    /// Whether a text matches anywhere.
+    /// Returns true if it matches anywhere in the text.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         self.0.is_match(text)

@@ -1,4 +1,4 @@
-//! Compromises: which versions and credentials one concerns, and what is left to do before it is over.
+//! Compromises: the versions and credentials that each concerns, and the work left before it is over.
 
 use time::{Duration, OffsetDateTime};
 
@@ -8,7 +8,7 @@ use crate::domain::observed::{CredentialFacts, Observed, VersionFacts};
 use crate::domain::tags::{Quarantine, QuarantineReason};
 
 impl Observed {
-    /// Whether a person said that every credential of the application is compromised.
+    /// Returns true if an operator reported every credential of the application as compromised.
     #[must_use]
     pub fn wants_all_credentials_gone(&self) -> bool {
         self.command.is_some_and(|command| command.kind == CommandKind::Compromised { all_credentials: true })
@@ -25,7 +25,7 @@ impl Observed {
         !self.compromised_credentials().is_empty() || self.unproven_revocations().next().is_some()
     }
 
-    /// Whether a person said that the credential is compromised, and nobody has noted that yet.
+    /// Returns true if an operator reported the credential as compromised, and no version records that yet.
     #[must_use]
     pub fn is_compromise_news(&self) -> bool {
         let Some(command) = self.command else { return false };
@@ -36,9 +36,9 @@ impl Observed {
             && noted.max().is_none_or(|at| at.saturating_add(Duration::SECOND) <= command.at)
     }
 
-    /// Whether the credential that consumers use is said to be compromised.
+    /// Returns true if the credential that consumers use is reported as compromised.
     ///
-    /// Also after a republish: an older version that was published again, and whose credential is older than the news.
+    /// Also after a republish: if an older version was published again and its credential is older than the report.
     #[must_use]
     pub fn is_compromised(&self) -> bool {
         if self
@@ -54,9 +54,10 @@ impl Observed {
             && self.compromised_versions().any(|(_, at)| credential.start < at && version.created > at)
     }
 
-    /// Older versions whose credential was said to be compromised, and since when.
+    /// Returns older versions whose credential was reported as compromised, and the time of the report.
     ///
-    /// That was said before the next version followed, whatever the tag says: one from the future hides no later news.
+    /// A report was made before the next version followed, whatever the tag contains: a tag dated in the future hides
+    /// no later report.
     pub fn compromised_versions(&self) -> impl Iterator<Item = (&VersionFacts, OffsetDateTime)> {
         self.older_versions().filter_map(|version| {
             let quarantine = version.quarantine()?;
@@ -65,8 +66,8 @@ impl Observed {
         })
     }
 
-    /// Credentials that have to go at once, since they are compromised and another one is published; but none whose
-    /// text the consumers of another managed secret may read.
+    /// Returns the credentials to revoke at once, because they are compromised and another one is published. Omits
+    /// those whose text the consumers of another managed secret may read.
     #[must_use]
     pub fn compromised(&self) -> Vec<&CredentialFacts> {
         self.compromised_credentials()
@@ -75,10 +76,11 @@ impl Observed {
             .collect()
     }
 
-    /// Credentials that are said to be compromised, but for what the current version holds.
+    /// Returns the credentials that are reported as compromised, except those that the current version holds.
     ///
-    /// Those of this secret that are older than the news, but for one that a rotation is just publishing. Only while a
-    /// person's word stands, never by a tag alone, those of others too; but none that another managed secret holds.
+    /// These are the credentials of this secret that are older than the report, except one that a rotation is just
+    /// publishing. Credentials of others are included only while an operator's command is pending, never because of a
+    /// tag alone, and never if another managed secret holds them.
     #[must_use]
     pub fn compromised_credentials(&self) -> Vec<&CredentialFacts> {
         let protected = self.protected();
@@ -96,15 +98,15 @@ impl Observed {
             .collect()
     }
 
-    /// Returns true if the report of `at` that `version` is compromised means this credential too: the version holds it,
-    /// or it was made before the report.
+    /// Returns true if the report of `at` that `version` is compromised covers this credential too: the version holds
+    /// it, or it was made before the report.
     fn is_reported_with(
         &self,
         credential: &CredentialFacts,
         version: &VersionFacts,
         at: OffsetDateTime,
     ) -> bool {
-        // For one that was made around the time of the report, the version that it was published in decides.
+        // For a credential that was made around the time of the report, the version that it was published in decides.
         version.holds(credential.key_id)
             || credential.start < at.saturating_sub(CLOCKS_APART)
             || (credential.start < at.saturating_add(CLOCKS_APART)
@@ -116,8 +118,8 @@ impl Observed {
         self.all_versions().any(|later| later.created > version.created && later.holds(key_id))
     }
 
-    /// Returns true if an operator's command asks to revoke this credential, although it is not of this secret. One that
-    /// another managed secret holds, or may hold, is not meant.
+    /// Returns true if an operator's command asks to revoke this credential, although it is not of this secret.
+    /// Excludes credentials that another managed secret holds, or may hold.
     fn is_other_to_be_revoked(&self, credential: &CredentialFacts) -> bool {
         !credential.is_of_other_secret
             && self.held_elsewhere.as_ref().is_some_and(|held| !held.contains(&credential.key_id))
@@ -125,8 +127,8 @@ impl Observed {
             && self.command.is_some_and(|command| credential.start < command.at)
     }
 
-    /// A credential that a compromised version names, that is still good, and that nothing proves to be ours: rekeyd may
-    /// not revoke it, and must not say that all is over.
+    /// Returns a credential that a compromised version names, that is still good, and that nothing proves to be ours:
+    /// rekeyd may not revoke it, and must not report the compromise as over.
     #[must_use]
     pub fn remaining_compromised(&self) -> Option<&CredentialFacts> {
         let protected = self.protected();
@@ -137,7 +139,8 @@ impl Observed {
         named.find(|credential| !protected.contains(&credential.key_id) && !ours.contains(&credential.key_id))
     }
 
-    /// Older versions whose texts have to be refused before a compromise is over: those whose credential is gone.
+    /// Returns the older versions whose credential is gone, and whose text has to be refused before a compromise is
+    /// over.
     pub fn unproven_revocations(&self) -> impl Iterator<Item = &VersionFacts> {
         let latest = self.compromised_versions().map(|(version, _)| version.created).max();
         self.older_versions().filter(move |version| {
@@ -147,5 +150,5 @@ impl Observed {
     }
 }
 
-/// How far Entra's clock and ours may be apart: beyond it nothing with an effect is done.
+/// Largest difference assumed between Entra's clock and ours; beyond it, nothing with an effect is done.
 const CLOCKS_APART: Duration = Duration::minutes(5);

@@ -1,4 +1,5 @@
-//! What a credential is to its secret: protected, orphaned, superseded, or compromised. Facts only: nothing here decides.
+//! The classes of credentials of a secret: protected, orphaned, superseded, compromised. Facts only: nothing here
+//! decides.
 
 mod compromised;
 mod orphaned;

@@ -1,4 +1,4 @@
-//! Credentials that nobody reads: ours that were never published, and expired ones of others.
+//! Credentials that no consumer reads: ours that were never published, and expired ones of others.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use time::OffsetDateTime;
 use crate::domain::observed::{CREATION_LAG, CredentialFacts, Observed, VersionFacts};
 
 impl Observed {
-    /// Credentials of ours by their marker that were made and never published.
+    /// Returns credentials with our marker that were made and never published.
     ///
-    /// Not those that the current version's index names: their version's tags were wiped, so that they were
-    /// published once. Nor those older than the oldest version: what they were for was deleted.
+    /// Omits those that the current version's index names: they were published once, and their version's tags were
+    /// wiped. Also omits those older than the oldest version: the secret that they were made for was deleted.
     pub fn orphans(&self) -> impl Iterator<Item = &CredentialFacts> {
         let published: BTreeSet<_> = self.all_versions().flat_map(VersionFacts::held).collect();
         let protected = self.protected();
@@ -26,7 +26,7 @@ impl Observed {
         })
     }
 
-    /// Credentials of others that are past their end and that nobody reads from this secret.
+    /// Returns credentials of others that are past their end and that no consumer of this secret reads.
     pub fn foreign_expired(&self, now: OffsetDateTime) -> impl Iterator<Item = &CredentialFacts> {
         let protected = self.protected();
         self.credentials.iter().filter(move |credential| {

@@ -1,4 +1,4 @@
-//! Credentials that somebody may read: through the current version, or through another managed secret.
+//! Credentials that may be in use: through the current version, or through another managed secret.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,8 @@ use crate::domain::names::KeyId;
 use crate::domain::observed::{CredentialFacts, Observed, VersionFacts};
 
 impl Observed {
-    /// What may be in use through the current version: never to be revoked, whatever else is true.
+    /// Returns the credentials that may be in use through the current version: these are never revoked, under any
+    /// circumstances.
     #[must_use]
     pub fn protected(&self) -> BTreeSet<KeyId> {
         let held = self.current_version().into_iter().flat_map(VersionFacts::held);
@@ -14,8 +15,8 @@ impl Observed {
         held.chain(texts.map(|credential| credential.key_id)).collect()
     }
 
-    /// Whether another managed secret of the application is known to hold this credential; while that is not known of
-    /// all of them, whether it may be, since nothing says that it was made for this secret.
+    /// Returns true if another managed secret of the application is known to hold this credential. Until that is known
+    /// of all of them, returns true if it is possible, that is, if nothing shows that it was made for this secret.
     #[must_use]
     pub fn may_be_held_elsewhere(&self, credential: &CredentialFacts) -> bool {
         match &self.held_elsewhere {

@@ -1,4 +1,4 @@
-//! Superseded credentials: ours that were published before, and since when another one is in their place.
+//! Superseded credentials: ours that were published before and have been replaced, and the time of that.
 
 use time::OffsetDateTime;
 
@@ -6,10 +6,10 @@ use crate::domain::observed::{CredentialFacts, Observed};
 use crate::domain::tags::SupersededIndex;
 
 impl Observed {
-    /// Credentials of ours that were published before, and since when another one is in their place.
+    /// Returns credentials of ours that were published before, and the time since when another one is in their place.
     ///
-    /// Ours: by their marker, or because the older version's own text proved it. The time is that of the last vault, as
-    /// far as that is known.
+    /// Ours are those with our marker, and those that the older version's own text proved. The time is that of the last
+    /// vault, as far as it is known.
     #[must_use]
     pub fn superseded(&self) -> Vec<(&CredentialFacts, OffsetDateTime)> {
         let protected = self.protected();
@@ -29,7 +29,7 @@ impl Observed {
         credential.is_ours() || self.older_versions().any(|version| version.proves(credential.key_id))
     }
 
-    /// When the last version with this credential was followed by one with another.
+    /// Returns the time when the last version with this credential was followed by one with another credential.
     fn superseded_at(&self, credential: &CredentialFacts) -> Option<OffsetDateTime> {
         let held = self.all_versions().filter(|version| version.holds(credential.key_id));
         match held.map(|version| version.created).max() {
@@ -39,8 +39,8 @@ impl Observed {
         }
     }
 
-    /// Whether the current version says that this credential was published before. An index that can't be read
-    /// may name any, but none that was made after the version it stands on.
+    /// Returns true if the current version records that this credential was published before. An unreadable index may
+    /// name any credential, except those made after the version that carries it.
     pub(in crate::domain) fn is_indexed(&self, credential: &CredentialFacts) -> bool {
         let Some(version) = self.current_version().filter(|version| credential.start < version.created)
         else {

@@ -1,4 +1,5 @@
-//! What follows a publication: the replicas, then the end of what is not needed any more.
+//! The steps after a publication: copying to the replicas, then removing credentials and versions that are no longer
+//! needed.
 
 use time::OffsetDateTime;
 
@@ -11,7 +12,7 @@ use crate::domain::policy_values::{ForeignExpired, UsageGate};
 use crate::domain::reasons::RevokeReason;
 use crate::domain::replica::{ReplicaFacts, ReplicaState};
 
-/// A replica holds another text than the primary, whose own is good.
+/// Decides to copy the primary's text, if it is good, to a replica that holds another one.
 pub(super) fn replica_behind(seen: &Observed, _: &RotationPolicy, now: OffsetDateTime) -> Option<Decision> {
     is_proven_good(seen, now)?;
     if seen.current_quarantine().is_some() {
@@ -21,7 +22,7 @@ pub(super) fn replica_behind(seen: &Observed, _: &RotationPolicy, now: OffsetDat
     Some(Decision::Act(Action::Copy { to: behind.secret.clone() }))
 }
 
-/// The same, where the consumers of the replica can't sign in any more: no pause keeps them so.
+/// Decides on the same copy if the consumers of the replica can't sign in any more, even during a pause.
 pub(super) fn replica_locked_out(seen: &Observed, now: OffsetDateTime) -> Option<Decision> {
     is_proven_good(seen, now)?;
     if seen.current_quarantine().is_some() {
@@ -38,7 +39,8 @@ fn is_locked_out(seen: &Observed, replica: &ReplicaFacts) -> bool {
         && newest.is_some_and(|version| seen.names_gone_credential(version))
 }
 
-/// Compromised, and its successor is published: no overlap, no gate and no replica keeps it.
+/// Decides to revoke a compromised credential once its successor is published, regardless of overlap, usage gate and
+/// replicas.
 pub(super) fn compromised_left(seen: &Observed, _: &RotationPolicy, now: OffsetDateTime) -> Option<Decision> {
     is_proven_good(seen, now)?;
     if seen.is_compromised() {
@@ -47,7 +49,7 @@ pub(super) fn compromised_left(seen: &Observed, _: &RotationPolicy, now: OffsetD
     seen.compromised().first().map(|credential| revoke(credential, RevokeReason::Compromised))
 }
 
-/// Made, never published, and old enough that no rotation can still have it in hand.
+/// Decides to revoke a credential that was never published and is too old for any rotation to be still using it.
 pub(super) fn orphan_abandoned(
     seen: &Observed,
     policy: &RotationPolicy,
@@ -57,7 +59,8 @@ pub(super) fn orphan_abandoned(
     Some(revoke(orphan, RevokeReason::Orphaned))
 }
 
-/// The orphan that may go. While a replica is not known to be in sync, it might hold any.
+/// Returns the orphan that may be revoked. A replica that is not known to be in sync might hold any orphan, so then
+/// there is none.
 pub(super) fn abandoned_orphan<'a>(
     seen: &'a Observed,
     policy: &RotationPolicy,
@@ -67,7 +70,7 @@ pub(super) fn abandoned_orphan<'a>(
     seen.orphans().find(|orphan| orphan.start.saturating_add(policy.orphan_grace()) <= now)
 }
 
-/// Ours, and past its end: of no use to anybody.
+/// Decides to revoke a credential of ours that is past its end: it is of no use to anyone.
 pub(super) fn expired_left_behind(
     seen: &Observed,
     policy: &RotationPolicy,
@@ -77,7 +80,7 @@ pub(super) fn expired_left_behind(
     Some(revoke(ours.0, ours.1))
 }
 
-/// Somebody else's, past its end, and the policy says to remove such.
+/// Decides to revoke a credential that is not ours and is past its end, if the policy asks to remove those.
 pub(super) fn foreign_expired(
     seen: &Observed,
     policy: &RotationPolicy,
@@ -86,7 +89,7 @@ pub(super) fn foreign_expired(
     expired(seen, policy, now).map(|(credential, reason)| revoke(credential, reason))
 }
 
-/// A credential past its end that may go: ours first, then others' where the policy says so.
+/// Returns a credential past its end that may be revoked: ours first, then others' if the policy asks for that.
 pub(super) fn expired<'a>(
     seen: &'a Observed,
     policy: &RotationPolicy,
@@ -103,7 +106,8 @@ pub(super) fn expired<'a>(
     })
 }
 
-/// Its successor is published, signs in, and consumers had their time or a person doesn't want to wait.
+/// Decides to revoke a superseded credential: its successor is published and signs in, and consumers had their time or
+/// an operator does not want to wait.
 pub(super) fn superseded_over(
     seen: &Observed,
     policy: &RotationPolicy,
@@ -111,7 +115,7 @@ pub(super) fn superseded_over(
 ) -> Option<Decision> {
     is_proven_good(seen, now)?;
     seen.in_sync_since()?;
-    // While another secret of the application was not looked at, it may serve any of them.
+    // Until every other secret of the application has been observed, any of them may use the credential.
     seen.held_elsewhere.as_ref()?;
     seen.superseded().into_iter().find_map(|(credential, at)| {
         let reason = end_of(credential, at, seen, policy, now)?;
@@ -119,7 +123,7 @@ pub(super) fn superseded_over(
     })
 }
 
-/// Why a credential that is superseded since `at` is to go now, if it is.
+/// Returns the reason to revoke a credential now that has been superseded since `at`, if there is one.
 fn end_of(
     credential: &CredentialFacts,
     at: OffsetDateTime,
@@ -140,9 +144,9 @@ fn end_of(
     }
 }
 
-/// When a superseded credential counts as out of use; `None`: nobody knows now.
+/// Returns the time from which a superseded credential counts as out of use; `None` if it is not known now.
 ///
-/// The report lags, so that silence counts only after a while, from the publication on at the earliest.
+/// The report lags, so silence counts only after a while, and from the publication on at the earliest.
 pub(super) fn quiet_from(
     credential: &CredentialFacts,
     at: OffsetDateTime,
@@ -159,7 +163,7 @@ pub(super) fn quiet_from(
     }
 }
 
-/// An older version whose credential is gone, and whose text is refused, can only mislead.
+/// Decides to disable an older version whose credential is gone and whose text is refused: it can only mislead.
 pub(super) fn revoked_version_enabled(
     seen: &Observed,
     policy: &RotationPolicy,
@@ -196,7 +200,7 @@ fn superseded_version_over<'a>(
     })
 }
 
-/// The same in a replica.
+/// Decides on the same for a version of a replica.
 pub(super) fn revoked_replica_enabled(
     seen: &Observed,
     _: &RotationPolicy,
@@ -213,18 +217,19 @@ pub(super) fn revoked_replica_enabled(
     )
 }
 
-/// Whether a version names a credential that is none of ours, so that nobody will revoke it: by a tag alone.
+/// Returns true if the version's tag, without any other proof, names a credential that is not ours and will thus never
+/// be revoked.
 fn names_foreign_credential(seen: &Observed, version: &VersionFacts) -> bool {
     let named = version.named().and_then(|key_id| seen.credential(key_id));
     named.is_some_and(|credential| !credential.is_ours())
 }
 
-/// Whether Entra does not list the credential that a version names.
+/// Returns true if Entra does not list the credential that the version names.
 fn is_gone(seen: &Observed, version: &VersionFacts) -> bool {
     version.named().is_none_or(|key_id| seen.credential(key_id).is_none())
 }
 
-/// The index of superseded credentials says that there are some, and there are none.
+/// Decides to clear the index of superseded credentials if it names some although none is left.
 pub(super) fn index_left_behind(
     seen: &Observed,
     policy: &RotationPolicy,
@@ -241,7 +246,8 @@ pub(super) fn index_left_behind(
         .then_some(Decision::Act(Action::ClearIndex))
 }
 
-/// A credential in doubt is never retired: the current one is listed, unexpired, and just signed in.
+/// Checks that the current credential is listed, unexpired, and just signed in: while it is in doubt, nothing is
+/// retired.
 pub(super) fn is_proven_good(seen: &Observed, now: OffsetDateTime) -> Option<()> {
     let current = seen.current_credential()?;
     (!current.is_expired(now) && seen.sign_in == CurrentSignIn::Accepted).then_some(())

@@ -1,4 +1,4 @@
-//! What people ask for: rollback, compromise, pause, retirement, and what must not come of them.
+//! Operators' commands: rollback, compromise, pause and retirement, and the side effects that they must not have.
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::collections::BTreeSet;
@@ -18,7 +18,8 @@ use crate::domain::{ReplicaFacts, ReplicaState};
 
 const COMPROMISED: CommandKind = CommandKind::Compromised { all_credentials: false };
 
-/// The credential 2 was published a day ago in the place of 1, which still signs in. No other secret is of interest.
+/// Returns a secret whose credential 2 was published a day ago in place of 1, which still signs in. No other secret
+/// holds either.
 fn rotated() -> Observed {
     let (old, new) = (Duration::days(60), Duration::DAY);
     let versions = vec![version(1, old), version(2, new)];
@@ -31,7 +32,7 @@ fn commanded(kind: CommandKind, mut seen: Observed) -> Observed {
     seen
 }
 
-/// The version of the credential `number` says that it is bad, since `ago`.
+/// Marks the version of the credential `number` as bad since `ago`.
 fn marked(number: u128, reason: QuarantineReason, ago: Duration, mut seen: Observed) -> Observed {
     let mark = Quarantine { reason, at: NOW - ago };
     let bad = |version: &&mut crate::domain::VersionFacts| version.named() == Some(key(number));
@@ -123,7 +124,7 @@ fn loss_during_held_back_rollback_is_repaired() {
     assert_eq!(decided(&bad), act(Action::Issue { reason: IssueReason::CurrentLost, attempt: 1 }));
 }
 
-/// A compromise does not revoke a credential that a pending rotation is publishing, only one left by an earlier rotation.
+/// A compromise revokes a credential left by an earlier rotation, but not one that a pending rotation is publishing.
 #[test]
 fn credential_being_published_survives_compromise() {
     let mut seen = marked(1, QuarantineReason::Compromised, Duration::DAY, rotated());
@@ -145,7 +146,7 @@ fn credential_being_published_survives_compromise() {
     assert!(!matches!(decided(&seen), Decision::Act(Action::Revoke { .. })), "{:?}", decided(&seen));
 }
 
-/// The version of the credential `number` was published by a rollback, `ago`.
+/// Marks the version of the credential `number` as published by a rollback, `ago`.
 fn gone_back_to(number: u128, ago: Duration, mut seen: Observed) -> Observed {
     let at = (NOW - ago).format(&time::format_description::well_known::Rfc3339).unwrap();
     for version in seen.versions.iter_mut().filter(|version| version.named() == Some(key(number))) {
@@ -264,7 +265,7 @@ fn any_kind() -> impl Strategy<Value = CommandKind> {
 }
 
 prop_compose! {
-    /// Anything, with a command, marks on versions, and credentials that other secrets hold.
+    /// Generates any observation, with a command, marks on versions, and credentials that other secrets hold.
     fn any_commanded()(
         seen in any_observed(), kind in any_kind(), ago in 0_i64..100 * 24,
         marks in proptest::collection::vec((0_u128..5, any::<bool>(), -100_i64..100 * 24), 0..4),
@@ -282,7 +283,7 @@ prop_compose! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
-    /// No command makes the daemon revoke a credential that consumers read from this or another secret, unless it has expired.
+    /// No command revokes a credential that consumers read from this or another secret, unless it has expired.
     #[test]
     fn no_command_revokes_credentials_in_use(seen in any_commanded()) {
         if let Decision::Act(Action::Revoke { key_id, .. }) = decided(&seen) {

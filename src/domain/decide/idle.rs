@@ -1,4 +1,4 @@
-//! What is left if nothing is to be done: the reason, and the first moment at which that can change.
+//! The answer if nothing is to be done: the reason, and the first moment at which it can change.
 
 use time::OffsetDateTime;
 
@@ -10,7 +10,7 @@ use crate::domain::observed::{CurrentSignIn, Observed};
 use crate::domain::policy::RotationPolicy;
 use crate::domain::reasons::{BlockReason, WaitReason};
 
-/// Entra lists the current credential and yet does not accept its text, or can't be asked.
+/// Returns a block if Entra lists the current credential but does not accept its text, or can't be asked.
 pub(super) fn current_in_doubt(
     seen: &Observed,
     policy: &RotationPolicy,
@@ -24,7 +24,7 @@ pub(super) fn current_in_doubt(
     }
 }
 
-/// Nothing to do now.
+/// Returns the answer if nothing is to be done now.
 pub(super) fn idle(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Decision {
     let until = next_change(seen, policy, now);
     if seen.remaining_compromised().is_some() {
@@ -57,7 +57,7 @@ fn idle_reason(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) ->
     }
 }
 
-/// The first moment after `now` at which one of the checks can answer otherwise.
+/// Returns the first moment after `now` at which one of the checks can return another answer.
 fn next_change(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Option<OffsetDateTime> {
     let ends = seen.credentials.iter().map(|credential| credential.end);
     let current = seen.current_credential().into_iter();

@@ -1,4 +1,4 @@
-//! Whether a successor is to be made now, or the current credential first has to be found.
+//! The decision to make a successor now, or to find the current credential first.
 
 use time::OffsetDateTime;
 
@@ -12,7 +12,7 @@ use crate::domain::policy::RotationPolicy;
 use crate::domain::policy_values::Adopt;
 use crate::domain::reasons::{BlockReason, IssueReason, RepublishReason, RevokeReason, WaitReason};
 
-/// Consumers are locked out: the most urgent state there is.
+/// Decides to replace a credential that is lost: consumers are locked out, which is the most urgent state.
 pub(super) fn current_lost(
     seen: &Observed,
     policy: &RotationPolicy,
@@ -30,7 +30,7 @@ pub(super) fn current_lost(
         let reason = RepublishReason::CurrentLost;
         return Some(Decision::Act(Action::Republish { from: from.clone(), reason }));
     }
-    // Orphans of earlier attempts may be what holds the next one up. The current text is none of theirs.
+    // Orphans of earlier attempts may be what delays the next one. The current text is not of any of them.
     if may_issue(reason, seen, policy, now).is_err()
         && let Some(orphan) = abandoned_orphan(seen, policy, now)
     {
@@ -46,7 +46,8 @@ enum Loss {
     Expired,
 }
 
-/// Whether the current credential is lost. A version that names none is reported, not displaced.
+/// Returns the loss of the current credential, if it is lost. A version that names no credential is reported, not
+/// replaced.
 fn loss(seen: &Observed, now: OffsetDateTime) -> Option<Loss> {
     let version = seen.current_version()?;
     if seen.sign_in == CurrentSignIn::Accepted {
@@ -54,7 +55,7 @@ fn loss(seen: &Observed, now: OffsetDateTime) -> Option<Loss> {
     }
     let candidates: Vec<_> =
         seen.credentials.iter().filter(|credential| credential.may_be_text_of(version)).collect();
-    // Without an answer of Entra only the tag names the credential; the text may be of a good one.
+    // Without an answer from Entra, only the tag names the credential; the text may be of a good one.
     if seen.sign_in != CurrentSignIn::Refused
         && candidates.iter().any(|credential| !credential.is_expired(now))
     {
@@ -71,7 +72,7 @@ fn loss(seen: &Observed, now: OffsetDateTime) -> Option<Loss> {
     }
 }
 
-/// The current version does not say which credential it holds, and its text shows it: it is taken over.
+/// Decides to adopt the current credential if the version does not name it and its text proves it.
 pub(super) fn current_unnamed(
     seen: &Observed,
     policy: &RotationPolicy,
@@ -84,18 +85,20 @@ pub(super) fn current_unnamed(
     let key_id = version.proven?;
     match policy.adopt() {
         Adopt::Match | Adopt::Rotate => Some(Decision::Act(Action::Adopt { key_id })),
-        // A person's word stands above the policy.
+        // An operator's command takes precedence over the policy.
         Adopt::Report if seen.is_compromised() || is_commanded(seen) => None,
         Adopt::Report => Some(Decision::Blocked { until: None, reason: BlockReason::UnknownCredential }),
     }
 }
 
-/// A tag that can't be read is somebody's word all the same: it is reported, not overwritten.
+/// Returns true if the tag is present. An unreadable tag was set by a person all the same: it is reported, not
+/// overwritten.
 fn has_tag(version: &VersionFacts) -> bool {
     !matches!(version.tags.credential_id(), Ok(None))
 }
 
-/// The current credential is not known: nothing is retired, and only a person's word or the policy makes a successor.
+/// Decides if the current credential is not known: nothing is retired, and only a command or the policy makes a
+/// successor.
 pub(super) fn current_unlisted(
     seen: &Observed,
     policy: &RotationPolicy,
@@ -121,7 +124,7 @@ pub(super) fn current_unlisted(
     Some(Decision::Blocked { until: None, reason: BlockReason::UnknownCredential })
 }
 
-/// A successor is due or asked for, and may be made now. If it may not, the other checks go on.
+/// Decides to make a successor that is due or commanded and may be made now. Otherwise the other checks go on.
 pub(super) fn successor_wanted(
     seen: &Observed,
     policy: &RotationPolicy,
@@ -134,7 +137,7 @@ pub(super) fn successor_wanted(
     }
 }
 
-/// Why a successor is wanted, if it is.
+/// Returns the reason why a successor is wanted, if one is.
 pub(super) fn wanted(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Option<IssueReason> {
     if seen.current == Current::Missing || seen.is_placeholder() {
         return Some(IssueReason::FirstCredential);
@@ -151,12 +154,12 @@ pub(super) fn wanted(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTi
     (due && (!kept || is_urgent(Some(current), policy, now))).then_some(IssueReason::NearExpiry)
 }
 
-/// Whether a person asked for a rotation that has not come about.
+/// Returns true if an operator commanded a rotation that is not completed yet.
 fn is_commanded(seen: &Observed) -> bool {
     seen.command.is_some_and(|command| command.kind == CommandKind::Rotate) && !seen.is_command_completed()
 }
 
-/// Makes a successor for this reason, room for it, or says what that waits for.
+/// Makes a successor for this reason, or room for it, or returns what it waits for.
 pub(super) fn issue(
     reason: IssueReason,
     seen: &Observed,
@@ -178,7 +181,8 @@ fn has_room(seen: &Observed) -> bool {
     seen.max_credentials.is_none_or(|most| seen.credentials.len() < most)
 }
 
-/// The credential that makes room by going: an expired one, an abandoned orphan, for a compromise a superseded one.
+/// Returns the credential to revoke to make room: an expired one, an abandoned orphan, or, for a compromise, a
+/// superseded one.
 fn room<'a>(
     reason: IssueReason,
     seen: &'a Observed,

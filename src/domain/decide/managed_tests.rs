@@ -38,7 +38,7 @@ fn revoke(number: u128, reason: RevokeReason) -> Decision {
     Decision::Act(Action::Revoke { key_id: key(number), reason })
 }
 
-/// A young credential whose version does not name it.
+/// Returns a young credential whose version does not name it.
 fn unnamed(proven: bool, kind: Option<CommandKind>) -> Observed {
     let mut facts = version(1, Duration::days(2));
     facts.tags.remove(tags::CREDENTIAL_ID);
@@ -93,7 +93,7 @@ fn unreadable_credential_tag_is_kept() {
     }
 }
 
-/// A due credential, in an application that has room for two: the second one is as `change` makes it.
+/// Returns a due credential in an application with room for two: the second one is as `change` makes it.
 fn crowded(kind: Option<CommandKind>, change: impl FnOnce(&mut Observed)) -> Observed {
     let age = Duration::days(70);
     let mut seen = seen(vec![version(2, age)], vec![credential(1, age), credential(2, age)]);
@@ -116,7 +116,7 @@ fn orphaned(age: Duration) -> impl FnOnce(&mut Observed) {
     move |seen| seen.credentials[0].start = NOW - age
 }
 
-/// Published an hour ago, in the place of the other one.
+/// Makes the current credential one that was published an hour ago in place of the other one.
 fn superseded(seen: &mut Observed) {
     seen.versions.insert(0, version(1, Duration::days(60)));
     let current = version(2, Duration::HOUR);
@@ -191,7 +191,7 @@ fn first_credential_needs_only_willing_application() {
     assert_eq!(decided(&refused), blocked(BlockReason::PublicClient));
 }
 
-/// The compromised text is refused, and its tag names what somebody else made: nobody will ever revoke that.
+/// A compromise is over if the text is refused and its tag names a foreign credential, which is never revoked.
 #[test]
 fn compromise_ends_despite_foreign_credential_tag() {
     let told = |minutes| {

@@ -1,4 +1,4 @@
-//! The decision: facts, rules and the time in, one answer out.
+//! The decision: facts, rules and the time go in, one answer comes out.
 //!
 //! Each check is one rule with its reason; the first that applies decides. A new rule is a new
 //! function and one word in [`CHECKS`].
@@ -14,13 +14,13 @@ use super::decision::Decision;
 use super::observed::Observed;
 use super::policy::RotationPolicy;
 
-/// A credential that was lost has to be refused for this long, at every look, before it counts as lost.
+/// A lost credential has to be refused for this long, at every pass, before it counts as lost.
 pub const LOSS_CONFIRMED_AFTER: Duration = Duration::minutes(10);
 
-/// Entra's lists may lag this far behind a write; only what is absent for longer counts as gone.
+/// Longest assumed lag of Entra's lists behind a write; only credentials that are absent for longer count as gone.
 pub const WORST_LAG: Duration = Duration::hours(1);
 
-/// The first check that applies, else a wait until one can.
+/// Returns the answer of the first check that applies, otherwise a wait until one can apply.
 #[must_use]
 pub fn decide(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Decision {
     CHECKS.iter().find_map(|check| check(seen, policy, now)).unwrap_or_else(|| idle::idle(seen, policy, now))
@@ -28,7 +28,7 @@ pub fn decide(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> 
 
 type DecisionCheck = fn(&Observed, &RotationPolicy, OffsetDateTime) -> Option<Decision>;
 
-/// In order of precedence: people first, then republish, issue, publish everywhere, clear up, retire.
+/// The checks in order of precedence: operators first, then republish, issue, publish everywhere, clear up, retire.
 ///
 /// Issuing comes before clearing up: a credential that can't be revoked must not keep a successor from being made.
 /// A compromised credential is revoked after a copy to the replicas was tried, and before anything that can wait.

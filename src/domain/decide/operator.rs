@@ -1,4 +1,4 @@
-//! What people said: they are not fought, and what they ask for comes first.
+//! Operators' commands and settings: they are never overridden, and commands come first.
 
 use time::OffsetDateTime;
 
@@ -10,12 +10,12 @@ use crate::domain::policy::RotationPolicy;
 use crate::domain::reasons::{BlockReason, IssueReason, RepublishReason, WaitReason};
 use crate::domain::tags::QuarantineReason;
 
-/// This application's credentials may not be put into this secret.
+/// Blocks if this application's credentials may not be put into this secret.
 pub(super) fn binding_denied(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
     seen.denied_reason.map(|reason| Decision::Blocked { until: None, reason })
 }
 
-/// A person asked for a pause, or for its end.
+/// Decides to pause or resume on an operator's command.
 pub(super) fn pause_asked_for(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
     let is_disabled = seen.current_version()?.tags.is_rotation_disabled();
     match seen.command?.kind {
@@ -30,7 +30,7 @@ pub(super) fn pause_asked_for(seen: &Observed, _: &RotationPolicy, _: OffsetDate
     }
 }
 
-/// Somebody asked for this secret to be left alone. A compromise outranks that.
+/// Waits if `RotationDisabled` is set. A compromise outranks that.
 pub(super) fn rotation_disabled(
     seen: &Observed,
     _: &RotationPolicy,
@@ -42,13 +42,13 @@ pub(super) fn rotation_disabled(
     (disabled && !urgent).then(|| cleanup::replica_locked_out(seen, now).unwrap_or(left_alone))
 }
 
-/// Somebody disabled the version that consumers read.
+/// Blocks if a person disabled the version that consumers read.
 pub(super) fn current_disabled(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
     let by_a_person = seen.current == Current::Disabled && !seen.is_placeholder();
     by_a_person.then_some(Decision::Blocked { until: None, reason: BlockReason::CurrentDisabled })
 }
 
-/// A person said that the credential is compromised: that is noted before any other effect.
+/// Decides to record that an operator reported the credential as compromised, before any other effect.
 pub(super) fn compromise_reported(
     seen: &Observed,
     _: &RotationPolicy,
@@ -59,7 +59,7 @@ pub(super) fn compromise_reported(
     seen.is_compromise_news().then_some(Decision::Act(Action::Quarantine { reason }))
 }
 
-/// A person wants the previous text back: the bad version is marked first, so that it is never published again.
+/// Decides to roll back: the bad version is marked first, so that it is never published again.
 pub(super) fn rollback_asked_for(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
     let current = seen.current_version()?;
     seen.command.filter(|command| command.kind == CommandKind::Rollback)?;
@@ -73,7 +73,7 @@ pub(super) fn rollback_asked_for(seen: &Observed, _: &RotationPolicy, _: OffsetD
     })
 }
 
-/// The current version is marked as bad: the previous text takes its place, or else a new one.
+/// Decides on the replacement of a current version that is marked as bad: the previous text, otherwise a new one.
 pub(super) fn rollback_under_way(
     seen: &Observed,
     policy: &RotationPolicy,
@@ -88,7 +88,7 @@ pub(super) fn rollback_under_way(
         Some(from) => Decision::Act(Action::Republish { from: from.clone(), reason }),
         None => match issue::issue(IssueReason::Command, seen, policy, now) {
             act @ Decision::Act(_) => act,
-            // What holds a person's word back does not hold back the end of a loss.
+            // A limit that delays an operator's command does not delay the repair of a loss.
             held @ (Decision::Wait { .. } | Decision::Blocked { .. }) => {
                 issue::current_lost(seen, policy, now).unwrap_or(held)
             }

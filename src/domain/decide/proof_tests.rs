@@ -19,7 +19,7 @@ fn credential(number: u128, age: Duration) -> CredentialFacts {
     CredentialFacts { key_id: key(number), rotation, is_of_other_secret, start, end, may_be_current_text }
 }
 
-/// The credential 2 was published `days` ago in the place of 1, which was made 20 days earlier.
+/// Returns a secret whose credential 2 was published `days` ago in place of 1, which was made 20 days earlier.
 fn rotated(days: i64) -> Observed {
     let (old, new) = (Duration::days(days + 20), Duration::days(days));
     seen(vec![version(1, old), version(2, new)], vec![credential(1, old), credential(2, new)])
@@ -46,7 +46,7 @@ fn copies(seen: &Observed) -> bool {
     matches!(decided(seen), Decision::Act(Action::Copy { .. }))
 }
 
-/// In one word: what is done, or what is waited for.
+/// Returns in one word the action, or the reason to wait.
 fn word(decision: Decision) -> &'static str {
     match decision {
         Decision::Act(Action::Revoke { reason, .. }) => reason.label(),

@@ -1,4 +1,4 @@
-//! What rollout limits hold back, and what goes on in spite of them: as a table, and for anything that can be seen.
+//! Rollout limits: the rotations that they hold back and those that they don't, as a table and for any observation.
 
 use proptest::prelude::*;
 
@@ -17,7 +17,7 @@ fn hard() -> RolloutLimits {
     RolloutLimits { freeze, closed: limit, canary: limit, hour: limit, sweep: limit }
 }
 
-/// For each limit alone: what waits for it, of a due secret, one below urgent_before, and a person's word.
+/// Each limit alone holds back its own kind of rotation: a due one, one below `urgent_before`, or a command.
 #[test]
 fn each_brake_holds_what_it_is_for() {
     use WaitReason::{Canary, Frozen, OutsideWindow, RolloutLimit};
@@ -79,7 +79,7 @@ proptest! {
         }
     }
 
-    /// A decision that a freeze holds back is looked at again no later than when the freeze ends.
+    /// A decision that a freeze holds back is made again no later than when the freeze ends.
     #[test]
     fn frozen_wait_ends_with_the_freeze(seen in any_observed()) {
         let decision = decided(&Observed { rollout_limits: hard(), ..seen });

@@ -27,7 +27,7 @@ pub(super) fn rotation() -> RotationId {
     "0123456789abcdef".parse().unwrap()
 }
 
-/// A credential of 90 days that is `age` old, ours by its marker.
+/// Returns a credential with a lifetime of 90 days that is `age` old and bears our marker.
 pub(super) fn credential(number: u128, age: Duration) -> CredentialFacts {
     let start = NOW - age;
     let rotation = Some(rotation());
@@ -41,7 +41,7 @@ pub(super) fn credential(number: u128, age: Duration) -> CredentialFacts {
     }
 }
 
-/// A version of the credential `number` that is `age` old, made by a rotation.
+/// Returns a version of the credential `number` that is `age` old and was made by a rotation.
 pub(super) fn version(number: u128, age: Duration) -> VersionFacts {
     let mut tags = Tags::default();
     tags.set(tags::CREDENTIAL_ID, key(number));
@@ -50,7 +50,7 @@ pub(super) fn version(number: u128, age: Duration) -> VersionFacts {
     VersionFacts { version, enabled: true, created: NOW - age, tags, proven: None, refused: false }
 }
 
-/// A secret with these versions (the last one current) and credentials, which signs in.
+/// Returns a secret with these versions (the last one current) and credentials, which signs in.
 pub(super) fn seen(versions: Vec<VersionFacts>, credentials: Vec<CredentialFacts>) -> Observed {
     let current =
         versions.last().map_or(Current::Missing, |current| Current::Readable(Box::new(current.clone())));
@@ -58,13 +58,13 @@ pub(super) fn seen(versions: Vec<VersionFacts>, credentials: Vec<CredentialFacts
     Observed::new("kv-1/app-foo".parse().unwrap(), current, versions, credentials, sign_in)
 }
 
-/// One credential of this age, published.
+/// Returns a secret with one published credential of this age.
 fn aged(days: i64) -> Observed {
     let age = Duration::days(days);
     seen(vec![version(1, age)], vec![credential(1, age)])
 }
 
-/// The credential 2 was published `days` ago in the place of 1.
+/// Returns a secret whose credential 2 was published `days` ago in place of 1.
 fn rotated(days: i64) -> Observed {
     let (old, new) = (Duration::days(days + 60), Duration::days(days));
     seen(vec![version(1, old), version(2, new)], vec![credential(1, old), credential(2, new)])
@@ -358,7 +358,8 @@ fn recent_rotation_completes_rotate_command() {
     assert_eq!(waits(&met), WaitReason::NotDue);
 }
 
-/// A secret without a version gets its first credential, and its own disabled placeholder is not taken for a person's act.
+/// A secret without a version gets its first credential, and a person is not assumed to have disabled its own
+/// placeholder.
 #[test]
 fn secret_without_versions_gets_first_credential() {
     assert_eq!(decided(&seen(Vec::new(), Vec::new())), issue(IssueReason::FirstCredential, 1));

@@ -1,4 +1,4 @@
-//! One credential of the application, as Entra lists it, and what can be read from it alone.
+//! One credential of the application, as Entra lists it, and the facts that follow from it alone.
 
 use time::{Duration, OffsetDateTime};
 
@@ -9,17 +9,17 @@ use crate::domain::policy::RotationPolicy;
 /// One credential of the application, as Entra lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialFacts {
-    /// Entra's name for it.
+    /// Its id in Entra.
     pub key_id: KeyId,
     /// The rotation that made it, if it bears our marker for this very vault and secret.
     pub rotation: Option<RotationId>,
-    /// Whether it bears our marker for another secret, whose own loop looks after it.
+    /// True if it bears our marker for another secret, whose own reconcile loop manages it.
     pub is_of_other_secret: bool,
-    /// When it begins to be good.
+    /// Start of its validity.
     pub start: OffsetDateTime,
-    /// When it ends.
+    /// End of its validity.
     pub end: OffsetDateTime,
-    /// Whether the current text might be this credential's (their first characters are the same).
+    /// True if the current text might be this credential's (their first characters are the same).
     pub may_be_current_text: bool,
 }
 
@@ -55,5 +55,5 @@ impl CredentialFacts {
     }
 }
 
-/// Key Vault counts whole seconds, and its clock is not Entra's.
+/// Tolerance between Key Vault's and Entra's times: Key Vault counts whole seconds, and its clock is not Entra's.
 pub(in crate::domain) const CREATION_LAG: Duration = Duration::minutes(5);
