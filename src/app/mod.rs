@@ -39,7 +39,7 @@ pub enum AppError {
     Listen {
         /// As configured.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -58,10 +58,10 @@ pub enum AppError {
 }
 
 impl App {
-    /// Starts a daemon that listens where the configuration says.
+    /// Starts a daemon that listens on the configured address.
     ///
     /// # Errors
-    /// Why it can't.
+    /// The reason why it can't start.
     pub async fn start(config: &Config, clock: &Arc<dyn Clock>, seed: u64) -> Result<Self, AppError> {
         Self::start_on(servers::bind(config.listen)?, config, clock, seed).await
     }
@@ -69,7 +69,7 @@ impl App {
     /// Starts a daemon on a port that is already open. `seed` is for jitter and rotation ids.
     ///
     /// # Errors
-    /// Why it can't.
+    /// The reason why it can't start.
     pub async fn start_on(
         listener: TcpListener,
         config: &Config,

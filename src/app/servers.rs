@@ -15,7 +15,7 @@ use crate::http::{
 };
 use crate::ports::Clock;
 
-/// The listeners of a daemon. They answer until the last moment, so that `/readyz` can say that it is being stopped.
+/// The listeners of a daemon. They answer until the last moment, so that `/readyz` can report that it is being stopped.
 #[derive(Debug)]
 pub(super) struct Servers {
     servers: Vec<Server>,
@@ -84,7 +84,7 @@ fn state(config: &Config, engine: &Engine, readiness: &Arc<Readiness>) -> Result
     })
 }
 
-/// Both servers take tokens of the same tenant.
+/// Returns the rules for tokens: both servers take tokens of the same tenant.
 fn token_rules(config: &Config, engine: &Engine) -> TokenRules {
     let clock: Arc<dyn Clock> = Arc::clone(&engine.clock);
     TokenRules {
@@ -96,5 +96,6 @@ fn token_rules(config: &Config, engine: &Engine) -> TokenRules {
     }
 }
 
-/// At the files of the certificate: whoever replaces them keeps the old one valid for longer.
+/// The pause between two checks of the certificate's files: anyone who replaces them keeps the old one valid for
+/// longer.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! How far our clock is from Azure's: a wrong clock must not rotate a fleet.
+//! The clock skew: how far our clock is from Azure's. A wrong clock must not rotate a fleet.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,9 +13,9 @@ pub const MAX_SKEW: Duration = Duration::minutes(5);
 pub struct ClockSkew(Mutex<BTreeMap<&'static str, Duration>>);
 
 impl ClockSkew {
-    /// Notes what a service's answer said about the time. `sent` and `received` are ours.
+    /// Notes the `date` of a service's answer. `sent` and `received` are by our clock.
     ///
-    /// An answer from between the two is no skew: only the distance from that interval counts.
+    /// A date between the two is not a skew: only the distance from that interval counts.
     pub fn note(
         &self,
         service: &'static str,
@@ -33,20 +33,20 @@ impl ClockSkew {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(service, distance);
     }
 
-    /// Whether any service has told its time.
+    /// Returns true if any service's time is known.
     #[must_use]
     pub fn is_known(&self) -> bool {
         !self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// The largest distance among the services' latest answers; positive if Azure is ahead of us.
+    /// Returns the largest distance among the services' latest answers; positive if Azure is ahead of us.
     #[must_use]
     pub fn largest(&self) -> Duration {
         let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         noted.values().copied().max_by_key(|distance| distance.abs()).unwrap_or_default()
     }
 
-    /// Whether our clock can be trusted with effects.
+    /// Returns true if our clock can be trusted with effects.
     #[must_use]
     pub fn is_tolerable(&self) -> bool {
         self.largest().abs() <= MAX_SKEW
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
     use time::macros::datetime;
 
-    /// Clock skew is the distance of the server's date from the interval of the call; a date within it is no skew.
+    /// Clock skew is the distance of the server's date from the interval of the call; a date within it is not a skew.
     #[test]
     fn skew_is_distance_from_call_interval() {
         let skew = ClockSkew::default();

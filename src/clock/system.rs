@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use crate::ports::{Clock, Hold};
 
-/// Time as this machine tells it.
+/// The time of this machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

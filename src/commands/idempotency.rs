@@ -1,6 +1,6 @@
 //! Idempotency keys: a repeated key gets the same operation and starts nothing.
 //!
-//! Kept in memory: after a restart a repeated command is a new one, which the loop meets by what it sees.
+//! Kept in memory: after a restart a repeated command is a new one, which the loop completes by what it observes.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -22,7 +22,7 @@ struct RememberedKeys {
     order: VecDeque<String>,
 }
 
-/// What was asked for under a key, and the operation that it was answered with.
+/// The request that was made under a key, and the operation that it was answered with.
 #[derive(Debug)]
 struct GrantedRequest {
     request: (SecretId, CommandKind),
@@ -31,7 +31,7 @@ struct GrantedRequest {
 }
 
 impl IdempotencyKeys {
-    /// The answer that this key got before, or that of `grant`, which is remembered.
+    /// Returns the answer that this key got before, or that of `grant`, which is remembered.
     pub(super) fn once<E>(
         &self,
         key: &str,
@@ -56,7 +56,7 @@ impl IdempotencyKeys {
 }
 
 impl RememberedKeys {
-    /// What is too old, and the oldest if another would be too many.
+    /// Forgets keys that are too old, and the oldest if another would be too many.
     fn forget(&mut self, now: OffsetDateTime) {
         while let Some(oldest) = self.order.front() {
             let is_old = self.answers.get(oldest).is_none_or(|granted| now - granted.at >= KEPT_FOR);
@@ -87,7 +87,7 @@ mod tests {
         ("kv-1/app-foo".parse().unwrap(), CommandKind::Rotate)
     }
 
-    /// Whether `key` is granted anew.
+    /// Returns true if `key` counts as new and is granted.
     fn is_new(keys: &IdempotencyKeys, key: &str, now: OffsetDateTime) -> bool {
         let mut granted = false;
         let grant = || {

@@ -1,4 +1,4 @@
-//! What people ask for: commands are submitted to the work queue, and an [`Operation`] says what became of each.
+//! Commands from people: they are submitted to the work queue, and an [`Operation`] shows what became of each.
 //!
 //! Used by the HTTP API, the Functions trigger and the command line. It decides nothing about a secret and waits for
 //! nothing; everything here is in memory, and a restart forgets it.
@@ -43,7 +43,7 @@ pub struct SecretRecord {
     pub pending_command: Option<QueuedCommand>,
 }
 
-/// Why nothing can be asked of a secret.
+/// The reason why a secret takes no commands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotManaged {
     /// It is not managed.
@@ -59,7 +59,7 @@ pub enum NotManaged {
     },
 }
 
-/// Why a command is not accepted.
+/// The reason why a command is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
     /// The secret can't be asked for.
@@ -106,7 +106,7 @@ impl Commands {
     ) -> Result<Operation, SubmitError> {
         let asker = asker.into();
         let id = match asker.key {
-            // A key is the caller's own: nobody learns of another's commands by it.
+            // A key is the caller's own: no one learns of another's commands by it.
             Some(key) => {
                 let key = format!("{}\n{key}", asker.caller.unwrap_or_default());
                 let request = (secret.clone(), kind);
@@ -171,8 +171,8 @@ impl Commands {
         self.board.changes()
     }
 
-    /// Queues the command. Where every credential of the application is meant, each other secret of it gets the same command
-    /// and an operation of its own.
+    /// Queues the command. If every credential of the application is meant, each other secret of it gets the same
+    /// command and an operation of its own.
     fn accept(&self, secret: &SecretId, kind: CommandKind, asker: Asker<'_>) -> Result<Uuid, NotManaged> {
         let managed = self.find(secret).inspect_err(|refused| {
             self.refuse(secret, kind, asker, refused.label());

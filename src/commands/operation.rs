@@ -23,9 +23,9 @@ pub struct Operation {
     pub at: OffsetDateTime,
     /// The other secrets that got the same command with it.
     pub also: Vec<SecretId>,
-    /// How far it is.
+    /// The state of the operation.
     pub state: OperationState,
-    /// What it waits for, why it ended, or what the secret is doing.
+    /// The condition that it waits for, the reason why it ended, or the activity of the secret.
     pub message: String,
     /// The state of the secret.
     pub secret_state: SecretState,
@@ -33,14 +33,14 @@ pub struct Operation {
     pub reason: StatusReason,
 }
 
-/// How far an operation is. The last three are ends.
+/// The state of an operation. The last three are ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OperationState {
     /// It is pending, and was not tried yet.
     Accepted,
     /// It is being executed.
     Running,
-    /// It was tried, and waits for what the message says.
+    /// It was tried, and waits for the condition in the message.
     Waiting,
     /// It was tried, and something is in the way. It is tried again.
     Blocked,

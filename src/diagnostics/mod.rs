@@ -1,7 +1,7 @@
 //! Diagnostics: the doctor's checks, the inventory, and the plan of what the reconcile loop would do.
 //!
-//! They only read, through the ports, and know no service's error code and no host name. They decide nothing: a plan asks
-//! the reconcile loop, and a check follows its rules.
+//! They only read, through the ports, and know no service's error code and no host name. They decide nothing: a plan
+//! asks the reconcile loop, and a check follows its rules.
 
 pub mod doctor;
 pub mod inventory;

@@ -56,7 +56,8 @@ impl Planner<'_> {
             .filter(|(_, previewed)| is_of_many(previewed))
             .map(|(id, _)| id.clone())
             .collect();
-        // What is due depends on what became known of the others since: the canaries, the rotations of the last hour.
+        // These decisions depend on what became known of the others since: the canaries, the rotations of the last
+        // hour.
         for managed in secrets.iter().filter(|managed| was_of_many.contains(&managed.id)) {
             previews.insert(managed.id.clone(), reconciler.preview(managed).await);
         }

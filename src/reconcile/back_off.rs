@@ -1,11 +1,11 @@
-//! The pause before a blocked secret is looked at again: growing, capped, and spread.
+//! The pause before a blocked secret is reconciled again: growing, capped, and spread.
 
 use time::Duration;
 
-/// The pause after `troubles` passes in a row (from 1) that found something in the way.
+/// Returns the pause after `troubles` passes in a row (from 1) that were blocked.
 ///
-/// From 5 s to 15 min for what passes by itself, from 1 min to 1 h for what waits for a person; each between
-/// half of that and all of it, so that secrets blocked together don't come back together.
+/// From 5 s to 15 min for a block that passes by itself, from 1 min to 1 h for one that waits for a person; each
+/// between half of that and all of it, so that secrets blocked together don't come back together.
 pub(super) fn pause(troubles: u32, needs_person: bool, random: &mut fastrand::Rng) -> Duration {
     let (first, most) = if needs_person { (60.0, 3_600.0) } else { (5.0, 900.0) };
     let exponent = i32::try_from(troubles.saturating_sub(1).min(16)).unwrap_or(16);

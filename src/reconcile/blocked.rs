@@ -14,10 +14,10 @@ use crate::ports::{PortError, RefusalKind, SignIn, chain};
 pub struct Blocked {
     /// The reason, for the status of the secret.
     pub reason: BlockReason,
-    /// Details that the reason alone does not tell.
+    /// Details that the reason alone does not give.
     detail: Option<String>,
     cause: Cause,
-    /// True if a write may have happened, whatever the reason says.
+    /// True if a write may have happened, whatever the reason is.
     is_effect_unknown: bool,
 }
 
@@ -84,7 +84,8 @@ impl Blocked {
         Self { is_effect_unknown: self.is_effect_unknown || is_unknown, ..self }
     }
 
-    /// Returns the same with the reason's text as details, if it has none: a failed action is always shown with details.
+    /// Returns the same with the reason's text as details, if it has none: a failed action is always shown with
+    /// details.
     pub(super) fn with_text(self) -> Self {
         let detail = self.detail.or_else(|| Some(self.reason.text().to_owned()));
         Self { detail, ..self }

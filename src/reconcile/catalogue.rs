@@ -7,27 +7,27 @@ use super::sweep::discovered;
 use crate::domain::{ApplicationRef, DiscoveryRules, ManagedSecret, Origin, SecretId, VaultName};
 use crate::ports::ListedSecret;
 
-/// What is managed now. Configured secrets stay; discovered ones come and go with their tags.
+/// The secrets that are managed now. Configured secrets stay; discovered ones come and go with their tags.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     secrets: RwLock<BTreeMap<SecretId, Arc<ManagedSecret>>>,
 }
 
 impl Catalogue {
-    /// A catalogue of what the configuration names.
+    /// Returns a catalogue of the secrets that the configuration names.
     #[must_use]
     pub fn new(configured: impl IntoIterator<Item = ManagedSecret>) -> Self {
         let secrets = configured.into_iter().map(|managed| (managed.id.clone(), Arc::new(managed)));
         Self { secrets: RwLock::new(secrets.collect()) }
     }
 
-    /// What is known of `secret`, if it is managed.
+    /// Returns the managed secret of this id, if there is one.
     #[must_use]
     pub fn find(&self, secret: &SecretId) -> Option<Arc<ManagedSecret>> {
         self.read().get(secret).cloned()
     }
 
-    /// The managed secret that this one is, or is a replica of.
+    /// Returns the managed secret that this one is, or is a replica of.
     #[must_use]
     pub fn managing(&self, secret: &SecretId) -> Option<Arc<ManagedSecret>> {
         let secrets = self.read();
@@ -37,29 +37,29 @@ impl Catalogue {
             .cloned()
     }
 
-    /// Every managed secret, by name.
+    /// Returns every managed secret, by name.
     #[must_use]
     pub fn list(&self) -> Vec<Arc<ManagedSecret>> {
         self.read().values().cloned().collect()
     }
 
-    /// Every managed secret that names an application in this very way; those that name it by its other GUID are found
-    /// when they are looked at.
+    /// Returns every managed secret that names an application in exactly this way; those that name it by its other GUID
+    /// are found when they are reconciled.
     #[must_use]
     pub fn of_application(&self, application: ApplicationRef) -> Vec<Arc<ManagedSecret>> {
         self.read().values().filter(|managed| managed.application == application).cloned().collect()
     }
 
-    /// Puts `discovered` in the place of what was found before. What the configuration names, or has as a replica, is
-    /// left out: a tag can't change it.
+    /// Replaces the secrets that were found before with `discovered`. Secrets that the configuration names, or has as
+    /// replicas, are left out: a tag can't change them.
     pub fn replace_discovered(&self, discovered: impl IntoIterator<Item = ManagedSecret>) {
         let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
         secrets.retain(|_, managed| managed.origin == Origin::Configured);
         add(&mut secrets, discovered);
     }
 
-    /// Adds the secrets that tags bind among those listed in a vault, if discovery searches that vault. For callers that
-    /// read each vault once; a sweep replaces what was found.
+    /// Adds the secrets that tags bind among those listed in a vault, if discovery searches that vault. For callers
+    /// that read each vault once; a sweep replaces what was found.
     pub fn add_listed(&self, discovery: &DiscoveryRules, vault: &VaultName, listed: &[ListedSecret]) {
         if discovery.vaults.contains(vault) {
             let found = listed.iter().filter_map(|secret| discovered(discovery, vault, secret));

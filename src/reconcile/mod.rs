@@ -1,7 +1,7 @@
-//! The loop: observe, decide, execute one action, look again.
+//! The reconcile loop: observe, decide, execute one action, observe again.
 //!
-//! A pass takes no hint: triggers only enqueue a name, and what an event says is never used as a fact. What the
-//! loop remembers (back-off, since when something looks lost) may be forgotten at any moment.
+//! A pass takes no hint: triggers only enqueue a name, and the content of an event is never used as a fact. Everything
+//! that the loop remembers (back-off, since when something looks lost) may be forgotten at any moment.
 
 mod actions;
 mod back_off;
@@ -40,16 +40,16 @@ use crate::ports::{Clock, CredentialIssuer, ResourceProbe, SecretStore, SignInVe
 /// The outside world, as the loop sees it.
 #[derive(Debug, Clone)]
 pub struct Ports {
-    /// Where consumers read.
+    /// The store that consumers read from.
     pub store: Arc<dyn SecretStore>,
-    /// Who makes credentials.
+    /// The issuer of credentials.
     pub issuer: Arc<dyn CredentialIssuer>,
-    /// Whether they sign in.
+    /// The verifier of sign-ins with credentials.
     pub verifier: Arc<dyn SignInVerifier>,
-    /// When credentials were last used.
+    /// The report on when credentials were last used.
     pub usage: Arc<dyn UsageReport>,
-    /// Whether protected resources let an application in.
+    /// The probe of protected resources: do they let an application in?
     pub probe: Arc<dyn ResourceProbe>,
-    /// What time it is.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }

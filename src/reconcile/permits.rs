@@ -115,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    /// A clock at which nobody wakes; it counts the holds on it.
+    /// A clock on which no sleeper wakes; it counts the holds on it.
     #[derive(Debug, Clone, Default)]
     struct Counting(Arc<AtomicIsize>);
 

@@ -87,5 +87,5 @@ fn check_refusal(context: &Context<'_>, answer: SignIn) -> Result<(), Blocked> {
 /// Entra counts a lifetime from its own clock.
 const CLOCKS_APART: Duration = Duration::minutes(5);
 
-/// A policy that allows no day means that there are to be no passwords: rotating several times a day serves nobody.
+/// A policy that allows no day means that there are to be no passwords: rotating several times a day serves no one.
 const MIN_LIFETIME: Duration = Duration::hours(12);

@@ -22,16 +22,16 @@ pub struct WorkQueue {
 #[derive(Debug, Default)]
 struct Inner {
     waiting: BTreeMap<SecretId, Waiting>,
-    /// With the command that each pass has taken.
+    /// The secrets that a pass works on, with the command that each pass has taken.
     in_work: BTreeMap<SecretId, Option<Command>>,
     /// When the last pass over each secret ended.
     finished: BTreeMap<SecretId, OffsetDateTime>,
-    /// Counts what is asked for; a pass meets what was asked for before it began.
+    /// The number of requests so far; a pass serves those that were made before it began.
     asked: u64,
-    /// How much had been asked for when the pass in work, and the last one that ended, began.
+    /// The number of requests when the pass in work, and the last one that ended, began.
     begun_at: BTreeMap<SecretId, u64>,
     met: BTreeMap<SecretId, u64>,
-    /// Keeps a simulated clock still from a change until the one who waits for work has seen it.
+    /// Keeps a simulated clock still from a change until the task that waits for work has seen it.
     unseen: Option<Hold>,
 }
 
@@ -39,36 +39,36 @@ struct Inner {
 struct Waiting {
     at: OffsetDateTime,
     command: Option<Command>,
-    /// Whether the command comes from a pass that could not meet it yet.
+    /// True if the command comes from a pass that could not complete it yet.
     tried: bool,
 }
 
 /// A command that is not completed yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueuedCommand {
-    /// What was asked for, and when.
+    /// The command, with the time at which it was requested.
     pub command: Command,
-    /// Whether a pass has ended without meeting it. It is tried again.
+    /// True if a pass has ended without completing it. It is tried again.
     pub tried: bool,
 }
 
-/// The right to be told when a pass over a secret has ended that began after it was asked for.
+/// The receipt for a request: shows when a pass over the secret that began after the request has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(u64);
 
 /// One secret to pass over. [`WorkQueue::finish`] must be called for it.
 #[derive(Debug)]
 pub struct WorkItem {
-    /// Which.
+    /// The secret.
     pub secret: SecretId,
-    /// What a person asked for.
+    /// The command of a person, if one is pending.
     pub command: Option<Command>,
     /// Held to the end of the pass.
     pub hold: Hold,
 }
 
 impl WorkQueue {
-    /// An empty queue.
+    /// Returns an empty queue.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
         Self { clock, metrics, inner: Mutex::default(), changed: Notify::new() }
@@ -83,8 +83,8 @@ impl WorkQueue {
 
     /// Asks for a pass over `secret` now that executes `command`.
     ///
-    /// Only one command is kept: `on_replaced` is called with the command that gives way and the one that is kept, before
-    /// anybody can see that the first is gone. It must not use the queue.
+    /// Only one command is kept: `on_replaced` is called with the command that gives way and the one that is kept,
+    /// before anyone can see that the first is gone. It must not use the queue.
     pub fn enqueue_command(
         &self,
         secret: &SecretId,
@@ -98,14 +98,14 @@ impl WorkQueue {
         });
     }
 
-    /// Whether a pass over `secret` that began after the ticket was given has ended. One that a shutdown cut short counts
-    /// too: whoever relies on it asks whether that has begun, afterwards.
+    /// Returns true if a pass over `secret` that began after the ticket was given has ended. A pass that a shutdown cut
+    /// short counts too: a caller that relies on the result checks afterwards whether the shutdown has begun.
     #[must_use]
     pub fn is_met(&self, secret: &SecretId, ticket: Ticket) -> bool {
         self.lock().met.get(secret).is_some_and(|met| *met >= ticket.0)
     }
 
-    /// Returns once [`Self::is_met`]. The caller's hold, if it has one, is given up meanwhile.
+    /// Returns once [`Self::is_met`] is true. The caller's hold, if it has one, is given up meanwhile.
     pub async fn until_met(&self, secret: &SecretId, ticket: Ticket) {
         loop {
             let changed = self.changed.notified();
@@ -126,7 +126,7 @@ impl WorkQueue {
         self.add(secret, moment);
     }
 
-    /// The next secret that is due, when there is one. The caller's hold is given up meanwhile.
+    /// Returns the next secret that is due, once there is one. The caller's hold is given up meanwhile.
     pub async fn next(&self) -> WorkItem {
         loop {
             let changed = self.changed.notified();
@@ -142,8 +142,8 @@ impl WorkQueue {
         }
     }
 
-    /// Ends the pass over `secret`, and asks for the next one, with the command that is still to be done. `on_replaced` is
-    /// as in [`Self::enqueue_command`].
+    /// Ends the pass over `secret`, and asks for the next one, with the command that is still to be done. `on_replaced`
+    /// is as in [`Self::enqueue_command`].
     pub fn finish(
         &self,
         secret: &SecretId,
@@ -175,7 +175,7 @@ impl WorkQueue {
         }
     }
 
-    /// What a person asked for `secret` and no pass has met yet.
+    /// Returns the command for `secret` that no pass has completed yet.
     #[must_use]
     pub fn pending_command(&self, secret: &SecretId) -> Option<QueuedCommand> {
         let inner = self.lock();
@@ -222,7 +222,7 @@ impl WorkQueue {
         result
     }
 
-    /// The earliest secret that is due, or when that will be.
+    /// Takes the earliest secret that is due; otherwise returns the time at which one will be.
     fn pop(&self) -> Result<WorkItem, OffsetDateTime> {
         let mut inner = self.lock();
         inner.unseen = None;
@@ -270,14 +270,14 @@ impl Inner {
         }
     }
 
-    /// A pass has given `command` back; another one that was asked for meanwhile has not been tried.
+    /// Notes that a pass has given `command` back; another one that was asked for meanwhile has not been tried.
     fn note_try(&mut self, secret: &SecretId, command: Option<Command>) {
         if let Some(waiting) = self.waiting.get_mut(secret) {
             waiting.tried = command.is_some() && waiting.command == command;
         }
     }
 
-    /// What can be worked on and is in no worker's hands: the one that is due first.
+    /// Returns the secret that is due first, and its time, among those that no pass works on.
     fn earliest(&self) -> Option<(SecretId, OffsetDateTime)> {
         let earliest = self.free().min_by_key(|(_, waiting)| waiting.at);
         earliest.map(|(secret, waiting)| (secret.clone(), waiting.at))
@@ -293,5 +293,5 @@ impl Inner {
     }
 }
 
-/// Between two passes over a secret that nobody in particular asked for: events may come in floods.
+/// The pause before another pass over a secret, unless a command asks for it: events may come in floods.
 const MIN_GAP: Duration = Duration::seconds(20);

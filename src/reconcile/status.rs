@@ -7,18 +7,18 @@ use crate::domain::{
     SecretState, StatusReason,
 };
 
-/// What is known of one managed secret. Made anew by each look; nothing is decided from it.
+/// The status of one managed secret. Made again by each pass; nothing is decided from it.
 #[derive(Debug, Clone)]
 pub struct SecretStatus {
     /// `vault/name`.
     pub secret: SecretId,
-    /// What it is doing.
+    /// The state.
     pub state: SecretState,
-    /// Why.
+    /// The reason for the state.
     pub reason: StatusReason,
-    /// What it means and, if somebody has to act, what to do.
+    /// The meaning of the reason and, if a person has to act, the fix.
     pub message: String,
-    /// Whether only a person can end this state.
+    /// True if only a person can end this state.
     pub needs_person: bool,
     /// The published credential.
     pub credential_id: Option<KeyId>,
@@ -26,21 +26,21 @@ pub struct SecretStatus {
     pub expires: Option<OffsetDateTime>,
     /// When its successor is due.
     pub due: Option<OffsetDateTime>,
-    /// When it was last looked at.
+    /// When it was last reconciled.
     pub last_reconciled: Option<OffsetDateTime>,
-    /// When a look last found nothing wrong.
+    /// When a pass last found nothing wrong.
     pub last_success: Option<OffsetDateTime>,
-    /// When it will be looked at next, if nothing wakes it earlier.
+    /// When it will be reconciled next, if nothing wakes it earlier.
     pub next_reconcile: Option<OffsetDateTime>,
     /// The last action and how it ended.
     pub last_outcome: Option<LastOutcome>,
-    /// Why it is managed.
+    /// The reason why it is managed.
     pub origin: Origin,
-    /// Who looks after it, by its `Owner` tag.
+    /// The contact for it, by its `Owner` tag.
     pub owner: Option<String>,
     /// When the version that consumers read was published.
     pub published: Option<OffsetDateTime>,
-    /// Whether a rotation of ours made that version.
+    /// True if a rotation of ours made that version.
     pub is_rotated: bool,
     /// Credentials that were published before and are not retired yet.
     pub superseded: usize,
@@ -52,11 +52,11 @@ pub struct SecretStatus {
     pub last_command: Option<EndedCommand>,
     /// A credential that this secret is known to hold, by its text or its marker; not by a tag alone.
     pub held: Option<KeyId>,
-    /// Whether the application may not be rotated into it, so that what it holds protects nothing.
+    /// True if the application may not be rotated into it, so that what it holds protects nothing.
     pub is_denied: bool,
     /// Credentials of ours that were never published.
     pub orphans: usize,
-    /// What is odd and not followed, for example unusable tags.
+    /// Odd settings and facts that are not followed, for example unusable tags.
     pub warnings: Vec<String>,
 }
 
@@ -67,11 +67,11 @@ pub struct EndedCommand {
     pub command: Command,
     /// How it ended.
     pub outcome: CommandOutcome,
-    /// Why, in words.
+    /// The reason, in words.
     pub reason: String,
 }
 
-/// What is known of one replica.
+/// The status of one replica.
 #[derive(Debug, Clone)]
 pub struct ReplicaStatus {
     /// `vault/name`.
@@ -87,7 +87,7 @@ pub struct LastOutcome {
     pub action: ActionKind,
     /// How it ended.
     pub outcome: ActionOutcome,
-    /// What went wrong, if anything did.
+    /// The error, if there was one.
     pub error: Option<String>,
     /// When it ended.
     pub at: OffsetDateTime,
@@ -100,7 +100,7 @@ impl From<&ReplicaFacts> for ReplicaStatus {
 }
 
 impl SecretStatus {
-    /// Whether a successor is due at `now`, as far as is known.
+    /// Returns true if a successor is due at `now`, as far as is known.
     #[must_use]
     pub fn is_due(&self, now: OffsetDateTime) -> bool {
         self.due.is_some_and(|due| due <= now)

@@ -22,7 +22,7 @@ pub struct StatusBoard {
 }
 
 impl StatusBoard {
-    /// A board on which no secret was looked at yet.
+    /// Returns a board on which no secret was reconciled yet.
     #[must_use]
     pub fn new<'a>(metrics: Arc<Metrics>, secrets: impl IntoIterator<Item = &'a SecretId>) -> Self {
         let statuses: BTreeMap<_, _> =
@@ -53,26 +53,26 @@ impl StatusBoard {
         *statuses = kept;
     }
 
-    /// The status of one secret, if it is managed.
+    /// Returns the status of one secret, if it is managed.
     #[must_use]
     pub fn show(&self, secret: &SecretId) -> Option<SecretStatus> {
         self.lock().get(secret).cloned()
     }
 
-    /// Tells when anything has changed.
+    /// Returns a receiver that is notified when anything has changed.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
-    /// When the versions that consumers read were published, as far as rotations made them.
+    /// Returns the times at which rotations published the versions that consumers read.
     pub(super) fn rotations_published(&self) -> Vec<OffsetDateTime> {
         let statuses = self.lock();
         let rotated = statuses.values().filter(|status| status.is_rotated);
         rotated.filter_map(|status| status.published).collect()
     }
 
-    /// The status of every secret, by name.
+    /// Returns the status of every secret, by name.
     #[must_use]
     pub fn list(&self) -> Vec<SecretStatus> {
         self.lock().values().cloned().collect()

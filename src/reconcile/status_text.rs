@@ -4,7 +4,7 @@ use super::blocked::Blocked;
 use super::status::SecretStatus;
 use crate::domain::{Action, Decision, SecretState, StatusReason, WaitReason};
 
-/// State, reason and message of a secret. Where a failed rotation is waited for, that failure is shown.
+/// Sets the state, reason and message of a secret. If it waits after a failed rotation, that failure is shown.
 pub(super) fn shown(status: &mut SecretStatus, decision: &Decision, failure: Option<Blocked>) {
     status.message = message(decision);
     (status.state, status.reason, status.needs_person) = match decision {
@@ -29,7 +29,7 @@ pub(super) fn shown(status: &mut SecretStatus, decision: &Decision, failure: Opt
     }
 }
 
-/// Whether a look found nothing wrong.
+/// Returns true if a pass found nothing wrong.
 pub(super) fn is_well(decision: &Decision) -> bool {
     matches!(decision, Decision::Wait { reason: WaitReason::NotDue | WaitReason::Overlap, .. })
 }

@@ -13,29 +13,29 @@ use crate::metrics::{Metrics, unix_seconds};
 use crate::ports::{Clock, ListedSecret, PortError, SecretStore, chain};
 use crate::telemetry::audit;
 
-/// What sweeps over the fleet.
+/// The sweeper of the fleet.
 #[derive(Debug)]
 pub struct Sweeper {
-    /// Where tags are read.
+    /// The store that tags are read from.
     pub store: Arc<dyn SecretStore>,
-    /// Which vaults are searched.
+    /// The rules for which vaults are searched.
     pub discovery: DiscoveryRules,
-    /// What is managed.
+    /// The managed secrets.
     pub catalogue: Arc<Catalogue>,
-    /// Where names go.
+    /// The queue that names are put in.
     pub queue: Arc<WorkQueue>,
-    /// What is known of them.
+    /// The board of their statuses.
     pub board: Arc<StatusBoard>,
-    /// Counts rotations a sweep.
+    /// The rollout, which counts the rotations of a sweep.
     pub rollout: Arc<Rollout>,
-    /// Where sweeps are shown.
+    /// The metrics that show sweeps.
     pub metrics: Arc<Metrics>,
-    /// By whose time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Sweeper {
-    /// Sweeps once. Says which vaults could not be searched for tagged secrets.
+    /// Sweeps once. Returns the vaults that could not be searched for tagged secrets.
     pub async fn sweep(&self) -> Vec<VaultName> {
         let gaps = self.discover().await;
         self.sweep_over(|_| true);
@@ -54,9 +54,10 @@ impl Sweeper {
         }
     }
 
-    /// Looks for secrets whose tags name an application. Whether that application agrees is seen at each look.
+    /// Finds secrets whose tags name an application. Each pass checks that the application agrees.
     ///
-    /// A sweep begins with it. A vault that can't be searched keeps what was found in it before; says which ones those are.
+    /// A sweep begins with it. A vault that can't be searched keeps the secrets that were found in it before; such
+    /// vaults are returned.
     pub async fn discover(&self) -> Vec<VaultName> {
         self.rollout.sweep_begins(self.clock.now());
         let (mut found, mut gaps) = (Vec::new(), Vec::new());
@@ -81,7 +82,7 @@ impl Sweeper {
         gaps
     }
 
-    /// What is found no more is let go, and that is said: nobody else looks after it then.
+    /// Stops managing secrets that discovery no longer finds, and logs it, because nothing else manages them.
     fn replace(&self, found: Vec<ManagedSecret>) {
         let before: Vec<_> = self.discovered_before().collect();
         self.catalogue.replace_discovered(found);
@@ -103,8 +104,8 @@ impl Sweeper {
     }
 }
 
-/// What a listed secret's own tags make of it: managed, if its `ProviderAddress` names an application. Microsoft's
-/// templates for other services use the tag too.
+/// Returns the managed secret that a listed secret is by its own tags, if its `ProviderAddress` names an application.
+/// Microsoft's templates for other services use the tag too.
 #[must_use]
 pub fn discovered(
     discovery: &DiscoveryRules,

@@ -20,19 +20,19 @@ pub(super) struct Volatile {
     resolved: BTreeMap<ApplicationRef, AppObjectId>,
     /// Applications that a pass works on.
     busy: BTreeSet<AppObjectId>,
-    /// Of which version, and since when, the current credential is lost at every look.
+    /// The current version, and the time since which its credential is lost in every pass.
     lost: BTreeMap<SecretId, (VersionId, OffsetDateTime)>,
     /// Passes in a row that were blocked.
     blocked_passes: BTreeMap<SecretId, u32>,
     /// The failure of the last rotation, until one succeeds.
     rotation_failures: BTreeMap<SecretId, Blocked>,
-    /// Who the daemon itself is, once its token was read.
+    /// The daemon's own identity, once its token was read.
     caller: Option<OwnIdentity>,
-    /// What a rotation just met, until a look after it found nothing else to do.
+    /// The reason why the last rotation failed, until a pass finds nothing else to do.
     preflight_failures: BTreeMap<SecretId, BlockReason>,
-    /// How many credentials an application had when it had no room for another one.
+    /// The number of credentials that an application had when it had no room for another one.
     limits: BTreeMap<AppObjectId, usize>,
-    /// When the report on sign-ins of an application last told something.
+    /// When the report on sign-ins of an application was last available.
     reported: BTreeMap<AppObjectId, OffsetDateTime>,
     /// Replicas that could not be written, why, and when.
     unwritable: BTreeMap<SecretId, (String, OffsetDateTime)>,
@@ -41,7 +41,7 @@ pub(super) struct Volatile {
 }
 
 impl Volatile {
-    /// Nothing yet. `seed` is for jitter and rotation ids.
+    /// Returns no facts yet. `seed` is for jitter and rotation ids.
     pub(super) fn new(seed: u64) -> Self {
         Self {
             random: fastrand::Rng::with_seed(seed),
@@ -59,18 +59,18 @@ impl Volatile {
         }
     }
 
-    /// The directory object of an application, if it was found before.
+    /// Returns the directory object of an application, if it was found before.
     pub(super) fn resolved(&self, application: ApplicationRef) -> Option<AppObjectId> {
         self.resolved.get(&application).copied()
     }
 
-    /// Takes an application for one pass, if no other has it.
+    /// Takes an application for one pass, and returns true, if no other has it.
     pub(super) fn reserve(&mut self, application: ApplicationRef, object_id: AppObjectId) -> bool {
         self.resolved.insert(application, object_id);
         self.busy.insert(object_id)
     }
 
-    /// Who the daemon itself is, if that was asked.
+    /// Returns the daemon's own identity, if it was asked for.
     pub(super) const fn caller(&self) -> Option<&OwnIdentity> {
         self.caller.as_ref()
     }
@@ -79,7 +79,8 @@ impl Volatile {
         self.caller = Some(caller);
     }
 
-    /// What a report says, if it can be relied on: one that was there a short while ago is not gone for good.
+    /// Returns the facts of a report, if it can be relied on: one that was there a short while ago is not gone for
+    /// good.
     pub(super) fn settled(
         &mut self,
         application: AppObjectId,
@@ -104,7 +105,7 @@ impl Volatile {
         self.revoked.insert(secret.clone(), now);
     }
 
-    /// Whether a credential of this secret was revoked so lately that its text may still sign in.
+    /// Returns true if a credential of this secret was revoked so recently that its text may still sign in.
     pub(super) fn is_revocation_fresh(&self, secret: &SecretId, now: OffsetDateTime) -> bool {
         self.revoked.get(secret).is_some_and(|at| now < *at + REVOCATION_SETTLES)
     }
@@ -114,7 +115,7 @@ impl Volatile {
         self.limits.insert(application, credentials);
     }
 
-    /// How many credentials an application can have, if it once had no room.
+    /// Returns the number of credentials that an application can have, if it once had no room.
     pub(super) fn limit(&self, application: AppObjectId) -> Option<usize> {
         self.limits.get(&application).copied()
     }
@@ -127,7 +128,7 @@ impl Volatile {
         };
     }
 
-    /// Why a replica could not be written a short while ago: it is left alone for some time then.
+    /// Returns the reason why a replica could not be written a short while ago: it is left alone for some time then.
     pub(super) fn unwritable(&self, replica: &SecretId, now: OffsetDateTime) -> Option<String> {
         let (why, at) = self.unwritable.get(replica)?;
         (now < *at + COPY_PAUSE).then(|| why.clone())
@@ -137,7 +138,8 @@ impl Volatile {
         self.busy.remove(&application);
     }
 
-    /// Since when the current credential is lost at every look; a credential in another version starts anew.
+    /// Returns the time since which the current credential is lost in every pass; it starts again for a credential in
+    /// another version.
     pub(super) fn note_loss(&mut self, seen: &Observed, now: OffsetDateTime) -> Option<OffsetDateTime> {
         let lost = seen.sign_in == CurrentSignIn::Refused && seen.current_credential().is_none();
         let version = seen.current_version().map(|version| version.version.clone());
@@ -171,12 +173,12 @@ impl Volatile {
         self.rotation_failures.get(secret).cloned()
     }
 
-    /// What the rotation that was tried last met, if nothing else was looked for since then.
+    /// Returns the reason why the last rotation failed, until a pass finds nothing else to do.
     pub(super) fn preflight_failure(&self, secret: &SecretId) -> Option<BlockReason> {
         self.preflight_failures.get(secret).copied()
     }
 
-    /// The next look may try to rotate again.
+    /// Lets the next pass try to rotate again.
     pub(super) fn clear_preflight_failure(&mut self, secret: &SecretId) {
         self.preflight_failures.remove(secret);
     }
@@ -193,17 +195,17 @@ impl Volatile {
         back_off::pause(*passes, needs_person, &mut self.random)
     }
 
-    /// A name for the next rotation. `None` can't happen: 16 hexadecimal digits are one.
+    /// Returns a name for the next rotation. `None` can't happen: 16 hexadecimal digits are one.
     pub(super) fn rotation_id(&mut self) -> Option<RotationId> {
         format!("{:016x}", self.random.u64(..)).parse().ok()
     }
 }
 
-/// Between two tries to write a replica that could not be written.
+/// The pause between two tries to write a replica that could not be written.
 const COPY_PAUSE: Duration = Duration::minutes(10);
 
-/// How long a revoked credential may still sign in somewhere.
+/// The time for which a revoked credential may still sign in somewhere.
 const REVOCATION_SETTLES: Duration = Duration::minutes(10);
 
-/// A report that was there has to be missing for this long before it counts as gone.
+/// The time for which a report that was there has to be missing before it counts as gone.
 const REPORT_SETTLES: Duration = Duration::DAY;

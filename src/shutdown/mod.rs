@@ -1,4 +1,4 @@
-//! Stopping: take no more work, finish what is in hand, leave within a grace period.
+//! The shutdown: take no more work, finish the work in progress, leave within a grace period.
 
 use std::future::Future;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-/// The tasks of one daemon, and the word that ends them.
+/// The tasks of one daemon, and the signal that ends them.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     stop: CancellationToken,
@@ -16,13 +16,13 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Told when no new work is to be begun.
+    /// Returns the token that is cancelled when no new work may begin.
     #[must_use]
     pub fn stop(&self) -> CancellationToken {
         self.stop.clone()
     }
 
-    /// Where tasks are spawned, so that [`Self::drain`] waits for them.
+    /// Returns the tracker that tasks are spawned on, so that [`Self::drain`] waits for them.
     #[must_use]
     pub fn tasks(&self) -> TaskTracker {
         self.tasks.clone()
@@ -33,7 +33,7 @@ impl Shutdown {
         self.tasks.spawn(task);
     }
 
-    /// Asks everybody to stop and waits for them, at most `grace`. Whether all of them ended.
+    /// Asks all tasks to stop and waits for them, at most `grace`. Returns true if all of them ended.
     pub async fn drain(&self, grace: Duration) -> bool {
         self.stop.cancel();
         self.tasks.close();

@@ -1,6 +1,6 @@
 //! The audit trail: who asked for what, what was done to which secret, and what was refused. Never a secret's text.
 //!
-//! Its lines are events of the target [`TARGET`], which [`super::init`] shows whatever the log's filter says.
+//! Its lines are events of the target [`TARGET`], which [`super::init`] shows whatever the log's filter is.
 
 use tracing::info;
 
@@ -9,12 +9,12 @@ use crate::domain::{CommandKind, SecretId};
 /// The target of all lines of the trail.
 pub const TARGET: &str = "audit";
 
-/// Who asked for something.
+/// The origin of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asker<'a> {
-    /// By which way: `api`, `functions` or `cli`.
+    /// The way that it came: `api`, `functions` or `cli`.
     pub by: &'a str,
-    /// Who it was, as far as they have proven it.
+    /// The caller, as far as the identity is proven.
     pub caller: Option<&'a str>,
     /// The `Idempotency-Key` that came with it.
     pub key: Option<&'a str>,
@@ -26,14 +26,14 @@ impl<'a> From<&'a str> for Asker<'a> {
     }
 }
 
-/// Somebody asked for something, and was told that it will be seen to.
+/// Records that a command was asked for and accepted.
 pub fn command<'a>(secret: &SecretId, kind: CommandKind, asker: impl Into<Asker<'a>>) {
     let (asker, command) = (asker.into(), kind.label());
     info!(target: TARGET, event = "command", %secret, command, all_credentials = all_credentials(kind), by = asker.by,
         caller = asker.caller, idempotency_key = asker.key, "{command} was asked for {secret}");
 }
 
-/// Somebody asked for something and was refused, for the reason `why`.
+/// Records that a command was asked for and refused, for the reason `why`.
 pub fn command_rejected<'a>(secret: &SecretId, kind: CommandKind, asker: impl Into<Asker<'a>>, why: &str) {
     let (asker, command) = (asker.into(), kind.label());
     info!(target: TARGET, event = "command_rejected", %secret, command, all_credentials = all_credentials(kind),
@@ -47,25 +47,26 @@ pub fn command_replaced(secret: &SecretId, kind: CommandKind, by: &str) {
         replaced_by = by, "{command} of {secret} was replaced by {by}");
 }
 
-/// An action was executed. `label` and `outcome` are those of the metric `rekeyd_actions_total`; `detail` says on what,
-/// by ids, or what went wrong.
+/// Records that an action was executed. `label` and `outcome` are those of the metric `rekeyd_actions_total`; `detail`
+/// names its object, by ids, or the error.
 pub fn action(secret: &SecretId, label: &str, outcome: &str, detail: &str) {
     info!(target: TARGET, event = "action", %secret, action = label, outcome, detail,
         "{label} of {secret}: {outcome}");
 }
 
-/// A secret gets no credential of the application that it is bound to. `reason` is the block reason's label.
+/// Records that a secret gets no credential of the application that it is bound to. `reason` is the block reason's
+/// label.
 pub fn blocked(secret: &SecretId, reason: &str, message: &str) {
     info!(target: TARGET, event = "blocked", %secret, reason, detail = message, "{secret} is refused: {message}");
 }
 
-/// Each of the `refused` texts that a compromised secret had was tried, and Entra refused it.
+/// Records that each of the `refused` texts that a compromised secret had was tried, and that Entra refused it.
 pub fn proven(secret: &SecretId, refused: usize) {
     info!(target: TARGET, event = "compromised_proven", %secret, refused,
         "{refused} compromised texts of {secret} are proven to be refused");
 }
 
-/// Said only where it means something.
+/// Returns the field `all_credentials` for a command that has one; `None` for all others.
 fn all_credentials(kind: CommandKind) -> Option<bool> {
     match kind {
         CommandKind::Compromised { all_credentials } => Some(all_credentials),

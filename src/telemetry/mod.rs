@@ -14,7 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::LogFormat;
 
-/// Why logging can't begin.
+/// The reason why logging can't begin.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The filter can't be read.
@@ -23,13 +23,13 @@ pub enum TelemetryError {
     /// The audit trail has nowhere to go.
     #[error("the audit file {0} can't be appended to")]
     AuditFile(PathBuf, #[source] std::io::Error),
-    /// Somebody else in this process logs already.
+    /// Something else in this process logs already.
     #[error("logging is already set up")]
     AlreadySet(#[source] tracing_subscriber::util::TryInitError),
 }
 
 /// Begins to log, with a filter in the syntax of `RUST_LOG` (for example `info` or `info,rekeyd=debug`). Lines of the
-/// [`audit`] trail are shown whatever the filter says, and are appended to `audit_file` as JSON lines as well.
+/// [`audit`] trail are shown whatever the filter is, and are appended to `audit_file` as JSON lines as well.
 ///
 /// # Errors
 /// The filter can't be read, the file can't be appended to, or logging has already begun.
@@ -37,7 +37,7 @@ pub fn init(filter: &str, format: LogFormat, audit_file: Option<&Path>) -> Resul
     subscriber(filter, format, audit_file)?.try_init().map_err(TelemetryError::AlreadySet)
 }
 
-/// Begins to log as text in a rehearsal, where nobody is answerable: the filter decides about the audit trail too.
+/// Begins to log as text in a rehearsal, where no one is answerable: the filter decides about the audit trail too.
 ///
 /// # Errors
 /// The filter can't be read, or logging has already begun.
@@ -73,7 +73,8 @@ fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(format: LogFormat) -> Box<dyn L
     }
 }
 
-/// Each line is one write to the file: nothing is held back that an end of the process would lose.
+/// Returns a layer that appends the audit trail to a file. Each line is one write: nothing is held back that an end of
+/// the process would lose.
 fn appended<S: Subscriber + for<'a> LookupSpan<'a>>(
     path: &Path,
 ) -> Result<impl Layer<S> + use<S>, TelemetryError> {

@@ -197,5 +197,5 @@ fn has_ours(application: &Application) -> bool {
 
 const MAX_WITH_PERSONAL_ACCOUNTS: usize = 2;
 
-/// More credentials are a sign that nobody looks after them.
+/// The usual number of credentials: more are a sign that no one manages them.
 const USUAL_CREDENTIALS: usize = 5;

@@ -66,7 +66,8 @@ impl Doctor<'_> {
         findings
     }
 
-    /// Checks the managed secrets whose vaults are open. Returns the validity that each asks for, too, where it is known.
+    /// Checks the managed secrets whose vaults are open. Returns the validity that each asks for, too, where it is
+    /// known.
     async fn secrets(
         &self,
         managed: &[Arc<ManagedSecret>],

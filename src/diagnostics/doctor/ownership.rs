@@ -7,7 +7,8 @@ use super::{Doctor, remedies};
 use crate::ports::{OwnIdentity, Permission, chain};
 
 impl Doctor<'_> {
-    /// Checks ownership, where the permission depends on it, and the permission itself. One missing cause is told once.
+    /// Checks ownership, where the permission depends on it, and the permission itself. One missing cause is reported
+    /// once.
     pub(super) async fn write_permission(
         &self,
         bound: &BoundApplication<'_>,

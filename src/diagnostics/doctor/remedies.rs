@@ -14,7 +14,7 @@ pub(super) fn object_id(identity: Option<&OwnIdentity>) -> &str {
 pub(super) const IDENTITY: &str = "look at [identity], and at the identity itself: it has to exist, and this machine may have \
     to be allowed to use it (az identity show, az ad sp show --id CLIENT_ID)";
 
-/// Returns the finding for a vault's error. `permission` is the check that met it.
+/// Returns the finding for a vault's error. `permission` is the check that ran into it.
 pub(super) fn vault_trouble(
     permission: CheckName,
     subject: &str,

@@ -12,8 +12,8 @@ use crate::reconcile::Catalogue;
 pub(super) type ClosedVaults = BTreeSet<VaultName>;
 
 impl Doctor<'_> {
-    /// Checks every vault, and adds the secrets that are discovered in it to the catalogue. Returns the vaults that can't
-    /// be reached at all, too.
+    /// Checks every vault, and adds the secrets that are discovered in it to the catalogue. Returns the vaults that
+    /// can't be reached at all, too.
     pub(super) async fn vaults(
         &self,
         catalogue: &Catalogue,

@@ -1,4 +1,5 @@
-//! The inventory: every credential of every visible application, and every secret of the vaults. Reads no secret's value.
+//! The inventory: every credential of every visible application, and every secret of the vaults. Reads no secret
+//! values.
 
 mod collect;
 mod item;
@@ -28,8 +29,8 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Reads everything. `with_usage` asks for the report on sign-ins as well, once an application: that takes two seconds
-    /// each, since Graph allows no more.
+    /// Reads everything. `with_usage` asks for the report on sign-ins as well, once an application: that takes two
+    /// seconds each, since Graph allows no more.
     pub async fn take(
         config: &Config,
         ports: &DiagnosticPorts,

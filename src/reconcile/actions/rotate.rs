@@ -1,7 +1,7 @@
 //! One rotation: intent, issue, verify, publish. The text of the new credential lives only here, in memory.
 //!
-//! This is the only action with more than one effect. A `CRASH` comment stands between each two of them and says
-//! what the next pass sees if the process ends there.
+//! This is the only action with more than one effect. A `CRASH` comment stands between each two of them and describes
+//! the state that the next pass sees if the process ends there.
 
 use secrecy::ExposeSecret;
 use time::OffsetDateTime;
@@ -39,7 +39,7 @@ pub(super) async fn rotate(
     }
     let pending = PendingRotation { rotation, began, attempt, failed: false };
     write_intent(context, &pending).await?;
-    // CRASH: the tag says that a rotation began; no credential exists. Seen as in flight, then as due again.
+    // CRASH: the tag notes that a rotation began; no credential exists. Seen as in flight, then as due again.
     let issued = match issue_usable(context, &pending, end).await {
         Ok(issued) => issued,
         Err(blocked) => return Err(give_up(context, &pending, blocked, None).await),
@@ -51,7 +51,7 @@ pub(super) async fn rotate(
     }
 }
 
-/// Notes the rotation on the current version: proves that the vault can be written, and tells other instances and the
+/// Notes the rotation on the current version: proves that the vault can be written, and informs other instances and the
 /// next pass after a crash.
 async fn write_intent(context: &Context<'_>, pending: &PendingRotation) -> Result<(), Blocked> {
     match update(context, |tags| intent_tags(context, pending, tags)).await? {
@@ -103,7 +103,7 @@ async fn issue_usable(
             return Ok(issued);
         }
         info!(secret = %context.secret, key_id = %issued.key_id, "the new text matches verify.reject_secret_pattern: made anew");
-        // CRASH: the credential exists and nobody wants it. Seen as an orphan.
+        // CRASH: the credential exists and no one wants it. Seen as an orphan.
         if revoke_just_issued(context, issued.key_id).await? == Revocation::NotFound {
             let detail = "Entra doesn't know the unwanted credential to revoke yet: orphan_grace ends it";
             return Err(Blocked::detailed(BlockReason::NotProven, detail));
@@ -148,7 +148,7 @@ async fn give_up(
     if let Some(key_id) = issued.filter(|_| blocked.had_no_effect()) {
         revoke_unpublished(context, key_id).await;
     }
-    // CRASH: the tag still says in flight. The next pass waits for the deadline in the place of the back-off.
+    // CRASH: the tag still shows it in flight. The next pass waits for the deadline in the place of the back-off.
     if let Err(error) = update(context, |tags| Ok(failed_tags(pending, tags))).await {
         warn!(secret = %context.secret, %error, "could not note that the rotation failed");
     }

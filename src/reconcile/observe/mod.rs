@@ -1,4 +1,4 @@
-//! Observing: reads both services and turns what they say into facts. It changes nothing.
+//! The observation of a secret: reads both services and turns their answers into facts. Changes nothing.
 
 mod replicas;
 mod texts;
@@ -15,35 +15,35 @@ use crate::domain::{
 };
 use crate::ports::{Application, Credential, CurrentVersion, PortError, ReadVersion, SignIn, Version};
 
-/// What is looked at, and what else has to be known to judge it.
+/// The secret to observe, and everything else that is needed to judge it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subject<'a> {
     pub(super) ports: &'a Ports,
     pub(super) managed: &'a ManagedSecret,
-    /// Which applications may be rotated.
+    /// The rules for which applications may be rotated.
     pub(super) rules: &'a ApplicationRules,
     /// The application that the daemon itself signs in with.
     pub(super) own: Option<ClientId>,
-    /// What a person asked for.
+    /// The command of a person, if one is pending.
     pub(super) command: Option<Command>,
-    /// Whether old texts may be tried: each try is a sign-in that the report on them shows.
+    /// True if old texts may be tried: each try is a sign-in that the report on them shows.
     pub(super) may_try: bool,
 }
 
-/// One look at a secret.
+/// The result of observing a secret once.
 #[derive(Debug)]
 pub(super) struct Observation {
     /// The facts.
     pub(super) seen: Observed,
     /// The application as Entra listed it.
     pub(super) application: Application,
-    /// The policy, with what the current version's tags ask for.
+    /// The policy, with the changes that the current version's tags ask for.
     pub(super) policy: RotationPolicy,
-    /// How a successor is proven, with what the current version's tags ask for.
+    /// The verification of a successor, with the changes that the current version's tags ask for.
     pub(super) verify: VerifyPolicy,
-    /// What is odd and not followed.
+    /// Odd settings and facts that are not followed.
     pub(super) warnings: Vec<String>,
-    /// Who looks after the secret, by its tag.
+    /// The contact for the secret, by its `Owner` tag.
     pub(super) owner: Option<String>,
 }
 
@@ -112,11 +112,11 @@ impl Observer<'_> {
         Ok(Observation { seen, application: self.application, policy, verify, warnings, owner })
     }
 
-    /// Why the application's credentials may not be put into this secret.
+    /// Returns the reason why the application's credentials may not be put into this secret.
     fn refusal(&self, current: &CurrentVersion) -> Option<BlockReason> {
         let origin = self.subject.managed.origin;
         match current {
-            // Who took the tag away took the secret out of our hands: no rotation puts it back.
+            // Removing the tag ends our management of the secret: no rotation puts the tag back.
             CurrentVersion::Readable(read) if origin == Origin::Discovered && !self.is_named_by(read) => {
                 Some(BlockReason::NoProvider)
             }
@@ -180,12 +180,12 @@ impl Observer<'_> {
     }
 }
 
-/// What the configuration and the tags of the current version ask for.
+/// The settings that the configuration and the tags of the current version ask for.
 struct Requested {
     policy: RotationPolicy,
     verify: VerifyPolicy,
     owner: Option<String>,
-    /// What is not followed.
+    /// The settings that are not followed.
     warnings: Vec<String>,
 }
 
@@ -251,7 +251,7 @@ fn credential_facts_of(
     }
 }
 
-/// What the tags of the current version say, and its text does not bear out.
+/// Returns warnings about tags of the current version that can't be used or that its text does not bear out.
 fn contradictions(seen: &Observed) -> Vec<String> {
     let Some(current) = seen.current_version() else { return Vec::new() };
     let mut warnings: Vec<_> = current.tags.unusable().iter().map(ToString::to_string).collect();
@@ -272,12 +272,12 @@ fn contradictions(seen: &Observed) -> Vec<String> {
     warnings
 }
 
-/// Whether this credential's text may be `text`: unknown where Entra shows no hint.
+/// Returns true if `text` may be this credential's text: also if Entra shows no hint, since then it is unknown.
 fn may_have_text(credential: &Credential, text: &SecretString) -> bool {
     credential.hint.is_none() || has_hint(credential, text)
 }
 
-/// Whether the text begins as Entra says that this credential's does.
+/// Returns true if the text begins with the hint that Entra shows for this credential.
 fn has_hint(credential: &Credential, text: &SecretString) -> bool {
     let hint = credential.hint.as_deref().filter(|hint| !hint.is_empty());
     hint.is_some_and(|hint| text.expose_secret().starts_with(hint))

@@ -1,4 +1,4 @@
-//! Looking at the replicas: whether each holds what the primary holds. One that can't be read is a fact, no failure.
+//! The observation of replicas: compares each with the primary. A replica that can't be read is a fact, not a failure.
 
 use secrecy::ExposeSecret;
 
@@ -9,7 +9,7 @@ use crate::domain::{
 use crate::ports::{CurrentVersion, PortError, ReadVersion, chain};
 use crate::reconcile::Ports;
 
-/// One look at each replica.
+/// Reads each replica once.
 pub(super) async fn read(
     ports: &Ports,
     managed: &ManagedSecret,
@@ -42,16 +42,16 @@ async fn read_one(
     Ok(ReplicaFacts { secret: replica.clone(), state, versions })
 }
 
-/// The same credential and the same text: a tag alone proves nothing.
+/// Returns true if the credential and the text are the same: a tag alone proves nothing.
 fn is_same(copy: &ReadVersion, primary: &ReadVersion) -> bool {
     let (one, other) = (facts(&copy.properties), facts(&primary.properties));
     one.named() == other.named() && copy.value.expose_secret() == primary.value.expose_secret()
 }
 
 impl Observer<'_> {
-    /// Older versions of replicas whose credential is gone from Entra: whether their texts are refused.
+    /// Tries the texts of replicas' older versions whose credential is gone from Entra: notes whether each is refused.
     ///
-    /// One that can't be read now is left for another look: it must not hold the primary up.
+    /// A version that can't be read now is left for another pass: it must not hold the primary up.
     pub(super) async fn try_replicas(&self, seen: &mut Observed) {
         if seen.sign_in != CurrentSignIn::Accepted || seen.current_credential().is_none() {
             return;

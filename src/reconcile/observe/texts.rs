@@ -1,4 +1,4 @@
-//! Trying the texts of older versions: whether they still sign in, and whose they are.
+//! The tries of older versions' texts: find out whether they still sign in, and whose they are.
 
 use time::{Duration, OffsetDateTime};
 
@@ -21,8 +21,8 @@ impl Observer<'_> {
 
     /// Tries the texts of older versions whose overlap is over: notes whether each still signs in, and whose it is.
     ///
-    /// Not earlier, since each try is a sign-in with the old credential, unless it is to end now; and not where the
-    /// marker tells already.
+    /// Not earlier, since each try is a sign-in with the old credential, unless it is to end now; and not if the marker
+    /// already identifies the credential.
     pub(super) async fn try_superseded(
         &self,
         seen: &mut Observed,
@@ -62,7 +62,8 @@ impl Observer<'_> {
         Ok(())
     }
 
-    /// Where consumers are locked out, or a person went back: the newest older version of ours whose text still signs in.
+    /// Finds the newest older version of ours whose text still signs in, if consumers are locked out or a person rolled
+    /// back.
     pub(super) async fn find_fallback(
         &self,
         seen: &mut Observed,
@@ -85,7 +86,7 @@ impl Observer<'_> {
         Ok(())
     }
 
-    /// The credential of an older version, if it is provably ours, unexpired, and signs in.
+    /// Returns the credential of an older version, if it is provably ours, unexpired, and signs in.
     async fn usable(
         &self,
         version: &VersionId,
@@ -112,7 +113,7 @@ impl Observer<'_> {
         }
     }
 
-    /// The credential that a version's tag names, if it bears our marker and its text begins as the version's.
+    /// Returns the credential that a version's tag names, if it bears our marker and its text begins as the version's.
     fn marked(&self, read: &ReadVersion, seen: &Observed) -> Option<KeyId> {
         let key_id = read.properties.tags.credential_id().ok().flatten()?;
         let ours = seen.credential(key_id)?.rotation.is_some();
@@ -133,7 +134,7 @@ struct Candidate {
 /// Lists the older versions whose credential is not known by its marker, and whose overlap is over or does not matter.
 fn candidates(seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> Vec<Candidate> {
     let compromised = seen.compromised_versions().map(|(version, _)| version.created).max();
-    // A compromise may need their room: then whose they are has to be known before their overlap is over.
+    // A compromise may need their room: then their credentials have to be known before their overlap is over.
     let is_asked =
         seen.is_compromised() || seen.command.is_some_and(|command| command.kind == CommandKind::Retire);
     seen.older_versions()
@@ -164,13 +165,14 @@ fn has_nothing_to_retire(read: &ReadVersion, matching: Option<KeyId>, seen: &Obs
     matching.is_none() && named.is_none_or(|key_id| seen.credential(key_id).is_some())
 }
 
-/// Whether the report shows a sign-in so late that trying the text would decide nothing, and would show up itself.
+/// Returns true if the report shows a sign-in so recent that trying the text would decide nothing, and would itself
+/// appear in the report.
 fn is_in_use(key_id: KeyId, seen: &Observed, policy: &RotationPolicy, now: OffsetDateTime) -> bool {
     let UsageFacts::Seen(last) = &seen.usage else { return false };
     last.get(&key_id).is_some_and(|last| last.saturating_add(policy.usage_quiet()) > now)
 }
 
-/// Whether the current credential is lost, or a person does not want it any more.
+/// Returns true if the current credential is lost, or a person does not want it any more.
 fn is_fallback_wanted(seen: &Observed, now: OffsetDateTime) -> bool {
     let expired = seen.current_credential().is_some_and(|credential| credential.end <= now);
     let gone = seen.sign_in == CurrentSignIn::Refused && seen.current_credential().is_none();

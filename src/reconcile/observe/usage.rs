@@ -1,4 +1,4 @@
-//! Asking whether superseded credentials are still in use, where the policy wants to know and it matters now.
+//! The check whether superseded credentials are still in use, if the policy wants to know and it matters now.
 
 use time::OffsetDateTime;
 
@@ -7,7 +7,8 @@ use crate::domain::{Observed, RotationPolicy, UsageFacts, UsageGate};
 use crate::ports::{Usage, chain};
 
 impl Observer<'_> {
-    /// Only once an overlap is over: the report takes few questions. A failure leaves it unknown, and is told.
+    /// Reads the report on sign-ins, only once an overlap is over: the report takes few requests. A failure leaves the
+    /// usage unknown and adds a warning.
     pub(super) async fn ask_for_usage(
         &self,
         seen: &mut Observed,

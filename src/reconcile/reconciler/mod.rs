@@ -1,5 +1,5 @@
-//! The reconcile loop: takes a secret from the queue, observes, decides, executes one action, and says when to pass
-//! over it again. Decides nothing itself: that is `domain::decide`.
+//! The reconcile loop: takes a secret from the queue, observes, decides, executes one action, and schedules the next
+//! pass over it. Decides nothing itself: that is `domain::decide`.
 
 mod act;
 mod observation;
@@ -56,29 +56,29 @@ pub struct Reconciler {
 pub struct Deps {
     /// The outside world.
     pub ports: Ports,
-    /// How far our clock is off.
+    /// The difference between our clock and the services'.
     pub skew: Arc<ClockSkew>,
-    /// What is managed.
+    /// The managed secrets.
     pub catalogue: Arc<Catalogue>,
-    /// Which applications may be rotated.
+    /// The rules for which applications may be rotated.
     pub rules: ApplicationRules,
-    /// How far the fleet may move at a time.
+    /// The limits on how far the fleet may move at a time.
     pub rollout: Arc<Rollout>,
     /// The tenant, as configured.
     pub tenant: String,
-    /// The client id that the daemon is configured to sign in with; its token may tell another one.
+    /// The client id that the daemon is configured to sign in with; its token may name another one.
     pub own: Option<ClientId>,
-    /// How many passes run at a time.
+    /// The number of passes that run at a time.
     pub concurrency: usize,
-    /// Where work comes from.
+    /// The source of work.
     pub queue: Arc<WorkQueue>,
-    /// Where statuses go.
+    /// The board that statuses are written to.
     pub board: Arc<StatusBoard>,
-    /// Where counts go.
+    /// The metrics that passes are counted in.
     pub metrics: Arc<Metrics>,
     /// Seeds jitter and rotation ids.
     pub seed: u64,
-    /// Told when no new work is to be begun.
+    /// Cancelled when no new work may begin.
     pub stop: CancellationToken,
 }
 
@@ -112,7 +112,7 @@ impl Reconciler {
         }
     }
 
-    /// Works until it is told to stop; passes in hand go on after that, and `shutdown` waits for them.
+    /// Works until it is asked to stop; passes in progress go on after that, and `shutdown` waits for them.
     pub async fn run(self: Arc<Self>, shutdown: Shutdown) {
         // The task that waits for work owns one hold, which it gives up while it waits.
         let _hold = self.ports.clock.hold();
@@ -134,7 +134,7 @@ impl Reconciler {
             NextPass::default()
         } else {
             let pass = AssertUnwindSafe(self.pass(&secret, command, &permit)).catch_unwind().await;
-            // A panic is a mistake of ours: it must not keep this secret, or its application, for ever.
+            // A panic is a mistake of ours: it must not keep this secret, or its application, forever.
             pass.unwrap_or_else(|_| {
                 self.blocked(&secret, &Blocked::because(BlockReason::InternalError), command)
             })
@@ -151,8 +151,8 @@ impl Reconciler {
     }
 }
 
-/// After an action, so that Entra's lists may catch up with it.
+/// The pause after an action, so that Entra's lists may catch up with it.
 const CATCH_UP_PAUSE: Duration = Duration::seconds(20);
 
-/// Between two passes over something that may change at any moment.
+/// The pause between two passes over something that may change at any moment.
 const RECHECK: Duration = Duration::minutes(1);

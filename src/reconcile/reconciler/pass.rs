@@ -194,10 +194,10 @@ const fn recheck_pause(reason: WaitReason) -> Option<Duration> {
     }
 }
 
-/// Before the next try for an application that another secret's pass works on.
+/// The pause before the next try for an application that another secret's pass works on.
 const APPLICATION_BUSY_PAUSE: Duration = Duration::seconds(5);
 
-/// Between two passes over something that others bring about.
+/// The pause between two passes over something that others bring about.
 const PATIENCE: Duration = Duration::minutes(30);
 
 const NOT_MANAGED: &str = "the secret is not managed any more";

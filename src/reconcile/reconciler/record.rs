@@ -27,7 +27,7 @@ impl Reconciler {
         self.board.complete_command(secret, command);
     }
 
-    /// Rejects a command that can't be done now: nobody should be surprised by it later.
+    /// Rejects a command that can't be done now, so that it surprises no one later.
     pub(super) fn reject_command(&self, secret: &SecretId, command: Command, why: &str) -> Option<Command> {
         self.board.reject_command(secret, command, why);
         None
@@ -78,7 +78,7 @@ impl Reconciler {
         }
     }
 
-    /// Something is in the way: say so, and look again with growing pauses.
+    /// Records that a pass was blocked. Returns the next pass, after a pause that grows.
     pub(super) fn blocked(&self, secret: &SecretId, blocked: &Blocked, command: Option<Command>) -> NextPass {
         let (reason, message) = (blocked.reason, blocked.message());
         self.metrics.blocked_total.with_label_values(&[reason.label()]).inc();
@@ -144,7 +144,7 @@ impl Reconciler {
     }
 }
 
-/// The credential that a secret is known to hold: a tag alone would let its writer protect any.
+/// Returns the credential that a secret is known to hold: a tag alone would let its writer protect any.
 fn held(seen: &Observed) -> Option<KeyId> {
     let current = seen.current_credential()?;
     let proven = seen.current_version().and_then(|version| version.proven);

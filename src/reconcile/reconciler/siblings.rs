@@ -19,7 +19,7 @@ impl Reconciler {
             .collect()
     }
 
-    /// Returns true if only a tag says that a secret belongs to its application: then it has no part in its changes.
+    /// Returns true if only a tag binds a secret to its application: then it has no part in the application's changes.
     fn lacks_consent(&self, secret: &SecretId) -> bool {
         self.board
             .show(secret)

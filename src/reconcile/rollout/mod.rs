@@ -1,7 +1,7 @@
 //! The rollout: windows, freezes, canaries and limits of the fleet, as facts for a decision. Begins no rotation itself.
 //!
-//! The count of an hour is kept in memory and on the status board, which each look fills: a restart allows at most
-//! one more round.
+//! The count of an hour is kept in memory and on the status board, which each pass fills: a restart allows at most one
+//! more round.
 
 mod admission;
 mod calendar;
@@ -29,27 +29,27 @@ pub struct Rollout {
 struct Counted {
     /// When the rotations of the last hour began.
     begun: Vec<OffsetDateTime>,
-    /// How many began since the last sweep did, but for those that came to nothing.
+    /// The number of rotations that began since the last sweep did, except those that came to nothing.
     in_sweep: usize,
     /// When that sweep began.
     swept: Option<OffsetDateTime>,
 }
 
 impl Rollout {
-    /// Limits that have counted nothing yet.
+    /// Returns limits that have counted nothing yet.
     #[must_use]
     pub fn new(config: RolloutConfig) -> Self {
         Self { config, counted: Mutex::default() }
     }
 
-    /// A sweep begins: it may begin as many rotations as are allowed for one.
+    /// Notes that a sweep begins: it may begin as many rotations as are allowed for one.
     pub fn sweep_begins(&self, now: OffsetDateTime) {
         let mut counted = self.lock();
         (counted.in_sweep, counted.swept) = (0, Some(now));
     }
 
-    /// Whether a rotation for this reason may begin now; if so, it is counted. Several passes may ask at a time, so
-    /// that a limit may have been reached since the limits that were `known` to the decision.
+    /// Returns true if a rotation for this reason may begin now, and counts it then. Several passes may ask at a time,
+    /// so that a limit may have been reached since the limits that were `known` to the decision.
     pub(super) fn begins(
         &self,
         reason: IssueReason,
@@ -70,10 +70,10 @@ impl Rollout {
         true
     }
 
-    /// A rotation that began at `began` came to nothing: another one may have its place in the sweep.
+    /// Notes that a rotation that began at `began` came to nothing: another one may have its place in the sweep.
     ///
-    /// Otherwise a secret that can't be rotated might take the only place of every sweep. In the count of the hour it
-    /// stays, so that what fails everywhere is not tried everywhere at once.
+    /// Otherwise a secret that can't be rotated might take the only place of every sweep. It stays in the count of the
+    /// hour, so that a rotation that fails everywhere is not tried everywhere at once.
     pub(super) fn came_to_nothing(&self, began: OffsetDateTime) {
         let mut counted = self.lock();
         if counted.swept.is_none_or(|swept| swept <= began) {
@@ -81,7 +81,7 @@ impl Rollout {
         }
     }
 
-    /// What holds `secret` back now.
+    /// Returns the limits that hold `secret` back now.
     pub(super) fn limits(
         &self,
         secret: &SecretId,
@@ -102,13 +102,13 @@ impl Rollout {
         }
     }
 
-    /// Whether `secret` is one of those that go first.
+    /// Returns true if `secret` is one of those that go first.
     #[must_use]
     pub fn is_canary(&self, secret: &SecretId) -> bool {
         self.config.canaries.contains(secret)
     }
 
-    /// When a canary has to be looked at again, so that the rest need not wait for its schedule.
+    /// Returns the time at which a canary has to be reconciled again, so that the rest need not wait for its schedule.
     pub(super) fn canary_check(
         &self,
         secret: &SecretId,
@@ -117,17 +117,18 @@ impl Rollout {
         published.filter(|_| self.is_canary(secret)).map(|at| at + CANARY_HOUR)
     }
 
-    /// The rest wait until every canary is well, and has been for the first hour of its overlap.
+    /// Returns the limit on the rest, which wait until every canary is well, and has been for the first hour of its
+    /// overlap.
     fn canary(&self, secret: &SecretId, board: &StatusBoard, now: OffsetDateTime) -> Option<ActiveLimit> {
         if self.is_canary(secret) {
             return None;
         }
-        // One that discovery has not found, or not again, has not passed either.
+        // A canary that discovery has not found, or not again, has not passed either.
         let waiting = self.config.canaries.iter().filter_map(|canary| match board.show(canary) {
             Some(canary) => waits_for(&canary, now),
             None => Some(ActiveLimit { until: None }),
         });
-        // The one that nobody knows the end of decides.
+        // A canary without a known end decides: then the end of the wait is not known.
         waiting.reduce(|one, other| ActiveLimit { until: one.until.zip(other.until).map(|(a, b)| a.max(b)) })
     }
 
@@ -156,7 +157,7 @@ fn within_an_hour(mut moments: Vec<OffsetDateTime>, now: OffsetDateTime) -> Vec<
     moments
 }
 
-/// What the others wait for, if this canary has not passed.
+/// Returns the limit on the others, if this canary has not passed.
 fn waits_for(canary: &SecretStatus, now: OffsetDateTime) -> Option<ActiveLimit> {
     if canary.last_reconciled.is_none() && canary.state == SecretState::Unknown {
         return Some(ActiveLimit { until: Some(now + FIRST_RECONCILE) });
@@ -171,7 +172,7 @@ fn waits_for(canary: &SecretStatus, now: OffsetDateTime) -> Option<ActiveLimit> 
     }
 }
 
-/// When a daemon starts, its canaries are looked at in about this time, like all others.
+/// When a daemon starts, its canaries are reconciled in about this time, like all others.
 const FIRST_RECONCILE: Duration = Duration::seconds(20);
 
 /// The part of its overlap that a canary has to pass.

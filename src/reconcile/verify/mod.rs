@@ -29,7 +29,7 @@ struct Shortfall {
     detail: String,
 }
 
-/// Verifies a fresh credential, for as long as the policy says. It is refused for a while and then flickers: only
+/// Verifies a fresh credential, for as long as the policy allows. It is refused for a while and then flickers: only
 /// several sign-ins in a row count. Then its token and the protected resource are judged, until they are as required.
 ///
 /// # Errors
@@ -108,7 +108,7 @@ fn counted(in_a_row: u32, refusal: Option<&SignIn>) -> u32 {
     match refusal {
         None | Some(SignIn::Accepted) => in_a_row + 1,
         Some(SignIn::Wrong | SignIn::Expired) => 0,
-        // These say nothing about the credential, neither for nor against it.
+        // These prove nothing about the credential, neither for nor against it.
         Some(
             SignIn::ApplicationDisabled
             | SignIn::ApplicationUnknown
