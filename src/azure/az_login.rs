@@ -1,4 +1,4 @@
-//! Tokens of whoever is signed in with `az login`, for the API of a daemon.
+//! Tokens of the user who is signed in with `az login`, for the API of a daemon.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use crate::clock::SystemClock;
 use crate::ports::{Clock as _, PortError};
 
-/// Asks `az`, which takes a second each time, only when the last token comes near its end.
+/// A source of tokens that calls `az`, which takes a second each time, only when the last token is about to expire.
 #[derive(Debug)]
 pub struct AzLogin {
     credential: Arc<AzureCliCredential>,
@@ -20,20 +20,20 @@ pub struct AzLogin {
 }
 
 impl AzLogin {
-    /// For tokens whose audience is `audience`, an App ID URI or a client id. Asks nothing yet.
+    /// Creates a source of tokens whose audience is `audience`, an App ID URI or a client id. Requests nothing yet.
     ///
     /// # Errors
-    /// The SDK refuses it.
+    /// The SDK refuses the audience.
     pub fn new(audience: &str) -> Result<Self, PortError> {
         let credential =
             AzureCliCredential::new(None).map_err(|error| PortError::not_sent(OPERATION, error))?;
         Ok(Self { credential, scope: format!("{audience}/.default"), last: Mutex::new(None) })
     }
 
-    /// A token that is good for some minutes more.
+    /// Returns a token that is valid for some minutes more.
     ///
     /// # Errors
-    /// `az` is not there, or nobody is signed in: its own words say what to do.
+    /// `az` is not installed, or no one is signed in: the error of `az` itself explains the fix.
     pub async fn token(&self) -> Result<SecretString, PortError> {
         let mut last = self.last.lock().await;
         if let Some(token) = last.as_ref()

@@ -1,4 +1,4 @@
-//! What a token says of itself: the payload of a JWT, read leniently and without its signature. It judges nothing.
+//! The claims of a token: the payload of a JWT, read leniently and without checking its signature. Makes no decisions.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -8,9 +8,9 @@ use time::OffsetDateTime;
 
 use crate::domain::TokenClaims;
 
-/// The claims of a token. `None` if it is no JWT: tokens of some resources are opaque.
+/// Returns the claims of a token. `None` if it is not a JWT: tokens of some resources are opaque.
 ///
-/// A claim of an unexpected type counts as missing, whatever the others say.
+/// A claim of an unexpected type counts as missing, and the others are still read.
 pub(super) fn claims(token: &SecretString) -> Option<TokenClaims> {
     let payload = token.expose_secret().split('.').nth(1)?;
     let payload = BASE64_URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
@@ -31,12 +31,12 @@ fn text(payload: &Map<String, Value>, name: &str) -> Option<String> {
     payload.get(name)?.as_str().map(str::to_owned)
 }
 
-/// One resource, or the first of several.
+/// Returns the audience: one resource, or the first of several.
 fn audience(value: &Value) -> Option<&str> {
     value.as_str().or_else(|| value.as_array()?.first()?.as_str())
 }
 
-/// Unix seconds, as a number or as a text.
+/// Parses Unix seconds, given as a number or as a text.
 fn moment(value: &Value) -> Option<OffsetDateTime> {
     let seconds = value.as_i64().or_else(|| value.as_str()?.parse().ok())?;
     OffsetDateTime::from_unix_timestamp(seconds).ok()

@@ -13,7 +13,7 @@ use super::observer::RequestObserver;
 use crate::domain::ClientId;
 use crate::ports::{Clock, SignIn, SignInVerifier, Token, chain, sleep};
 
-/// Signs in at one tenant's token endpoint.
+/// A client of one tenant's token endpoint.
 #[derive(Debug)]
 pub struct Entra {
     http: reqwest::Client,
@@ -23,7 +23,7 @@ pub struct Entra {
     clock: Arc<dyn Clock>,
 }
 
-/// An error of the token endpoint. Only numbers decide; the text may change at any time.
+/// An error of the token endpoint. Only the numbers are used; the text may change at any time.
 #[derive(Debug, Default, Deserialize)]
 struct TokenError {
     #[serde(default)]
@@ -38,7 +38,7 @@ impl TokenError {
     }
 }
 
-/// An answer with a token.
+/// An answer that contains a token.
 #[derive(Deserialize)]
 struct TokenResponse {
     access_token: SecretString,
@@ -57,7 +57,7 @@ impl Entra {
         Ok(Self { http, endpoint, scope, observer, clock })
     }
 
-    /// A token of `scope`. Tried again while the answer is unclear.
+    /// Requests a token of `scope`. Retried while the answer is unclear.
     async fn granted(
         &self,
         client_id: ClientId,
@@ -89,7 +89,7 @@ impl Entra {
         let sent = self.observer.send_once(request).await;
         let response = sent.map_err(|error| SignIn::Unclear(chain(&error.without_url())))?;
         if response.status().is_success() {
-            // The error of a body that is no token would show none of it, but is of no use either.
+            // The error of a body without a token would show none of the body, but is of no use either.
             return match response.json::<TokenResponse>().await {
                 Ok(granted) => Ok(granted.access_token),
                 Err(_) => Err(SignIn::Unclear("the answer holds no token".to_owned())),
@@ -113,7 +113,7 @@ impl SignInVerifier for Entra {
 }
 
 fn form(client_id: ClientId, text: &SecretString, scope: &str) -> String {
-    // Secrets hold characters that a form has to escape.
+    // Secrets contain characters that a form has to escape.
     let secret = Zeroizing::new(encoded(text.expose_secret()));
     let scope = encoded(scope);
     format!("grant_type=client_credentials&client_id={client_id}&scope={scope}&client_secret={}", *secret)
@@ -123,7 +123,7 @@ fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// Interprets an answer other than a token.
+/// Interprets an answer that is not a token.
 fn interpret(status: u16, body: &[u8]) -> SignIn {
     let error: TokenError = serde_json::from_slice(body).unwrap_or_default();
     if status == 429 || status >= 500 {
@@ -150,7 +150,8 @@ const PAUSES: [time::Duration; 2] = [time::Duration::SECOND, time::Duration::sec
 mod tests {
     use super::*;
 
-    /// Only Entra's codes for a wrong or an expired secret count against the secret; unknown codes and other failures are unclear.
+    /// Only Entra's codes for a wrong or an expired secret count against the secret; unknown codes and other failures
+    /// are unclear.
     #[test]
     fn only_wrong_and_expired_condemn_a_secret() {
         let body =

@@ -1,4 +1,4 @@
-//! What the errors of the SDK and of Graph say about a call's effect.
+//! The mapping of errors from the SDK and from Graph to the known effect of a call.
 
 use azure_core::error::ErrorKind;
 use serde::Deserialize;
@@ -29,7 +29,7 @@ impl ErrorBody {
         serde_json::from_slice(body).unwrap_or_default()
     }
 
-    /// Returns the innermost code: the one that tells most. Without one: a dash.
+    /// Returns the innermost code, which is the most specific one, or a dash if there is none.
     fn innermost_code(&self) -> &str {
         let mut code = None;
         let mut detail = Some(&self.error);
@@ -47,16 +47,16 @@ impl ErrorBody {
     }
 }
 
-/// Stands where an error has no code.
+/// The code of an error that has none.
 pub(super) const NO_CODE: &str = "-";
 
-/// The most characters of a service's message that are kept.
+/// The number of characters that are kept of a service's message.
 const MAX_MESSAGE: usize = 300;
 
 /// Returns the error for an answer with an error status.
 ///
-/// A server's error, or a gateway that gave up waiting, may come after the effect: for a write the outcome is
-/// unknown then.
+/// A server error, or a gateway that gave up waiting, may come after the effect: for a write the outcome is then
+/// unknown.
 pub(super) fn refusal(
     operation: &'static str,
     status: u16,
@@ -81,7 +81,7 @@ pub fn refused(operation: &'static str, status: u16, code: impl Into<String>) ->
     PortError::Refused { operation, kind, status, code, message: String::new(), retry_after: None }
 }
 
-/// Returns the kind of a refusal. The only place that gives a meaning to the services' codes for callers.
+/// Returns the kind of a refusal. This is the only place that interprets the services' codes for callers.
 fn kind_of(status: u16, code: &str) -> RefusalKind {
     match (status, code) {
         (429, _) => RefusalKind::Throttled,
@@ -100,7 +100,7 @@ fn kind_of(status: u16, code: &str) -> RefusalKind {
     }
 }
 
-/// Returns the error for a change of a queue message, whose receipt is good until the message is received again.
+/// Returns the error for a change of a queue message, whose receipt is valid until the message is received again.
 pub(super) fn from_queue_message(operation: &'static str, error: azure_core::Error) -> PortError {
     let mut error = from_sdk(operation, error);
     if let PortError::Refused { kind, status: 400 | 404, .. } = &mut error {
@@ -109,7 +109,7 @@ pub(super) fn from_queue_message(operation: &'static str, error: azure_core::Err
     error
 }
 
-/// What an error of the SDK means.
+/// Converts an error of the SDK.
 pub(super) fn from_sdk(operation: &'static str, error: azure_core::Error) -> PortError {
     match error.kind() {
         ErrorKind::HttpResponse { status, raw_response, .. } => {
@@ -120,7 +120,7 @@ pub(super) fn from_sdk(operation: &'static str, error: azure_core::Error) -> Por
             });
             refusal(operation, u16::from(*status), body, wait.as_deref().and_then(retry_after))
         }
-        // Without a connection, or without a token, the request itself never left.
+        // Without a connection or a token, the request itself was never sent.
         ErrorKind::Connection => PortError::NotSent { operation, source: Box::new(error) },
         ErrorKind::Credential => PortError::NoToken { operation, source: Box::new(error) },
         ErrorKind::Io | ErrorKind::DataConversion | ErrorKind::Other => {
@@ -129,9 +129,9 @@ pub(super) fn from_sdk(operation: &'static str, error: azure_core::Error) -> Por
     }
 }
 
-/// What an error of the HTTP client means.
+/// Converts an error of the HTTP client.
 pub(super) fn from_http(operation: &'static str, error: reqwest::Error) -> PortError {
-    // The address of a request may hold identifiers, but never a secret; it is left out to keep the line short.
+    // The URL of a request may contain identifiers, but never a secret; it is left out to keep the line short.
     let error = error.without_url();
     if error.is_connect() || error.is_builder() {
         PortError::NotSent { operation, source: Box::new(error) }
@@ -140,7 +140,7 @@ pub(super) fn from_http(operation: &'static str, error: reqwest::Error) -> PortE
     }
 }
 
-/// `Retry-After` in seconds. The form with a date is not used by these services.
+/// Parses `Retry-After` in seconds. These services do not use the form with a date.
 pub(super) fn retry_after(value: &str) -> Option<Duration> {
     value.trim().parse().ok().map(|seconds: u32| Duration::seconds(seconds.into()))
 }
@@ -149,7 +149,8 @@ pub(super) fn retry_after(value: &str) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    /// The innermost error code is found under `innererror` or `innerError`, also in a body with escapes, and is `-` without one.
+    /// The innermost error code is found under `innererror` or `innerError`, also in a body with escapes, and is `-`
+    /// without one.
     #[test]
     fn innermost_error_code_is_found() {
         let bodies = [
@@ -165,7 +166,8 @@ mod tests {
         ErrorBody::parse(body.as_bytes()).innermost_code().to_owned()
     }
 
-    /// An error message loses its line breaks and is cut to 300 characters; a value that is not text gives an empty message.
+    /// An error message loses its line breaks and is cut to 300 characters; a value that is not text gives an empty
+    /// message.
     #[test]
     fn message_is_short_and_single_line() {
         assert_eq!(message(&"a\r\nb".into()).as_deref(), Some("ab"));

@@ -1,4 +1,4 @@
-//! The `WebhookHandshake` as Event Grid begins it. Sends no events.
+//! The `WebhookHandshake` in the form that Event Grid uses. Sends no events.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::ports::{Clock, HandshakeError, WebhookHandshake, WebhookTarget, chain
 
 /// A client that stands in for Event Grid.
 pub struct EventGridHandshake {
-    /// The certificate authorities that webhooks are trusted by, as PEM, in the place of the system's.
+    /// The certificate authorities to trust for webhooks, as PEM, instead of the system's.
     ca: Option<Vec<u8>>,
     clock: Arc<dyn Clock>,
 }
@@ -27,7 +27,7 @@ impl EventGridHandshake {
         Self { ca, clock }
     }
 
-    /// Builds the client for one webhook. Plain HTTP is a daemon on this machine, which no proxy reaches.
+    /// Builds the client for one webhook. Plain HTTP means a daemon on this machine, which no proxy reaches.
     fn client(&self, webhook: &WebhookTarget) -> reqwest::Result<Client> {
         let mut builder = Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
         if let Some(pem) = &self.ca {

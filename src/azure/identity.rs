@@ -1,4 +1,4 @@
-//! Who the daemon is: the credentials of Microsoft's identity crate, and our own certificate assertion.
+//! The daemon's identity: the credentials of Microsoft's identity crate, and our own certificate assertion.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -25,24 +25,24 @@ use crate::config::{AzureConfig, IdentityConfig};
 use crate::domain::ClientId;
 use crate::ports::Clock;
 
-/// Why the daemon has no identity.
+/// The reason why the daemon has no identity.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// The SDK refuses the settings, or a file or variable that it needs is missing.
     #[error("the identity {kind:?} can't be set up")]
     Sdk {
-        /// As configured.
+        /// The kind, as configured.
         kind: &'static str,
-        /// Why.
+        /// The cause.
         #[source]
         source: azure_core::Error,
     },
     /// A file of the certificate can't be read.
     #[error("{} can't be read", path.display())]
     Unreadable {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -52,15 +52,16 @@ pub enum IdentityError {
     /// The key file holds no RSA key.
     #[error("{} holds no RSA private key in PEM", path.display())]
     NoKey {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: jsonwebtoken::errors::Error,
     },
 }
 
-/// A credential for one resource. Make one for each: the SDK has one lock for all that it caches.
+/// Returns a credential for one resource. Make one for each: the SDK has a single lock for all that a credential
+/// caches.
 pub(super) fn credential(
     azure: &AzureConfig,
     identity: &IdentityConfig,
@@ -138,10 +139,10 @@ fn sdk(kind: &'static str) -> impl FnOnce(azure_core::Error) -> IdentityError {
     move |source| IdentityError::Sdk { kind, source }
 }
 
-/// Signs assertions with a certificate's key (PS256), since the SDK's own way needs OpenSSL and PKCS#12.
+/// A signer of assertions with a certificate's key (PS256). The SDK's own way needs OpenSSL and PKCS#12.
 struct CertificateAssertion {
     key: jsonwebtoken::EncodingKey,
-    /// The certificate's SHA-256 thumbprint, as the header wants it.
+    /// The certificate's SHA-256 thumbprint, as the header requires it.
     thumbprint: String,
     audience: String,
     client_id: ClientId,
@@ -172,7 +173,7 @@ impl CertificateAssertion {
 #[async_trait::async_trait]
 impl ClientAssertion for CertificateAssertion {
     async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
-        // The SDK keeps the daemon's own tokens by the system's time, so they are asked for in it.
+        // The SDK keeps the daemon's own tokens by the system's time, so they are requested in that time.
         let now = SystemClock.now().unix_timestamp();
         let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::PS256);
         header.x5t_s256 = Some(self.thumbprint.clone());
@@ -195,7 +196,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, IdentityError> {
     std::fs::read(path).map_err(|source| IdentityError::Unreadable { path: path.into(), source })
 }
 
-/// The SHA-256 thumbprint of the first certificate in a PEM file.
+/// Returns the SHA-256 thumbprint of the first certificate in a PEM file.
 fn thumbprint(pem: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(pem).ok()?;
     let (_, after) = text.split_once("-----BEGIN CERTIFICATE-----")?;

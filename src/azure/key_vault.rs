@@ -1,4 +1,4 @@
-//! The `SecretStore` on Microsoft's client for Key Vault secrets. The only place that reads and writes vaults.
+//! The `SecretStore` on Microsoft's client for Key Vault secrets. Only this module reads and writes vaults.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -30,7 +30,7 @@ use crate::ports::{
     VaultAccess, Version,
 };
 
-/// One client a vault, each sharing its connections and its token.
+/// One client for each vault, kept so that its calls share connections and a token.
 pub struct KeyVault {
     clients: BTreeMap<VaultName, SecretClient>,
     clock: Arc<dyn Clock>,
@@ -60,7 +60,7 @@ impl KeyVault {
         Ok(Self { clients, clock, time_out: config.request_timeout * 3 })
     }
 
-    /// One page of a vault's secrets, and where the next one is.
+    /// Returns one page of a vault's secrets, and the position of the next page.
     async fn list_page(
         &self,
         vault: &VaultName,
@@ -246,7 +246,8 @@ impl VaultAccess for KeyVault {
         self.bounded(LIST, page).await.map(drop)
     }
 
-    /// Changes nothing of a version that no secret has: Key Vault checks the permission before it looks for the version.
+    /// Updates nothing on a version that no secret has: Key Vault checks the permission before it searches for the
+    /// version.
     async fn try_set_permission(&self, secret: &SecretId) -> Result<Permission, PortError> {
         let Ok(nowhere) = NO_VERSION.parse() else { return Err(malformed("update secret")) };
         let nothing = UpdateSecretPropertiesParameters::default();
@@ -254,12 +255,13 @@ impl VaultAccess for KeyVault {
     }
 }
 
-/// Key Vault's own word that there is no such secret; not any 404 of a proxy or a wrong address.
+/// Returns true if Key Vault itself reports that there is no such secret; a 404 of a proxy or a wrong address is not
+/// enough.
 fn is_missing(error: &PortError) -> bool {
     error.status() == Some(404) && error.code() == Some("SecretNotFound")
 }
 
-/// A state, not a missing right, although both are 403.
+/// Returns true if the secret is disabled: a state, not a missing permission, although both are 403.
 fn is_disabled(error: &PortError) -> bool {
     error.status() == Some(403) && error.code() == Some("SecretDisabled")
 }
@@ -323,8 +325,8 @@ const GET: &str = "get secret";
 const LIST: &str = "list secrets";
 const LIST_VERSIONS: &str = "list secret versions";
 
-/// Of 25 secrets each: no vault has so many.
+/// The limit on pages of a list, of 25 secrets each: no vault has so many.
 const MAX_PAGES: usize = 40_000;
 
-/// A version's name that Key Vault never draws.
+/// The name of a version that Key Vault never generates.
 const NO_VERSION: &str = "00000000000000000000000000000000";

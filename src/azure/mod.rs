@@ -1,7 +1,7 @@
 //! The ports on Azure: Key Vault through Microsoft's client, Graph and Entra through our own thin ones.
 //!
-//! Nothing here decides anything. Every call has a time-out, writes are sent once, and each error says what is
-//! known of its effect.
+//! The adapters make no decisions. Every call has a time-out, writes are sent once, and each error states the known
+//! effect of the call.
 
 mod az_login;
 mod claims;
@@ -55,22 +55,22 @@ pub struct Azure {
     pub entra: Arc<Entra>,
     /// Protected resources.
     pub probe: Arc<HttpsProbe>,
-    /// The keys of those whose tokens are taken.
+    /// The signing keys of the issuer whose tokens are accepted.
     pub token_keys: Arc<OpenId>,
     /// The queue of events, if one is configured.
     pub storage_queue: Option<Arc<StorageQueue>>,
 }
 
-/// Why the adapters can't be made.
+/// The reason why the adapters can't be created.
 #[derive(Debug, thiserror::Error)]
 pub enum AzureError {
     /// No HTTPS client.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// No identity.
+    /// The daemon has no identity.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// An address that can't be used.
+    /// A URL that can't be used.
     #[error("a configured URL can't be used")]
     Url(#[from] url::ParseError),
     /// The SDK refuses a vault.
@@ -81,10 +81,10 @@ pub enum AzureError {
     StorageQueue(#[source] azure_core::Error),
 }
 
-/// Makes the adapters. Nothing is sent yet.
+/// Creates the adapters. Sends nothing yet.
 ///
 /// # Errors
-/// What is missing or unusable.
+/// Something that the adapters need is missing or unusable.
 pub fn connect(
     config: &Config,
     clock: &Arc<dyn Clock>,
@@ -94,12 +94,12 @@ pub fn connect(
     Connector::new(config, clock, skew, metrics)?.connect()
 }
 
-/// Everything that the adapters share.
+/// The parts that all adapters share.
 struct Connector<'a> {
     config: &'a Config,
     clock: &'a Arc<dyn Clock>,
     https: reqwest::Client,
-    /// For the managed-identity endpoint of this machine.
+    /// The client for the managed-identity endpoint of this machine.
     local: reqwest::Client,
     sinks: Arc<ObserverSinks>,
 }
@@ -162,7 +162,7 @@ impl<'a> Connector<'a> {
         queue.map(Some).map_err(AzureError::StorageQueue)
     }
 
-    /// Returns a credential of its own for each adapter: the SDK has one lock for all that one caches.
+    /// Returns a separate credential for each adapter: the SDK has a single lock for all that a credential caches.
     fn credential(&self) -> Result<Arc<dyn TokenCredential>, IdentityError> {
         let azure = &self.config.azure;
         let local = transport::client_options(azure, &self.local, self.observer("identity"));

@@ -1,4 +1,4 @@
-//! The observer of every request to Azure: notes the answer's status, how long it took, and the service's clock.
+//! The observer of every request to Azure: records the answer's status, its duration, and the service's clock.
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(super) struct ObserverSinks {
     pub(super) metrics: Arc<Metrics>,
 }
 
-/// A request that is under way.
+/// A request in progress.
 #[derive(Debug)]
 struct StartedRequest {
     sent: OffsetDateTime,
@@ -43,7 +43,7 @@ impl RequestObserver {
         Self { service, sinks }
     }
 
-    /// Sends a request of our own clients, once, and notes its answer.
+    /// Sends a request of our own clients, once, and records its answer.
     pub(super) async fn send_once(&self, request: RequestBuilder) -> reqwest::Result<Response> {
         let started = self.start();
         let result = request.send().await;
@@ -57,15 +57,15 @@ impl RequestObserver {
         StartedRequest { sent: self.sinks.clock.now(), at: Instant::now() }
     }
 
-    /// Notes the status and the `Date` of an answer, or that none came.
+    /// Records the status and the `Date` of an answer, or that none came.
     fn finish(&self, started: &StartedRequest, status: Option<u16>, date: Option<&str>) {
         self.sinks.metrics.azure_request(self.service, status, started.took());
-        // Tokens are asked for too rarely for their answers to say what our clock shows now.
+        // Tokens are requested too rarely for their answers to show the present error of our clock.
         if !matches!(self.service, "key_vault" | "graph") {
             return;
         }
         if let Some(date) = date.and_then(|date| parse_rfc7231(date).ok()) {
-            // `Date` is cut to whole seconds.
+            // `Date` is truncated to whole seconds.
             let sent = started.sent - time::Duration::SECOND;
             self.sinks.skew.note(self.service, sent, self.sinks.clock.now(), date);
         }

@@ -1,4 +1,4 @@
-//! The `TokenKeys` of Entra: its OpenID metadata, and the keys that these name.
+//! The `TokenKeys` of Entra: its OpenID metadata, and the keys that the metadata links to.
 
 use async_trait::async_trait;
 use jsonwebtoken::jwk::JwkSet;
@@ -10,7 +10,7 @@ use super::errors::{from_http, refusal};
 use super::observer::RequestObserver;
 use crate::ports::{IssuerKeys, PortError, TokenKeys};
 
-/// Reads one issuer's metadata.
+/// A reader of one issuer's metadata.
 #[derive(Debug)]
 pub struct OpenId {
     http: reqwest::Client,

@@ -2,11 +2,11 @@
 
 use crate::ports::{Permission, PortError};
 
-/// Returns the permission that `answer` shows. `granted` knows the errors that only come after permission was given, and
-/// `refused` the statuses of a refusal.
+/// Returns the permission that `answer` shows. `granted` returns true for the errors that occur only after permission
+/// was given, and `refused` lists the statuses of a refusal.
 ///
 /// # Errors
-/// The answer is neither yes nor no.
+/// The answer neither grants nor refuses the permission.
 pub(super) fn permission_of<T>(
     answer: Result<T, PortError>,
     granted: impl FnOnce(&PortError) -> bool,

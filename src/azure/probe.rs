@@ -1,6 +1,6 @@
-//! The `ResourceProbe` over HTTPS: one `GET` with the application's own token, to where the configuration says.
+//! The `ResourceProbe` over HTTPS: one `GET` with the application's own token, to the configured address.
 //!
-//! What the resource answers is not read beyond its status: health data has no business here.
+//! Only the status of the answer is read, never its content: health data must not get in here.
 
 use async_trait::async_trait;
 use reqwest::Url;
@@ -10,10 +10,10 @@ use super::observer::RequestObserver;
 use crate::domain::{Probe, ProbeAnswer, ProbeKind};
 use crate::ports::{ResourceProbe, chain};
 
-/// Asks protected resources.
+/// A client that probes protected resources.
 #[derive(Debug)]
 pub struct HttpsProbe {
-    /// Follows no redirects.
+    /// The HTTP client, which follows no redirects.
     http: reqwest::Client,
     observer: RequestObserver,
 }
@@ -38,7 +38,7 @@ impl ResourceProbe for HttpsProbe {
     }
 }
 
-/// What the service of this kind is asked to answer with.
+/// Returns the media type (`Accept`) that a service of this kind is asked for.
 const fn accepted(kind: ProbeKind) -> &'static str {
     match kind {
         ProbeKind::Fhir => "application/fhir+json",

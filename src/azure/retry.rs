@@ -1,4 +1,4 @@
-//! Repeating reads: a few times, with growing pauses on our own clock. Writes never come here.
+//! Retries of reads: a few, with growing pauses on our own clock. Writes are never retried here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use futures::future::BoxFuture;
 
 use crate::ports::{Clock, PortError, sleep};
 
-/// Repeats `read` while its failure is a passing one: five tries, pauses from half a second on.
+/// Repeats `read` while its failure is temporary: five tries, with pauses from half a second on.
 ///
-/// A `Retry-After` is followed up to a minute.
+/// `Retry-After` is followed up to a minute.
 ///
-/// Boxed, since the compiler can't see through the generic futures that it is made of.
+/// Boxed, because the compiler can't see through the generic futures inside it.
 pub(super) fn retry_read<'a, T: Send + 'a>(
     clock: &Arc<dyn Clock>,
     read: impl FnMut() -> BoxFuture<'a, Result<T, PortError>> + Send + 'a,
@@ -26,7 +26,7 @@ pub(super) fn retry_read<'a, T: Send + 'a>(
     Box::pin(repeated)
 }
 
-/// Returns the sleep of the retries, on our own clock.
+/// Returns the sleep between retries, on our own clock.
 fn sleeper(clock: Arc<dyn Clock>) -> impl Fn(Duration) -> BoxFuture<'static, ()> {
     move |pause| {
         let (clock, pause) = (Arc::clone(&clock), pause.try_into().unwrap_or(time::Duration::MINUTE));
@@ -34,7 +34,7 @@ fn sleeper(clock: Arc<dyn Clock>) -> impl Fn(Duration) -> BoxFuture<'static, ()>
     }
 }
 
-/// Our pause or the service's, whichever is longer, up to a minute.
+/// Returns our pause or the service's, the longer one, up to a minute.
 fn adjusted(error: &PortError, pause: Option<Duration>) -> Option<Duration> {
     let asked = error.retry_after().and_then(|asked| Duration::try_from(asked).ok());
     pause.map(|pause| pause.max(asked.unwrap_or_default()).min(MAX_PAUSE))

@@ -1,4 +1,4 @@
-//! The `EventQueue` on Microsoft's Storage Queue client: by token, never by a key.
+//! The `EventQueue` on Microsoft's Storage Queue client: with tokens, never with an account key.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use url::Url;
 use super::errors::{from_queue_message, from_sdk};
 use crate::ports::{EventQueue, PortError, QueueMessage};
 
-/// One queue, and the one beside it for what nobody can use.
+/// A queue and its poison queue, which takes the unusable messages.
 pub struct StorageQueue {
     events: QueueClient,
     poison: QueueClient,
 }
 
 impl StorageQueue {
-    /// The queue at `url`; its poison queue has the same name with `-poison` behind it.
+    /// Creates the client of the queue at `url`; its poison queue has the same name followed by `-poison`.
     pub(super) fn new(
         url: &Url,
         credential: &Arc<dyn TokenCredential>,
@@ -67,7 +67,7 @@ impl EventQueue for StorageQueue {
 
     async fn move_to_poison(&self, message: &QueueMessage) -> Result<(), PortError> {
         const OPERATION: &str = "move a message to the poison queue";
-        // Answered well also if the queue is there already; without the right to make it, it may be there.
+        // Succeeds also if the queue exists already; without the permission to create it, it may still exist.
         let _ = self.poison.create(None).await;
         let text = NewMessage { message_text: Some(message.text.clone()) };
         let content: RequestContent<NewMessage, XmlFormat> =
@@ -84,7 +84,7 @@ impl std::fmt::Debug for StorageQueue {
     }
 }
 
-/// A message without an id or a receipt can't be handled; it comes again.
+/// Converts a message. One without an id or a receipt can't be handled and comes again.
 fn message(received: ReceivedMessage) -> Option<QueueMessage> {
     Some(QueueMessage {
         id: received.message_id?,
@@ -101,7 +101,7 @@ fn client(
 ) -> azure_core::Result<QueueClient> {
     let options = QueueClientOptions {
         client_options: options.clone(),
-        // What Azurite knows too; nothing later is used here.
+        // A version that Azurite supports too; no later feature is used here.
         version: API_VERSION.to_owned(),
     };
     QueueClient::new(url, Some(Arc::clone(credential)), Some(options))
@@ -113,12 +113,12 @@ fn poison_url(url: &Url) -> Url {
     poison
 }
 
-/// As the service counts; not less than one.
+/// Returns whole seconds, as the service counts; at least one.
 fn seconds(duration: Duration) -> i32 {
     i32::try_from(duration.as_secs()).unwrap_or(i32::MAX).max(1)
 }
 
-/// The most that one call gives.
+/// The maximum number of messages that one call returns.
 const MAX_MESSAGES: i32 = 32;
 
 const API_VERSION: &str = "2025-11-05";

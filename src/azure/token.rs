@@ -1,4 +1,4 @@
-//! Tokens for the requests that we send ourselves: the identity's, and the last good one while it lasts.
+//! Tokens for the requests that we send ourselves: the identity's, and the last valid one until it expires.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::ports::{Clock, PortError};
 pub(super) struct TokenSource {
     credential: Arc<dyn TokenCredential>,
     scope: String,
-    /// In its last minutes a token is asked for anew; if that fails, the old one is still good.
+    /// The last token. In its last minutes a new one is requested; if that fails, this one is still valid.
     last: Mutex<Option<AccessToken>>,
 }
 
@@ -23,7 +23,7 @@ impl TokenSource {
         Self { credential, scope, last: Mutex::new(None) }
     }
 
-    /// A token that is good now. Its life is counted in the system's time, also in a sandbox.
+    /// Returns a token that is valid now. Its lifetime is measured in the system's time, also in a sandbox.
     pub(super) async fn token(&self, operation: &'static str) -> Result<SecretString, PortError> {
         let asked = self.credential.get_token(&[self.scope.as_str()], None).await;
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

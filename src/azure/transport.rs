@@ -1,4 +1,4 @@
-//! How requests leave: TLS with the system's roots and an extra CA, time-outs on everything, no redirects, no retries.
+//! The HTTP transport: TLS with the system's roots and an extra CA, time-outs on everything, no redirects, no retries.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use reqwest::redirect::Policy;
 use super::observer::RequestObserver;
 use crate::config::AzureConfig;
 
-/// Why no client can be made.
+/// The reason why no client can be created.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// The extra CA file can't be read.
     #[error("the CA file {} can't be read", path.display())]
     UnreadableCa {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
     /// The extra CA file holds no certificates.
     #[error("the CA file {} holds no PEM certificates", path.display())]
     InvalidCa {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: Option<reqwest::Error>,
     },
@@ -36,7 +36,7 @@ pub enum TransportError {
     Client(#[source] reqwest::Error),
 }
 
-/// The HTTPS client that all of Azure is reached with. A proxy is taken from the environment, but not to reach a
+/// Returns the HTTPS client for all Azure services. A proxy is taken from the environment, but is not used to reach a
 /// sandbox on this machine: only there may the check of the challenge be off.
 pub(super) fn https_client(config: &AzureConfig) -> Result<reqwest::Client, TransportError> {
     let client = base(config).tls_certs_merge(extra_roots(config)?);
@@ -44,7 +44,7 @@ pub(super) fn https_client(config: &AzureConfig) -> Result<reqwest::Client, Tran
     client.build().map_err(TransportError::Client)
 }
 
-/// The client for the local managed-identity endpoint: never through a proxy.
+/// Returns the client for the local managed-identity endpoint: never through a proxy.
 pub(super) fn local_client(config: &AzureConfig) -> Result<reqwest::Client, TransportError> {
     let roots = extra_roots(config)?;
     base(config).tls_certs_merge(roots).no_proxy().build().map_err(TransportError::Client)
@@ -70,7 +70,7 @@ fn extra_roots(config: &AzureConfig) -> Result<Vec<reqwest::Certificate>, Transp
     }
 }
 
-/// The SDK's options: our client, our watch on each try, no retries of its own.
+/// Returns the SDK's options: our client, our observer on each try, no retries of its own.
 pub(super) fn client_options(
     config: &AzureConfig,
     client: &reqwest::Client,
@@ -81,7 +81,7 @@ pub(super) fn client_options(
     ClientOptions {
         transport: Some(Transport::new(Arc::new(client.clone()))),
         per_try_policies: vec![Arc::new(observer)],
-        // Writes must not be repeated blindly, and reads are repeated on our own clock.
+        // Writes must not be repeated blindly, and reads are retried on our own clock.
         retry: RetryOptions::none(),
         user_agent: UserAgentOptions { application_id: Some("rekeyd".to_owned()) },
         cloud: Some(Arc::new(CloudConfiguration::Custom(cloud))),

@@ -1,4 +1,4 @@
-//! Which applications may be rotated at all: `[applications]`.
+//! The applications that may be rotated: `[applications]`.
 
 use super::problems::Problems;
 use super::reader::{Found, Section};
@@ -21,7 +21,7 @@ impl Applications {
         Self { rules, is_readable }
     }
 
-    /// Tells if an entry's own GUID, which the key `path` gives, is denied or not allowed.
+    /// Reports a problem if an entry's own GUID, given by the key `path`, is denied or not allowed.
     pub(super) fn check(&self, path: &str, application: &Found<ApplicationRef>, problems: &Problems) {
         let (ApplicationRef::ObjectId(crate::domain::AppObjectId(id))
         | ApplicationRef::ClientId(crate::domain::ClientId(id))

@@ -1,4 +1,4 @@
-//! Who may call: the API's tokens and roles, and how Event Grid's webhook knows whom it hears.
+//! Authentication of callers: the API's tokens and roles, and the senders that Event Grid's webhook accepts.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -14,14 +14,14 @@ use super::reader::{Found, Section};
 use super::role::Role;
 use super::values;
 
-/// Who may use the API, and how much.
+/// The callers that may use the API, and their limits.
 #[derive(Debug, Clone)]
 pub struct ApiConfig {
-    /// The tokens that are known by their hashes; that of `token_file` is the operator's.
+    /// The tokens that are known by their hashes; the one from `token_file` is the operator's.
     pub tokens: Vec<StaticToken>,
-    /// For whom Entra's tokens have to be: `aud`. `None`: Entra's tokens are not taken.
+    /// The audience (`aud`) that Entra's tokens must have. `None`: Entra's tokens are not accepted.
     pub audience: Option<String>,
-    /// How often one caller may ask in a minute: 1 to 100,000, default 600.
+    /// Requests that one caller may send in a minute: 1 to 100,000, default 600.
     pub requests_per_minute: NonZeroU32,
     /// Requests at a time, of all callers: 1 to 10,000, default 64.
     pub max_concurrent: usize,
@@ -30,24 +30,24 @@ pub struct ApiConfig {
 /// A token that does not come from Entra. Only its hash is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StaticToken {
-    /// What logs and the audit trail call its holder.
+    /// The name of its holder in logs and the audit trail.
     pub name: String,
     /// SHA-256 of its text.
     pub hash: [u8; 32],
-    /// What its holder may do.
+    /// The role of its holder.
     pub role: Role,
 }
 
-/// Whom the webhook hears, and to which subscriptions it agrees.
+/// The senders that the webhook accepts, and the subscriptions that it agrees to.
 #[derive(Debug, Clone)]
 pub struct WebhookConfig {
-    /// Shared keys, two at most, so that one can be replaced while the other is in use.
+    /// Shared keys, at most two, so that one can be replaced while the other is in use.
     pub keys: Vec<SecretString>,
-    /// For whom Event Grid's tokens have to be: `aud`. `None`: tokens are not taken.
+    /// The audience (`aud`) that Event Grid's tokens must have. `None`: tokens are not accepted.
     pub audience: Option<String>,
     /// The client id of Event Grid's own application, by cloud.
     pub client_id: Uuid,
-    /// The app role that its tokens have to carry. `None`: any or none.
+    /// The app role that its tokens must have. `None`: any or none.
     pub role: Option<String>,
     /// The names of the event subscriptions that may be agreed to.
     pub subscriptions: Vec<String>,
@@ -58,7 +58,7 @@ pub struct WebhookConfig {
 }
 
 impl ApiConfig {
-    /// Whether anybody at all may use the API.
+    /// Returns true if any caller may use the API.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         !self.tokens.is_empty() || self.audience.is_some()
@@ -66,14 +66,15 @@ impl ApiConfig {
 }
 
 impl WebhookConfig {
-    /// Whether anybody at all is heard.
+    /// Returns true if any sender is accepted.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         !self.keys.is_empty() || self.audience.is_some()
     }
 }
 
-/// `listen` is where nobody but a caller of the API has anything to ask. `None` only if a problem was reported.
+/// Reads the table `[api]`. `listen` is the address at which only callers of the API have anything to request. Returns
+/// `None` only if a problem was reported.
 pub(super) fn api(
     mut section: Section<'_>,
     listen: Option<&Found<SocketAddr>>,
@@ -127,7 +128,7 @@ fn sha256(text: &str) -> Result<[u8; 32], String> {
     from_hex(text).ok_or_else(|| "not a SHA-256 hash of 64 hexadecimal digits".to_owned())
 }
 
-/// Converts 64 hexadecimal digits. `None`: `text` is something else.
+/// Converts 64 hexadecimal digits. Returns `None` if `text` is anything else.
 fn from_hex(text: &str) -> Option<[u8; 32]> {
     if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
@@ -139,7 +140,7 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-/// `None` only if a problem was reported.
+/// Reads the table `[webhook]`. Returns `None` only if a problem was reported.
 pub(super) fn webhook(
     mut section: Section<'_>,
     cloud: Option<Cloud>,
@@ -183,7 +184,7 @@ const MIN_TOKEN_LENGTH: usize = 16;
 
 const MAX_KEYS: usize = 2;
 
-/// SHA-256 of nothing: a hash that somebody made of a variable that was not set.
+/// The SHA-256 of the empty text: a hash made by mistake from a variable that was not set.
 const EMPTY_TEXT: [u8; 32] = [
     0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27,
     0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,

@@ -12,10 +12,10 @@ use super::reader::{Found, Section};
 use super::values;
 use crate::domain::VaultName;
 
-/// Which Azure, and how its services are reached.
+/// The cloud, and the settings to reach its services.
 #[derive(Debug, Clone)]
 pub struct AzureConfig {
-    /// Which cloud.
+    /// The cloud.
     pub cloud: Cloud,
     /// The tenant: a GUID or a verified domain name.
     pub tenant_id: String,
@@ -25,11 +25,11 @@ pub struct AzureConfig {
     pub graph_url: Url,
     /// The scope of tokens for Graph.
     pub graph_scope: String,
-    /// The OpenID metadata of the issuer whose tokens callers bring.
+    /// The OpenID metadata of the issuer of callers' tokens.
     pub openid_url: Url,
     /// Further certificate authorities to trust, PEM. `None`: the system's only.
     pub ca_file: Option<PathBuf>,
-    /// Whether a vault's challenge must name the vault's domain. `false` on loopback only.
+    /// True if a vault's challenge must name the vault's domain. `false` on loopback only.
     pub verify_challenge_resource: bool,
     /// Time to connect: 100 ms to 5 min, default 10 s.
     pub connect_timeout: Duration,
@@ -42,7 +42,7 @@ pub struct AzureConfig {
 pub struct VaultConfig {
     /// Its name, as secrets refer to it.
     pub name: VaultName,
-    /// Where it is.
+    /// Its address.
     pub url: Url,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct AzureParts {
     tenant_id: Option<Found<String>>,
     authority_url: Option<Url>,
     graph_url: Option<Url>,
-    /// `None` only if a problem was told.
+    /// `None` only if a problem was reported.
     pub(super) graph_scope: Option<String>,
     openid_url: Option<Url>,
     ca_file: Option<PathBuf>,
@@ -62,7 +62,7 @@ pub(super) struct AzureParts {
 }
 
 impl AzureParts {
-    /// `None` only if a problem was told.
+    /// Returns the configuration, or `None` only if a problem was reported.
     pub(super) fn checked(self) -> Option<AzureConfig> {
         let (tenant_id, authority_url) = (self.tenant_id?.value, self.authority_url?);
         let metadata = format!("/{tenant_id}/v2.0/.well-known/openid-configuration");
@@ -139,13 +139,13 @@ fn graph_scope(section: &mut Section<'_>, cloud: Option<Cloud>) -> Option<String
     if was_given { given } else { Some(cloud.unwrap_or(Cloud::Public).graph_scope()) }
 }
 
-/// The vaults, and the names that were listed, also those whose URL is bad.
+/// The vaults, and all listed names, including those with a bad URL.
 pub(super) struct Vaults {
     pub(super) known: Vec<VaultConfig>,
     pub(super) named: Vec<VaultName>,
-    /// Those that are searched for tagged secrets.
+    /// The vaults that are searched for tagged secrets.
     pub(super) discovered: Vec<VaultName>,
-    /// Whether a vault's name could not be read, so that no other one can be called unknown.
+    /// True if a vault's name could not be read, so that no other name can be called unknown.
     pub(super) has_unreadable_name: bool,
 }
 
@@ -163,7 +163,7 @@ pub(super) fn vaults(sections: Vec<Section<'_>>, cloud: Option<Cloud>, problems:
 }
 
 impl Vaults {
-    /// Whether a vault of this name is listed, or may be.
+    /// Returns true if a vault of this name is listed, or may be.
     pub(super) fn may_have(&self, name: &VaultName) -> bool {
         self.has_unreadable_name || self.named.contains(name)
     }
@@ -207,14 +207,14 @@ impl Vaults {
     }
 }
 
-/// Whether a vault's address begins with its name, as every real one does. The name is in the marker of our
-/// credentials: two vaults under one name would take each other's for their own.
+/// Returns true if a vault's address begins with its name, as every real one does. The name is in the marker of our
+/// credentials: two vaults under one name would each take the other's credentials for their own.
 fn is_of(url: &Url, vault: &VaultName) -> bool {
     let label = url.host_str().and_then(|host| host.split('.').next());
     values::is_loopback(url) || label.is_some_and(|label| label.eq_ignore_ascii_case(vault.as_str()))
 }
 
-/// The check of a vault's domain may be off only where nobody else can listen.
+/// Checks that vaults' domains go unverified only on loopback, where no one else can listen.
 pub(super) fn check_challenge(azure: &AzureParts, vaults: &Vaults, problems: &Problems) {
     let Some(verify) = azure.verify_challenge_resource.as_ref().filter(|verify| !verify.value) else {
         return;

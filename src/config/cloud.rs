@@ -1,7 +1,7 @@
 //! The clouds of Azure and everything in which they differ: hosts, issuers and client ids.
 //!
-//! A host name of Azure stands here, in the adapters and in the sandbox, and nowhere else. A new cloud is one variant
-//! and one constant more.
+//! Azure's host names are found in this file, in the adapters and in the sandbox, and nowhere else. A new cloud needs
+//! one more variant and one more constant.
 
 use uuid::{Uuid, uuid};
 
@@ -10,13 +10,13 @@ use super::values;
 /// The clouds of Azure, which differ in their addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cloud {
-    /// Azure.
+    /// The public cloud.
     Public,
     /// Azure Government of the United States.
     UsGovernment,
     /// Azure operated by 21Vianet.
     China,
-    /// Addresses that are all configured.
+    /// A cloud whose addresses are all configured.
     Custom,
 }
 
@@ -29,7 +29,7 @@ struct Facts {
     graph: &'static str,
     /// The domain of vaults.
     vaults: &'static str,
-    /// Issuer of Entra's tokens of version 1, without the tenant.
+    /// The issuer of Entra's tokens of version 1, without the tenant.
     version_1_issuer: &'static str,
     /// The client id of Event Grid's own application (contract C.4). `None`: Microsoft does not publish it.
     event_grid: Option<Uuid>,
@@ -101,7 +101,7 @@ impl Cloud {
         self.own_facts().map(|facts| facts.vaults)
     }
 
-    /// Returns the scope of tokens for Microsoft Graph where none is configured.
+    /// Returns the scope of tokens for Microsoft Graph if none is configured.
     pub(super) fn graph_scope(self) -> String {
         format!("{}/.default", self.facts().graph)
     }
@@ -111,12 +111,12 @@ impl Cloud {
         self.facts().event_grid
     }
 
-    /// Returns the facts of this very cloud.
+    /// Returns the facts of this cloud itself; `None` if it has none.
     fn own_facts(self) -> Option<&'static Facts> {
         (self != Self::Custom).then(|| self.facts())
     }
 
-    /// Returns the facts of this cloud, or the public cloud's where the file says nothing else.
+    /// Returns the facts of this cloud, or the public cloud's if the file sets no others.
     const fn facts(self) -> &'static Facts {
         match self {
             Self::Public | Self::Custom => &PUBLIC,

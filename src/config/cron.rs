@@ -1,24 +1,24 @@
-//! A schedule's expression, with each time of day in it kept apart, so that no change of the clocks loses or doubles one.
+//! A schedule's expression. Each time of day in it is kept separately, so that no clock change loses or doubles a run.
 
 use croner::errors::CronError;
 use croner::parser::{CronParser, Year};
 use jiff::Zoned;
 
-/// A cron expression of five or six fields (the sixth, in front, are seconds).
+/// A cron expression of five or six fields (the sixth, in front, is the seconds).
 ///
-/// A time of day that the clocks skip runs once, when they change; one that comes twice runs the first time. An interval
-/// (`*`, a step or a range in the time of day) follows absolute time instead.
+/// A time of day that a clock change skips runs once, at the change; one that occurs twice runs the first time. An
+/// interval (`*`, a step or a range in the time of day) follows absolute time instead.
 #[derive(Debug, Clone)]
 pub struct Cron {
-    /// The cron library does so for a single time of day only, so that a list of times is taken apart into these.
+    /// One expression for each time of day: the cron library handles clock changes this way for a single time only.
     single: Vec<croner::Cron>,
 }
 
 impl Cron {
-    /// The first time after `now`, by the clock on the wall of its zone.
+    /// Returns the first time after `now`, in local time of its zone.
     ///
     /// # Errors
-    /// There is none.
+    /// There is no such time.
     pub fn next_after(&self, now: &Zoned) -> Result<Zoned, CronError> {
         let mut times = self.single.iter().map(|cron| cron.find_next_occurrence(now, false));
         let first = times.next().unwrap_or(Err(CronError::EmptyPattern))?;
@@ -43,7 +43,7 @@ fn parser() -> CronParser {
     CronParser::builder().year(Year::Disallowed).build()
 }
 
-/// An expression for each time of day, if `text` lists times of day and not too many.
+/// Returns an expression for each time of day, if `text` lists times of day and not too many.
 fn single_times(text: &str) -> Option<Vec<String>> {
     let fields: Vec<_> = text.split_whitespace().collect();
     let (time, day) = fields.split_at_checked(fields.len().checked_sub(3)?)?;
@@ -60,7 +60,7 @@ fn single_times(text: &str) -> Option<Vec<String>> {
     (times.len() <= MAX_TIMES).then(|| times.iter().map(|time| format!("{time}{day}")).collect())
 }
 
-/// More in a day are an interval by any measure.
+/// The limit on times of day: more in a day are an interval by any measure.
 const MAX_TIMES: usize = 48;
 
 #[cfg(test)]
@@ -68,7 +68,7 @@ const MAX_TIMES: usize = 48;
 mod tests {
     use super::*;
 
-    /// The runs from `from` on, in hours and minutes of UTC.
+    /// Returns the runs from `from` on, in hours and minutes of UTC.
     fn runs(cron: &str, from: &str, count: usize) -> Vec<String> {
         let cron: Cron = cron.parse().unwrap();
         let mut now: Zoned = from.parse().unwrap();

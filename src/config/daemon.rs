@@ -1,4 +1,4 @@
-//! How the daemon itself runs: schedule, loop, log, and the sandbox's clock.
+//! Settings of the daemon itself: schedule, loop, log, and the sandbox's clock.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,54 +10,54 @@ use super::cron::Cron;
 use super::reader::Section;
 use super::values;
 
-/// When all secrets are looked at.
+/// The times at which all secrets are reconciled.
 #[derive(Debug, Clone)]
 pub struct ScheduleConfig {
-    /// Five fields, or six with the seconds in front.
+    /// The cron expression: five fields, or six with the seconds in front.
     pub cron: Cron,
     /// The expression as written.
     pub expression: String,
-    /// The zone in which the expression is meant; default UTC.
+    /// The time zone of the expression; default UTC.
     pub time_zone: TimeZone,
-    /// Whether all secrets are also looked at when the daemon starts; default true.
+    /// True if all secrets are also reconciled when the daemon starts; default true.
     pub at_start: bool,
-    /// How far each run is put off, at random: 0 s to 12 h, default 0 s. Spreads daemons that share a quota.
+    /// The maximum random delay of each run: 0 s to 12 h, default 0 s. Spreads daemons that share a quota.
     pub jitter: Duration,
 }
 
-/// How the loop runs and ends.
+/// The settings of the reconcile loop and its shutdown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReconcileConfig {
-    /// Passes at a time: 1 to 64, default 8.
+    /// Concurrent passes: 1 to 64, default 8.
     pub concurrency: usize,
-    /// Time to finish what is in hand: 1 s to 10 min, default 25 s.
+    /// Time to finish work in progress: 1 s to 10 min, default 25 s.
     pub shutdown_grace: Duration,
 }
 
-/// What is logged.
+/// The settings of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
-    /// As in `RUST_LOG`; default "info".
+    /// The filter, as in `RUST_LOG`; default "info".
     pub filter: String,
-    /// Default JSON.
+    /// The format; default JSON.
     pub format: LogFormat,
-    /// The file to which audit lines go too. `None`: they are in the log only.
+    /// The file that audit lines are also written to. `None`: they are in the log only.
     pub audit_file: Option<PathBuf>,
 }
 
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// The sandbox in whose time the daemon lives.
+/// The sandbox whose time the daemon follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxConfig {
-    /// Its clock.
+    /// The URL of its clock.
     pub clock_url: Url,
 }
 
@@ -98,7 +98,7 @@ pub(super) fn log(mut section: Section<'_>) -> Option<LogConfig> {
     Some(LogConfig { filter: filter?.value, format: format?.value, audit_file })
 }
 
-/// `None` without the table, or if a problem was told.
+/// Reads the table `[sandbox]`. Returns `None` without the table, or if a problem was reported.
 pub(super) fn sandbox(root: &mut Section<'_>) -> Option<SandboxConfig> {
     let is_there = root.has("sandbox");
     let mut section = root.table("sandbox");

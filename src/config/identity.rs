@@ -1,4 +1,4 @@
-//! How the daemon itself signs in, and the reading of secret files.
+//! The daemon's own identity, and the reading of secret files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,31 +11,31 @@ use super::reader::{Found, Section};
 use super::values;
 use crate::domain::ClientId;
 
-/// How the daemon itself signs in.
+/// The way in which the daemon itself signs in.
 #[derive(Debug, Clone)]
 pub enum IdentityConfig {
-    /// The identity that Azure gives to the machine.
+    /// The identity that Azure assigns to the machine.
     ManagedIdentity {
-        /// A user-assigned one. `None`: the system's.
+        /// The client id of a user-assigned identity. `None`: the system's.
         client_id: Option<ClientId>,
     },
-    /// A token of the cluster, exchanged for one of Entra.
+    /// A token of the cluster, exchanged for one from Entra.
     WorkloadIdentity {
-        /// `None`: from `AZURE_CLIENT_ID`.
+        /// The client id. `None`: from `AZURE_CLIENT_ID`.
         client_id: Option<ClientId>,
-        /// `None`: from `AZURE_FEDERATED_TOKEN_FILE`.
+        /// The token's file. `None`: from `AZURE_FEDERATED_TOKEN_FILE`.
         token_file: Option<PathBuf>,
     },
     /// A certificate of the daemon's application.
     ClientCertificate {
         /// The daemon's application.
         client_id: ClientId,
-        /// PEM.
+        /// The certificate's PEM file.
         certificate_file: PathBuf,
-        /// PEM.
+        /// The private key's PEM file.
         private_key_file: PathBuf,
     },
-    /// Whoever is signed in with `az login`: for development.
+    /// The user who is signed in with `az login`: for development.
     AzureCli,
     /// A secret of the daemon's application: for development.
     ClientSecret {
@@ -47,7 +47,7 @@ pub enum IdentityConfig {
 }
 
 impl IdentityConfig {
-    /// The client id that it names, if it names one.
+    /// Returns the configured client id, if there is one.
     #[must_use]
     pub const fn client_id(&self) -> Option<ClientId> {
         match self {
@@ -82,7 +82,7 @@ impl IdentityKind {
         }
     }
 
-    /// The keys it may have, and those of them that it must have.
+    /// Returns the allowed keys, and those of them that are required.
     const fn keys(self) -> (&'static [&'static str], &'static [&'static str]) {
         const CERTIFICATE: &[&str] = &["client_id", "certificate_file", "private_key_file"];
         const SECRET: &[&str] = &["client_id", "client_secret_file"];
@@ -96,7 +96,7 @@ impl IdentityKind {
     }
 }
 
-/// `None` only if a problem was reported.
+/// Reads the identity. Returns `None` only if a problem was reported.
 pub(super) fn identity(mut section: Section<'_>, problems: &Problems) -> Option<IdentityConfig> {
     let kind = section.text("kind", IdentityKind::parse);
     if let Some(kind) = &kind {
@@ -141,7 +141,7 @@ fn check_keys(section: &Section<'_>, kind: &Found<IdentityKind>, problems: &Prob
     }
 }
 
-/// The text in a file, without the newline at its end. No message shows any of it.
+/// Reads the text in a file, without the newline at its end. No message shows any of it.
 pub(super) fn secret_file(
     file: &Found<PathBuf>,
     key: &str,

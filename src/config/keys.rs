@@ -1,7 +1,8 @@
-//! Every key of the configuration with its default, of which the environment variables are made too.
+//! Every key of the configuration with its default. The environment variables are derived from it too.
 //!
-//! Each key is explained in the reference `config/rekeyd.toml`, which a test holds to this list. The durations of `[policy]` stand
-//! in the domain, and what an entry of `[[secrets]]` may override is derived from `[policy]` and `[verify]`.
+//! Each key is explained in the reference `config/rekeyd.toml`; a test checks that it matches this list. The durations
+//! of `[policy]` are defined in the domain, and the keys that an entry of `[[secrets]]` may override are derived from
+//! `[policy]` and `[verify]`.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -13,7 +14,7 @@ use crate::domain::{PolicyDuration, PolicyValues, human};
 pub struct ConfigKey {
     /// Its path, for example `policy.validity`; `[]` marks an array of tables.
     pub path: Cow<'static, str>,
-    /// The default, as it would be written. `None`: required, inherited, or nothing.
+    /// The default, as it would be written in the file. `None`: required, inherited, or nothing.
     pub default: Option<Cow<'static, str>>,
 }
 
@@ -53,7 +54,7 @@ pub(super) fn default_of(path: &str) -> Option<&'static str> {
     KEYS.iter().find(|key| key.path == path)?.default.as_deref()
 }
 
-/// The beginning of all environment variables of the configuration.
+/// The prefix of all environment variables of the configuration.
 pub(super) const PREFIX: &str = "REKEYD_";
 
 /// All keys.
@@ -73,7 +74,7 @@ const fn bare(path: &'static str) -> ConfigKey {
     ConfigKey { path: Cow::Borrowed(path), default: None }
 }
 
-/// The keys that stand nowhere else, in the order of the reference.
+/// The keys that are not defined anywhere else, in the order of the reference.
 const LISTED: &[ConfigKey] = &[
     key("listen", "127.0.0.1:8080"),
     key("azure.cloud", "public"),

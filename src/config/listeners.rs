@@ -1,4 +1,4 @@
-//! Where it is heard besides `listen`: TLS, a listener of its own for health, the queue, the Functions host.
+//! Listeners and event sources besides `listen`: TLS, a separate listener for health, the queue, the Functions host.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -10,38 +10,38 @@ use super::problems::{Location, Problems};
 use super::reader::{Found, Section};
 use super::values;
 
-/// The certificate that the HTTP server shows.
+/// The certificate of the HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsConfig {
-    /// PEM: the certificate, then those that lead to its authority.
+    /// The certificate's PEM file: the certificate, then those that lead to its authority.
     pub certificate_file: PathBuf,
-    /// PEM.
+    /// The private key's PEM file.
     pub private_key_file: PathBuf,
 }
 
 /// A Storage Queue that Event Grid delivers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueConfig {
-    /// Its URL, without a signature: the daemon's identity opens it.
+    /// Its URL, without a signature: the daemon signs in with its identity.
     pub url: Url,
-    /// How long a message that was received is hidden from others: 1 s to 1 h, default 5 min. Renewed while it is
-    /// worked on.
+    /// The time for which a received message is hidden from others: 1 s to 1 h, default 5 min. Renewed while it is
+    /// being handled.
     pub visibility_timeout: Duration,
-    /// How often a message is tried before it is moved to the poison queue: 1 to 100, default 5.
+    /// The number of attempts before a message is moved to the poison queue: 1 to 100, default 5.
     pub max_attempts: u64,
-    /// The pause between two looks into an empty queue: 100 ms to 5 min, default 10 s.
+    /// The pause between two reads of an empty queue: 100 ms to 5 min, default 10 s.
     pub poll_interval: Duration,
 }
 
 /// The Functions host whose custom handler this process is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionsConfig {
-    /// How long one invocation waits for its work: 1 s to 30 min, default 4 min. What takes longer goes on in the
-    /// background and is finished by the next timer run.
+    /// The time for which one invocation waits for its work: 1 s to 30 min, default 4 min. Work that takes longer goes
+    /// on in the background and is finished by the next timer run.
     pub budget: Duration,
 }
 
-/// `None` without the table, or if a problem was told.
+/// Reads the table `[tls]`. Returns `None` without the table, or if a problem was reported.
 pub(super) fn tls(mut section: Section<'_>, problems: &Problems) -> Option<TlsConfig> {
     let certificate = section.text("certificate_file", values::path);
     let key = section.text("private_key_file", values::path);
@@ -53,14 +53,14 @@ pub(super) fn tls(mut section: Section<'_>, problems: &Problems) -> Option<TlsCo
     Some(TlsConfig { certificate_file: certificate?.value, private_key_file: key?.value })
 }
 
-/// `None` without an address, or if a problem was told.
+/// Reads the table `[health]`. Returns `None` without an address, or if a problem was reported.
 pub(super) fn health(mut section: Section<'_>) -> Option<SocketAddr> {
     let listen = section.text("listen", values::address).map(|found| found.value);
     section.finish();
     listen
 }
 
-/// `None` without a URL, or if a problem was told.
+/// Reads the table `[queue]`. Returns `None` without a URL, or if a problem was reported.
 pub(super) fn queue(mut section: Section<'_>) -> Option<QueueConfig> {
     let url = section.text("url", queue_url);
     let seconds = Duration::from_secs;
@@ -77,7 +77,8 @@ pub(super) fn queue(mut section: Section<'_>) -> Option<QueueConfig> {
     })
 }
 
-/// A queue has a name behind the account's address. A signature in the query would be a key in the configuration.
+/// Parses a queue's URL: the account's address followed by the queue's name. A signature in the query would be a key in
+/// the configuration.
 fn queue_url(text: &str) -> Result<Url, String> {
     let url = values::https_url(text)?;
     match url.path_segments().and_then(|mut segments| segments.next_back()) {
@@ -88,12 +89,12 @@ fn queue_url(text: &str) -> Result<Url, String> {
 }
 
 fn is_queue_name(name: &str) -> bool {
-    // With room for `-poison` in the 63 characters that a name may have.
+    // Leaves room for `-poison` in the 63 characters that a name may have.
     (3..=56).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
-/// `None` only if a problem was reported: the budget always has a value.
+/// Reads the table `[functions]`. Returns `None` only if a problem was reported: the budget always has a value.
 pub(super) fn functions(mut section: Section<'_>) -> Option<FunctionsConfig> {
     let seconds = Duration::from_secs;
     let budget = section.text("budget", values::duration_within(seconds(1)..=seconds(1_800)));
@@ -101,7 +102,7 @@ pub(super) fn functions(mut section: Section<'_>) -> Option<FunctionsConfig> {
     Some(FunctionsConfig { budget: budget?.value })
 }
 
-/// The address at which the Functions host asks for the handler, if there is a host: always loopback (contract F).
+/// Returns the address at which the Functions host calls the handler, if there is a host: always loopback (contract F).
 pub(super) fn functions_listen(
     environment: &[(String, String)],
     problems: &Problems,

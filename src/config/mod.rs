@@ -1,6 +1,6 @@
 //! The configuration: one file and the environment, read once into checked types, before any port is opened.
 //!
-//! This layer uses the domain only. It opens no port and never asks for the time. Only it reads the environment.
+//! This layer uses the domain only. It opens no port and never reads the clock. It alone reads the environment.
 
 mod applications;
 mod auth;
@@ -51,46 +51,46 @@ use problems::Problems;
 use reader::Section;
 use verify::Verify;
 
-/// Everything as parsed, checked types.
+/// The whole configuration, as parsed and checked types.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where the HTTP server listens; loopback unless the API has a token.
+    /// The address of the HTTP server; loopback unless the API has a token.
     pub listen: SocketAddr,
-    /// Which Azure, and how its services are reached.
+    /// The cloud, and the settings to reach its services.
     pub azure: AzureConfig,
-    /// How the daemon itself signs in.
+    /// The daemon's own identity.
     pub identity: IdentityConfig,
     /// The vaults, at least one.
     pub vaults: Vec<VaultConfig>,
-    /// The secrets to keep fresh, at least one unless a vault is searched for them.
+    /// The secrets to rotate, at least one unless a vault is searched for them.
     pub secrets: Vec<ManagedSecret>,
-    /// How a fresh credential is proven, where its secret says nothing else.
+    /// The verification of new credentials, unless their secret overrides it.
     pub verify: VerifyPolicy,
-    /// Which secrets are found by their tags.
+    /// The rules for the discovery of secrets by their tags.
     pub discovery: DiscoveryRules,
-    /// Which applications may be rotated at all.
+    /// The applications that may be rotated.
     pub applications: ApplicationRules,
-    /// How far the fleet may move at a time.
+    /// The limits on rotations in the fleet.
     pub rollout: RolloutConfig,
-    /// When all secrets are looked at.
+    /// The times at which all secrets are reconciled.
     pub schedule: ScheduleConfig,
-    /// Who may use the API.
+    /// The callers that may use the API.
     pub api: ApiConfig,
-    /// Whom the webhook hears.
+    /// The senders that the webhook accepts.
     pub webhook: WebhookConfig,
     /// The certificate of the HTTP server. `None`: it speaks plain HTTP.
     pub tls: Option<TlsConfig>,
-    /// Where health and metrics are served. `None`: with everything else.
+    /// The address for health and metrics. `None`: the same as for everything else.
     pub health: Option<SocketAddr>,
-    /// The Storage Queue that events come from. `None`: none does.
+    /// The Storage Queue that events come from. `None`: there is none.
     pub queue: Option<QueueConfig>,
-    /// How invocations are answered. `None`: no Functions host started this process.
+    /// The answers to invocations of a Functions host. `None`: no Functions host started this process.
     pub functions: Option<FunctionsConfig>,
-    /// How the loop runs and ends.
+    /// The settings of the reconcile loop and its shutdown.
     pub reconcile: ReconcileConfig,
-    /// What is logged.
+    /// The settings of the log.
     pub log: LogConfig,
-    /// The sandbox in whose time the daemon lives. `None`: real time.
+    /// The sandbox whose time the daemon follows. `None`: real time.
     pub sandbox: Option<SandboxConfig>,
 }
 
@@ -98,23 +98,23 @@ impl Config {
     /// Reads `file`, the process environment, and the secret files that they name.
     ///
     /// # Errors
-    /// Everything that is wrong, not only the first thing.
+    /// All problems of the configuration, not only the first.
     pub fn load(file: &Path) -> Result<Self, InvalidConfig> {
         let file_name = file.display().to_string();
         let text =
             std::fs::read_to_string(file).map_err(|cause| InvalidConfig::unreadable(&file_name, &cause))?;
-        // Not `vars`, which panics if any variable of the process is not Unicode.
+        // `vars` would panic if any variable of the process is not Unicode.
         let variables = std::env::vars_os()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
         Self::parse(&text, &file_name, &variables.collect::<Vec<_>>())
     }
 
-    /// Reads `text`, which messages call `file_name`, with `environment` laid over it.
+    /// Reads `text`, called `file_name` in messages, with `environment` laid over it.
     ///
-    /// Secret files are read; a relative path starts at the working directory.
+    /// Secret files are read too; relative paths start at the working directory.
     ///
     /// # Errors
-    /// Everything that is wrong, not only the first thing.
+    /// All problems of the configuration, not only the first.
     pub fn parse(
         text: &str,
         file_name: &str,
@@ -127,7 +127,7 @@ impl Config {
         }
     }
 
-    /// `None` only with a problem.
+    /// Reads all tables. Returns `None` only if a problem was reported.
     fn read(text: &str, environment: &[(String, String)], problems: &Problems) -> Option<Self> {
         let mut entries = tree::parse(text, problems)?;
         tree::overlay(&mut entries, environment, problems);

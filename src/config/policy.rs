@@ -1,4 +1,5 @@
-//! The rules of rotation: `[policy]`, overlaid with each entry's own keys, and `[bounds]` for what tags may ask for.
+//! The rules of rotation: `[policy]`, overlaid with each entry's own keys, and `[bounds]` for the values that tags may
+//! request.
 
 use std::ops::RangeInclusive;
 
@@ -29,13 +30,13 @@ impl Policy {
         Self { values, is_sound: refused.is_empty(), bounds }
     }
 
-    /// The policy of secrets that are found by their tags. `None` only if a problem was reported.
+    /// Returns the policy of secrets that are found by their tags, or `None` only if a problem was reported.
     pub(super) fn of_discovered(&self) -> Option<RotationPolicy> {
         let policy = RotationPolicy::try_new(self.values.clone()).ok()?;
         Some(policy.with_bounds(self.bounds.clone()))
     }
 
-    /// The policy of one secret. What is wrong with `[policy]` itself is not told again.
+    /// Reads the policy of one secret. Problems of `[policy]` itself are not reported again.
     pub(super) fn of_secret(&self, section: &mut Section<'_>, problems: &Problems) -> Option<RotationPolicy> {
         let (values, given) = overlaid(section, &self.values);
         let refused = match RotationPolicy::try_new(values) {
@@ -49,7 +50,7 @@ impl Policy {
     }
 }
 
-/// The keys that a table itself gives.
+/// The keys that a table sets itself.
 struct Given(Vec<(&'static str, Option<Found<Duration>>)>);
 
 impl Given {
@@ -74,7 +75,7 @@ fn overlaid(section: &mut Section<'_>, base: &PolicyValues) -> (PolicyValues, Gi
         if let Some(found) = &found {
             *field(&mut values) = found.value;
         } else if is_given {
-            // Out of bounds: keeps the domain from comparing the others with a value that nobody meant.
+            // Out of bounds: keeps the domain from comparing the others with a value that no one intended.
             *field(&mut values) = -Duration::SECOND;
         }
         if is_given {
@@ -99,7 +100,7 @@ fn report(section: &Section<'_>, problem: &PolicyProblem, given: &Given, problem
     }
 }
 
-/// The table `[bounds]`. What could not be read was told, and has its default here.
+/// Reads the table `[bounds]`. Values that could not be read have been reported, and have their defaults here.
 pub(super) fn bounds(mut section: Section<'_>, problems: &Problems) -> TagBounds {
     let mut bounds = TagBounds::default();
     for (least, most, field) in BOUNDS {
@@ -111,7 +112,7 @@ pub(super) fn bounds(mut section: Section<'_>, problems: &Problems) -> TagBounds
     bounds
 }
 
-/// `None` only if a problem was reported.
+/// Reads one range of the bounds. Returns `None` only if a problem was reported.
 fn bound(
     section: &mut Section<'_>,
     least: &'static str,

@@ -12,7 +12,7 @@ use super::tests::{GUID, file, parse, refusal, with_variable};
 use crate::domain::tags::{OVERLAP_DAYS, Tags};
 use crate::domain::{Adopt, ForeignExpired, ProbeKind, Requirement, UsageGate, VerifyPolicy};
 
-/// How the one secret of a configuration is proven.
+/// Returns the verification of a configuration's only secret.
 fn verify(tables: &str, entry: &str) -> VerifyPolicy {
     parse(&file("", tables, entry)).unwrap().secrets.first().unwrap().verify.clone()
 }

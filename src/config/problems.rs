@@ -1,15 +1,15 @@
-//! What is wrong with a configuration: each problem with its location, gathered until all are known.
+//! Problems of a configuration: each with its location, collected until all are known.
 
 use std::cell::RefCell;
 use std::fmt;
 
-/// Everything that is wrong with a configuration, not only the first thing.
+/// All problems of a configuration, not only the first.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} in the configuration:{}", counted(.0.len()), listed(.0))]
 pub struct InvalidConfig(Vec<ConfigProblem>);
 
 impl InvalidConfig {
-    /// The problems, in the order of the file, then those of the environment.
+    /// Returns the problems, in the order of the file, then those of the environment.
     #[must_use]
     pub fn problems(&self) -> &[ConfigProblem] {
         &self.0
@@ -23,12 +23,12 @@ impl InvalidConfig {
     }
 }
 
-/// One thing that is wrong, and where. Never holds the content of a secret file.
+/// One problem and its location. Never contains the content of a secret file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigProblem {
     /// `rekeyd.toml:12`, `rekeyd.toml` or `environment variable NAME`.
     pub location: String,
-    /// What is wrong there; it names the key and quotes its value.
+    /// The description of the problem; it names the key and quotes its value.
     pub message: String,
 }
 
@@ -38,18 +38,18 @@ impl fmt::Display for ConfigProblem {
     }
 }
 
-/// Where a value comes from. The order is the order in which problems are told.
+/// The source of a value. The order is the order in which problems are reported.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Location {
-    /// The file as a whole: for what is missing.
+    /// The file as a whole: for missing tables and keys.
     File,
-    /// A line of the file, from 1.
+    /// A line of the file, counted from 1.
     Line(usize),
     /// An environment variable.
     Variable(String),
 }
 
-/// The problems found so far. Shared by all readers, so that none of them has to stop at its first.
+/// The problems found so far. Shared by all readers, so that none of them has to stop at its first problem.
 #[derive(Debug, Default)]
 pub(super) struct Problems(RefCell<Vec<(Location, String)>>);
 
@@ -77,7 +77,7 @@ impl Problems {
 }
 
 impl Location {
-    /// Names the location in a file of this name.
+    /// Formats the location in a file of this name.
     fn named(&self, file_name: &str) -> String {
         match self {
             Self::File => file_name.to_owned(),

@@ -1,4 +1,4 @@
-//! A cursor over a table: keys are taken out one by one, and what is left over was not known.
+//! A cursor over a table: keys are taken out one by one, and the remaining ones are unknown keys.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::problems::{Location, Problems};
 use super::tree::{Entry, ValueKind, shown};
 use super::{keys, renamed};
 
-/// A value that was read, and where it stood.
+/// A value that was read, and its location.
 #[derive(Debug, Clone)]
 pub(super) struct Found<T> {
     pub(super) value: T,
@@ -16,7 +16,7 @@ pub(super) struct Found<T> {
 }
 
 impl<T> Found<T> {
-    /// Puts what was found, if anything, where it belongs.
+    /// Puts the value that was found, if any, into `slot`.
     pub(super) fn put(found: Option<Self>, slot: &mut T) {
         if let Some(found) = found {
             *slot = found.value;
@@ -28,7 +28,7 @@ impl<T> Found<T> {
 #[derive(Debug)]
 pub(super) struct Section<'p> {
     path: String,
-    /// As `path`, with `[]` for each index: what [`keys::KEYS`] calls it.
+    /// The same as `path`, with `[]` for each index: the form used in [`keys::KEYS`].
     pattern: String,
     location: Location,
     entries: BTreeMap<String, Entry>,
@@ -52,12 +52,12 @@ impl<'p> Section<'p> {
         self.entries.contains_key(key)
     }
 
-    /// Where the table stands.
+    /// Returns the location of the table.
     pub(super) const fn location(&self) -> &Location {
         &self.location
     }
 
-    /// Where `key` stands, or else the table.
+    /// Returns the location of `key`, or of the table if the key is missing.
     pub(super) fn location_of(&self, key: &str) -> &Location {
         self.entries.get(key).map_or(&self.location, |entry| &entry.location)
     }
@@ -66,17 +66,17 @@ impl<'p> Section<'p> {
         joined(&self.path, key)
     }
 
-    /// A problem of the table itself.
+    /// Reports a problem of the table itself.
     pub(super) fn report(&self, message: impl Into<String>) {
         self.problems.add(&self.location, message);
     }
 
-    /// A text, or its default.
+    /// Reads a text, or its default.
     pub(super) fn text<T>(&mut self, key: &'static str, parse: impl Parse<T>) -> Option<Found<T>> {
         self.scalar(key, ValueKind::Text, parse)
     }
 
-    /// A text without which there is no configuration.
+    /// Reads a required text.
     pub(super) fn required<T>(&mut self, key: &'static str, parse: impl Parse<T>) -> Option<Found<T>> {
         if !self.has(key) {
             self.report(format!("{} is missing", self.path_of(key)));
@@ -84,24 +84,24 @@ impl<'p> Section<'p> {
         self.text(key, parse)
     }
 
-    /// A number, or its default.
+    /// Reads a number, or its default.
     pub(super) fn number<T>(&mut self, key: &'static str, parse: impl Parse<T>) -> Option<Found<T>> {
         self.scalar(key, ValueKind::Number, parse)
     }
 
-    /// `true` or `false`, or its default.
+    /// Reads `true` or `false`, or its default.
     pub(super) fn boolean(&mut self, key: &'static str) -> Option<Found<bool>> {
         self.scalar(key, ValueKind::Boolean, |text: &str| {
             text.parse().map_err(|_| "neither true nor false".to_owned())
         })
     }
 
-    /// The texts of an array, or of its default. `None` only without a default, or with a problem.
+    /// Reads the texts of an array, or of its default. Returns `None` only without a default, or with a problem.
     pub(super) fn texts<T>(&mut self, key: &'static str, parse: impl ParseEach<T>) -> Option<Vec<Found<T>>> {
         self.list(key, ValueKind::Text, parse)
     }
 
-    /// As [`Self::texts`], without their locations.
+    /// Reads texts as [`Self::texts`] does, without their locations.
     pub(super) fn values_of<T, C: FromIterator<T>>(
         &mut self,
         key: &'static str,
@@ -111,7 +111,7 @@ impl<'p> Section<'p> {
         Some(found.into_iter().map(|found| found.value).collect())
     }
 
-    /// The numbers of an array, or of its default. `None` only without a default, or with a problem.
+    /// Reads the numbers of an array, or of its default. Returns `None` only without a default, or with a problem.
     pub(super) fn numbers<T>(
         &mut self,
         key: &'static str,
@@ -120,7 +120,7 @@ impl<'p> Section<'p> {
         self.list(key, ValueKind::Number, parse)
     }
 
-    /// The table `key`, empty if it is not there.
+    /// Reads the table `key`, empty if it is missing.
     pub(super) fn table(&mut self, key: &'static str) -> Self {
         let (path, pattern) = (self.path_of(key), joined(&self.pattern, key));
         let (location, entries) = match self.take(key) {
@@ -133,7 +133,7 @@ impl<'p> Section<'p> {
         Self { path, pattern, location, entries, asked: Vec::new(), problems: self.problems }
     }
 
-    /// The tables of the array `key`, none if it is not there.
+    /// Reads the tables of the array `key`, none if it is missing.
     pub(super) fn tables(&mut self, key: &'static str) -> Vec<Self> {
         let (path, pattern) = (self.path_of(key), format!("{}[]", joined(&self.pattern, key)));
         let Some(entry) = self.take(key) else { return Vec::new() };
@@ -154,7 +154,7 @@ impl<'p> Section<'p> {
         }
     }
 
-    /// Ends the reading: what was not asked for is not known.
+    /// Ends the reading and reports the keys that were not read as unknown.
     pub(super) fn finish(self) {
         for (key, entry) in &self.entries {
             self.problems.add(&entry.location, self.unknown(key));
@@ -214,7 +214,7 @@ impl<'p> Section<'p> {
                 Entry::separated(default.trim_matches(['[', ']', '"']), &self.location)
             }
         };
-        // Read to the end, so that every bad element is reported.
+        // All elements are read, so that every bad one is reported.
         let all: Vec<_> = (1..)
             .zip(elements)
             .map(|(index, entry)| self.parsed(&format!("{path}[{index}]"), entry, kind, &parse))
@@ -249,17 +249,17 @@ impl<'p> Section<'p> {
     }
 }
 
-/// Reads a text; the error completes the sentence "… is "x", which is …".
+/// A parser of a text; the error completes the sentence "… is "x", which is …".
 pub(super) trait Parse<T>: FnOnce(&str) -> Result<T, String> {}
 
 impl<T, F: FnOnce(&str) -> Result<T, String>> Parse<T> for F {}
 
-/// As [`Parse`], for each element of an array.
+/// A parser like [`Parse`], for each element of an array.
 pub(super) trait ParseEach<T>: Fn(&str) -> Result<T, String> {}
 
 impl<T, F: Fn(&str) -> Result<T, String>> ParseEach<T> for F {}
 
-/// What messages quote of a text: not all of a very long one.
+/// Shortens a very long text for quotation in messages.
 pub(super) fn cut(text: &str) -> String {
     let short: String = text.chars().take(MAX_QUOTED).collect();
     if short.len() < text.len() { format!("{short}…") } else { short }

@@ -1,10 +1,10 @@
-//! Former names of keys, which are refused with the present one. No other file may hold a former name.
+//! Former names of keys. They are refused with the present name. No other file may contain a former name.
 
 use std::fmt;
 
 use super::keys::variable_of;
 
-/// A key that had another name.
+/// A key with a former name.
 #[derive(Debug)]
 pub(super) struct Renamed {
     former: &'static str,

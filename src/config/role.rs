@@ -21,7 +21,7 @@ impl Role {
         }
     }
 
-    /// Returns the highest role among the values of a token's `roles`; none if it has no role of ours.
+    /// Returns the highest role among the values of a token's `roles`; `None` if it has none of our roles.
     #[must_use]
     pub fn highest(app_roles: &[String]) -> Option<Self> {
         [Self::Operator, Self::Reader]

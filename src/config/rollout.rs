@@ -1,4 +1,4 @@
-//! How far a fleet may move at a time: `[rollout]`, with its windows and freezes as calendars.
+//! The limits on rotations in a fleet: `[rollout]`, with its windows and freezes as calendars.
 
 use std::collections::BTreeSet;
 
@@ -15,46 +15,46 @@ use super::secrets::{SECRET_ID, SecretEntries};
 use super::values;
 use crate::domain::SecretId;
 
-/// What holds scheduled rotations back.
+/// The limits on scheduled rotations.
 #[derive(Debug, Clone, Default)]
 pub struct RolloutConfig {
-    /// The most rotations that one sweep begins; `None`: as many as are due.
+    /// The maximum number of rotations that one sweep starts; `None`: as many as are due.
     pub max_per_sweep: Option<usize>,
-    /// The most rotations that are begun in any hour; `None`: as many as are due.
+    /// The maximum number of rotations that are started in any hour; `None`: as many as are due.
     pub max_per_hour: Option<usize>,
     /// The secrets that go first.
     pub canaries: BTreeSet<SecretId>,
-    /// When rotations may be begun; any time, if there is none.
+    /// The windows in which rotations may be started; any time, if there are none.
     pub windows: Vec<Window>,
-    /// When none may be begun.
+    /// The periods in which no rotation may be started.
     pub freezes: Vec<FreezePeriod>,
 }
 
-/// A maintenance window that comes again and again.
+/// A recurring maintenance window.
 #[derive(Debug, Clone)]
 pub struct Window {
-    /// When it opens.
+    /// The times at which it opens.
     pub cron: Cron,
     /// The expression as written.
     pub expression: String,
-    /// How long it is open: 1 minute to 7 days.
+    /// The time for which it is open: 1 minute to 7 days.
     pub duration: Duration,
-    /// The zone in which the expression is meant.
+    /// The time zone of the expression.
     pub time_zone: TimeZone,
 }
 
-/// A time without rotations, once.
+/// A single period without rotations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FreezePeriod {
     /// Its first moment.
     pub from: OffsetDateTime,
     /// The first moment after it.
     pub until: OffsetDateTime,
-    /// Whether even secrets below `urgent_before` wait.
+    /// True if even secrets below `urgent_before` wait.
     pub is_hard: bool,
 }
 
-/// `None` only if a problem was reported.
+/// Reads the table `[rollout]`. Returns `None` only if a problem was reported.
 pub(super) fn rollout(
     mut section: Section<'_>,
     secrets: &SecretEntries,
@@ -66,7 +66,7 @@ pub(super) fn rollout(
     let canaries = section.texts("canaries", values::name::<SecretId>(SECRET_ID));
     let canaries = canaries.map(|canaries| checked_canaries(canaries, secrets, vaults, problems));
     let time_zone = section.text("time_zone", values::time_zone).map(|found| found.value);
-    // What an unreadable zone would make of the others is never used.
+    // If the zone is unreadable, the values that are read with this one are never used.
     let zone = time_zone.clone().unwrap_or(TimeZone::UTC);
     let windows = section.tables("windows").into_iter().filter_map(|table| window(table, &zone)).collect();
     let freezes = section.tables("freezes").into_iter();
@@ -81,7 +81,7 @@ pub(super) fn rollout(
     })
 }
 
-/// Returns the limit. `None`: 0, which means that there is none.
+/// Returns the limit. `None`: 0, which means that there is no limit.
 fn limit(most: &Found<usize>) -> Option<usize> {
     (most.value > 0).then_some(most.value)
 }
@@ -104,7 +104,7 @@ fn checked_canaries(
     canaries.into_iter().map(|canary| canary.value).collect()
 }
 
-/// `None` only if a problem was reported.
+/// Reads one window. Returns `None` only if a problem was reported.
 fn window(mut section: Section<'_>, zone: &TimeZone) -> Option<Window> {
     let cron = section.required("cron", values::cron);
     let duration = section.required("duration", |text: &str| {
@@ -116,8 +116,8 @@ fn window(mut section: Section<'_>, zone: &TimeZone) -> Option<Window> {
     Some(Window { cron, expression, duration: duration?.value, time_zone: zone.clone() })
 }
 
-/// `None` only if a problem was reported. An hour that comes twice is frozen both times, and one that is left out is
-/// frozen from before it.
+/// Reads one freeze. Returns `None` only if a problem was reported. An hour that occurs twice is frozen both times, and
+/// an hour that is skipped is frozen from before it.
 fn freeze(mut section: Section<'_>, zone: &TimeZone, problems: &Problems) -> Option<FreezePeriod> {
     let from = section.required("from", |text: &str| moment(text, zone, AmbiguousTimestamp::earlier));
     let until = section.required("until", |text: &str| moment(text, zone, AmbiguousTimestamp::later));
@@ -142,7 +142,7 @@ fn moment(
         .ok_or_else(|| "not a date and time without a zone (for example \"2026-12-20T00:00\")".to_owned())
 }
 
-/// Converts a date and time on the wall of `zone`. `None`: `text` is something else.
+/// Converts a local date and time of `zone`. Returns `None` if `text` is anything else.
 fn in_zone(
     text: &str,
     zone: &TimeZone,
@@ -153,5 +153,5 @@ fn in_zone(
     OffsetDateTime::from_unix_timestamp(stamp.as_second()).ok()
 }
 
-/// More than there are in any fleet.
+/// The upper bound of both limits: more than any fleet has.
 const MAX_ROTATIONS: usize = 100_000;

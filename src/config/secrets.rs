@@ -15,7 +15,7 @@ use crate::domain::{
     AppObjectId, ApplicationRef, ClientId, ManagedSecret, Origin, SecretId, SecretName, VaultName,
 };
 
-/// What every entry is read with.
+/// The parts of the configuration that every entry is read with.
 pub(super) struct Rules<'a> {
     pub(super) policy: &'a Policy,
     pub(super) verify: &'a Verify,
@@ -24,15 +24,15 @@ pub(super) struct Rules<'a> {
     pub(super) problems: &'a Problems,
 }
 
-/// The entries as far as they could be read, and the names that were listed, also those of bad entries.
+/// The entries as far as they could be read, and all listed names, including those of bad entries.
 #[derive(Default)]
 pub(super) struct SecretEntries {
     pub(super) managed: Vec<ManagedSecret>,
     named: HashSet<SecretId>,
-    /// Whether a name could not be read, so that no other one can be called unknown.
+    /// True if a name could not be read, so that no other name can be called unknown.
     has_unreadable_name: bool,
     replicas: Vec<Replica>,
-    /// The shortest deadline of those that inherit the limit of `[verify]`.
+    /// The shortest deadline of the secrets that inherit the limit of `[verify]`.
     tightest: Option<(Duration, SecretId)>,
 }
 
@@ -59,7 +59,7 @@ pub(super) fn secrets(sections: Vec<Section<'_>>, rules: &Rules<'_>) -> SecretEn
 }
 
 impl SecretEntries {
-    /// `None` only if a problem was reported.
+    /// Reads one entry. Returns `None` only if a problem was reported.
     fn read(&mut self, mut section: Section<'_>, rules: &Rules<'_>) -> Option<ManagedSecret> {
         let id = self.name(&mut section, rules);
         let application = application(&mut section, rules);
@@ -102,7 +102,8 @@ impl SecretEntries {
         Some(id)
     }
 
-    /// Holds a limit of the secret's own against its deadline, and remembers who inherits one.
+    /// Checks a secret's own limit against its deadline, or records the shortest deadline of those that inherit the
+    /// limit.
     fn keep_deadline(&mut self, managed: &ManagedSecret, verify: &Verify, rules: &Rules<'_>) {
         let (deadline, id) = (managed.policy.deadline(), &managed.id);
         if verify.has_own_limit() {
@@ -112,7 +113,7 @@ impl SecretEntries {
         }
     }
 
-    /// Tells once if the limit of `[verify]` is too long for someone.
+    /// Reports once if the limit of `[verify]` is too long for a secret that inherits it.
     fn check_deadlines(&self, rules: &Rules<'_>) {
         let discovered = rules.policy.of_discovered().filter(|_| !rules.vaults.discovered.is_empty());
         let discovered = discovered.map(|policy| (policy.deadline(), "policy.deadline".to_owned()));
@@ -165,5 +166,5 @@ fn application(section: &mut Section<'_>, rules: &Rules<'_>) -> Option<Applicati
 
 const SECRET_NAME: &str = "a secret name (1 to 127 letters, digits and hyphens)";
 
-/// What completes "not …" where a secret is named with its vault.
+/// The text that completes "not …" for a secret named with its vault.
 pub(super) const SECRET_ID: &str = "of the form VAULT/NAME";

@@ -10,7 +10,7 @@ use crate::domain::{PolicyDuration, PolicyValues, VerifyPolicy, human};
 const REFERENCE: &str = include_str!("../../config/rekeyd.toml");
 pub(super) const GUID: &str = "6f0c9d0e-3c1a-4c58-9c5e-6a1d0a7f7d11";
 
-/// A whole configuration: `top` in front, `tables` after `[azure]`, `entry` within the one secret.
+/// Returns a whole configuration: `top` in front, `tables` after `[azure]`, `entry` within the only secret.
 pub(super) fn file(top: &str, tables: &str, entry: &str) -> String {
     format!(
         "{top}\n[azure]\ntenant_id = \"example.org\"\n{tables}\n[[vaults]]\nname = \"kv\"\n\

@@ -1,4 +1,4 @@
-//! The file as a tree of values, each with its location, and the environment laid over it.
+//! The file as a tree of values, each with its location, overlaid with the environment.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::problems::{Location, Problems};
 use super::reader::{cut, is_one_edit_apart};
 use super::renamed;
 
-/// A value and where it stands.
+/// A value and its location.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) location: Location,
@@ -19,7 +19,7 @@ pub(super) struct Entry {
 #[derive(Debug)]
 enum Raw {
     Text(String),
-    /// From the environment: a text that stands for a value of any kind.
+    /// A value from the environment: a text that stands for a value of any kind.
     Given(String),
     Number(String),
     Boolean(bool),
@@ -38,7 +38,7 @@ pub(super) enum ValueKind {
 }
 
 impl Entry {
-    /// The value as a text to parse, or what is wrong with its kind.
+    /// Returns the value as a text to parse, or an error if it is of another kind.
     pub(super) fn into_text(self, kind: ValueKind) -> Result<String, String> {
         match (kind, self.raw) {
             (_, Raw::Given(text))
@@ -55,7 +55,7 @@ impl Entry {
         if let Raw::Table(entries) = self.raw { Ok(entries) } else { Err(self) }
     }
 
-    /// The elements of a list of texts or numbers; an environment variable separates them with commas.
+    /// Returns the elements of a list of texts or numbers; an environment variable separates them with commas.
     pub(super) fn into_elements(self) -> Result<Vec<Self>, Self> {
         match self.raw {
             Raw::Array(entries) => Ok(entries),
@@ -64,17 +64,17 @@ impl Entry {
         }
     }
 
-    /// A value that an environment variable gives, or a default.
+    /// Returns a value that an environment variable gives, or a default.
     fn given(text: &str, location: &Location) -> Self {
         Self { location: location.clone(), raw: Raw::Given(text.to_owned()) }
     }
 
-    /// A table that is nowhere in the file.
+    /// Returns a table that is not in the file.
     fn empty_table() -> Self {
         Self { location: Location::File, raw: Raw::Table(BTreeMap::new()) }
     }
 
-    /// The elements of a text that separates them with commas; none if it is blank.
+    /// Returns the elements of a text that separates them with commas; none if it is blank.
     pub(super) fn separated(text: &str, location: &Location) -> Vec<Self> {
         if text.trim().is_empty() {
             return Vec::new();
@@ -87,7 +87,7 @@ impl Entry {
     }
 }
 
-/// The value as an error message quotes it.
+/// Formats the value as an error message quotes it.
 pub(super) fn shown(entry: &Entry) -> String {
     match &entry.raw {
         Raw::Text(text) | Raw::Given(text) => format!("{:?}", cut(&without_password(text))),
@@ -98,7 +98,7 @@ pub(super) fn shown(entry: &Entry) -> String {
     }
 }
 
-/// A URL that someone put a password into is refused, but must not put it into the log.
+/// Hides the password of a URL. Such a URL is refused, but its password must not get into the log.
 fn without_password(text: &str) -> String {
     match url::Url::parse(text) {
         Ok(mut url) if url.password().is_some() => match url.set_password(Some("***")) {
@@ -109,7 +109,7 @@ fn without_password(text: &str) -> String {
     }
 }
 
-/// Reads the file. `None`: it is not TOML, which is one problem.
+/// Parses the file. Returns `None` if it is not TOML, which is one problem.
 pub(super) fn parse(text: &str, problems: &Problems) -> Option<BTreeMap<String, Entry>> {
     let lines = Lines::of(text);
     match DeTable::parse(text) {
@@ -141,8 +141,8 @@ fn is_ours(name: &str) -> bool {
     name.starts_with(PREFIX) && name != OF_THE_CLI && !is_of_kubernetes(name)
 }
 
-/// Kubernetes gives every pod the addresses of the services in its namespace. Those of a service named `rekeyd`
-/// begin as ours do, and nobody meant them for the configuration.
+/// Returns true if Kubernetes sets this variable. It gives every pod the addresses of the services in its namespace.
+/// Those of a service named `rekeyd` begin like ours, but are not meant as configuration.
 fn is_of_kubernetes(name: &str) -> bool {
     let rest = name.strip_prefix(PREFIX).unwrap_or_default();
     matches!(rest, "SERVICE_HOST" | "SERVICE_PORT" | "PORT")
@@ -156,7 +156,7 @@ fn put(root: &mut BTreeMap<String, Entry>, path: &str, name: &str, value: &str) 
         root.insert(path.to_owned(), given);
         return;
     };
-    // What stands there and is not a table is told when it is read.
+    // If the value is not a table, the problem is reported when it is read.
     if let Raw::Table(entries) = &mut root.entry(table.to_owned()).or_insert_with(Entry::empty_table).raw {
         entries.insert(key.to_owned(), given);
     }
@@ -204,7 +204,7 @@ fn raw_of(value: DeValue<'_>, lines: &Lines) -> Raw {
     }
 }
 
-/// Where the lines of a text begin.
+/// The line ends of a text, from which locations are calculated.
 struct Lines {
     ends: Vec<usize>,
 }
@@ -219,5 +219,5 @@ impl Lines {
     }
 }
 
-/// Names the configuration file to the command line, so it is no key of the file.
+/// The variable that names the configuration file to the command line, so it is not a key of the file.
 const OF_THE_CLI: &str = "REKEYD_CONFIG";

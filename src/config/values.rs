@@ -1,4 +1,4 @@
-//! Texts into types. Each error completes the sentence "… is "x", which is …".
+//! Parsers of texts into types. Each error completes the sentence "… is "x", which is …".
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -21,7 +21,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "not a duration (for example \"90d\")".to_owned())
 }
 
-/// A duration as the domain counts it.
+/// Parses a duration, as the domain's type.
 pub(super) fn span(text: &str) -> Result<time::Duration, String> {
     time::Duration::try_from(duration(text)?).map_err(|_| "far too long".to_owned())
 }
@@ -48,7 +48,7 @@ where
     }
 }
 
-/// One of the domain's names, or `expected`.
+/// Returns a parser of one of the domain's names; its error is "not" followed by `expected`.
 pub(super) fn name<T: FromStr>(expected: &'static str) -> impl Fn(&str) -> Result<T, String> {
     move |text| text.parse().map_err(|_| format!("not {expected}"))
 }
@@ -57,7 +57,7 @@ pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("not a path".to_owned()) } else { Ok(text.into()) }
 }
 
-/// A text that is not blank.
+/// Parses a text that is not blank.
 pub(super) fn some_text(text: &str) -> Result<String, String> {
     if text.trim().is_empty() { Err("blank".to_owned()) } else { Ok(text.to_owned()) }
 }
@@ -66,7 +66,7 @@ pub(super) fn guid(text: &str) -> Result<Uuid, String> {
     Uuid::parse_str(text).map_err(|_| "not a GUID".to_owned())
 }
 
-/// One of a few words.
+/// Returns a parser of one of a few words.
 pub(super) fn one_of<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&str) -> Result<T, String> {
     move |text| {
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
@@ -82,7 +82,7 @@ pub(super) fn https_url(text: &str) -> Result<Url, String> {
     if url.query().is_some() { Err("a URL with a query or a fragment".to_owned()) } else { Ok(url) }
 }
 
-/// A URL that may have a query.
+/// Parses a URL that may have a query.
 pub(super) fn https_address(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|_| "not a URL (for example \"https://example.org\")".to_owned())?;
     let refusal = if url.scheme() != "https" {
@@ -97,13 +97,13 @@ pub(super) fn https_address(text: &str) -> Result<Url, String> {
     Err(refusal.to_owned())
 }
 
-/// The URL of a whole service: nothing after the host and port.
+/// Parses the URL of a whole service: nothing after the host and port.
 pub(super) fn service_url(text: &str) -> Result<Url, String> {
     let url = https_url(text)?;
     if url.path() == "/" { Ok(url) } else { Err("a URL with a path, and there must be none".to_owned()) }
 }
 
-/// Whether a URL can only lead to this very machine.
+/// Returns true if a URL can only lead to this machine.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -130,7 +130,7 @@ fn is_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// A scope of the client-credentials flow, which has no other form.
+/// Parses a scope of the client-credentials flow, which has no other form.
 pub(super) fn scope(text: &str) -> Result<String, String> {
     let resource = text.strip_suffix("/.default").unwrap_or_default();
     if !resource.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -141,7 +141,7 @@ pub(super) fn scope(text: &str) -> Result<String, String> {
     }
 }
 
-/// A cron expression of five or six fields (the sixth, in front, are seconds), and its text.
+/// Parses a cron expression of five or six fields (the sixth, in front, is the seconds), and returns it with its text.
 pub(super) fn cron(text: &str) -> Result<(Cron, String), String> {
     if !matches!(text.split_whitespace().count(), 5 | 6) {
         return Err("not a cron expression of five or six fields (for example \"0 3 * * *\")".to_owned());

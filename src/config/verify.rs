@@ -1,4 +1,4 @@
-//! How fresh credentials are proven: `[verify]`, overlaid with each entry's own table.
+//! The verification of new credentials: `[verify]`, overlaid with each entry's own table.
 
 use std::collections::BTreeSet;
 
@@ -11,22 +11,22 @@ use super::reader::{Found, Section};
 use super::values;
 use crate::domain::{Probe, ProbeKind, Requirement, SecretId, TextPattern, VerifyPolicy};
 
-/// One table of verification with what it inherits, as far as it could be read.
+/// One table of verification with its inherited values, as far as it could be read.
 #[derive(Debug, Clone)]
 pub(super) struct Verify {
-    /// What it comes to.
+    /// The resulting policy.
     pub(super) policy: VerifyPolicy,
-    /// The limit, if this very table gives it (for `[verify]` also the default).
+    /// The limit, if this table sets it (for `[verify]` also the default).
     limit: Option<Found<Duration>>,
     limit_path: String,
     target: Option<Target>,
     statuses: BTreeSet<u16>,
-    /// The scope that is given in so many words, here or above.
+    /// The scope, if it is set explicitly, here or in the table above.
     scope: Option<String>,
     graph_scope: String,
 }
 
-/// Whom a probe asks.
+/// The target of a probe.
 #[derive(Debug, Clone)]
 struct Target {
     kind: ProbeKind,
@@ -34,7 +34,7 @@ struct Target {
 }
 
 impl Verify {
-    /// The table `[verify]`; `graph_scope` is the scope where nothing says another.
+    /// Reads the table `[verify]`; `graph_scope` is the scope if no other is set.
     pub(super) fn read(section: Section<'_>, graph_scope: &str, problems: &Problems) -> Self {
         let nothing = Self {
             policy: VerifyPolicy::for_scope(graph_scope),
@@ -48,7 +48,7 @@ impl Verify {
         nothing.overlaid(section, problems)
     }
 
-    /// This table with the keys of `section` laid over it.
+    /// Returns this table with the keys of `section` laid over it.
     pub(super) fn overlaid(&self, mut section: Section<'_>, problems: &Problems) -> Self {
         let known = problems.len();
         let has_times = ["sign_ins", "spacing", "limit"].into_iter().any(|key| section.has(key));
@@ -66,7 +66,7 @@ impl Verify {
         Self { limit, limit_path, ..verify }
     }
 
-    /// Reads whom to ask, and for which scope to sign in. Ends the section.
+    /// Reads the target of the probe and the scope to sign in for. Ends the section.
     fn asking(&self, mut section: Section<'_>, mut policy: VerifyPolicy, problems: &Problems) -> Self {
         let is_own = section.has("probe") || section.has("probe_url");
         let target = target(&mut section, self.target.as_ref(), problems);
@@ -74,7 +74,7 @@ impl Verify {
         let given = section.text("scope", values::scope).map(|found| found.value);
         section.finish();
         let needed = target.as_ref().and_then(Target::scope);
-        // A probe of this very table has more to say than a scope from above.
+        // A probe in this table takes precedence over a scope from above.
         let own = given.clone().or_else(|| needed.clone().filter(|_| is_own));
         let scope = given.or_else(|| self.scope.clone());
         let scopes = own.or_else(|| scope.clone()).or(needed);
@@ -83,7 +83,7 @@ impl Verify {
         Self { policy, target, statuses, scope, ..self.clone() }
     }
 
-    /// Tells if a limit that is given here is too long for one who has `deadline`.
+    /// Reports a problem if a limit that is set here is too long for `deadline`.
     ///
     /// `whose` completes "… is not below".
     pub(super) fn check_deadline(&self, deadline: Duration, whose: &str, problems: &Problems) {
@@ -94,7 +94,7 @@ impl Verify {
         problems.add(&limit.location, message);
     }
 
-    /// Whether the limit is given in this very table.
+    /// Returns true if the limit is set in this table.
     pub(super) const fn has_own_limit(&self) -> bool {
         self.limit.is_some()
     }
@@ -105,7 +105,7 @@ pub(super) fn deadline_of(secret: &SecretId) -> String {
     format!("the deadline of secret {secret}")
 }
 
-/// Reads what a token and a text are held against.
+/// Reads the requirements on a token and on a secret's text.
 fn proof(section: &mut Section<'_>, policy: &mut VerifyPolicy) {
     Found::put(section.text("claims", values::one_of(&REQUIREMENTS)), &mut policy.claims);
     let requirement = section.text("probe_requirement", values::one_of(&REQUIREMENTS));
@@ -137,7 +137,7 @@ fn check_times(
     }
 }
 
-/// Whom to ask. An inherited address goes with the inherited kind only.
+/// Reads the target of the probe. An inherited address applies to the inherited kind only.
 fn target(section: &mut Section<'_>, inherited: Option<&Target>, problems: &Problems) -> Option<Target> {
     let has_kind = section.has("probe");
     let kind = section.text("probe", values::one_of(&PROBES));
@@ -173,7 +173,7 @@ fn kind_shown(kind: ProbeKind) -> &'static str {
     PROBES.iter().find(|(_, known)| *known == Some(kind)).map_or("none", |(text, _)| text)
 }
 
-/// The statuses that this very table gives (for `[verify]` also the default).
+/// Reads the statuses that this table sets (for `[verify]` also the default).
 fn statuses(section: &mut Section<'_>, problems: &Problems) -> Option<BTreeSet<u16>> {
     let location = section.location_of("probe_status").clone();
     let given = section.numbers("probe_status", values::number_within(100..=599_u16))?;
@@ -185,7 +185,7 @@ fn statuses(section: &mut Section<'_>, problems: &Problems) -> Option<BTreeSet<u
 }
 
 impl Target {
-    /// The scope of the service's tokens, where its kind tells.
+    /// Returns the scope of the service's tokens, if it follows from the kind.
     fn scope(&self) -> Option<String> {
         match self.kind {
             ProbeKind::Fhir => Some(format!("{}/.default", self.base())),

@@ -1,4 +1,4 @@
-//! The clock port: what time it is, waiting for a moment, and holding a simulated clock still.
+//! The clock port: reads the time, waits for a moment, and holds a simulated clock still.
 
 use std::fmt;
 use std::future::Future;
@@ -10,36 +10,36 @@ use time::{Duration, OffsetDateTime};
 /// A moment that no run reaches: sleeping until then means "until something else happens".
 pub const FAR_FUTURE: OffsetDateTime = time::macros::datetime!(9999-12-31 0:00 UTC);
 
-/// Time as the daemon sees it: the system's, or the sandbox's.
+/// Time as the daemon sees it: the system's or the sandbox's.
 ///
-/// Whoever works under a clock owns one [`Hold`] for each of its tasks. A simulated clock stands
-/// still while any hold is out, so that no time-out fires early and no work falls behind.
+/// Code that works under a clock owns one [`Hold`] for each of its tasks. A simulated clock stands still while any hold
+/// exists, so that no time-out fires early and no work falls behind.
 #[async_trait]
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// The present moment, in UTC.
+    /// Returns the present moment, in UTC.
     fn now(&self) -> OffsetDateTime;
 
-    /// Returns once `now()` has reached `deadline`; at once if it already has.
+    /// Waits until `now()` has reached `deadline`; returns at once if it already has.
     ///
-    /// The caller's hold is given up for as long as it sleeps and is its own again afterwards, also
-    /// if the future is dropped half-way. So a task that sleeps must own exactly one hold.
+    /// The caller's hold is released while it sleeps and taken back afterwards, also if the future is dropped half-way.
+    /// So a task that sleeps must own exactly one hold.
     async fn sleep_until(&self, deadline: OffsetDateTime);
 
-    /// Keeps a simulated clock still until the hold is dropped. Free of charge on a real one.
+    /// Keeps a simulated clock still until the hold is dropped. Costs nothing on a real one.
     fn hold(&self) -> Hold;
 }
 
-/// Keeps a simulated clock from moving; given up when dropped.
+/// A hold that keeps a simulated clock from moving; released when dropped.
 #[must_use = "a hold that is dropped at once holds nothing"]
 pub struct Hold(Option<Box<dyn FnOnce() + Send + Sync>>);
 
 impl Hold {
-    /// The hold on a clock that can't be held.
+    /// Returns the hold on a clock that can't be held.
     pub const fn none() -> Self {
         Self(None)
     }
 
-    /// A hold whose end calls `release` once.
+    /// Returns a hold that calls `release` once, when it ends.
     pub fn new(release: impl FnOnce() + Send + Sync + 'static) -> Self {
         Self(Some(Box::new(release)))
     }
@@ -64,7 +64,7 @@ pub async fn sleep(clock: &dyn Clock, duration: Duration) {
     clock.sleep_until(clock.now().saturating_add(duration)).await;
 }
 
-/// Waits for `work` with the caller's hold given up: for what another task has to bring about.
+/// Waits for `work` with the caller's hold released: for results that another task has to produce.
 pub async fn while_released<F: Future>(clock: &dyn Clock, work: F) -> F::Output {
     let mut work = pin!(work);
     loop {

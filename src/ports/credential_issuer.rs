@@ -1,4 +1,4 @@
-//! Who makes and unmakes credentials: the tenant's directory of applications.
+//! The issuer of credentials: the tenant's directory of applications.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use crate::domain::{AppObjectId, ApplicationRef, ClientId, KeyId};
 /// Reads applications, adds and removes their credentials. Adding is sent once, never repeated by the adapter.
 #[async_trait]
 pub trait CredentialIssuer: fmt::Debug + Send + Sync {
-    /// The application and its credentials; `None` if there is none.
+    /// Returns the application and its credentials; `None` if it does not exist.
     async fn read_application(&self, application: ApplicationRef) -> Result<Option<Application>, PortError>;
 
-    /// Makes a credential that is good from now until `end`. Its text is known only from the answer.
+    /// Issues a credential that is valid from now until `end`. Only the answer contains its text.
     async fn issue(
         &self,
         application: AppObjectId,
@@ -23,88 +23,89 @@ pub trait CredentialIssuer: fmt::Debug + Send + Sync {
         end: OffsetDateTime,
     ) -> Result<IssuedCredential, PortError>;
 
-    /// Takes a credential away, unless there is none: it is gone already, or made so lately that the directory
-    /// doesn't know it everywhere.
+    /// Revokes a credential, unless there is none: it is gone already, or so new that the directory doesn't know it
+    /// everywhere.
     async fn revoke(&self, application: AppObjectId, key_id: KeyId) -> Result<Revocation, PortError>;
 
-    /// The application's service principal in the tenant; `None` if there is none, so that it can't sign in.
+    /// Returns the application's service principal in the tenant; `None` if it has none and so can't sign in.
     async fn read_service_principal(
         &self,
         client_id: ClientId,
     ) -> Result<Option<ServicePrincipal>, PortError>;
 
-    /// What the tenant's application management policies allow this application, as far as they may be read.
+    /// Returns the password rules that the tenant's application management policies set for this application, as far as
+    /// they may be read.
     async fn read_credential_rules(&self, application: AppObjectId) -> Result<CredentialRules, PortError>;
 
-    /// Who the daemon itself is, by its own token. Asks nobody but the identity.
+    /// Returns the daemon's own identity, from its own token. Requests nothing but that token.
     async fn read_own_identity(&self) -> Result<OwnIdentity, PortError>;
 }
 
-/// What makes an application able to sign in.
+/// The service principal, with which an application can sign in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServicePrincipal {
-    /// Its directory object: what roles are assigned to.
+    /// Its directory object, to which roles are assigned.
     pub object_id: String,
-    /// Whether it may sign in (`accountEnabled`).
+    /// True if it may sign in (`accountEnabled`).
     pub is_enabled: bool,
 }
 
-/// What tenant policy allows for passwords. The default is: anything, as far as is known.
+/// The tenant policy for passwords. The default is: anything is allowed, as far as is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CredentialRules {
-    /// Whether the policies could be read at all; if not, only a refusal tells.
+    /// True if the policies could be read; otherwise only a refusal shows a rule.
     pub is_known: bool,
-    /// Whether passwords must not be added.
+    /// True if passwords must not be added.
     pub passwords_forbidden: bool,
     /// The longest lifetime of a password.
     pub longest_lifetime: Option<time::Duration>,
 }
 
-/// What became of a credential that was to be taken away.
+/// The outcome of a revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Revocation {
-    /// It was taken away.
+    /// The credential was revoked.
     Revoked,
-    /// There was no such credential, as far as the server that was asked knew.
+    /// The server that was asked knew no such credential.
     NotFound,
 }
 
-/// An application as far as its credentials are concerned.
+/// An application with its credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Application {
-    /// What Graph URLs name.
+    /// The object id, used in Graph URLs.
     pub object_id: AppObjectId,
-    /// What it signs in as.
+    /// The client id, with which it signs in.
     pub client_id: ClientId,
     /// Its name in the portal.
     pub display_name: String,
-    /// Its credentials, without texts.
+    /// Its credentials, without their texts.
     pub credentials: Vec<Credential>,
     /// Its tags in Entra.
     pub tags: Vec<String>,
-    /// Whether its audience includes personal accounts, which allows it two passwords only.
+    /// True if its audience includes personal accounts, which limits it to two passwords.
     pub admits_personal_accounts: bool,
-    /// Whether it is a public client and nothing else: no web redirect, no App ID URI, no app role, no password.
+    /// True if it is only a public client: no web redirect, no App ID URI, no app role, no password.
     pub is_public_only: bool,
 }
 
 /// One credential, without its text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credential {
-    /// Entra's name for it.
+    /// Its id in Entra.
     pub key_id: KeyId,
-    /// What its maker called it.
+    /// The name that its creator gave it.
     pub display_name: Option<String>,
-    /// The first characters of its text, as Entra shows them to everybody who may read the application.
+    /// The first characters of its text, which Entra shows to everyone who may read the application.
     pub hint: Option<String>,
-    /// When it begins to be good.
+    /// The start of its validity.
     pub start: OffsetDateTime,
-    /// When it ends.
+    /// The end of its validity.
     pub end: OffsetDateTime,
 }
 
 impl fmt::Debug for Credential {
-    /// Leaves the hint out: no part of a text is shown anywhere.
+    /// Omits the hint: no part of a secret's text is shown anywhere.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credential")
             .field("key_id", &self.key_id)
@@ -118,10 +119,10 @@ impl fmt::Debug for Credential {
 /// A credential that was just made.
 #[derive(Debug, Clone)]
 pub struct IssuedCredential {
-    /// Entra's name for it.
+    /// Its id in Entra.
     pub key_id: KeyId,
-    /// Its text: shown this once.
+    /// Its text, which the directory shows only this once.
     pub secret_text: SecretString,
-    /// When it ends, by Entra's word.
+    /// The end of its validity, as Entra reports it.
     pub end: OffsetDateTime,
 }

@@ -1,4 +1,4 @@
-//! What is known of a call that gave no usable answer.
+//! Errors of the ports, by the known effect of the call.
 
 use std::error::Error;
 
@@ -8,33 +8,33 @@ use super::RefusalKind;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A call that failed, by what is known of its effect. The caller has to choose.
+/// A failed call, by its known effect. The caller has to handle each case.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
-    /// The request never left: safe to send again.
+    /// The request was not sent: it is safe to send it again.
     #[error("{operation}: not sent")]
     NotSent {
-        /// What was to be done.
+        /// The operation.
         operation: &'static str,
-        /// What stopped it.
+        /// The cause.
         #[source]
         source: BoxError,
     },
-    /// The identity got no token, so that the request never left: safe to send again.
+    /// The identity got no token, so the request was not sent: it is safe to send it again.
     #[error("{operation}: not sent")]
     NoToken {
-        /// What was to be done.
+        /// The operation.
         operation: &'static str,
-        /// What stopped it.
+        /// The cause.
         #[source]
         source: BoxError,
     },
-    /// The service refused: nothing happened.
+    /// The service refused: the call had no effect.
     #[error("{operation}: refused with status {status} ({code})")]
     Refused {
-        /// What was to be done.
+        /// The operation.
         operation: &'static str,
-        /// The cause, as far as callers tell causes apart.
+        /// The cause, as far as callers distinguish causes.
         kind: RefusalKind,
         /// The HTTP status. For logs only.
         status: u16,
@@ -42,34 +42,34 @@ pub enum PortError {
         code: String,
         /// The beginning of the service's own message, in one line. Empty if there is none.
         message: String,
-        /// How long the service asks to wait.
+        /// The wait that the service asks for.
         retry_after: Option<Duration>,
     },
-    /// No answer came, or none that says what happened. Look before anything else.
+    /// No answer came, or none that shows the effect. Read the current state before doing anything else.
     #[error("{operation}: outcome unknown")]
     OutcomeUnknown {
-        /// What was to be done.
+        /// The operation.
         operation: &'static str,
-        /// What came in the place of an answer.
+        /// The cause: the result in place of a usable answer.
         #[source]
         source: BoxError,
     },
 }
 
 impl PortError {
-    /// Returns the error for a request that never left.
+    /// Returns the error for a request that was not sent.
     #[must_use]
     pub fn not_sent(operation: &'static str, source: impl Into<BoxError>) -> Self {
         Self::NotSent { operation, source: source.into() }
     }
 
-    /// Returns the error for a request whose effect is not known.
+    /// Returns the error for a request whose effect is unknown.
     #[must_use]
     pub fn outcome_unknown(operation: &'static str, source: impl Into<BoxError>) -> Self {
         Self::OutcomeUnknown { operation, source: source.into() }
     }
 
-    /// Whether it is certain that nothing happened.
+    /// Returns true if the call certainly had no effect.
     #[must_use]
     pub const fn had_no_effect(&self) -> bool {
         match self {
@@ -87,7 +87,7 @@ impl PortError {
         }
     }
 
-    /// The service's own code, if it refused.
+    /// Returns the service's own code, if it refused.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         match self {
@@ -96,7 +96,7 @@ impl PortError {
         }
     }
 
-    /// The HTTP status, if there was an answer that says no.
+    /// Returns the HTTP status, if the service refused.
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
         match self {
@@ -105,7 +105,7 @@ impl PortError {
         }
     }
 
-    /// Whether the same call may succeed a little later, without anybody doing anything.
+    /// Returns true if the same call may succeed a little later without anyone doing anything.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         match self {
@@ -114,7 +114,7 @@ impl PortError {
         }
     }
 
-    /// How long the service asks to wait.
+    /// Returns the wait that the service asks for.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -123,7 +123,7 @@ impl PortError {
         }
     }
 
-    /// Its kind in logs and metrics.
+    /// Returns the label of this kind of error in logs and metrics.
     #[must_use]
     pub const fn label(&self) -> &'static str {
         match self {
@@ -134,7 +134,7 @@ impl PortError {
     }
 }
 
-/// An error with everything that caused it, in one line.
+/// Formats an error and all its causes in one line.
 #[must_use]
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

@@ -6,43 +6,46 @@ use async_trait::async_trait;
 
 use super::PortError;
 
-/// A Storage Queue, as the loop's trigger needs it.
+/// A Storage Queue, with the operations that the queue trigger needs.
 #[async_trait]
 pub trait EventQueue: std::fmt::Debug + Send + Sync {
-    /// The messages that can be had now, at most 32, each hidden from others for `hidden`.
+    /// Receives the messages that are available now, at most 32, and hides each from others for `hidden`.
     ///
     /// # Errors
-    /// None could be had. What was hidden without being told comes again.
+    /// None could be received. Messages that were hidden without being returned come again.
     async fn receive(&self, hidden: Duration) -> Result<Vec<QueueMessage>, PortError>;
 
-    /// Hides `message` for `hidden` from now on; it has another receipt then.
+    /// Hides `message` for `hidden` from now on and gives it another receipt.
     ///
     /// # Errors
-    /// It may come again earlier. [`RefusalKind::MessageLost`](super::RefusalKind): another client has it, or it is gone.
+    /// The message may come again earlier. [`RefusalKind::MessageLost`](super::RefusalKind): another client has it, or
+    /// it is gone.
     async fn hide(&self, message: &mut QueueMessage, hidden: Duration) -> Result<(), PortError>;
 
-    /// Takes `message` out of the queue.
+    /// Deletes `message` from the queue.
     ///
     /// # Errors
-    /// It may come again. [`RefusalKind::MessageLost`](super::RefusalKind): another client has it, or it is gone.
+    /// The message may come again. [`RefusalKind::MessageLost`](super::RefusalKind): another client has it, or it is
+    /// gone.
     async fn delete(&self, message: &QueueMessage) -> Result<(), PortError>;
 
-    /// Puts the text of `message` into the queue for what nobody can use, where it stays until a person takes it.
+    /// Puts the text of `message` into the poison queue, for unusable messages. It stays there until a person removes
+    /// it.
     ///
     /// # Errors
-    /// It may not be there; repeating it may put it there twice.
+    /// The text may not be in the poison queue; repeating the call may put it there twice.
     async fn move_to_poison(&self, message: &QueueMessage) -> Result<(), PortError>;
 }
 
 /// A message that was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueMessage {
-    /// Which.
+    /// The message's id.
     pub id: String,
-    /// What it is changed and deleted with; good until it is received again.
+    /// The receipt, needed to change or delete the message; valid until the message is received again.
     pub receipt: String,
-    /// Its content as it came.
+    /// Its content as received.
     pub text: String,
-    /// How often it was received, this time included.
+    /// The number of times it was received, including this one.
     pub attempts: u64,
 }

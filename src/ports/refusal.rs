@@ -1,4 +1,5 @@
-//! The kinds of refusals that callers tell apart. Knows no service's code and no HTTP status: the adapters fill it in.
+//! The kinds of refusals that callers distinguish. They name no service's code and no HTTP status: the adapters map
+//! those.
 
 /// The cause of a refusal, as far as it decides what happens next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,7 +24,7 @@ pub enum RefusalKind {
     LifetimePolicy,
     /// The tenant's policy forbids passwords.
     PasswordsForbidden,
-    /// The application holds as many passwords as it can.
+    /// The application has as many passwords as it can hold.
     PasswordLimitReached,
     /// The queue message is deleted, or another client has received it since.
     MessageLost,
@@ -34,13 +35,13 @@ pub enum RefusalKind {
 }
 
 impl RefusalKind {
-    /// Returns true if the service did not accept who asks or from where, whatever was asked.
+    /// Returns true if the service refused because of the caller's identity or address, whatever the request was.
     #[must_use]
     pub const fn is_access_denied(self) -> bool {
         matches!(self, Self::Unauthenticated) || self.is_forbidden()
     }
 
-    /// Returns true if the service knows who asks and doesn't allow it.
+    /// Returns true if the service knows the caller and doesn't allow the request.
     #[must_use]
     pub const fn is_forbidden(self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! Whether a protected resource lets an application in.
+//! The probe of a protected resource: tests if it lets an application in.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use secrecy::SecretString;
 
 use crate::domain::{Probe, ProbeAnswer};
 
-/// Asks a protected resource one harmless question with an application's token.
+/// Sends a harmless request to a protected resource with an application's token.
 #[async_trait]
 pub trait ResourceProbe: fmt::Debug + Send + Sync {
-    /// Asks once. Redirects are not followed: they would hand the token to somebody else. Never fails: what is no
-    /// answer is [`ProbeAnswer::Unclear`].
+    /// Sends one request. Redirects are not followed: they would pass the token to another host. Never fails: anything
+    /// that is not an answer is [`ProbeAnswer::Unclear`].
     async fn probe(&self, probe: &Probe, token: &SecretString) -> ProbeAnswer;
 }

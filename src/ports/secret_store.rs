@@ -1,4 +1,4 @@
-//! Where consumers read: vault secrets and their versions.
+//! The store that consumers read: vault secrets and their versions.
 
 use std::fmt;
 
@@ -13,26 +13,26 @@ use crate::domain::{SecretId, SecretName, VaultName, VersionId};
 /// Reads and writes vault secrets. Reads may be repeated by the adapter; writes are sent once.
 #[async_trait]
 pub trait SecretStore: fmt::Debug + Send + Sync {
-    /// What consumers get who ask for no version.
+    /// Reads the version that consumers get if they ask for no particular one.
     async fn read_current(&self, secret: &SecretId) -> Result<CurrentVersion, PortError>;
 
-    /// The text and properties of one version; `None` if it is disabled or unknown.
+    /// Returns the text and properties of one version; `None` if it is disabled or unknown.
     async fn read_version(
         &self,
         secret: &SecretId,
         version: &VersionId,
     ) -> Result<Option<ReadVersion>, PortError>;
 
-    /// Every secret of a vault, without texts and versions, in no particular order.
+    /// Returns every secret of a vault, without texts and versions, in no particular order.
     async fn list_secrets(&self, vault: &VaultName) -> Result<Vec<ListedSecret>, PortError>;
 
-    /// Every version, without texts, in no particular order. Empty if there is no such secret.
+    /// Returns every version, without texts, in no particular order. Empty if there is no such secret.
     async fn list_versions(&self, secret: &SecretId) -> Result<Vec<Version>, PortError>;
 
-    /// Writes a new version: the one commit point of a rotation. Never repeated by the adapter.
+    /// Writes a new version: the single commit point of a rotation. Never repeated by the adapter.
     async fn put(&self, secret: &SecretId, new: NewVersion) -> Result<VersionId, PortError>;
 
-    /// Replaces the tags of one version. Nothing else of it changes.
+    /// Replaces the tags of one version. Its other properties stay unchanged.
     async fn replace_tags(
         &self,
         secret: &SecretId,
@@ -40,18 +40,18 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
         tags: &Tags,
     ) -> Result<(), PortError>;
 
-    /// Disables one version, so that it can't be read any more.
+    /// Disables one version, so that it can no longer be read.
     async fn disable(&self, secret: &SecretId, version: &VersionId) -> Result<(), PortError>;
 }
 
-/// What `GET` without a version gives.
+/// The result of `GET` without a version.
 #[derive(Debug)]
 pub enum CurrentVersion {
     /// There is no such secret.
     Missing,
     /// The newest version is disabled.
     Disabled,
-    /// This.
+    /// The newest version is readable.
     Readable(ReadVersion),
 }
 
@@ -60,7 +60,7 @@ pub enum CurrentVersion {
 pub struct ReadVersion {
     /// Its properties.
     pub properties: Version,
-    /// What consumers sign in with.
+    /// The credential's text, with which consumers sign in.
     pub value: SecretString,
 }
 
@@ -69,11 +69,11 @@ pub struct ReadVersion {
 pub struct Version {
     /// Its name.
     pub version: VersionId,
-    /// Whether it can be read.
+    /// True if it can be read.
     pub enabled: bool,
-    /// When it was written; whole seconds.
+    /// The time at which it was written, in whole seconds.
     pub created: OffsetDateTime,
-    /// The end that is written on it; for information only.
+    /// The expiry date that is written on it; for information only.
     pub expires: Option<OffsetDateTime>,
     /// Its content type.
     pub content_type: Option<String>,
@@ -86,15 +86,15 @@ pub struct Version {
 pub struct ListedSecret {
     /// Its name.
     pub name: SecretName,
-    /// Whether its newest version can be read.
+    /// True if its newest version can be read.
     pub enabled: bool,
-    /// The end that is written on its newest version.
+    /// The expiry date that is written on its newest version.
     pub expires: Option<OffsetDateTime>,
-    /// When its newest version was changed.
+    /// The time at which its newest version was changed.
     pub updated: Option<OffsetDateTime>,
     /// The content type of its newest version.
     pub content_type: Option<String>,
-    /// Whether it belongs to a certificate, so that Key Vault looks after it.
+    /// True if it belongs to a certificate, so that Key Vault manages it.
     pub is_managed_by_key_vault: bool,
     /// The tags of its newest version.
     pub tags: Tags,
@@ -103,14 +103,14 @@ pub struct ListedSecret {
 /// A version to be written.
 #[derive(Debug, Clone)]
 pub struct NewVersion {
-    /// What consumers will sign in with.
+    /// The credential's text, with which consumers will sign in.
     pub value: SecretString,
-    /// Whether it can be read at once.
+    /// True if it can be read at once.
     pub enabled: bool,
     /// The end of the credential.
     pub expires: Option<OffsetDateTime>,
     /// Its content type.
     pub content_type: Option<String>,
-    /// Its tags: Key Vault carries none over.
+    /// Its tags: Key Vault does not copy any from an earlier version.
     pub tags: Tags,
 }

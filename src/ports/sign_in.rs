@@ -1,4 +1,4 @@
-//! Whether a credential signs in.
+//! The sign-in of an application, as a test of its credential.
 
 use std::fmt;
 
@@ -10,20 +10,20 @@ use crate::domain::{ClientId, TokenClaims};
 /// Signs in as an application, with the client-credentials flow, as its consumers do.
 #[async_trait]
 pub trait SignInVerifier: fmt::Debug + Send + Sync {
-    /// Tries once. Never fails: whatever is not an answer about the secret is [`SignIn::Unclear`].
+    /// Signs in once. Never fails: any result that is not an answer about the secret is [`SignIn::Unclear`].
     async fn sign_in(&self, client_id: ClientId, text: &SecretString) -> SignIn;
 
-    /// Tries once for a token of `scope`.
+    /// Requests a token of `scope`, once.
     ///
     /// # Errors
     /// Entra's answer, which is never [`SignIn::Accepted`].
     async fn token(&self, client_id: ClientId, text: &SecretString, scope: &str) -> Result<Token, SignIn>;
 }
 
-/// A token of an application, and what it says.
+/// A token of an application, and its claims.
 #[derive(Debug, Clone)]
 pub struct Token {
-    /// What it says; `None` if it can't be read: tokens of some resources are opaque.
+    /// Its claims; `None` if they can't be read: tokens of some resources are opaque.
     pub claims: Option<TokenClaims>,
     /// The token itself.
     pub text: SecretString,
@@ -32,9 +32,9 @@ pub struct Token {
 /// Entra's answer to one sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignIn {
-    /// A token was given.
+    /// Entra issued a token.
     Accepted,
-    /// The secret is wrong, or not known everywhere yet: Entra tells these two not apart.
+    /// The secret is wrong, or not known everywhere yet: Entra does not distinguish the two.
     Wrong,
     /// The secret is past its end.
     Expired,
@@ -44,6 +44,6 @@ pub enum SignIn {
     ApplicationUnknown,
     /// The application has no service principal in the tenant.
     NoServicePrincipal,
-    /// Something else, which says nothing about the secret.
+    /// Another answer or failure, which proves nothing about the secret.
     Unclear(String),
 }

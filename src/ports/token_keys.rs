@@ -1,24 +1,24 @@
-//! The keys that somebody's tokens are signed with.
+//! The signing keys of an issuer of tokens.
 
 use async_trait::async_trait;
 use jsonwebtoken::jwk::JwkSet;
 
 use super::PortError;
 
-/// Where an issuer of tokens says which keys it signs with.
+/// The published keys of an issuer of tokens.
 #[async_trait]
 pub trait TokenKeys: std::fmt::Debug + Send + Sync {
-    /// The issuer's name and its present keys. A read: safe to repeat.
+    /// Fetches the issuer's name and its present keys. A read: safe to repeat.
     ///
     /// # Errors
-    /// They can't be read now; that says nothing of any token.
+    /// The keys can't be read now; that proves nothing about any token.
     async fn fetch(&self) -> Result<IssuerKeys, PortError>;
 }
 
 /// An issuer and its keys.
 #[derive(Debug, Clone)]
 pub struct IssuerKeys {
-    /// What its tokens say in `iss`.
+    /// The value of `iss` in its tokens.
     pub issuer: String,
     /// Public keys, by `kid`.
     pub keys: JwkSet,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use url::Url;
 
-/// Begins the handshake of an event subscription in the place of the service that sends events.
+/// Starts the handshake of an event subscription in place of the service that sends events.
 #[async_trait]
 pub trait WebhookHandshake: fmt::Debug + Send + Sync {
     /// Sends one handshake. Nothing is subscribed, and no event is sent.
@@ -18,7 +18,7 @@ pub trait WebhookHandshake: fmt::Debug + Send + Sync {
 pub struct WebhookTarget {
     /// Its address.
     pub url: Url,
-    /// The key that opens it.
+    /// The key that authorizes the request.
     pub key: SecretString,
     /// The name of an event subscription that it agrees to.
     pub subscription: String,
@@ -32,7 +32,7 @@ pub enum HandshakeError {
     /// No answer came.
     #[error("not reached: {0}")]
     Unreachable(String),
-    /// An answer came that is not the daemon's.
+    /// The answer is not the daemon's.
     #[error("{0}")]
     Unexpected(String),
 }

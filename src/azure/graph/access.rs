@@ -1,4 +1,4 @@
-//! The `DirectoryAccess` on Graph: the daemon's permissions, found out by requests that change nothing.
+//! The `DirectoryAccess` on Graph: the daemon's permissions, determined by requests that change nothing.
 
 use async_trait::async_trait;
 use serde::de::IgnoredAny;
@@ -17,7 +17,7 @@ impl DirectoryAccess for Graph {
         self.get::<IgnoredAny>("list applications", url).await.map(drop)
     }
 
-    /// Tries to take away a password that does not exist: Graph checks the permission before it looks for the password.
+    /// Tries to remove a password that does not exist: Graph checks the permission before it searches for the password.
     async fn try_write_permission(&self, application: AppObjectId) -> Result<Permission, PortError> {
         let path = format!("applications/{application}/removePassword");
         let unknown = RemovePassword { key_id: Uuid::new_v4() };

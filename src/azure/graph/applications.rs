@@ -1,4 +1,4 @@
-//! The `CredentialIssuer` on Graph: applications, and their passwords made and unmade.
+//! The `CredentialIssuer` on Graph: reads applications, adds and removes their passwords.
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -39,7 +39,7 @@ impl CredentialIssuer for Graph {
         let body = AddPassword { password_credential: NewPassword { display_name, end_date_time: end } };
         let response =
             self.post(OPERATION, &format!("applications/{application}/addPassword"), &body).await?;
-        // Beyond this point the credential exists, whatever becomes of the answer.
+        // From here on the credential exists, even if reading the answer fails.
         let made: PasswordCredentialJson = response
             .json()
             .await
@@ -81,7 +81,7 @@ impl CredentialIssuer for Graph {
     async fn read_own_identity(&self) -> Result<OwnIdentity, PortError> {
         const OPERATION: &str = "read the own token";
         let token = self.token.token(OPERATION).await?;
-        // An opaque token is not an error: Graph's answers will show what it permits.
+        // An opaque token is not an error: Graph's answers will show its permissions.
         let identity = claims(&token).map(|claims| OwnIdentity {
             client_id: claims.client_id,
             object_id: claims.object_id,

@@ -1,4 +1,4 @@
-//! The `Directory` on Graph: what a person would look up. It changes nothing.
+//! The `Directory` on Graph: the data that a person would read. Changes nothing.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
-//! The ports on Microsoft Graph: a thin typed client. Graph's words are spoken only here.
+//! The ports on Microsoft Graph: a thin typed client. Only this module uses Graph's names and codes.
 //!
-//! Reads are repeated a few times; `addPassword` is sent once, since its answer is the only sight of the text.
+//! Reads are retried a few times; `addPassword` is sent once, because only its answer shows the secret's text.
 
 mod access;
 mod applications;
@@ -28,7 +28,7 @@ use wire::Page;
 #[derive(Debug)]
 pub struct Graph {
     http: reqwest::Client,
-    /// With `/v1.0/`.
+    /// The base URL, with `/v1.0/`.
     base: Url,
     token: TokenSource,
     observer: RequestObserver,
@@ -47,7 +47,7 @@ impl Graph {
         Ok(Self { http, base, token, observer, clock })
     }
 
-    /// Everything of a list, all pages of it. Each page is asked for a few times.
+    /// Reads all pages of a list. Each page is retried a few times.
     async fn list<T: DeserializeOwned + Send>(
         &self,
         operation: &'static str,
@@ -58,7 +58,7 @@ impl Graph {
             let page: Page<T> = self.read(operation, &url).await?;
             found.extend(page.value);
             let Some(next) = page.next_link else { return Ok(found) };
-            // A link that leads elsewhere would be handed our token.
+            // A link to another host would receive our token.
             if next.origin() != self.base.origin() {
                 let source = "the next page is said to be on another host";
                 return Err(PortError::outcome_unknown(operation, source));
@@ -68,7 +68,7 @@ impl Graph {
         Err(PortError::outcome_unknown(operation, "the list has no end"))
     }
 
-    /// Asked a few times.
+    /// Reads one resource, with a few retries.
     async fn read<T: DeserializeOwned + Send>(
         &self,
         operation: &'static str,
@@ -92,7 +92,7 @@ impl Graph {
         self.send(operation, self.http.request(Method::POST, url).json(body)).await
     }
 
-    /// Sends once. Everything but a success is an error that says what is known of the effect.
+    /// Sends a request once. Any answer but a success is an error that states the known effect.
     async fn send(&self, operation: &'static str, request: RequestBuilder) -> Result<Response, PortError> {
         let token = self.token.token(operation).await?;
         let request = request
@@ -105,7 +105,7 @@ impl Graph {
         }
         let status = response.status().as_u16();
         let wait = response.headers().get("retry-after").and_then(|value| retry_after(value.to_str().ok()?));
-        // A refusal whose body is lost is still a refusal.
+        // A refusal is still a refusal if its body is lost.
         let body = response.bytes().await.unwrap_or_default();
         if status == 400 && is_no_such_credential(&body) {
             return Err(refused(operation, status, NO_SUCH_CREDENTIAL));
@@ -118,7 +118,7 @@ impl Graph {
     }
 }
 
-/// What there is; `None` by Graph's own word, not by any 404 of a proxy or a wrong address.
+/// Returns the resource; `None` only if Graph itself reports it missing, not for any 404 of a proxy or a wrong address.
 fn found<T>(result: Result<T, PortError>) -> Result<Option<T>, PortError> {
     match result {
         Ok(found) => Ok(Some(found)),
@@ -127,13 +127,14 @@ fn found<T>(result: Result<T, PortError>) -> Result<Option<T>, PortError> {
     }
 }
 
-/// Graph's code for a credential that is gone already is not documented; the message is known.
+/// Returns true if the answer means that the credential is gone already. Graph's code for this is not documented; the
+/// message is known.
 fn is_no_such_credential(body: &[u8]) -> bool {
     String::from_utf8_lossy(body).contains("No password credential found")
 }
 
-/// Our name for that.
+/// Our code for a credential that is gone already.
 const NO_SUCH_CREDENTIAL: &str = "NoPasswordCredential";
 
-/// Of up to 999 objects each.
+/// The limit on pages of a list, of up to 999 objects each.
 const MAX_PAGES: usize = 10_000;

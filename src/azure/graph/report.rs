@@ -1,4 +1,4 @@
-//! The `UsageReport` on Graph's beta report of credentials' sign-ins. It judges nothing.
+//! The `UsageReport` on Graph's beta report of credentials' sign-ins. Makes no decisions.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::Graph;
 use crate::domain::{ClientId, KeyId};
 use crate::ports::{PortError, Usage, UsageReport};
 
-/// Where it is; it has not left beta.
+/// The path of the report, which is still in beta.
 pub(super) const REPORT: &str = "/beta/reports/appCredentialSignInActivities";
 
 /// One credential, as used for one purpose.
@@ -50,8 +50,8 @@ impl UsageReport for Graph {
     }
 }
 
-/// The latest sign-in of each credential. One at a moment that can't be read counts as one just now: it must not
-/// pass for silence.
+/// Returns the latest sign-in of each credential. An unreadable time counts as a sign-in just now: it must not pass for
+/// no sign-in.
 fn last_sign_ins(
     rows: Vec<RowJson>,
     client_id: ClientId,
@@ -70,7 +70,8 @@ fn last_sign_ins(
     last
 }
 
-/// RFC 3339; also with an offset of one digit (`-8:00`), as the report's own examples have it, or without any (UTC).
+/// Parses RFC 3339; also with an offset of one digit (`-8:00`), as in the report's own examples, or without an offset
+/// (UTC).
 fn moment(text: &str) -> Option<OffsetDateTime> {
     let text = text.trim();
     let whole = match split_offset(text, "-8:00".len()) {
@@ -100,7 +101,8 @@ mod tests {
 
     const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
-    /// Dates of the sign-in report are read with a short offset, with fractions or without a zone, and other text is not a date.
+    /// Dates of the sign-in report are read with a short offset, with fractions or without a zone, and other text is
+    /// not a date.
     #[test]
     fn unusual_report_dates_are_read() {
         for (text, read) in [

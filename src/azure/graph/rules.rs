@@ -1,4 +1,4 @@
-//! App management policies: what the tenant allows an application's passwords.
+//! App management policies: the tenant's rules for an application's passwords.
 
 use jiff::{Span, SpanRelativeTo, civil};
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use super::Graph;
 use crate::domain::AppObjectId;
 use crate::ports::{CredentialRules, PortError};
 
-/// A policy. What the default one says of applications, any other says of whatever it is assigned to.
+/// A policy. The default one applies to all applications, any other to the objects that it is assigned to.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PolicyJson {
@@ -38,7 +38,7 @@ struct RestrictionJson {
     max_lifetime: Option<String>,
     #[serde(default)]
     restrict_for_apps_created_after_date_time: Option<String>,
-    /// Who is exempt. Whether that is us is told by attributes that we can't see.
+    /// The exempt callers. They are chosen by attributes that we can't see, so we can't know if we are one of them.
     #[serde(default)]
     exclude_actors: Option<IgnoredAny>,
 }
@@ -51,8 +51,8 @@ struct CreatedJson {
 }
 
 impl Graph {
-    /// The rules of the policy that holds for an application: the assigned one's, even where it says nothing, else
-    /// the default one's. Not known where they may not be read.
+    /// Returns the rules of the policy that applies to an application: the assigned one, even if it has no rules,
+    /// otherwise the default one. The rules are unknown if the policies may not be read.
     pub(super) async fn credential_rules(
         &self,
         application: AppObjectId,
@@ -101,15 +101,16 @@ impl RestrictionJson {
         self.restrict_for_apps_created_after_date_time.is_some()
     }
 
-    /// Older applications are left alone. What can't be told counts as younger.
+    /// Returns true if the restriction applies to an application created at this time. Older applications are exempt;
+    /// an unknown time counts as younger.
     fn is_for(&self, created: Option<OffsetDateTime>) -> bool {
         let from = self.restrict_for_apps_created_after_date_time.as_deref().and_then(moment);
         from.zip(created).is_none_or(|(from, created)| created > from)
     }
 }
 
-/// A ban that exempts somebody counts as none, since it may be us: then only a refusal tells. A lifetime that can't be
-/// read makes all of it unknown.
+/// Combines the restrictions. A ban with exemptions is ignored, because we may be exempt: then only a refusal shows it.
+/// An unreadable lifetime makes all rules unknown.
 fn rules(restrictions: &[RestrictionJson], created: Option<OffsetDateTime>) -> CredentialRules {
     let mut rules = CredentialRules { is_known: true, ..CredentialRules::default() };
     for restriction in restrictions.iter().filter(|restriction| restriction.is_for(created)) {
@@ -132,7 +133,7 @@ fn moment(text: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(text, &Rfc3339).ok()
 }
 
-/// An ISO 8601 duration. Months and years count as from February of a usual year, where they are shortest.
+/// Parses an ISO 8601 duration. Months and years count as from February of a non-leap year, where they are shortest.
 fn length(text: &str) -> Option<Duration> {
     let span: Span = text.parse().ok()?;
     let length = span.to_duration(SpanRelativeTo::from(civil::date(2026, 2, 1))).ok()?;
@@ -163,7 +164,8 @@ mod tests {
         told(json!([ban])).passwords_forbidden
     }
 
-    /// The shortest of several lifetime rules applies, a month counts as 28 days, and an unreadable lifetime is ignored.
+    /// The shortest of several lifetime rules applies, a month counts as 28 days, and an unreadable lifetime is
+    /// ignored.
     #[test]
     fn shortest_lifetime_rule_applies() {
         for (texts, days) in

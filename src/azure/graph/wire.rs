@@ -1,4 +1,4 @@
-//! What Graph sends and is sent, as JSON. It decides nothing.
+//! The JSON that Graph sends and receives. Makes no decisions.
 
 use secrecy::SecretString;
 use serde::de::IgnoredAny;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::domain::{AppObjectId, ClientId, KeyId};
 use crate::ports::{Application, Credential};
 
-/// What of an application is asked for.
+/// The fields of an application that are requested.
 ///
 /// `keyCredentials` are left out: reading them is limited to 150 a minute for the whole tenant.
 pub(super) const FIELDS: &str = "id,appId,displayName,passwordCredentials,tags,signInAudience,isFallbackPublicClient,publicClient,web,spa,identifierUris,appRoles";
@@ -42,7 +42,7 @@ pub(super) struct ApplicationJson {
     app_roles: Vec<IgnoredAny>,
 }
 
-/// Where an application of one kind is sent back to.
+/// The redirect URIs of an application on one kind of platform.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PlatformJson {
@@ -62,7 +62,8 @@ impl ApplicationJson {
         matches!(audience, Some("AzureADandPersonalMicrosoftAccount" | "PersonalMicrosoftAccount"))
     }
 
-    /// Whoever has a password already signs in with it, whatever else is said.
+    /// Returns true if the application is only a public client. One that has a password already signs in with it,
+    /// whatever its other settings are.
     fn is_public_only(&self) -> bool {
         let is_public = self.is_fallback_public_client == Some(true)
             || PlatformJson::has_redirects(self.public_client.as_ref());
@@ -91,7 +92,7 @@ pub(super) struct PasswordCredentialJson {
     pub(super) secret_text: Option<SecretString>,
 }
 
-/// What makes an application able to sign in.
+/// The service principal, with which an application can sign in.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ServicePrincipalJson {
@@ -100,7 +101,7 @@ pub(super) struct ServicePrincipalJson {
     pub(super) account_enabled: Option<bool>,
 }
 
-/// An object of which nothing else is wanted.
+/// An object of which only the id is needed.
 #[derive(Deserialize)]
 pub(super) struct ObjectJson {
     pub(super) id: String,
@@ -179,7 +180,8 @@ mod tests {
         application(&object).is_public_only
     }
 
-    /// An application is a public client only if it has no web or SPA redirects, identifier URIs, app roles or passwords.
+    /// An application is a public client only if it has no web or SPA redirects, identifier URIs, app roles or
+    /// passwords.
     #[test]
     fn public_client_has_nothing_else_configured() {
         let uris = json!({"redirectUris": ["https://a"]});
