@@ -8,18 +8,18 @@ use super::hosts::{DICOM, ENTRA, FHIR, GRAPH, Hosts, Port, VirtualHost, vault_ho
 pub(crate) const RESOURCE_GROUP: &str =
     "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sandbox";
 
-/// The services' URLs, as clients are to write them: without a slash at the end.
+/// The services' URLs as clients must write them: without a trailing slash.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Addresses {
     /// Entra.
     pub(crate) authority: String,
-    /// What the vaults' challenges call Entra: in production by its older name.
+    /// Entra's URL in the vaults' challenges: in production its older name.
     pub(crate) challenge_authority: String,
     /// The sandbox's own controls: always on `localhost`.
     pub(crate) controls: String,
     /// Graph, without `/v1.0`.
     pub(crate) graph: String,
-    /// Names and URLs.
+    /// The vaults' names and URLs.
     pub(crate) vaults: Vec<(String, String)>,
     /// The FHIR service, which is also the audience of its tokens.
     pub(crate) fhir: String,
@@ -31,16 +31,16 @@ pub(crate) struct Addresses {
     pub(crate) production: Option<Production>,
 }
 
-/// The production names and the address that they lead to.
+/// The production names and the address that they resolve to.
 #[derive(Debug, Clone)]
 pub(crate) struct Production {
     pub(crate) hosts: Hosts,
-    /// The address at which all of them are served.
+    /// The address that serves all of them.
     pub(crate) address: SocketAddr,
 }
 
 impl Addresses {
-    /// Returns the addresses of services that are served on a port each.
+    /// Returns the addresses of services that each have a port of their own.
     pub(crate) fn on_loopback(bound: &[(Port, SocketAddr)]) -> Self {
         let mut addresses = Self::default();
         for (port, address) in bound {
@@ -68,7 +68,7 @@ impl Addresses {
         }
     }
 
-    /// Returns Azure's own names, without a port: whoever uses them sees to it that 443 is where it is served.
+    /// Returns Azure's own names, without a port: the caller must make sure that they are served on port 443.
     pub(crate) fn in_production(bound: &[(Port, SocketAddr)], vaults: &[String]) -> Self {
         let [entra, older, ..] = ENTRA.map(|name| format!("https://{name}"));
         let everything = bound.iter().find(|(port, _)| *port == Port::Production);
@@ -96,7 +96,7 @@ impl Addresses {
         format!("{}/_sandbox/clock", self.controls)
     }
 
-    /// Entra's host and, if it has one, port, as the instance discovery names it.
+    /// Returns Entra's host and, if it has one, port, as instance discovery names it.
     pub(crate) fn authority_host(&self) -> &str {
         self.authority.trim_start_matches("https://")
     }

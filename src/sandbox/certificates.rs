@@ -1,4 +1,4 @@
-//! A CA made at start, and the one server certificate it has signed.
+//! A CA generated at start, and the one server certificate that it has signed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use secrecy::SecretString;
 
 use super::error::SandboxError;
 
-/// What a server needs to be trusted, and what a client needs to trust it.
+/// The server's TLS configuration and certificate, and the CA that clients must trust.
 pub(crate) struct Certificates {
     pub(crate) ca_pem: String,
-    /// The server's certificate and key once more, for what runs beside the sandbox.
+    /// The server's certificate and key again, for programs that run beside the sandbox.
     pub(crate) leaf_pem: String,
     pub(crate) leaf_key_pem: SecretString,
     pub(crate) server: Arc<ServerConfig>,
 }
 
 impl Certificates {
-    /// A CA of this process alone; the leaf is for `localhost`, `127.0.0.1` and these names.
+    /// Generates a CA for this process alone, and its leaf for `localhost`, `127.0.0.1` and these names.
     pub(crate) fn generate<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, SandboxError> {
         let ca_key = KeyPair::generate()?;
         let mut ca = CertificateParams::new(Vec::new())?;
@@ -37,7 +37,7 @@ impl Certificates {
         let names: BTreeSet<String> = names.collect();
         let mut leaf = CertificateParams::new(Vec::from_iter(names))?;
         leaf.distinguished_name.push(DnType::CommonName, "localhost");
-        // Without these, clients that check as strictly as Python 3.13 refuse it.
+        // Without these, clients that check as strictly as Python 3.13 reject it.
         leaf.use_authority_key_identifier_extension = true;
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];

@@ -1,4 +1,4 @@
-//! The sandbox's clock: stands still while anybody works, then jumps to the next moment somebody waits for.
+//! The sandbox's clock: stands still while any hold is busy, then jumps to the next moment that a sleeper waits for.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ pub struct SandboxClock(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Told whenever the mode, the sleepers or the holds change.
+    /// Notified when the mode, the sleepers or the holds change.
     changed: Notify,
 }
 
@@ -36,12 +36,12 @@ enum Mode {
     Frozen,
     /// Time jumps from sleeper to sleeper, as far as `limit`, whenever nothing is held.
     Jumping { limit: OffsetDateTime },
-    /// Time runs as outside, from `at` on.
+    /// Time runs at the real rate, starting at `at`.
     RealTime { since: Instant, at: OffsetDateTime },
 }
 
 impl SandboxClock {
-    /// A clock that shows `start` and stands still until it is told to run.
+    /// Creates a clock that shows `start` and stands still until it is started.
     #[must_use]
     pub fn new(start: OffsetDateTime) -> Self {
         let state =
@@ -49,7 +49,7 @@ impl SandboxClock {
         Self(Arc::new(Shared { state: Mutex::new(state), changed: Notify::new() }))
     }
 
-    /// Jumps from sleeper to sleeper until `limit` is reached and nobody works any more.
+    /// Jumps from sleeper to sleeper until `limit` is reached and no hold is busy.
     ///
     /// The caller must not own a hold: it would wait for itself. Afterwards the clock stands still.
     pub async fn run_until(&self, limit: OffsetDateTime) {
@@ -63,24 +63,24 @@ impl SandboxClock {
         }
     }
 
-    /// From now on time stands still; a run under way ends where it is.
+    /// Stops the clock; a run in progress ends at its current time.
     pub fn freeze(&self) {
         self.0.set_mode(|_| Mode::Frozen);
     }
 
-    /// From now on time runs as outside; [`Self::tick`] must be running.
+    /// Lets time run at the real rate from now on; [`Self::tick`] must be running.
     pub fn go_real_time(&self) {
         self.0.set_mode(|state| Mode::RealTime { since: Instant::now(), at: state.now() });
     }
 
-    /// Lives through `by` at once, everybody who sleeps waking on time, then runs on as outside.
+    /// Jumps ahead by `by`, waking each sleeper on time, then runs on at the real rate.
     pub async fn advance(&self, by: Duration) {
         let limit = self.now().saturating_add(by);
         self.run_until(limit).await;
         self.go_real_time();
     }
 
-    /// Wakes sleepers while time runs as outside. Never returns; spawn it once.
+    /// Wakes sleepers while time runs at the real rate. Never returns; spawn it once.
     pub async fn tick(&self) {
         loop {
             let changed = self.0.changed.notified();
@@ -93,7 +93,7 @@ impl SandboxClock {
     }
 }
 
-/// Waits in the outside world's time, which is what the sandbox's time is made of here.
+/// Waits in real time, which drives the sandbox's time in this mode.
 async fn real_sleep(duration: std::time::Duration) {
     let deadline = tokio::time::Instant::now() + duration;
     tokio::time::sleep_until(deadline).await;
@@ -159,7 +159,7 @@ impl Shared {
         Some((Asleep { shared: Arc::clone(self), key, woken: false }, woken))
     }
 
-    /// Wakes who is due, and says how long the next one still sleeps (at most a minute).
+    /// Wakes the sleepers that are due, and returns the time until the next one is due (at most a minute).
     fn wake_in_real_time(&self) -> std::time::Duration {
         let mut state = self.lock();
         let Mode::RealTime { .. } = state.mode else { return MAX_TICK };
@@ -180,7 +180,7 @@ impl State {
         }
     }
 
-    /// The one who lets go last moves the clock.
+    /// Moves the clock if no hold is left. Called by each hold that is released.
     fn settle(&mut self) {
         let Mode::Jumping { limit } = self.mode else { return };
         if self.holds > 0 {
@@ -198,7 +198,7 @@ impl State {
         }
     }
 
-    /// Hands each sleeper whose moment has come a hold, and wakes it.
+    /// Gives a hold to each sleeper that is due, and wakes it.
     fn wake_due(&mut self) {
         let now = self.now();
         while let Some(entry) = self.sleepers.first_entry() {
@@ -206,13 +206,13 @@ impl State {
                 break;
             }
             self.holds += 1;
-            // Nobody listens only while an `Asleep` is being dropped, which then keeps the hold.
+            // The receiver is gone only while an `Asleep` is being dropped, which then keeps the hold.
             let _ = entry.remove().send(());
         }
     }
 }
 
-/// One sleeper. Dropped before its time, it gets its hold back.
+/// A sleeper. If dropped before it is due, it gets its hold back.
 struct Asleep {
     shared: Arc<Shared>,
     key: (OffsetDateTime, u64),

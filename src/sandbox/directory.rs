@@ -15,12 +15,12 @@ use super::endpoints::Endpoints;
 use super::error::SandboxError;
 use super::model::{ManagedSecret, Model};
 
-/// The daemon that a sandbox is for: its address, its keys and what its configuration has besides.
+/// The settings of the daemon that a sandbox is for: its address, its keys and the rest of its configuration.
 pub(crate) struct DaemonSettings {
     pub(crate) address: SocketAddr,
-    /// The token that its API asks for.
+    /// The token that its API requires.
     pub(crate) api_token: SecretString,
-    /// The key that its webhook asks for.
+    /// The key that its webhook requires.
     pub(crate) webhook_key: SecretString,
     /// The Storage Queue that it reads.
     pub(crate) queue: Option<Url>,
@@ -36,12 +36,12 @@ pub(crate) struct Contents<'a> {
 }
 
 impl Contents<'_> {
-    /// Writes `ca.pem`, `localhost.pem` and `localhost.key` (a certificate of that CA for what runs beside), `rekeyd.toml`,
-    /// `daemon-secret`, `api-token`, `webhook-key`, with production names `hosts`, and, last and by renaming,
-    /// `endpoints.json`.
+    /// Writes `ca.pem`, `localhost.pem` and `localhost.key` (a certificate of that CA for programs that run beside the
+    /// sandbox), `rekeyd.toml`, `daemon-secret`, `api-token`, `webhook-key`, with production names `hosts`, and
+    /// finally, by renaming, `endpoints.json`.
     ///
     /// # Errors
-    /// If the directory can't be made or a file can't be written.
+    /// If the directory can't be created or a file can't be written.
     pub(crate) fn write(&self, dir: &Path, clock_url: bool) -> Result<(), SandboxError> {
         let failed = |source| SandboxError::Write { path: dir.to_owned(), source };
         fs::create_dir_all(dir).map_err(failed)?;
@@ -61,7 +61,7 @@ impl Contents<'_> {
         write_private(&dir.join("api-token"), self.daemon.api_token.expose_secret())?;
         write_private(&dir.join("rekeyd.toml"), &self.daemon_configuration(&dir, clock_url))?;
         if let Some(hosts) = self.hosts() {
-            // Everybody resolves names.
+            // Processes of all users resolve names.
             let path = dir.join("hosts");
             fs::write(&path, &hosts).map_err(|source| SandboxError::Write { path, source })?;
         }
@@ -70,7 +70,7 @@ impl Contents<'_> {
         fs::rename(&unfinished, dir.join("endpoints.json")).map_err(failed)
     }
 
-    /// A complete configuration for a daemon that works on this sandbox, with files in `dir`.
+    /// Returns a complete configuration for a daemon that works on this sandbox, with files in `dir`.
     pub(crate) fn daemon_configuration(&self, dir: &Path, clock_url: bool) -> String {
         let head = self.head(dir);
         let queue =
@@ -80,7 +80,7 @@ impl Contents<'_> {
         format!("{head}{queue}{body}{}", if clock_url { &clock } else { "" })
     }
 
-    /// Leads each production name to 127.0.0.1; `None` if there are none.
+    /// Returns a hosts file that maps each production name to 127.0.0.1; `None` if there are none.
     fn hosts(&self) -> Option<String> {
         let production = self.addresses.production.as_ref()?;
         let lines = production.hosts.names().map(|name| ["127.0.0.1 ", name, "\n"].concat());
@@ -146,7 +146,7 @@ audit_file = {audit}
         )
     }
 
-    /// With production names there is nothing to say but that it is Azure.
+    /// Returns the cloud's settings. With production names it is simply the public cloud.
     fn cloud(&self) -> String {
         let addresses = self.addresses;
         match addresses.production {
@@ -158,13 +158,13 @@ audit_file = {audit}
         }
     }
 
-    /// The first secret goes first, if there is any.
+    /// Returns the first secret as the canary, if there is one.
     fn canary(&self) -> String {
         let first = self.model.managed().first();
         first.map(|first| format!("\"{}/{}\"", first.vault, first.name)).unwrap_or_default()
     }
 
-    /// The last of several secrets stands in no table: the daemon finds it by its tags.
+    /// Returns the last of several secrets, which is not in a table: the daemon finds it by its tags.
     fn discovered(&self) -> Option<&ManagedSecret> {
         let managed = self.model.managed();
         managed.last().filter(|_| managed.len() >= SOME_TO_CONFIGURE_TOO)
@@ -183,7 +183,8 @@ audit_file = {audit}
         })
     }
 
-    /// Both ways to name an application, by turns. The first secret is proven at the FHIR service, too.
+    /// Returns the secrets' tables, alternating between both ways to name an application. The first secret is verified
+    /// at the FHIR service, too.
     fn secret_tables(&self) -> impl Iterator<Item = String> {
         let found = self.discovered();
         let configured = self.model.managed().iter().filter(move |secret| Some(*secret) != found);
@@ -206,20 +207,20 @@ audit_file = {audit}
     }
 }
 
-/// How often in a row the daemon signs in with a new credential.
+/// The number of successive sign-ins by the daemon with a new credential.
 const SIGN_INS: i64 = 3;
 
-/// With fewer secrets all of them are configured.
+/// The number of secrets below which all of them are configured.
 const SOME_TO_CONFIGURE_TOO: usize = 3;
 
-/// In seconds: all sign-ins together take at least as long as flicker may last.
+/// Returns the spacing in seconds: all sign-ins together take at least as long as flicker may last.
 fn verify_spacing(max_propagation: Duration) -> i64 {
     let milliseconds = max_propagation.saturating_mul(2).whole_milliseconds();
     let gaps = i128::from(SIGN_INS - 1) * 1000;
     i64::try_from((milliseconds + gaps - 1) / gaps).unwrap_or(i64::MAX).max(1)
 }
 
-/// Readable by its owner alone, on systems that know such things. A file that was there is replaced, mode and all.
+/// Writes a file that only its owner can read, on systems with file modes. An existing file is replaced, mode included.
 fn write_private(path: &Path, text: &str) -> Result<(), SandboxError> {
     let failed = |source| SandboxError::Write { path: path.to_owned(), source };
     match fs::remove_file(path) {

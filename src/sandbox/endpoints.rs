@@ -1,4 +1,4 @@
-//! What clients have to know of a sandbox: where everything is, and who may come in. It writes no files.
+//! The facts that clients need to use a sandbox: its URLs and its identities. It writes no files.
 
 use std::path::PathBuf;
 
@@ -9,12 +9,12 @@ use uuid::Uuid;
 use super::addresses::Addresses;
 use super::model::{DICOM_AUDIENCE, ManagedSecret, Model, ServiceIdentity};
 
-/// Where everything is and who may come in, as `endpoints.json` has it.
+/// The URLs and identities of a sandbox, as in `endpoints.json`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Endpoints {
     /// The tenant.
     pub tenant_id: Uuid,
-    /// Entra's base URL; no slash at the end.
+    /// Entra's base URL, without a trailing slash.
     pub authority: String,
     /// The base URL of the sandbox's own controls (`/_sandbox/...`).
     pub controls: String,
@@ -28,24 +28,24 @@ pub struct Endpoints {
     pub dicom: HealthEndpoint,
     /// `IDENTITY_ENDPOINT` of App Service's managed identity.
     pub identity_endpoint: String,
-    /// `IDENTITY_HEADER` that goes with it, of use in this sandbox only.
+    /// The `IDENTITY_HEADER` that goes with it, of use in this sandbox only.
     #[serde(serialize_with = "exposed")]
     pub identity_header: SecretString,
-    /// What stands for `http://169.254.169.254`, the metadata service (`AZURE_POD_IDENTITY_AUTHORITY_HOST`).
+    /// The replacement for `http://169.254.169.254`, the metadata service (`AZURE_POD_IDENTITY_AUTHORITY_HOST`).
     pub imds_endpoint: String,
-    /// The secrets the world began with, and their applications; no texts.
+    /// The secrets that the world began with, and their applications, without texts.
     pub secrets: Vec<SecretEndpoint>,
-    /// The CA's certificate, once it is written.
+    /// The file of the CA's certificate, once it is written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
-    /// The identity that may do what the daemon needs.
+    /// The identity with the permissions that the daemon needs.
     pub daemon: IdentityEndpoint,
-    /// The identity that may do everything.
+    /// The identity with all permissions.
     pub client: IdentityEndpoint,
-    /// With production names, a file in the form of `/etc/hosts` that has them all, once it is written.
+    /// The file with all production names in the form of `/etc/hosts`, if there are any, once it is written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hosts_file: Option<PathBuf>,
-    /// The daemon's API token, once it is written.
+    /// The file of the daemon's API token, once it is written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_token_file: Option<PathBuf>,
 }
@@ -55,16 +55,16 @@ pub struct Endpoints {
 pub struct VaultEndpoint {
     /// Its name.
     pub name: String,
-    /// Its URL; no slash at the end.
+    /// Its URL, without a trailing slash.
     pub url: String,
 }
 
 /// A health service.
 #[derive(Debug, Clone, Serialize)]
 pub struct HealthEndpoint {
-    /// Its URL; no slash at the end.
+    /// Its URL, without a trailing slash.
     pub url: String,
-    /// The audience that its tokens need; `/.default` makes it a scope.
+    /// The audience that its tokens need; with `/.default` appended it is a scope.
     pub audience: String,
 }
 
@@ -96,7 +96,7 @@ fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok,
 }
 
 impl Endpoints {
-    /// Returns the endpoints of this model; the files' members are missing, since there may be none.
+    /// Returns the endpoints of this model; the files' members are `None`, since the files may not exist.
     pub(crate) fn of(model: &Model, addresses: &Addresses) -> Self {
         let tenant = model.tenant();
         let vault = |(name, url): &(String, String)| VaultEndpoint { name: name.clone(), url: url.clone() };

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// The reason for which a sandbox, or its clock, can't be had.
+/// The reason for which a sandbox, or its clock, can't be started.
 #[derive(Debug, Error)]
 pub enum SandboxError {
-    /// No key or certificate could be made.
+    /// No key or certificate could be generated.
     #[error("can't make a certificate")]
     Certificate(#[from] rcgen::Error),
-    /// TLS refuses what was made.
+    /// TLS rejects the generated certificate or key.
     #[error("can't set up TLS")]
     Tls(#[from] rustls::Error),
     /// The token key is unusable.
@@ -20,7 +20,7 @@ pub enum SandboxError {
     /// No port is free on loopback.
     #[error("can't open a port on loopback")]
     Bind(#[source] io::Error),
-    /// The port for production names is taken, or not for everybody.
+    /// The port for production names is in use or not open to this user.
     #[error(
         "can't open port {port} of 127.0.0.1: run as root, in a network namespace of your own (unshare --net), or with another --https-port"
     )]
@@ -31,7 +31,7 @@ pub enum SandboxError {
         #[source]
         source: io::Error,
     },
-    /// The HTTP client of the consumers or of Event Grid can't be made.
+    /// The HTTP client of the consumers or of Event Grid can't be created.
     #[error("can't make an HTTP client")]
     HttpClient(#[source] reqwest::Error),
     /// A file of the sandbox's directory can't be written.
@@ -43,7 +43,7 @@ pub enum SandboxError {
         #[source]
         source: io::Error,
     },
-    /// A sandbox elsewhere doesn't tell the time.
+    /// A remote sandbox doesn't return its time.
     #[error("can't read the sandbox's clock")]
     RemoteClock(#[source] reqwest::Error),
 }

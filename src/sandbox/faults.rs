@@ -1,4 +1,4 @@
-//! Faults on demand: by chance for the daemon's requests, or scripted for tests.
+//! Faults on demand: at random for the daemon's requests, or scripted for tests.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,11 +9,11 @@ use super::consumers::USER_AGENT as CONSUMER;
 use super::https::Request;
 use super::model::Service;
 
-/// How much goes wrong by chance with the daemon's requests.
+/// The share of the daemon's requests that fail at random.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FaultLevel {
-    /// Nothing.
+    /// None.
     #[default]
     None,
     /// One request in a hundred.
@@ -22,7 +22,7 @@ pub enum FaultLevel {
     Heavy,
 }
 
-/// What can go wrong with a request.
+/// The fault that a request gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
@@ -32,23 +32,23 @@ pub enum FaultKind {
     Unavailable,
     /// The connection is closed before anything happens.
     Timeout,
-    /// What was asked for happens, then the connection is closed.
+    /// The request takes effect, then the connection is closed.
     LostReply,
 }
 
-/// A fault that the next fitting requests meet, whoever sends them (but for the simulated consumers).
+/// A fault for the next matching requests from any sender except the simulated consumers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScriptedFault {
-    /// Only requests to this service; any if absent.
+    /// The service of matching requests; any if absent.
     pub service: Option<Service>,
-    /// Only requests with this method; any if absent.
+    /// The method of matching requests; any if absent.
     pub method: Option<String>,
-    /// Only requests whose path contains this; any if absent.
+    /// A part of the path of matching requests; any if absent.
     pub path_contains: Option<String>,
-    /// What goes wrong.
+    /// The kind of fault.
     pub kind: FaultKind,
-    /// How many requests meet it.
+    /// The number of requests that get it.
     #[serde(default = "once")]
     pub count: u32,
 }
@@ -81,14 +81,14 @@ impl Faults {
         self.lock().script.extend(faults);
     }
 
-    /// No more faults, neither by chance nor scripted.
+    /// Stops all faults, random and scripted.
     pub(crate) fn stop(&self) {
         let mut state = self.lock();
         state.level = FaultLevel::None;
         state.script.clear();
     }
 
-    /// The fault that this request meets.
+    /// Returns the fault for this request, if there is one.
     pub(crate) fn draw(&self, service: Service, request: &Request) -> Option<FaultKind> {
         if request.user_agent().starts_with(CONSUMER) {
             return None;
@@ -97,7 +97,7 @@ impl Faults {
         state.scripted(service, request).or_else(|| state.by_chance(request))
     }
 
-    /// The seconds that an answer with 429 asks a client to wait for; every other one leaves that open.
+    /// Returns the seconds that a 429 asks a client to wait; `None` about half of the time.
     pub(crate) fn retry_after(&self) -> Option<u8> {
         let mut state = self.lock();
         state.rng.bool().then(|| state.rng.u8(1..=5))

@@ -16,22 +16,22 @@ pub(crate) enum VirtualHost {
     Fhir,
     /// The DICOM service.
     Dicom,
-    /// Where a machine gets the tokens of its managed identity; over plain HTTP, as in Azure.
+    /// The endpoints of managed identities, over plain HTTP as in Azure.
     ManagedIdentity,
 }
 
 /// The services of a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Port {
-    /// Entra, Graph and the sandbox's own controls, told apart by the path.
+    /// Entra, Graph and the sandbox's own controls, distinguished by the path.
     Authority,
     /// One service.
     Only(VirtualHost),
-    /// Everything, told apart by the name that the request is for.
+    /// All services, distinguished by the name that the request is for.
     Production,
 }
 
-/// The names that Azure's services have in production.
+/// The names of Azure's services in production.
 #[derive(Debug, Clone)]
 pub(crate) struct Hosts(Vec<(String, Port)>);
 
@@ -47,7 +47,7 @@ impl Port {
 }
 
 impl Hosts {
-    /// All names there are with these vaults, and `localhost` for the sandbox's own controls.
+    /// Returns all names for these vaults, and `localhost` for the sandbox's own controls.
     pub(crate) fn of_production(vaults: &[String]) -> Self {
         let mut hosts = vec![("localhost".to_owned(), Port::Authority)];
         hosts.extend(ENTRA.map(|name| (name.to_owned(), Port::Only(VirtualHost::Entra))));
@@ -62,7 +62,7 @@ impl Hosts {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
-    /// What the host that a request is for stands for; `None` if nothing here has that name.
+    /// Returns the services of the host that a request is for; `None` if nothing here has that name.
     pub(crate) fn port<B>(&self, request: &http::Request<B>) -> Option<&Port> {
         let wanted = host(request);
         let found = self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
@@ -70,7 +70,7 @@ impl Hosts {
     }
 }
 
-/// The host that a request is for, without its port; empty if it doesn't say.
+/// Returns the host that a request is for, without its port; empty if it names none.
 pub(crate) fn host<B>(request: &http::Request<B>) -> &str {
     let named = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let host = request.uri().host().or(named).unwrap_or_default();

@@ -10,13 +10,13 @@
 //!   handshakes, batches, retries, dead letters, Entra-secured delivery, duplicates and disorder.
 //! * One FHIR and one DICOM service that need audience and role. And under `--production-names`, all of it by `Host`.
 //!
-//! Also outages, lost requests and lost replies, by chance or by script, and consumers that must never be refused.
+//! Also outages, lost requests and lost replies, at random or scripted, and consumers that must never be refused.
 //!
-//! **Not modelled** (501, saying so): keys and certificates, and every other path of a vault; users, groups, app role
-//! assignments, `$expand`, `$orderby`, `$search` and other kinds of objects in Graph; passwords of service principals;
-//! grants other than client credentials; Event Grid namespaces, Service Bus, Event Hubs; writing FHIR or DICOM; the
-//! management plane, of which `/_sandbox/...` has what tests need. Simplified: a role counts at once, a purge is done
-//! at once, retries have no jitter, and a managed identity's token isn't cached for a day.
+//! **Not modelled** (501 with a message): keys and certificates, and every other path of a vault; users, groups, app
+//! role assignments, `$expand`, `$orderby`, `$search` and other kinds of objects in Graph; passwords of service
+//! principals; grants other than client credentials; Event Grid namespaces, Service Bus, Event Hubs; writing FHIR or
+//! DICOM; the management plane, of which `/_sandbox/...` has the parts that tests need. Simplified: a role takes effect
+//! at once, a purge is done at once, retries have no jitter, and a managed identity's token isn't cached for a day.
 //!
 //! Each request, each consumer and Event Grid hold the clock while they work: it never jumps in the middle.
 //!

@@ -16,15 +16,15 @@ pub struct Options {
     pub vaults: usize,
     /// The time until a new or removed credential is known, or forgotten, everywhere.
     pub propagation: RangeInclusive<Duration>,
-    /// The share of the daemon's requests that fail by chance.
+    /// The share of the daemon's requests that fail at random.
     pub faults: FaultLevel,
-    /// The seed of all chance.
+    /// The seed of all randomness.
     pub seed: u64,
     /// The clock's first moment.
     pub start: OffsetDateTime,
-    /// The daemon's listen address: Event Grid delivers there, and `rekeyd.toml` has it.
+    /// The daemon's listen address: Event Grid delivers to it, and `rekeyd.toml` contains it.
     pub daemon_address: SocketAddr,
-    /// Serve everything on this one port of 127.0.0.1, under the names that Azure has in production; 0 is any free
+    /// The one port of 127.0.0.1 that serves everything under the names that Azure has in production; 0 is any free
     /// port. `None`: a free port for each service, on `localhost`.
     pub production_names: Option<u16>,
 }

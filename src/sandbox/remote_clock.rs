@@ -1,4 +1,4 @@
-//! A sandbox's time as another process sees it: asked for over HTTPS every 100 ms.
+//! A sandbox's time as another process sees it: requested over HTTPS every 100 ms.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,16 +14,16 @@ use url::Url;
 use super::error::SandboxError;
 use crate::ports::{Clock, Hold};
 
-/// In real time.
+/// The interval between two readings, in real time.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The clock of a sandbox elsewhere. It can't be held: the sandbox runs in real time, and jumps when told to.
+/// The clock of a sandbox in another process. It can't be held: the sandbox runs in real time, and jumps on request.
 #[derive(Debug)]
 pub struct RemoteClock(Mutex<Reading>);
 
-/// What the sandbox's clock showed, and when in real time.
+/// The time that the sandbox's clock showed, and the real time of that reading.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     shown: OffsetDateTime,
@@ -42,7 +42,7 @@ struct Poller {
 }
 
 impl RemoteClock {
-    /// Reads the clock once, then goes on in a task of its own until told to stop.
+    /// Reads the clock once, then starts a task that keeps reading it until stopped.
     ///
     /// # Errors
     /// If the CA is unusable or the clock doesn't answer.
@@ -91,7 +91,7 @@ impl Poller {
         Ok(Reading { shown: clock.now, at: Instant::now() })
     }
 
-    /// Without an answer time runs on from the last reading.
+    /// Reads the clock until stopped. Without a response, time runs on from the last reading.
     async fn poll(self, clock: Arc<RemoteClock>, stop: CancellationToken) {
         loop {
             tokio::select! {

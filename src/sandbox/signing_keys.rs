@@ -1,5 +1,5 @@
-//! The keys that Entra signs its tokens with: the newest signs, older ones are shown until they are retired.
-//! It knows nothing of what it signs.
+//! The keys that Entra signs its tokens with: the newest signs, older ones are published until they are retired. It
+//! knows nothing of the content that it signs.
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -26,31 +26,32 @@ struct SigningKey {
 }
 
 impl TokenSigner {
-    /// One fresh key.
+    /// Creates a signer with one new key.
     pub(crate) fn generate() -> Result<Self, SandboxError> {
         Ok(Self(RwLock::new(vec![SigningKey::generate()?])))
     }
 
-    /// A fresh key signs from now on. What the others have signed stays valid.
+    /// Adds a new key, which signs from now on. Tokens that the others have signed stay valid.
     pub(crate) fn roll_over(&self) -> Result<(), SandboxError> {
         let key = SigningKey::generate()?;
         self.write().push(key);
         Ok(())
     }
 
-    /// Forgets all keys but the newest, and with them what they have signed.
+    /// Removes all keys except the newest; tokens that they have signed are no longer valid.
     pub(crate) fn retire_old(&self) {
         let mut keys = self.write();
         let old = keys.len().saturating_sub(1);
         keys.drain(..old);
     }
 
-    /// The keys as Entra shows them, with their certificates; v1 names no issuer.
+    /// Returns the keys as Entra publishes them, with their certificates; v1 names no issuer.
     pub(crate) fn documents(&self, issuer: Option<&str>) -> Vec<Value> {
         self.read().iter().map(|key| key.document(issuer)).collect()
     }
 
-    /// By hand, because `jsonwebtoken` reads and checks the key again for each token, which costs half as much again.
+    /// Signs a token. Implemented here because `jsonwebtoken` parses and checks the key again for each token, which
+    /// takes half as long again.
     pub(super) fn sign(&self, claims: &Value, with_thumbprint: bool) -> Result<String, rcgen::Error> {
         let keys = self.read();
         let key = keys.last().ok_or(rcgen::Error::CouldNotParseKeyPair)?;
@@ -64,7 +65,7 @@ impl TokenSigner {
         Ok(format!("{message}.{signature}"))
     }
 
-    /// The claims of a token that one of the keys has signed. Times and audience are not looked at.
+    /// Returns the claims of a token that one of the keys has signed. Times and audience are not checked.
     pub(super) fn verify<Claims: DeserializeOwned>(&self, token: &str) -> Option<Claims> {
         let key_id = decode_header(token).ok()?.kid?;
         let keys = self.read();
@@ -82,7 +83,7 @@ impl TokenSigner {
 }
 
 impl SigningKey {
-    /// A fresh RSA key of 2048 bits with a certificate that it has signed itself.
+    /// Generates an RSA key of 2048 bits with a self-signed certificate.
     fn generate() -> Result<Self, SandboxError> {
         let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
         let mut certificate = CertificateParams::new(Vec::new())?;
@@ -92,7 +93,7 @@ impl SigningKey {
         let key = EncodingKey::from_rsa_pem(pair.serialize_pem().as_bytes())?;
         let mut jwk = Jwk::from_encoding_key(&key, Algorithm::RS256)?;
         jwk.common.key_id = Some(key_id.clone());
-        // Entra's own keys don't say which algorithm they are for.
+        // Entra's own keys don't name the algorithm that they are for.
         jwk.common.key_algorithm = None;
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);
         jwk.common.x509_sha1_fingerprint = Some(key_id.clone());
@@ -110,7 +111,8 @@ impl SigningKey {
     }
 }
 
-/// The crate would compare times with the system's clock, which may not be the one that counts.
+/// Returns a validation of the signature only. The crate would compare times with the system's clock, which may not be
+/// the one that counts.
 pub(crate) fn signature_only() -> Validation {
     let mut validation = Validation::new(Algorithm::RS256);
     validation.validate_exp = false;

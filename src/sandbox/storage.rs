@@ -1,4 +1,4 @@
-//! A Storage Queue beside the sandbox and not part of it: Azurite, or anything else that speaks its protocol.
+//! A Storage Queue beside the sandbox, not part of it: Azurite, or anything else that speaks its protocol.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::error::SandboxError;
 use super::event_grid::{Notice, Subscription, create_queue};
 use super::tokens::TokenIssuer;
 
-/// A queue that events are to go to, once somebody answers at its address with a certificate of the sandbox's CA.
+/// A queue that events are sent to, once a server answers at its address with a certificate of the sandbox's CA.
 pub(crate) struct ExternalQueue {
     http: Client,
     url: Url,
@@ -26,8 +26,8 @@ impl ExternalQueue {
         Ok(Self { http: http.map_err(SandboxError::HttpClient)?, url, ca_pem: ca_pem.to_owned() })
     }
 
-    /// Creates the queue and has Event Grid deliver to it. Run as a task of its own: the emulator needs the sandbox's
-    /// certificate to come up, so it comes up later.
+    /// Creates the queue and makes Event Grid deliver to it. Run it as a task of its own: the emulator needs the
+    /// sandbox's certificate to start, so it starts later.
     #[expect(clippy::disallowed_methods, reason = "the emulator lives in real time")]
     pub(crate) async fn subscribe(&self, tokens: &TokenIssuer, notices: &UnboundedSender<Notice>) {
         while let Some(token) = tokens.storage_token() {
@@ -41,7 +41,7 @@ impl ExternalQueue {
         match Subscription::parse(NAME, definition.to_string().as_bytes()) {
             Ok(subscription) => {
                 let (reply, _) = oneshot::channel();
-                // Event Grid is gone only while the sandbox is going too.
+                // Event Grid is gone only while the sandbox is stopping too.
                 let _ = notices.send(Notice::Subscribe { subscription: Box::new(subscription), reply });
             }
             Err(reason) => tracing::error!(queue = %self.url, reason, "no events go to the queue"),

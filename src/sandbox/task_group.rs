@@ -1,9 +1,9 @@
-//! A group of tasks that are stopped, and waited for, together.
+//! A group of tasks that are stopped, and awaited, together.
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Tasks that stop together. Dropped without [`Self::end`] they are asked to stop, and not waited for.
+/// Tasks that stop together. If dropped without [`Self::end`], they are asked to stop, but not awaited.
 #[derive(Debug, Default)]
 pub(crate) struct TaskGroup {
     pub(crate) tasks: TaskTracker,

@@ -1,4 +1,4 @@
-//! Entra's tokens: issues them and checks those that the services are sent. It knows no request.
+//! Entra's tokens: issues them and checks those that the services receive. It knows no request.
 
 use std::sync::Arc;
 
@@ -17,21 +17,21 @@ use super::resources::takes_version_2;
 use super::signing_keys::TokenSigner;
 use crate::ports::Clock;
 
-/// How long a token is good for; `expires_in` says one second less.
+/// The lifetime of a token; `expires_in` is one second less.
 pub(crate) const LIFETIME: Duration = Duration::seconds(3600);
 
-/// For whom a token is, and for what.
+/// The client that a token is for, and its audience and roles.
 pub(crate) struct Grant {
     pub(crate) client_id: Uuid,
     pub(crate) object_id: Uuid,
     pub(crate) audience: String,
-    /// Whether an assertion, rather than a secret, proved who it is.
+    /// True if an assertion, rather than a secret, proved the client's identity.
     pub(crate) by_assertion: bool,
     /// App roles; the claim is missing if there are none.
     pub(crate) roles: Vec<String>,
 }
 
-/// Who calls, as a good token says.
+/// The caller, according to a valid token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) client_id: Uuid,
@@ -40,7 +40,7 @@ pub(crate) struct Caller {
     pub(crate) roles: Vec<String>,
 }
 
-/// The reason for which a request's token isn't taken.
+/// The reason for which a request's token is rejected.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum TokenProblem {
     Missing,
@@ -61,12 +61,12 @@ struct Claims {
     roles: Vec<String>,
 }
 
-/// The issuer of Entra's tokens, and the check of those that services are sent.
+/// The issuer of Entra's tokens, and the check of those that services receive.
 pub(crate) struct TokenIssuer {
     pub(crate) signer: TokenSigner,
     clock: SandboxClock,
     model: Arc<Model>,
-    /// Entra's URL, without a slash at the end.
+    /// Entra's URL, without a trailing slash.
     authority: String,
 }
 
@@ -80,7 +80,7 @@ impl TokenIssuer {
         Self { signer, clock, model, authority }
     }
 
-    /// Returns the time that a token of this client lives in: the services' own libraries cache by the system's clock.
+    /// Returns the time that applies to this client's tokens: the services' own libraries cache by the system's clock.
     pub(crate) fn now_for(&self, client_id: Uuid) -> OffsetDateTime {
         match self.model.tenant().service_identity(client_id) {
             Some(_) => real_time::now(),
@@ -88,12 +88,12 @@ impl TokenIssuer {
         }
     }
 
-    /// Issues a signed token, good from now on.
+    /// Issues a signed token, valid from now on.
     pub(crate) fn issue(&self, grant: &Grant) -> Result<String, rcgen::Error> {
         self.issue_capable(grant, &[])
     }
 
-    /// Issues a signed token that repeats what its client says it can do (`xms_cc`).
+    /// Issues a signed token that repeats its client's declared capabilities (`xms_cc`).
     pub(crate) fn issue_capable(
         &self,
         grant: &Grant,
@@ -129,7 +129,7 @@ impl TokenIssuer {
         claims
     }
 
-    /// Issues a token for Storage to the client that may do everything. It lives in real time, as Storage does.
+    /// Issues a token for Storage to the client that may do everything. It uses real time, as Storage does.
     pub(crate) fn storage_token(&self) -> Option<SecretString> {
         let client = &self.model.tenant().client;
         let grant = Grant {

@@ -1,4 +1,4 @@
-//! How a consumer signs in over HTTPS: read the secret from Key Vault, then ask Entra for a token with it.
+//! A consumer's sign-in over HTTPS: it reads the secret from Key Vault, then requests a token from Entra with it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,12 +14,12 @@ use super::USER_AGENT;
 use crate::sandbox::addresses::Addresses;
 use crate::sandbox::model::{ManagedSecret, Model};
 
-/// In real time, well under the hour a token lasts.
+/// Real time, well below the hour that a token lasts.
 const TOKEN_IS_KEPT: Duration = Duration::from_secs(50 * 60);
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// One client for all consumers, and the token they read the vaults with.
+/// The HTTP client of all consumers, and the token that they read the vaults with.
 pub(crate) struct HttpsSignIn {
     http: Client,
     model: Arc<Model>,
@@ -27,7 +27,7 @@ pub(crate) struct HttpsSignIn {
     vault_token: Mutex<Option<(SecretString, Instant)>>,
 }
 
-/// Why a sign-in over HTTPS came to nothing.
+/// The reason for which a sign-in over HTTPS failed.
 #[derive(Debug, Error)]
 pub(crate) enum Problem {
     #[error("{0} can't be reached")]
@@ -47,7 +47,7 @@ struct Bundle {
 }
 
 impl HttpsSignIn {
-    /// Makes the client. It resolves production names to the sandbox, whatever DNS says.
+    /// Creates the client. It resolves production names to the sandbox, regardless of DNS.
     pub(crate) fn new(ca_pem: &str, model: Arc<Model>, addresses: Addresses) -> Result<Self, reqwest::Error> {
         let mut http = Client::builder()
             .tls_certs_only([Certificate::from_pem(ca_pem.as_bytes())?])
@@ -69,7 +69,7 @@ impl HttpsSignIn {
         self.token(&client_id, &text, scope).await.map(|_| ())
     }
 
-    /// Once more with a new token if the kept one isn't good any more: the key that signed it may be retired.
+    /// Reads the secret. Retries with a new token if the kept one is refused: the key that signed it may be retired.
     async fn read(&self, secret: &ManagedSecret) -> Result<SecretString, Problem> {
         let token = self.vault_token().await?;
         match self.read_with(&token, secret).await {
@@ -90,7 +90,7 @@ impl HttpsSignIn {
         Ok(bundle.value)
     }
 
-    /// Another consumer may have a newer one already, which stays.
+    /// Removes the refused token. A newer one, which another consumer may have stored already, stays.
     async fn forget(&self, refused: &SecretString) {
         let is_it = |(kept, _): &mut (SecretString, Instant)| kept.expose_secret() == refused.expose_secret();
         self.vault_token.lock().await.take_if(is_it);

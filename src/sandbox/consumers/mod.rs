@@ -1,6 +1,7 @@
-//! The simulated consumers: one a secret, signing in every hour, with a cache of an hour.
+//! The simulated consumers: one for each secret, signing in every hour, with a cache of an hour.
 //!
-//! Every hour against the model, once a day over real HTTPS. They must never be refused: each failure counts.
+//! They sign in every hour against the model, once a day over real HTTPS. None may ever be refused: each failure
+//! counts.
 
 mod https;
 
@@ -16,7 +17,7 @@ use super::clock::SandboxClock;
 use super::model::{ManagedSecret, Model, SignInRefusal, TimelineEvent, TimelineEventKind};
 use crate::ports::{Clock, Hold};
 
-/// What they call themselves; they never meet injected faults.
+/// The consumers' user agent; requests with it are exempt from injected faults.
 pub(crate) const USER_AGENT: &str = "sandbox-consumer";
 
 const HOUR: Duration = Duration::hours(1);
@@ -28,9 +29,9 @@ pub(crate) struct Consumer {
     https: Arc<HttpsSignIn>,
     secret: ManagedSecret,
     cached: Option<Cached>,
-    /// When within the hour it wakes, so that not all do at once.
+    /// The offset within the hour at which it wakes, so that not all wake at once.
     offset: Duration,
-    /// At which hour of each day it goes over HTTPS.
+    /// The hour of each day at which it signs in over HTTPS.
     daily_hour: u32,
 }
 
@@ -53,7 +54,7 @@ impl Consumer {
         Self { clock, model, https, secret, cached: None, offset, daily_hour: rng.u32(0..24) }
     }
 
-    /// Lives until told to stop. `hold` is its own and only hold on the clock.
+    /// Runs until stopped. `hold` is its own and only hold on the clock.
     pub(crate) async fn run(mut self, hold: Hold, stop: CancellationToken) {
         let (_hold, clock) = (hold, self.clock.clone());
         let first = clock.now() + self.offset;
@@ -72,7 +73,7 @@ impl Consumer {
         }
     }
 
-    /// With the cached text if it is young enough; refused, it re-reads once.
+    /// Signs in with the cached text if it is young enough; if refused, reads the secret again once.
     fn every_hour(&mut self, now: OffsetDateTime) {
         let cached = self.cached.take().filter(|cached| now - cached.read_at <= HOUR);
         if let Some(cached) = cached {
@@ -88,7 +89,7 @@ impl Consumer {
         self.cached = self.read_and_sign_in(now);
     }
 
-    /// Once more if what was read was compromised, and is replaced by now.
+    /// Reads the secret and signs in. Retries once if the text was compromised and may have been replaced since.
     fn read_and_sign_in(&self, now: OffsetDateTime) -> Option<Cached> {
         let mut current = self.read(now)?;
         let mut signed_in = self.sign_in(&current.text, now);
@@ -102,7 +103,7 @@ impl Consumer {
         Some(current)
     }
 
-    /// The same over HTTPS, where a compromised text may be replaced between the two requests.
+    /// Does the same over HTTPS. A compromised text may be replaced between the two requests.
     async fn every_day(&self, now: OffsetDateTime) {
         self.model.count_consumer_sign_in();
         let before = self.model.current_version(&self.secret.vault, &self.secret.name);
@@ -165,8 +166,8 @@ mod tests {
     use crate::sandbox::model::{NewVersion, VersionChange};
     use crate::sandbox::tests::{START, World};
 
-    /// What the consumers' failures are after every secret got a new credential at a moment when all of them have the
-    /// text before in their cache, and that one was revoked and its version disabled at once.
+    /// Returns the number of the consumers' failures after each secret got a new credential while all consumers had the
+    /// previous text in their cache, and the previous credential was revoked and its version disabled at once.
     async fn failures_after(revoked_because: Option<&str>) -> u64 {
         let world = World::start().await;
         let (clock, model) = (world.sandbox.clock(), world.sandbox.model());

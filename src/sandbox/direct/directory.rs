@@ -1,4 +1,4 @@
-//! The `Directory`: what the daemon's identity sees of the model's tenant.
+//! The `Directory` port: the part of the model's tenant that the daemon's identity can see.
 
 use std::collections::BTreeSet;
 

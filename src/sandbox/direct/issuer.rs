@@ -1,4 +1,4 @@
-//! The `CredentialIssuer`: the model's applications.
+//! The `CredentialIssuer` port: the model's applications.
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -105,7 +105,7 @@ impl From<model::Application> for Application {
     }
 }
 
-/// Whoever has a password, or is anything but a public client, may need one.
+/// Returns true if the application is only a public client and has no password: all others may need one.
 fn is_public_only(found: &model::Application) -> bool {
     let is_public =
         found.is_fallback_public_client == Some(true) || !found.public_client.redirect_uris.is_empty();

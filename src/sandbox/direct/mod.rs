@@ -1,6 +1,6 @@
 //! The direct ports: the daemon's ports on the model itself, without HTTPS, for simulations in virtual time.
 //!
-//! The caller is the daemon's identity, with the roles that the model gives it; what HTTPS refuses is refused here.
+//! The caller is the daemon's identity, with its roles in the model; the same calls are refused as over HTTPS.
 
 mod directory;
 mod issuer;
@@ -18,12 +18,12 @@ use super::clock::SandboxClock;
 use super::model::{GraphRefusal, Model, VaultRefusal};
 use crate::ports::PortError;
 
-/// Every port on one model. Each call has its effect at once and takes no time.
+/// All ports on one model. Each call takes effect at once and takes no time.
 #[derive(Clone)]
 pub struct DirectPorts {
-    /// What the calls read and change.
+    /// The model that the calls read and change.
     pub model: Arc<Model>,
-    /// When they do.
+    /// The clock that dates the calls.
     pub clock: SandboxClock,
 }
 
@@ -33,7 +33,7 @@ impl std::fmt::Debug for DirectPorts {
     }
 }
 
-/// As the adapter on HTTPS reads it: the innermost code says most.
+/// Converts a refusal as the adapter on HTTPS does: the innermost code is the most specific.
 fn vault_refused(operation: &'static str, refusal: &VaultRefusal) -> PortError {
     let codes = refusal.codes();
     refused(operation, codes.status, &codes.inner.unwrap_or(codes.code))

@@ -1,4 +1,4 @@
-//! The `UsageReport`: the model's report on sign-ins, as late as it is there, if there is one.
+//! The `UsageReport` port: the model's report on sign-ins, with its lag, if it is available.
 
 use async_trait::async_trait;
 
@@ -28,7 +28,7 @@ impl DirectPorts {
     }
 }
 
-/// Both refusals are for a person to change.
+/// Converts a refusal. Both kinds need a person to change something.
 fn unavailable(refusal: &GraphRefusal) -> Usage {
     Usage::Unavailable(format!("status {} ({})", refusal.status(), refusal.code()))
 }

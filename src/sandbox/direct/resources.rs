@@ -1,4 +1,4 @@
-//! The `ResourceProbe`: the FHIR and DICOM services, each with the audience and the role that it needs.
+//! The `ResourceProbe` port: the FHIR and DICOM services, each with the audience and the role that it requires.
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
@@ -29,20 +29,20 @@ impl ResourceProbe for DirectPorts {
 }
 
 impl DirectPorts {
-    /// The FHIR service: where a probe finds it, and what its tokens are for.
+    /// Returns the FHIR service: the URL to probe and the audience of its tokens.
     #[must_use]
     pub fn fhir() -> HealthEndpoint {
         let url = format!("https://{FHIR}");
         HealthEndpoint { audience: url.clone(), url }
     }
 
-    /// The DICOM service: where a probe finds it, and what its tokens are for.
+    /// Returns the DICOM service: the URL to probe and the audience of its tokens.
     #[must_use]
     pub fn dicom() -> HealthEndpoint {
         HealthEndpoint { url: format!("https://{DICOM}"), audience: DICOM_AUDIENCE.to_owned() }
     }
 
-    /// The status of the answer to a `GET`; `None` if nobody is at that address.
+    /// Returns the status of the response to a `GET`; `None` if no service has that address.
     fn ask(&self, url: &str, token: &SecretString) -> Option<u16> {
         let url = Url::parse(url).ok().filter(|url| url.scheme() == "https")?;
         let path: Vec<_> = url.path_segments().into_iter().flatten().collect();
@@ -64,7 +64,7 @@ impl DirectPorts {
         })
     }
 
-    /// Whose token it is, if it is good for this service.
+    /// Returns the object id of the token's principal if the token is valid for this service.
     fn admits(&self, service: &HealthEndpoint, token: &SecretString) -> Option<uuid::Uuid> {
         let token: StandIn = serde_json::from_str(token.expose_secret()).ok()?;
         (token.aud == service.audience && self.clock.now() < token.exp).then_some(token.oid)

@@ -1,4 +1,4 @@
-//! What the daemon's identity may do, by the same roles that the services behind HTTPS ask for.
+//! The permissions of the daemon's identity, by the same roles that the services behind HTTPS require.
 
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use crate::sandbox::service::graph::rights::{OWNED_BY, WRITE_APPLICATIONS};
 use crate::sandbox::service::key_vault::Right;
 
 impl DirectPorts {
-    /// Its app roles on Graph.
+    /// Returns the identity's app roles on Graph.
     pub(super) fn graph_roles(&self) -> Vec<String> {
         self.model.app_roles(self.model.tenant().daemon.object_id, "https://graph.microsoft.com")
     }
@@ -20,7 +20,7 @@ impl DirectPorts {
         if has { Ok(()) } else { Err(GraphRefusal::Forbidden) }
     }
 
-    /// Owners need `OwnedBy`, too.
+    /// Checks the right to write to an application. Owners need `OwnedBy`, too.
     pub(super) fn may_write(&self, application: Uuid) -> Result<(), GraphRefusal> {
         if self.has_one_of(&WRITE_APPLICATIONS).is_ok() {
             return Ok(());
@@ -29,7 +29,7 @@ impl DirectPorts {
         self.model.check_owner(application, self.model.tenant().daemon.object_id)
     }
 
-    /// The vault's network first, then its roles. What there is no vault of is the model's to refuse.
+    /// Checks the vault's network first, then its roles. The model refuses calls to an unknown vault.
     pub(super) fn check_vault(
         &self,
         operation: &'static str,

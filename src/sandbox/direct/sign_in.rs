@@ -1,4 +1,4 @@
-//! The `SignInVerifier`: the model's Entra, and a stand-in for its tokens.
+//! The `SignInVerifier` port: the model's Entra, and a stand-in for its tokens.
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
@@ -13,7 +13,7 @@ use crate::sandbox::model::SignInRefusal;
 use crate::sandbox::resources::Resource;
 use crate::sandbox::tokens::LIFETIME;
 
-/// What the text of a token holds here: nobody but [`DirectPorts`] takes it.
+/// The content of a token's text here: only [`DirectPorts`] accepts it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct StandIn {
     pub(super) aud: String,
@@ -65,7 +65,7 @@ fn refused(refusal: SignInRefusal) -> SignIn {
     }
 }
 
-/// Entra's other refusals say nothing about the secret.
+/// Converts Entra's other refusals, which do not concern the secret.
 fn unclear(error: &str, code: u32) -> SignIn {
     SignIn::Unclear(format!("status 400, error {error:?}, codes [{code}]"))
 }

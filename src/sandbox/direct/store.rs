@@ -1,4 +1,4 @@
-//! The `SecretStore`: the model's vaults.
+//! The `SecretStore` port: the model's vaults.
 
 use std::collections::BTreeMap;
 

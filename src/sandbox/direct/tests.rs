@@ -1,4 +1,4 @@
-//! What the direct ports refuse and tell, as the services behind HTTPS do.
+//! The direct ports' refusals and results, which match those of the services behind HTTPS.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may stop here")]
 
 use std::sync::Arc;
@@ -46,7 +46,7 @@ impl DirectPorts {
         format!("{}/{}", self.first().vault, self.first().name).parse().unwrap()
     }
 
-    /// The text that the first secret's application signs in with.
+    /// Returns the text that the first secret's application signs in with.
     fn text(&self) -> SecretString {
         let secret = self.first();
         self.model.get_secret(&secret.vault, &secret.name, None, START).unwrap().value
@@ -79,7 +79,8 @@ fn code<T: std::fmt::Debug>(result: Result<T, PortError>) -> String {
     result.unwrap_err().code().unwrap().to_owned()
 }
 
-/// Listing a vault returns its secrets with tags and dates but no values, and an unknown vault fails with `SecretNotFound`.
+/// Listing a vault returns its secrets with tags and dates but no values, and an unknown vault fails with
+/// `SecretNotFound`.
 #[tokio::test]
 async fn vault_lists_secrets_with_tags() {
     let ports = ports();
@@ -106,7 +107,8 @@ async fn vault_enforces_roles_and_network() {
     assert_eq!(code(ports.list_secrets(&secret.vault).await), "ForbiddenByConnection");
 }
 
-/// Graph denies a new password to a caller that no longer owns the application, and denies reads to a caller without app roles.
+/// Graph denies a new password to a caller that no longer owns the application, and denies reads to a caller without
+/// app roles.
 #[tokio::test]
 async fn graph_rejects_callers_without_roles() {
     let ports = ports();
@@ -123,7 +125,8 @@ async fn graph_rejects_callers_without_roles() {
     assert!(ports.read_own_identity().await.unwrap().roles.is_empty());
 }
 
-/// A read application has its tags, its audience and a flag that is set only if it is a public client without passwords.
+/// A read application has its tags, its audience and a flag that is set only if it is a public client without
+/// passwords.
 #[tokio::test]
 async fn application_shows_tags_audience_and_kind() {
     let ports = ports();
@@ -180,7 +183,8 @@ async fn policy_reader_sees_password_rules() {
     assert!(ports.issue(ports.object_id(), "x", START + Duration::days(90)).await.is_ok());
 }
 
-/// A token's claims hold the audience, client, object id, tenant, expiry and roles, and a bad secret or scope is refused.
+/// A token's claims hold the audience, client, object id, tenant, expiry and roles, and a bad secret or scope is
+/// refused.
 #[tokio::test]
 async fn token_claims_match_its_request() {
     let ports = ports();

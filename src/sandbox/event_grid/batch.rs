@@ -1,4 +1,4 @@
-//! Batches on their way, and what is done after each attempt.
+//! Batches to deliver, and the next step after each attempt.
 
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -7,34 +7,34 @@ use super::event::Event;
 use super::outcome::Outcome;
 use super::subscription::RetryPolicy;
 
-/// Events that are sent together; they arrive, or not, as a whole.
+/// Events that are sent together; they are delivered, or not, as a whole.
 #[derive(Debug, Clone)]
 pub(super) struct Batch {
     pub(super) events: Vec<Event>,
-    /// How often it was tried.
+    /// The number of attempts so far.
     pub(super) attempts: u32,
-    /// What came of the latest attempt, and when; `None` before the first.
+    /// The outcome of the latest attempt, and its time; `None` before the first.
     pub(super) latest: Option<(Outcome, OffsetDateTime)>,
     pub(super) published: OffsetDateTime,
-    /// The same at each attempt.
+    /// An id that stays the same for each attempt.
     pub(super) output_id: Uuid,
 }
 
-/// What is done after an attempt.
+/// The next step after an attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// It has arrived.
+    /// The batch was delivered.
     Done,
-    /// It is tried again then.
+    /// The batch is retried at this time.
     Retry(OffsetDateTime),
-    /// It is given up, at this moment.
+    /// The batch is given up, at this time.
     GiveUp(Reason, OffsetDateTime),
 }
 
-/// Why a batch is given up.
+/// The reason for giving up a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// The answer was such that no other is to be hoped for.
+    /// The response was final: a retry can't succeed.
     Refused(Outcome),
     AttemptsExceeded,
     TimeToLiveExceeded,
@@ -49,12 +49,12 @@ impl Batch {
         Self { attempts: self.attempts + 1, latest: Some((outcome, now)), ..self }
     }
 
-    /// Whether its time was over while it waited for its turn.
+    /// Returns true if its time to live ended while it waited for its turn.
     pub(super) fn has_outlived(&self, policy: RetryPolicy, now: OffsetDateTime) -> bool {
         now > self.published + policy.time_to_live
     }
 
-    /// What comes after the latest of `attempts` attempts, which had this outcome at `now`.
+    /// Returns the next step after the latest of `attempts` attempts, which had this outcome at `now`.
     pub(super) fn next(&self, outcome: Outcome, policy: RetryPolicy, now: OffsetDateTime) -> Next {
         match outcome {
             Outcome::Delivered => return Next::Done,
@@ -85,7 +85,7 @@ impl Batch {
     }
 }
 
-/// As documented, without its jitter.
+/// The documented delays, without Event Grid's jitter.
 const RETRY_DELAYS: [Duration; 9] = [
     Duration::seconds(10),
     Duration::seconds(30),

@@ -1,4 +1,4 @@
-//! Making, changing, validating and deleting subscriptions.
+//! Creating, changing, validating and deleting subscriptions.
 
 use std::sync::Arc;
 
@@ -16,11 +16,11 @@ use super::subscription::Subscription;
 use crate::ports::FAR_FUTURE;
 
 impl EventGrid {
-    /// Makes a subscription or changes the one of this name, which begins with a handshake either way.
+    /// Creates a subscription or changes the one of this name; either begins with a handshake.
     pub(super) fn subscribe(&mut self, subscription: Subscription, reply: oneshot::Sender<Provisioned>) {
         let (key, now) = (subscription.name.to_ascii_lowercase(), self.now());
         let Ok(endpoint) = Endpoint::new(&subscription, self.response_timeout) else {
-            // Whoever asked may have gone away.
+            // The caller may no longer be waiting.
             let _ = reply.send(Err("the CA can't be used".to_owned()));
             return;
         };
@@ -32,10 +32,10 @@ impl EventGrid {
         self.start_handshake(&key);
     }
 
-    /// Forgets a subscription and what it had still to send; answers when the other side was told.
+    /// Removes a subscription and its unsent events; replies once the endpoint has been notified.
     pub(super) fn unsubscribe(&mut self, name: &str, reply: oneshot::Sender<bool>) {
         let Some(subscriber) = self.subscribers.remove(&name.to_ascii_lowercase()) else {
-            // Whoever asked may have gone away.
+            // The caller may no longer be waiting.
             let _ = reply.send(false);
             return;
         };
@@ -52,7 +52,7 @@ impl EventGrid {
         self.subscribers.values().map(Subscriber::to_json).collect()
     }
 
-    /// Whether the token was that of a subscription that waits for it, which then is validated.
+    /// Validates a subscription that waits for this token. Returns true if there was one.
     pub(super) fn validate_by_hand(&mut self, name: &str, token: &str) -> bool {
         let found = self.subscribers.get_mut(&name.to_ascii_lowercase());
         let Some(subscriber) = found.filter(|subscriber| subscriber.token == token) else { return false };
@@ -66,7 +66,7 @@ impl EventGrid {
         is_open
     }
 
-    /// Ends the waiting for validation URLs that nobody opened.
+    /// Ends the wait for validation URLs that were not opened in time.
     pub(super) fn give_up_validations(&mut self, now: OffsetDateTime) {
         for subscriber in self.subscribers.values_mut() {
             if matches!(subscriber.standing, Standing::AwaitingManualAction(until, _) if until <= now) {
@@ -106,7 +106,7 @@ impl EventGrid {
         Some(Invitation { validation_url, now, token: self.token_for(&subscriber.subscription) })
     }
 
-    /// `token` tells whether the subscription is still the one that was asked.
+    /// Handles the result of a handshake. `token` shows if the subscription is still the one that was asked.
     pub(super) fn handle_consent(&mut self, key: &str, token: &str, consent: Consent) {
         let now = self.now();
         let found = self.subscribers.get_mut(key).filter(|subscriber| subscriber.token == token);
@@ -135,7 +135,7 @@ impl Subscriber {
                 self.standing = Standing::Asked(reply);
                 return self.conclude(Err(reason));
             }
-            // Somebody was faster and opened the validation URL.
+            // The validation URL was opened first.
             (
                 settled @ (Standing::AwaitingManualAction(..) | Standing::Succeeded | Standing::Failed(_)),
                 Consent::Given | Consent::Awaited | Consent::Refused(_),
@@ -143,7 +143,7 @@ impl Subscriber {
         };
     }
 
-    /// Ends the handshake and tells whoever waits for it.
+    /// Ends the handshake and replies to the caller that waits for it.
     fn conclude(&mut self, outcome: Provisioned) {
         let standing = match &outcome {
             Ok(()) => Standing::Succeeded,
@@ -151,7 +151,7 @@ impl Subscriber {
         };
         match std::mem::replace(&mut self.standing, standing) {
             Standing::Asked(reply) | Standing::AwaitingManualAction(_, reply) => {
-                // Whoever asked may have gone away.
+                // The caller may no longer be waiting.
                 let _ = reply.send(outcome);
             }
             Standing::Patient(..) | Standing::Succeeded | Standing::Failed(_) => {}

@@ -1,4 +1,4 @@
-//! Dead letters: what was given up, shown five minutes later with the reason, or only counted.
+//! Dead letters: events given up, shown five minutes later with the reason, or only counted.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use super::batch::{Batch, Reason};
 use super::event::{Schema, event_time};
 use super::outcome::Outcome;
 
-/// Between giving up and the blob.
+/// The delay between giving up an event and writing its blob.
 pub(super) const DEAD_LETTER_DELAY: Duration = Duration::minutes(5);
 
-/// Dead letters that wait for their moment.
+/// Dead letters that wait for their time.
 #[derive(Debug, Default)]
 pub(super) struct DeadLetters {
     waiting: BTreeMap<(OffsetDateTime, u64), Value>,
     next_id: u64,
 }
 
-/// How a batch has ended.
+/// The end of a batch.
 pub(super) struct End<'a> {
     pub(super) batch: &'a Batch,
     pub(super) reason: Reason,
@@ -42,7 +42,8 @@ impl DeadLetters {
 }
 
 impl End<'_> {
-    /// The event with what is known of its end, which is less if it was never tried; CloudEvents allows only lower-case names.
+    /// Returns the event with the known details of its end, which are fewer if it was never tried. CloudEvents allows
+    /// only lower-case names.
     pub(super) fn write_on(&self, event: Value, schema: Schema) -> Value {
         let Value::Object(mut event) = event else { return event };
         let (outcome, last_attempt) = self.batch.latest.unzip();

@@ -1,4 +1,4 @@
-//! A subscription as the controls take it, in JSON; everything that Azure would refuse is refused with the reason.
+//! A subscription's JSON definition in the controls; anything that Azure would refuse is refused with the reason.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use time::Duration;
 use super::event::Schema;
 use super::subscription::{Address, Batching, Destination, Filter, RetryPolicy, Subscription};
 
-/// Named as in Azure's resource, but flat. Only `destination` has to be there:
+/// A definition with the names of Azure's resource, but flat. Only `destination` is required:
 ///
 /// ```json
 /// {"eventDeliverySchema": "CloudEventSchemaV1_0", "deadLetter": true, "caPem": "…",
@@ -20,7 +20,7 @@ use super::subscription::{Address, Batching, Destination, Filter, RetryPolicy, S
 ///  "retryPolicy": {"maxDeliveryAttempts": 30, "eventTimeToLiveInMinutes": 1440}}
 /// ```
 ///
-/// or as the destination `{"storageQueue": {"queueUrl": "https://…", "queueMessageTimeToLiveInSeconds": 600}}`.
+/// or with the destination `{"storageQueue": {"queueUrl": "https://…", "queueMessageTimeToLiveInSeconds": 600}}`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Definition {
@@ -87,7 +87,7 @@ struct RetryEntry {
 }
 
 impl Subscription {
-    /// Reads the body of `PUT /_sandbox/subscriptions/{name}`. `Err` says what is wrong, and repeats no value.
+    /// Reads the body of `PUT /_sandbox/subscriptions/{name}`. `Err` is the reason, and repeats no value.
     pub(crate) fn parse(name: &str, body: &[u8]) -> Result<Self, String> {
         check_name(name)?;
         let definition: Definition = serde_json::from_slice(body).map_err(|error| reason(&error))?;
@@ -158,7 +158,7 @@ impl RetryEntry {
     }
 }
 
-/// Which member is unknown or missing; of anything else only the place, since the text would repeat a value.
+/// Names the unknown or missing member; for other errors only the position, since the text would repeat a value.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let names_a_member = ["unknown field", "missing field"].iter().any(|start| text.starts_with(start));
@@ -174,7 +174,7 @@ fn check_name(name: &str) -> Result<(), String> {
     Err("a subscription's name has 3 to 64 letters, digits and hyphens".to_owned())
 }
 
-/// The type without its beginning.
+/// Returns the type without its prefix.
 fn check_type(kind: &str) -> Result<String, String> {
     let short = kind.strip_prefix("Microsoft.KeyVault.").unwrap_or(kind);
     if EVENT_TYPES.contains(&short) {
@@ -213,7 +213,7 @@ fn within<N: Copy + PartialOrd + std::fmt::Display>(
     Err(format!("{name} must be from {least} to {most}"))
 }
 
-/// Those of Key Vault; here only secrets have any, but all may be asked for.
+/// Key Vault's event types; in the sandbox only secrets have events, but all types are accepted.
 const EVENT_TYPES: [&str; 10] = [
     "SecretNewVersionCreated",
     "SecretNearExpiry",
@@ -227,15 +227,15 @@ const EVENT_TYPES: [&str; 10] = [
     "VaultAccessPolicyChanged",
 ];
 
-/// In seconds.
+/// A week in seconds.
 const WEEK: u32 = 7 * 24 * 60 * 60;
 
 const MAX_HEADERS: usize = 10;
 
-/// In bytes.
+/// The longest header, in bytes.
 const MAX_HEADER_BYTES: usize = 4_096;
 
-/// Event Grid doesn't wait for a batch to fill; what comes within a moment shares one.
+/// The time that events have to join a batch; Event Grid doesn't wait for a batch to fill.
 const BATCH_WAIT: Duration = Duration::SECOND;
 
 #[cfg(test)]

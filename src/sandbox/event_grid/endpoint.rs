@@ -1,4 +1,4 @@
-//! The HTTP side of a subscription: one request at a time, with Event Grid's headers. Decides nothing.
+//! The HTTP side of a subscription: one request at a time, with Event Grid's headers. Makes no decisions.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::event::{Schema, own_event, subscription_id};
 use super::outcome::Outcome;
 use super::subscription::{Address, Destination, Subscription};
 
-/// Where a subscription's events go, and how they are sent.
+/// The destination of a subscription's events, and the client and settings to send them with.
 pub(super) struct Endpoint {
     pub(super) http: Client,
     pub(super) name: String,
@@ -22,18 +22,18 @@ pub(super) struct Endpoint {
     destination: Destination,
 }
 
-/// One delivery, written already.
+/// One delivery, already serialized.
 pub(super) struct DeliveryRequest {
     pub(super) events: Vec<Value>,
     pub(super) output_id: Uuid,
-    /// How often it was tried before.
+    /// The number of earlier attempts.
     pub(super) attempts: u32,
-    /// Entra's token, if deliveries bear one.
+    /// Entra's token, if deliveries carry one.
     pub(super) token: Option<SecretString>,
 }
 
 impl Endpoint {
-    /// `response_timeout` is in real time.
+    /// Creates the endpoint of a subscription. `response_timeout` is in real time.
     pub(super) fn new(
         subscription: &Subscription,
         response_timeout: Duration,
@@ -65,7 +65,7 @@ impl Endpoint {
         let (kind, body) = match self.schema {
             Schema::EventGrid => (JSON, Value::Array(delivery.events)),
             Schema::CloudEvents if is_batched => (CLOUD_EVENTS, Value::Array(delivery.events)),
-            // Without batches there is exactly one.
+            // Without batches, the delivery has exactly one event.
             Schema::CloudEvents => (CLOUD_EVENT, delivery.events.into_iter().next().unwrap_or_default()),
         };
         let request = self
@@ -77,7 +77,7 @@ impl Endpoint {
         Outcome::of(sent, &[400, 401, 403, 413])
     }
 
-    /// The first event of a subscription, which wants its code back. `None` for a queue.
+    /// Sends the first event of a subscription, which asks for its code back. Returns `None` for a queue.
     pub(super) async fn ask_for_code(
         &self,
         data: &Value,
@@ -93,7 +93,7 @@ impl Endpoint {
         Some(authorised(request, token).body(json!([event]).to_string()).send().await)
     }
 
-    /// The handshake of CloudEvents. `None` for a queue.
+    /// Sends the handshake of CloudEvents. Returns `None` for a queue.
     pub(super) async fn ask_for_consent(
         &self,
         token: Option<&SecretString>,
@@ -108,7 +108,7 @@ impl Endpoint {
         Some(authorised(request, token).send().await)
     }
 
-    /// Says that there will be no more events. Nobody minds if it doesn't arrive.
+    /// Announces that there will be no more events. A failure has no consequences.
     pub(super) async fn announce_deletion(&self, now: OffsetDateTime, token: Option<SecretString>) {
         let Destination::Webhook { url, .. } = &self.destination else { return };
         let data = json!({"eventSubscriptionId": subscription_id(&self.name)});
@@ -139,7 +139,7 @@ impl Endpoint {
         }
     }
 
-    /// The headers that the subscription adds.
+    /// Returns the headers that the subscription adds.
     fn own_headers(&self, is_delivery: IsDelivery) -> header::HeaderMap {
         let Destination::Webhook { headers, .. } = &self.destination else {
             return header::HeaderMap::new();
@@ -154,19 +154,20 @@ impl Endpoint {
     }
 }
 
-/// Whether events are sent, rather than a handshake.
+/// True for a delivery of events, false for a handshake.
 #[derive(Clone, Copy)]
 struct IsDelivery(bool);
 
 impl IsDelivery {
-    /// A well-known header with a value that doesn't suit it is left out of deliveries, but not of handshakes.
+    /// Returns true if this is a delivery and the header is an `Authorization` with an unsuitable value. Handshakes
+    /// keep it.
     fn drops(self, name: &HeaderName, value: &SecretString) -> bool {
         let suits = value.expose_secret().trim().split_once(' ').is_some();
         self.0 && *name == header::AUTHORIZATION && !suits
     }
 }
 
-/// Entra's token takes the place of any `Authorization` that the subscription adds.
+/// Sets Entra's token, which replaces any `Authorization` that the subscription adds.
 fn authorised(request: RequestBuilder, token: Option<&SecretString>) -> RequestBuilder {
     let Some(token) = token else { return request };
     let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", token.expose_secret())) else {
@@ -176,7 +177,7 @@ fn authorised(request: RequestBuilder, token: Option<&SecretString>) -> RequestB
     request.headers([(header::AUTHORIZATION, value)].into_iter().collect())
 }
 
-/// Who Event Grid says it is.
+/// The origin that Event Grid gives for itself.
 pub(super) const ORIGIN: &str = "eventgrid.azure.net";
 
 const JSON: &str = "application/json; charset=utf-8";

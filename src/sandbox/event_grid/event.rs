@@ -1,4 +1,4 @@
-//! Events in both schemas: Key Vault's own, and those by which Event Grid speaks of a subscription.
+//! Events in both schemas: Key Vault's own, and Event Grid's events about a subscription.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -10,10 +10,10 @@ use uuid::Uuid;
 use crate::sandbox::addresses::{Addresses, RESOURCE_GROUP};
 use crate::sandbox::model::VersionCreated;
 
-/// In which shape a subscription's events are written.
+/// The schema of a subscription's events.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Schema {
-    /// Event Grid's own; always sent in an array.
+    /// Event Grid's own schema; always sent in an array.
     #[default]
     #[serde(rename = "EventGridSchema")]
     EventGrid,
@@ -29,7 +29,7 @@ pub(super) enum EventKind {
     Expired,
 }
 
-/// Something that happened to a version.
+/// An event about a version.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
     pub(super) kind: EventKind,
@@ -37,7 +37,7 @@ pub(super) struct Event {
     pub(super) secret: String,
     pub(super) version: String,
     pub(super) expires: Option<OffsetDateTime>,
-    /// When the version was put: subscriptions made later are not told of it.
+    /// The time the version was put: subscriptions created later don't get its events.
     pub(super) version_created: OffsetDateTime,
     not_before: Option<OffsetDateTime>,
     id: Uuid,
@@ -77,12 +77,13 @@ impl Event {
         Self { at, ..self }
     }
 
-    /// `vault/name`, as the timeline has it.
+    /// Returns `vault/name`, as in the timeline.
     pub(super) fn secret_name(&self) -> String {
         format!("{}/{}", self.vault, self.secret)
     }
 
-    /// The dates in `data` are strings or null, as real events have them. Nothing says whether the version is enabled.
+    /// Returns the event as JSON. The dates in `data` are strings or null, as in real events. Nothing shows if the
+    /// version is enabled.
     pub(super) fn to_json(&self, schema: Schema, addresses: &Addresses) -> Value {
         let Self { vault, secret, version, .. } = self;
         let seconds =
@@ -105,7 +106,7 @@ impl Event {
     }
 }
 
-/// Everything around an event's data.
+/// The members around an event's data.
 struct Envelope<'a> {
     id: Uuid,
     topic: &'a str,
@@ -122,7 +123,7 @@ impl Envelope<'_> {
                 "id": id, "topic": topic, "subject": subject, "eventType": kind, "eventTime": event_time(at),
                 "data": data, "dataVersion": "1", "metadataVersion": "1",
             }),
-            // CloudEvents knows no empty subject.
+            // CloudEvents allows no empty subject.
             Schema::CloudEvents if subject.is_empty() => json!({
                 "specversion": "1.0", "id": id, "source": topic, "type": kind, "time": event_time(at),
                 "data": data,
@@ -135,14 +136,14 @@ impl Envelope<'_> {
     }
 }
 
-/// An event of Event Grid itself: `kind` is what follows `Microsoft.EventGrid.`.
+/// Returns an event of Event Grid itself: `kind` is the part after `Microsoft.EventGrid.`.
 pub(super) fn own_event(kind: &str, schema: Schema, data: &Value, at: OffsetDateTime) -> Value {
     let kind = format!("Microsoft.EventGrid.{kind}");
     let envelope = Envelope { id: Uuid::new_v4(), topic: &topic("*"), subject: "", kind: &kind, at };
     envelope.around(schema, data)
 }
 
-/// The ARM id of a subscription to events.
+/// Returns the ARM id of an event subscription.
 pub(super) fn subscription_id(name: &str) -> String {
     format!("{RESOURCE_GROUP}/providers/Microsoft.EventGrid/eventSubscriptions/{name}")
 }
@@ -151,7 +152,7 @@ fn topic(vault: &str) -> String {
     format!("{RESOURCE_GROUP}/providers/Microsoft.KeyVault/vaults/{vault}")
 }
 
-/// With seven digits after the second, as Azure writes them.
+/// Formats a time with seven digits after the second, as Azure does.
 pub(super) fn event_time(at: OffsetDateTime) -> String {
     at.to_offset(UtcOffset::UTC).format(EVENT_TIME).unwrap_or_default()
 }

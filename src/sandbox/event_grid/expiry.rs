@@ -1,4 +1,4 @@
-//! The calendar: when versions will be near expiry and expired. Whether they still are is seen when the moment comes.
+//! The calendar of near-expiry and expiry events. Each is checked again when its time comes.
 
 use std::collections::BTreeMap;
 
@@ -7,37 +7,37 @@ use time::{Duration, OffsetDateTime};
 use super::event::{Event, EventKind};
 use crate::sandbox::model::VersionCreated;
 
-/// How long before its end a version is "near expiry". Fixed, as in Key Vault.
+/// The time before its end at which a version is "near expiry". Fixed, as in Key Vault.
 const NEAR_EXPIRY: Duration = Duration::days(30);
 
-/// A version that is born, or patched to be, near its end is reported after this long.
+/// The delay after which a version is reported that is created, or patched to be, near its end.
 const BORN_NEAR_EXPIRY: Duration = Duration::minutes(15);
 
-/// Events whose moment is still to come.
+/// Events whose time has not come yet.
 #[derive(Debug, Default)]
 pub(super) struct Calendar {
     planned: BTreeMap<(OffsetDateTime, u64), Event>,
     next_id: u64,
-    /// Of each secret (vault and name): the current version, and the end that was last planned for it.
+    /// The current version of each secret (by vault and name), and the end that was last planned for it.
     ends: BTreeMap<(String, String), (String, Option<OffsetDateTime>)>,
 }
 
 impl Calendar {
-    /// Plans both moments of a new version.
+    /// Plans both events of a new version.
     pub(super) fn created(&mut self, created: &VersionCreated, now: OffsetDateTime) {
         self.remember(created);
         self.plan(created, created.at, now);
     }
 
-    /// Plans again if the end of a secret's current version has really changed, or another version has come to be
-    /// current. Whether Azure does so isn't documented; who works here also works if it doesn't.
+    /// Plans again if the end of a secret's current version has really changed, or another version is now current.
+    /// Azure's behaviour is not documented; code that works here also works if Azure doesn't plan again.
     pub(super) fn patched(&mut self, patched: &VersionCreated, now: OffsetDateTime) {
         let known = self.ends.get(&key(patched));
         let is_news =
             known.is_none_or(|(version, expires)| *version != patched.version || *expires != patched.expires);
         if is_news {
             self.remember(patched);
-            // A restored secret has in its new vault the same versions as in the old one.
+            // A restored secret has the same versions in its new vault as in the old one.
             self.planned.retain(|_, event| !event.is_about(patched));
             self.plan(patched, now, now);
         }
@@ -47,7 +47,7 @@ impl Calendar {
         self.planned.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// Takes out the events whose moment has come, in their order.
+    /// Removes and returns the events whose time has come, in order.
     pub(super) fn take_due(&mut self, now: OffsetDateTime) -> Vec<Event> {
         let mut due = Vec::new();
         while let Some(entry) = self.planned.first_entry() {
@@ -63,7 +63,8 @@ impl Calendar {
         self.ends.insert(key(of), (of.version.clone(), of.expires));
     }
 
-    /// `from` is when the version came to its present end. What has ended already isn't near its end any more.
+    /// Plans a version's events. `from` is the time its present end was set. A version that has already ended is not
+    /// near its end.
     fn plan(&mut self, of: &VersionCreated, from: OffsetDateTime, now: OffsetDateTime) {
         let Some(expires) = of.expires else { return };
         if expires > now {
@@ -101,7 +102,7 @@ mod tests {
         }
     }
 
-    /// When what happens, as hours after `NOW`.
+    /// Returns the planned events, with their times in minutes after `NOW`.
     fn planned(calendar: &mut Calendar) -> Vec<(i64, EventKind)> {
         let mut found = Vec::new();
         while let Some(at) = calendar.next_moment() {

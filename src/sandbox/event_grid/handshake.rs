@@ -1,4 +1,4 @@
-//! The handshakes: whether a webhook wants events, asked as its schema has it.
+//! The handshakes: ask a webhook for its consent to events, as its schema requires.
 
 use std::time::Duration as RealDuration;
 
@@ -10,23 +10,23 @@ use uuid::Uuid;
 use super::endpoint::{Endpoint, ORIGIN};
 use super::event::{Schema, event_time};
 
-/// How long somebody has to open the validation URL by hand.
+/// The time limit for opening the validation URL by hand.
 pub(super) const MANUAL_VALIDATION: Duration = Duration::minutes(10);
 
-/// The built-in subscription's handshake is tried for as long as it takes, since the daemon may come up late.
+/// The retry delays of the built-in subscription's handshake, which has no end because the daemon may start late.
 const PATIENT_DELAYS: [Duration; 4] =
     [Duration::seconds(10), Duration::seconds(30), Duration::minutes(1), Duration::minutes(5)];
 
-/// How a webhook has answered.
+/// A webhook's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Consent {
     Given,
-    /// It took the code and didn't give it back: somebody has to open the validation URL.
+    /// It accepted the code but didn't return it: the validation URL has to be opened.
     Awaited,
     Refused(String),
 }
 
-/// What a handshake is made with.
+/// The values that a handshake needs.
 pub(super) struct Invitation {
     pub(super) validation_url: String,
     pub(super) now: OffsetDateTime,
@@ -34,7 +34,7 @@ pub(super) struct Invitation {
 }
 
 impl Endpoint {
-    /// Asks the other side whether it wants the events. A queue isn't asked.
+    /// Asks the endpoint for its consent to events. A queue isn't asked.
     pub(super) async fn handshake(&self, invitation: &Invitation) -> Consent {
         match self.schema {
             Schema::EventGrid => self.by_code(invitation).await,
@@ -85,7 +85,7 @@ fn refused(sent: Result<reqwest::Response, reqwest::Error>) -> Consent {
     Consent::Refused(reason)
 }
 
-/// Where a subscription that was answered without its code can be validated by hand.
+/// Returns the URL to validate a subscription by hand if its code was not returned.
 pub(super) fn validation_url(controls: &str, name: &str, token: &str, now: OffsetDateTime) -> String {
     let (id, at) = (Uuid::new_v4(), event_time(now));
     format!(
@@ -93,10 +93,10 @@ pub(super) fn validation_url(controls: &str, name: &str, token: &str, now: Offse
     )
 }
 
-/// How long the patient handshake waits after so many attempts.
+/// Returns the delay of the patient handshake after this many attempts.
 pub(super) fn patient_delay(attempts: usize) -> Duration {
     PATIENT_DELAYS.get(attempts).or(PATIENT_DELAYS.last()).copied().unwrap_or(Duration::MINUTE)
 }
 
-/// How long a webhook has to answer, in real time.
+/// The time limit for a webhook's response, in real time.
 pub(super) const RESPONSE_TIMEOUT: RealDuration = RealDuration::from_secs(30);

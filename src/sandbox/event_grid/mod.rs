@@ -1,8 +1,8 @@
-//! Event Grid: tells its subscribers of new, nearly expired and expired versions, in sandbox time.
+//! Event Grid: notifies its subscribers of new, nearly expired and expired versions, in sandbox time.
 //!
-//! Each subscription begins with a handshake; then come batches, tried again as Event Grid documents it, and what is
-//! given up ends as a dead letter. Deliveries are at least once and in no certain order. The loop itself never waits
-//! for the network: requests are spawned beside it, and each holds the clock until its outcome is dealt with.
+//! Each subscription begins with a handshake. Batches follow, retried as Event Grid documents it, and an event that is
+//! given up becomes a dead letter. Deliveries are at least once and in no particular order. The loop itself never waits
+//! for the network: requests are spawned beside it, and each holds the clock until its outcome is handled.
 
 mod batch;
 mod changes;
@@ -56,24 +56,24 @@ pub(crate) struct EventGridDeps {
     pub(crate) addresses: Addresses,
 }
 
-/// Every subscription, and everything that is still to be sent.
+/// Every subscription, and everything still to be sent.
 pub(crate) struct EventGrid {
     deps: EventGridDeps,
     notices: UnboundedReceiver<Notice>,
     rng: fastrand::Rng,
-    /// In real time.
+    /// The time limit for a response, in real time.
     response_timeout: RealDuration,
     /// The object id of Event Grid's own service principal.
     principal: Uuid,
     calendar: Calendar,
-    /// By lower-case name.
+    /// Subscribers by lower-case name.
     subscribers: BTreeMap<String, Subscriber>,
     dead_letters: DeadLetters,
     in_flight: FuturesUnordered<BoxFuture<'static, (Completion, Hold)>>,
 }
 
 impl EventGrid {
-    /// With one subscription: that of the daemon, which is, or will be, at this address.
+    /// Creates an Event Grid with one subscription: that of the daemon, which is, or will be, at this address.
     pub(crate) fn new(
         deps: EventGridDeps,
         daemon: SocketAddr,
@@ -99,7 +99,8 @@ impl EventGrid {
         })
     }
 
-    /// Lives until told to stop. `hold` is its own, and its only one on the clock but for those of requests in flight.
+    /// Runs until `stop` is cancelled. `hold` is the loop's only hold on the clock, except for those of requests in
+    /// flight.
     pub(crate) async fn run(mut self, hold: Hold, stop: CancellationToken) {
         let _hold = hold;
         self.plan_first_versions();
@@ -108,7 +109,7 @@ impl EventGrid {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                // The request's hold ends with this arm, when its outcome is dealt with.
+                // The request's hold ends with this arm, when its outcome has been handled.
                 Some((completion, _held)) = self.in_flight.next() => self.complete(completion),
                 Some(notice) = self.notices.recv() => self.handle_notice(notice),
                 () = self.deps.clock.sleep_until(wake) => self.handle_due(self.now()),
@@ -143,7 +144,7 @@ impl EventGrid {
                 self.calendar.created(&created, now);
             }
             Notice::Patched(patched, _held) => {
-                // Only the current version has events, and only the model knows for certain which one it is.
+                // Only the current version has events, and only the model knows for certain which version is current.
                 if self.deps.model.is_current(&patched) {
                     self.calendar.patched(&patched, now);
                 }
@@ -154,7 +155,7 @@ impl EventGrid {
             }
             Notice::Subscribe { subscription, reply } => self.subscribe(*subscription, reply),
             Notice::Unsubscribe { name, reply } => self.unsubscribe(&name, reply),
-            // Whoever asked may have gone away, here and below.
+            // The caller may no longer be waiting, here and below.
             Notice::Validate { name, token, reply } => {
                 let _ = reply.send(self.validate_by_hand(&name, &token));
             }
@@ -183,7 +184,7 @@ impl EventGrid {
         current.is_some_and(|current| current.version == event.version && current.expires == event.expires)
     }
 
-    /// Hands an event, with one id for all, to every subscription that wants it.
+    /// Passes an event, with the same id for all, to every subscription that wants it.
     fn publish(&mut self, event: &Event, now: OffsetDateTime) {
         let event = event.clone().dated(now);
         for subscriber in self.subscribers.values_mut().filter(|subscriber| subscriber.wants(&event)) {

@@ -1,4 +1,4 @@
-//! What Event Grid is told: by the model when something happens, by the controls when somebody wants something.
+//! Notices to Event Grid: from the model when something happens, and from the controls on request.
 
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -7,23 +7,23 @@ use super::subscription::Subscription;
 use crate::ports::Hold;
 use crate::sandbox::model::{Version, VersionCreated};
 
-/// What Event Grid has to know. A hold keeps the clock still until it does.
+/// A notice to Event Grid. A hold stops the clock until the notice is handled.
 pub(crate) enum Notice {
     /// A version was put.
     Created(VersionCreated, Hold),
-    /// A version was patched, or has come back with its restored secret; its `at` is still when it was put.
+    /// A version was patched, or is current in a restored secret; its `at` is still the time it was put.
     Patched(VersionCreated, Hold),
-    /// Somebody wants to see a `SecretNearExpiry` now; told whether any subscription got it.
+    /// A request to send a `SecretNearExpiry` now; the reply is true if any subscription got it.
     Wanted { vault: String, secret: String, version: Box<Version>, reply: oneshot::Sender<bool> },
-    /// A subscription is made or changed; told, once the handshake has ended, what came of it.
+    /// A request to create or change a subscription; the reply is the result once the handshake has ended.
     Subscribe { subscription: Box<Subscription>, reply: oneshot::Sender<Provisioned> },
-    /// A subscription is deleted; told, once the other side was, whether there was one.
+    /// A request to delete a subscription; the reply, once the endpoint was notified, is true if there was one.
     Unsubscribe { name: String, reply: oneshot::Sender<bool> },
-    /// Somebody opens a validation URL; told whether it was good.
+    /// An opened validation URL; the reply is true if it was valid.
     Validate { name: String, token: String, reply: oneshot::Sender<bool> },
-    /// Somebody wants to see all subscriptions.
+    /// A request for all subscriptions.
     List { reply: oneshot::Sender<Vec<Value>> },
 }
 
-/// What came of a subscription: `Err` says why it failed.
+/// The result of creating a subscription: `Err` is the reason for the failure.
 pub(crate) type Provisioned = Result<(), String>;

@@ -1,23 +1,23 @@
-//! What came of a delivery, and what Event Grid calls it.
+//! The outcome of a delivery, with Event Grid's name for it.
 
 use reqwest::{Response, StatusCode};
 
-/// What came of a delivery.
+/// The outcome of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     Delivered,
-    /// Answered with this status, after which there is no other attempt.
+    /// A response with this status, which is not retried.
     Refused(u16),
-    /// Answered with this status, after which there is.
+    /// A response with this status, which is retried.
     Failed(u16),
-    /// No answer in time.
+    /// No response in time.
     TimedOut,
-    /// No connection, or it broke off.
+    /// The connection failed or broke off.
     Unreachable,
 }
 
 impl Outcome {
-    /// Only 200 to 204 are good; `final_codes` are never tried again.
+    /// Classifies a response. Only 200 to 204 are successful; `final_codes` are never retried.
     pub(super) fn of(sent: Result<Response, reqwest::Error>, final_codes: &[u16]) -> Self {
         match sent.map(|response| response.status().as_u16()) {
             Ok(200..=204) => Self::Delivered,
@@ -31,7 +31,7 @@ impl Outcome {
         }
     }
 
-    /// As `lastDeliveryOutcome` has it.
+    /// Returns the name as in `lastDeliveryOutcome`.
     pub(super) fn name(self) -> String {
         match self {
             Self::Delivered => "Delivered".to_owned(),
@@ -46,7 +46,7 @@ impl Outcome {
         }
     }
 
-    /// The status, if there was an answer.
+    /// Returns the status, if there was a response.
     pub(super) fn status(self) -> Option<u16> {
         match self {
             Self::Refused(status) | Self::Failed(status) => Some(status),

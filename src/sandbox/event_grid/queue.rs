@@ -1,4 +1,4 @@
-//! Delivery to a Storage Queue: one event a message, in base64, never in an array.
+//! Delivery to a Storage Queue: one event per message, in base64, never in an array.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -15,8 +15,8 @@ use super::subscription::Address;
 use crate::sandbox::real_time;
 
 impl Endpoint {
-    /// `Put Message`, allowed by the URL's own signature, else by Entra's token. Not answered well with anything
-    /// but 201, which is among the good codes.
+    /// Sends `Put Message`, authorized by the URL's own signature, otherwise by Entra's token. The only success status
+    /// of the service is 201, which is among the successful codes.
     pub(super) async fn put_message(
         &self,
         queue: &Address,
@@ -39,13 +39,13 @@ impl Endpoint {
     }
 }
 
-/// `Create Queue`, which leaves one alone that is there already. Whether it is there now.
+/// Sends `Create Queue`, which leaves an existing queue unchanged. Returns true if the queue exists now.
 pub(crate) async fn create(http: &Client, queue: &Url, token: &SecretString) -> bool {
     let request = versioned(http.put(queue.as_str())).header(header::CONTENT_LENGTH, 0);
     request.bearer_auth(token.expose_secret()).send().await.is_ok_and(|answer| answer.status().is_success())
 }
 
-/// With what Storage asks of every request.
+/// Adds the headers that Storage requires of every request.
 fn versioned(request: RequestBuilder) -> RequestBuilder {
     request.header("x-ms-version", API_VERSION).header("x-ms-date", http_date(real_time::now()))
 }
@@ -57,7 +57,7 @@ fn messages_url(queue: &str, time_to_live: Duration) -> Option<Url> {
     Some(url)
 }
 
-/// Whether it is a shared access signature.
+/// Returns true if the URL has a shared access signature.
 fn is_signed(url: &Url) -> bool {
     url.query_pairs().any(|(name, _)| name == "sig")
 }

@@ -1,4 +1,4 @@
-//! Sending: requests are spawned beside the loop, and their outcome is dealt with when they complete.
+//! Sending: requests are spawned beside the loop, and their outcomes are handled when they complete.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(super) enum Completion {
         batch: Batch,
         outcome: Outcome,
     },
-    /// An event that somebody wanted to see now, at each subscription.
+    /// An event sent immediately on request, with its result at each subscription.
     Wanted {
         event: Event,
         seen: Vec<Seen>,
@@ -44,12 +44,12 @@ pub(super) enum Completion {
     Unsubscribed(oneshot::Sender<bool>),
 }
 
-/// How a wanted event fared at one subscription.
+/// The result of a requested event at one subscription.
 pub(super) struct Seen {
     key: String,
     token: String,
     incarnation: Uuid,
-    /// What came of the handshake, if there had to be one first.
+    /// The result of the handshake, if one was needed first.
     consent: Option<Consent>,
     outcome: Outcome,
 }
@@ -68,7 +68,7 @@ impl EventGrid {
             }
             Completion::Wanted { event, seen, reply } => self.wanted_completed(&event, seen, reply),
             Completion::Unsubscribed(reply) => {
-                // Whoever asked may have gone away.
+                // The caller may no longer be waiting.
                 let _ = reply.send(true);
             }
         }
@@ -120,7 +120,7 @@ impl EventGrid {
 
     fn delivery_completed(&mut self, key: &str, incarnation: Uuid, batch: Batch, outcome: Outcome) {
         let now = self.now();
-        // Deleted in the meantime: then nobody waits for the events any more, not even a new one of the same name.
+        // Deleted in the meantime: the events have no receiver any more, not even a new subscription of the same name.
         let Some(subscriber) = self.the_same(key, incarnation) else { return };
         subscriber.sent(outcome, now);
         let batch = batch.tried(outcome, now);
@@ -137,7 +137,7 @@ impl EventGrid {
         }
     }
 
-    /// The subscription of this name, if it is still the one that something was sent to.
+    /// Returns the subscription of this name, if it is still the one that the request was sent to.
     fn the_same(&mut self, key: &str, incarnation: Uuid) -> Option<&mut Subscriber> {
         self.subscribers.get_mut(key).filter(|subscriber| subscriber.incarnation == incarnation)
     }
@@ -158,7 +158,7 @@ impl EventGrid {
         }
     }
 
-    /// Past the queue, for whoever waits for it; once, whatever comes of it.
+    /// Sends an event outside the queue for a caller that waits for it; only once, whatever the outcome.
     pub(super) fn send_wanted(&self, event: Event, reply: oneshot::Sender<bool>) {
         let deliveries: Vec<_> =
             self.subscribers.iter().filter_map(|(key, to)| self.show(&event, key, to)).collect();
@@ -209,7 +209,7 @@ impl EventGrid {
                 self.report_delivered(event, &name);
             }
         }
-        // Whoever asked may have gone away.
+        // The caller may no longer be waiting.
         let _ = reply.send(is_delivered);
     }
 
@@ -225,7 +225,7 @@ impl EventGrid {
         self.deps.model.report(&TimelineEvent { at, kind, secret, detail });
     }
 
-    /// Entra's token for one request, if there has to be one.
+    /// Returns Entra's token for one request, if the subscription needs one.
     pub(super) fn token_for(&self, subscription: &Subscription) -> Option<SecretString> {
         let grant = match &subscription.destination {
             Destination::Webhook { audience, .. } => self.webhook_grant(audience.as_ref()?),
@@ -245,5 +245,5 @@ impl EventGrid {
     }
 }
 
-/// What the receiving application must have assigned to it.
+/// The app role that the receiving application must assign to Event Grid.
 const WEBHOOK_ROLE: &str = "AzureEventGridSecureWebhookSubscriber";

@@ -1,4 +1,4 @@
-//! What becomes of one subscription: how its handshake stands, which events it gathers, which batches are due.
+//! The state of one subscription: its handshake, the events it gathers, and the batches that are due.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,38 +15,38 @@ use super::outcome::Outcome;
 use super::subscription::{Subscription, first_version_told};
 use crate::ports::FAR_FUTURE;
 
-/// A subscription and everything that is still to be sent to it.
+/// A subscription and everything still to be sent to it.
 pub(super) struct Subscriber {
     pub(super) subscription: Subscription,
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) standing: Standing,
-    /// What the validation URL must bear.
+    /// The token that the validation URL must contain.
     pub(super) token: String,
-    /// Which of the subscriptions that this name has had it is; changes don't make it another.
+    /// The id that distinguishes subscriptions of the same name; a change to a subscription keeps it.
     pub(super) incarnation: Uuid,
-    /// Whether it was told of events before it was last changed.
+    /// True if it got events before it was last changed.
     was_live: bool,
-    /// Versions put earlier are none of its business.
+    /// The time from which versions count; those put earlier are ignored.
     tells_since: OffsetDateTime,
-    /// Events that wait for others to share their batch, how large they are, and when they stop waiting.
+    /// Events that wait for others to share their batch, with their total size and the time at which the wait ends.
     gathering: Vec<Event>,
     gathered_bytes: usize,
     gathered_at: OffsetDateTime,
     batches: BTreeMap<(OffsetDateTime, u64), Batch>,
     next_id: u64,
-    /// One batch at a time is on its way.
+    /// True while a batch is in flight; only one is sent at a time.
     is_sending: bool,
     failures_in_a_row: u32,
     rests_until: OffsetDateTime,
 }
 
-/// How the handshake stands.
+/// The state of the handshake.
 pub(super) enum Standing {
-    /// Asked; whoever made the subscription waits.
+    /// The endpoint was asked; the caller that created the subscription waits.
     Asked(oneshot::Sender<Provisioned>),
-    /// Somebody has to open the validation URL before this moment.
+    /// The validation URL has to be opened before this time.
     AwaitingManualAction(OffsetDateTime, oneshot::Sender<Provisioned>),
-    /// Asked again and again: how often so far, and when next (`FAR_FUTURE` while an answer is awaited).
+    /// Asked repeatedly: the attempts so far, and the time of the next (`FAR_FUTURE` while an answer is awaited).
     Patient(usize, OffsetDateTime),
     Succeeded,
     Failed(String),
@@ -78,7 +78,7 @@ impl Subscriber {
         }
     }
 
-    /// Goes on where the subscription of the same name was before it was changed.
+    /// Continues the state of the subscription of the same name from before it was changed.
     pub(super) fn take_over(&mut self, old: Self) {
         self.was_live = old.is_live();
         if !self.was_live {
@@ -99,7 +99,7 @@ impl Subscriber {
         self.is_live() && is_in_time && self.subscription.filter.accepts(event)
     }
 
-    /// While a change is being agreed on, events are kept for later.
+    /// Returns true if events are delivered or kept. While a change is being validated, they are kept for later.
     fn is_live(&self) -> bool {
         match self.standing {
             Standing::Patient(..) | Standing::Succeeded => true,
@@ -108,7 +108,7 @@ impl Subscriber {
         }
     }
 
-    /// `bytes` is how long the event is when it is written.
+    /// Adds an event to the open batch. `bytes` is its serialized length.
     pub(super) fn gather(
         &mut self,
         event: Event,
@@ -128,7 +128,7 @@ impl Subscriber {
         }
     }
 
-    /// Now and then the events are in another order, are sent twice, or are late.
+    /// Queues the open batch. Occasionally its events are in another order, are sent twice, or are late.
     pub(super) fn close_batch(&mut self, now: OffsetDateTime, rng: &mut fastrand::Rng) {
         let mut events = std::mem::take(&mut self.gathering);
         (self.gathered_at, self.gathered_bytes) = (FAR_FUTURE, 0);
@@ -156,7 +156,8 @@ impl Subscriber {
         self.gathered_at <= now
     }
 
-    /// What would be sent now, had it not waited for too long: while the endpoint was left alone, or wasn't there.
+    /// Removes and returns the batches due now whose time to live ended while the endpoint was backed off or
+    /// unreachable.
     pub(super) fn take_outlived(&mut self, now: OffsetDateTime) -> Vec<Batch> {
         if self.next_delivery().is_none_or(|due| due > now) {
             return Vec::new();
@@ -170,7 +171,7 @@ impl Subscriber {
         outlived.into_values().collect()
     }
 
-    /// The next batch to send, which then counts as on its way until [`Self::sent`].
+    /// Removes and returns the next batch to send, which then counts as in flight until [`Self::sent`].
     pub(super) fn take_due(&mut self, now: OffsetDateTime) -> Option<Batch> {
         if self.next_delivery().is_none_or(|due| due > now) {
             return None;
@@ -179,7 +180,8 @@ impl Subscriber {
         self.batches.pop_first().map(|(_, batch)| batch)
     }
 
-    /// After ten failures in a row the whole endpoint is left alone for a while, new events too.
+    /// Records an outcome. After ten failures in a row the whole endpoint is backed off for a while, for new events
+    /// too.
     pub(super) fn sent(&mut self, outcome: Outcome, now: OffsetDateTime) {
         self.is_sending = false;
         if outcome == Outcome::Delivered {
@@ -195,7 +197,7 @@ impl Subscriber {
         (self.failures_in_a_row, self.rests_until) = (0, now);
     }
 
-    /// When there is something to do.
+    /// Returns the next time at which there is work.
     pub(super) fn next_moment(&self) -> Option<OffsetDateTime> {
         let standing = match &self.standing {
             Standing::Patient(_, due) => Some(*due),
@@ -212,8 +214,8 @@ impl Subscriber {
     }
 }
 
-/// Documented as "the first ten".
+/// The failures before back-off, documented as "the first ten".
 const FAILURES_BEFORE_REST: u32 = 10;
 
-/// Documented as up to several hours.
+/// The back-off time, documented as up to several hours.
 const REST: Duration = Duration::hours(1);

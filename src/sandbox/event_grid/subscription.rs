@@ -1,4 +1,4 @@
-//! A subscription to events: who gets which, how, and how patiently. Settings only, nothing that changes.
+//! A subscription to events: its destination, filter, batching and retry policy. Settings only, no state that changes.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,10 +11,10 @@ use url::Url;
 
 use super::event::{Event, Schema};
 
-/// The subscription that every sandbox begins with: to the daemon.
+/// The subscription to the daemon, which every sandbox begins with.
 pub(super) const BUILT_IN: &str = "rekeyd-sandbox";
 
-/// What a subscription asks for.
+/// The settings of a subscription.
 #[derive(Debug, Clone)]
 pub(crate) struct Subscription {
     pub(super) name: String,
@@ -22,19 +22,19 @@ pub(crate) struct Subscription {
     pub(super) destination: Destination,
     pub(super) filter: Filter,
     pub(super) retry: RetryPolicy,
-    /// Whether what is given up is kept.
+    /// True if events that are given up are kept.
     pub(super) dead_letter: bool,
-    /// The only CA to trust; without one, those of the system.
+    /// The only CA to trust; without one, the system's CAs.
     pub(super) ca_pem: Option<String>,
 }
 
-/// Where events go.
+/// The destination of events.
 #[derive(Debug, Clone)]
 pub(super) enum Destination {
     Webhook {
         url: Address,
         headers: Vec<(HeaderName, SecretString)>,
-        /// For whom Entra's token is, if deliveries bear one.
+        /// The audience of Entra's token, if deliveries carry one.
         audience: Option<String>,
         batching: Batching,
     },
@@ -42,33 +42,33 @@ pub(super) enum Destination {
     StorageQueue { url: Address, time_to_live: Duration },
 }
 
-/// A URL whose query, user name and password may open doors: it is sent, and never shown.
+/// A URL whose query, user name and password may be secrets: sent, and never shown.
 #[derive(Clone)]
 pub(super) struct Address {
     full: SecretString,
     shown: String,
 }
 
-/// How many events are sent together.
+/// The number of events sent together, and the limits on them.
 #[derive(Debug, Clone)]
 pub(super) struct Batching {
     pub(super) max_events: usize,
-    /// A single event may be larger.
+    /// The preferred size of a batch; a single event may be larger.
     pub(super) preferred_bytes: usize,
-    /// How long the first event waits for others.
+    /// The time that the first event waits for others.
     pub(super) wait: Duration,
 }
 
-/// Which events a subscription wants.
+/// The events that a subscription wants.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Filter {
-    /// Without `Microsoft.KeyVault.`; empty for all.
+    /// Event types without `Microsoft.KeyVault.`; empty for all.
     pub(super) types: Vec<String>,
     pub(super) begins_with: String,
     pub(super) ends_with: String,
 }
 
-/// When a subscription gives up.
+/// The limits after which a subscription gives up an event.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RetryPolicy {
     pub(super) max_attempts: u32,
@@ -76,7 +76,8 @@ pub(super) struct RetryPolicy {
 }
 
 impl Subscription {
-    /// To the daemon that listens there and knows `key`: over plain HTTP on loopback, in batches, without dead letters.
+    /// Creates the daemon's subscription: to its address, with `key`, over plain HTTP on loopback, in batches, without
+    /// dead letters.
     pub(super) fn built_in(daemon: SocketAddr, key: &SecretString) -> Self {
         let url = format!("http://{daemon}/events/key-vault");
         let url = Address { shown: url.clone(), full: url.into() };
@@ -93,7 +94,7 @@ impl Subscription {
         }
     }
 
-    /// The built-in one waits for a daemon that may come up late; any other handshake is tried once.
+    /// Returns true for the built-in one, whose daemon may start late; any other handshake is tried once.
     pub(super) fn is_patient(&self) -> bool {
         self.name == BUILT_IN
     }
@@ -105,7 +106,7 @@ impl Subscription {
         }
     }
 
-    /// As it is read back: without headers' values and the URL's query.
+    /// Returns the settings as the controls show them: without header values and the URL's query.
     pub(super) fn to_json(&self) -> Value {
         let destination = match &self.destination {
             Destination::Webhook { url, headers, audience, batching } => json!({
@@ -135,7 +136,7 @@ impl Subscription {
 }
 
 impl Address {
-    /// HTTPS; plain HTTP only on loopback, where a daemon or an emulator listens without TLS.
+    /// Parses a URL: HTTPS, or plain HTTP only on loopback, where a daemon or an emulator listens without TLS.
     pub(super) fn parse(url: &SecretString) -> Result<Self, String> {
         let mut shown = Url::parse(url.expose_secret()).map_err(|error| format!("the URL: {error}"))?;
         let is_loopback = match shown.host() {
@@ -149,7 +150,7 @@ impl Address {
         }
         shown.set_query(None);
         shown.set_fragment(None);
-        // Only a URL that can't be a base refuses it, and such a one has no host.
+        // Only a URL that can't be a base refuses this, and such a URL has no host.
         let _ = shown.set_password(None);
         let _ = shown.set_username("");
         Ok(Self { full: url.clone(), shown: shown.into() })
@@ -167,7 +168,7 @@ impl fmt::Debug for Address {
 }
 
 impl Batching {
-    /// Each event alone and at once, as it is unless a subscription says otherwise.
+    /// Returns the default: each event alone and at once.
     pub(super) fn single() -> Self {
         Self { max_events: 1, preferred_bytes: 64 * 1024, wait: Duration::ZERO }
     }
@@ -188,8 +189,8 @@ impl Default for RetryPolicy {
     }
 }
 
-/// From when on a subscription is told of versions that are put.
+/// Returns the time from which put versions count for a subscription.
 pub(super) fn first_version_told(made: OffsetDateTime, is_built_in: bool) -> OffsetDateTime {
-    // The world's first versions are older than the built-in subscription, which tells of them all the same.
+    // The world's first versions are older than the built-in subscription, which gets their events all the same.
     if is_built_in { OffsetDateTime::UNIX_EPOCH } else { made.truncate_to_second() }
 }

@@ -1,4 +1,4 @@
-//! Event Grid in a whole sandbox: which events come when, and in which shape.
+//! Event Grid in a whole sandbox: the events, their times and their schemas.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop here")]
 
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What a delivery looks like, and what becomes of one that fails.
+//! The format of a delivery, and the handling of failed ones.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop here")]
 
 use axum::routing::any;

@@ -1,4 +1,4 @@
-//! How subscriptions come about, fail, are shown and end.
+//! Creating, rejecting, showing and deleting subscriptions.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop here")]
 
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn cloud() -> Value {
 }
 
 impl World {
-    /// What comes of a subscription when the receiver answers the handshake so.
+    /// Creates a subscription with this answer to the handshake, and returns its provisioning state.
     async fn provisioned(&self, answer: Option<(u16, &'static str)>, rest: Value) -> Value {
         *self.receiver.handshake.lock().unwrap() = answer;
         self.subscribe("it-is", json!({}), rest).await["provisioningState"].clone()
@@ -21,7 +21,7 @@ impl World {
         self.control("GET", "subscriptions", Value::Null).await.1[0].clone()
     }
 
-    /// Waits until the subscription is there and in this state.
+    /// Waits until the subscription exists and has this state.
     async fn waits_for(&self, state: &str) {
         while self.shown().await["provisioningState"] != state {
             tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! A sandbox for the tests of Event Grid, with a receiver that writes down what it gets.
+//! A sandbox for the tests of Event Grid, with a receiver that records its requests.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop here")]
 
 use std::collections::VecDeque;
@@ -32,13 +32,13 @@ pub(super) struct Seen {
     pub(super) text: String,
 }
 
-/// A webhook, or a queue, that writes down what it gets and answers as it is told.
+/// A webhook or queue that records its requests and answers as configured.
 #[derive(Clone, Default)]
 pub(super) struct Receiver {
     seen: Arc<Mutex<Vec<Seen>>>,
     answers: Arc<Mutex<VecDeque<u16>>>,
     held: Arc<Mutex<Option<oneshot::Receiver<u16>>>>,
-    /// `None`: as it should be.
+    /// The answer to a handshake; `None` for the correct one.
     pub(super) handshake: Arc<Mutex<Option<(u16, &'static str)>>>,
 }
 
@@ -61,12 +61,12 @@ impl Receiver {
         (receiver, address)
     }
 
-    /// The statuses of the next deliveries; afterwards 200.
+    /// Sets the statuses of the next deliveries; later ones get 200.
     pub(super) fn will_answer(&self, statuses: impl IntoIterator<Item = u16>) {
         self.answers.lock().unwrap().extend(statuses);
     }
 
-    /// The next delivery waits for its status from here.
+    /// Makes the next delivery wait for its status from the returned sender.
     pub(super) fn will_wait(&self) -> oneshot::Sender<u16> {
         let (sender, receiver) = oneshot::channel();
         *self.held.lock().unwrap() = Some(receiver);
@@ -77,21 +77,21 @@ impl Receiver {
         self.seen.lock().unwrap().clone()
     }
 
-    /// Everything but handshakes.
+    /// Returns all requests except handshakes.
     pub(super) fn deliveries(&self) -> Vec<Seen> {
         let is_delivery =
             |seen: &Seen| seen.method == "POST" && seen.header("aeg-event-type") != "SubscriptionValidation";
         self.all().into_iter().filter(is_delivery).collect()
     }
 
-    /// Kind and time of every event, in the Event Grid schema.
+    /// Returns the kind and time of every event, in the Event Grid schema.
     pub(super) fn events(&self) -> Vec<(String, String)> {
         let text = |event: &Value, name: &str| event[name].as_str().unwrap().to_owned();
         let events = self.deliveries().into_iter().flat_map(|seen| seen.json().as_array().unwrap().clone());
         events.map(|event| (text(&event, "eventType"), text(&event, "eventTime"))).collect()
     }
 
-    /// When events of this kind happened, as days after the start. Duplicates count once.
+    /// Returns the days after the start on which events of this kind happened, without adjacent duplicates.
     pub(super) fn days(&self, kind: &str) -> Vec<i64> {
         let of_kind = self.events().into_iter().filter(|(found, _)| found.ends_with(kind));
         let parsed = |at: String| {
@@ -157,7 +157,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Without the subscription of the daemon.
+    /// Starts a world without the daemon's subscription.
     pub(super) async fn start() -> Self {
         let tasks = TaskTracker::new();
         let (receiver, address) = Receiver::start(&tasks).await;
@@ -167,7 +167,7 @@ impl World {
         world
     }
 
-    /// The receiver stands where the daemon would, and answers its handshakes so.
+    /// Starts a world in which the receiver takes the daemon's place and answers its handshakes with this.
     pub(super) async fn with_daemon(handshake: (u16, &'static str)) -> Self {
         let tasks = TaskTracker::new();
         let (receiver, address) = Receiver::start(&tasks).await;
@@ -220,7 +220,7 @@ impl World {
         format!("http://{}/hook?code=hidden", self.address)
     }
 
-    /// A subscription of the receiver, with these members on top.
+    /// Creates a subscription of the receiver, with these additional members.
     pub(super) async fn subscribe(&self, name: &str, webhook: Value, rest: Value) -> Value {
         let mut entry = json!({"url": self.url()});
         entry.as_object_mut().unwrap().extend(webhook.as_object().cloned().unwrap_or_default());
@@ -231,13 +231,13 @@ impl World {
         answer
     }
 
-    /// A subscription that must come about.
+    /// Creates a subscription, which must succeed.
     pub(super) async fn subscribed(&self, webhook: Value, rest: Value) {
         let answer = self.subscribe("it-is", webhook, rest).await;
         assert_eq!(answer, json!({"provisioningState": "Succeeded"}));
     }
 
-    /// Puts a version that ends after so many days; its id.
+    /// Puts a version that ends after this many days; returns its id.
     pub(super) fn put(&self, name: &str, days: impl Into<Option<i64>>) -> String {
         let now = self.sandbox.clock().now();
         let expires = days.into().map(|days| now + Duration::days(days));
@@ -256,7 +256,7 @@ impl World {
         self.sandbox.clock().run_until(START + after_start).await;
     }
 
-    /// Long enough for anything that isn't tried again.
+    /// Waits for a minute, which is enough for anything that isn't retried.
     pub(super) async fn a_minute(&self) {
         self.pass(Duration::MINUTE).await;
     }

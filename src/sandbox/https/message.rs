@@ -1,4 +1,4 @@
-//! Requests and answers as the simulated services see them: read whole, with decoded path and query.
+//! Requests and responses as the simulated services see them: read whole, with decoded path and query.
 
 use std::collections::BTreeMap;
 
@@ -15,15 +15,15 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// A request, read to its end.
 pub(crate) struct Request {
     pub(crate) method: Method,
-    /// Decoded, without empty ones: `//` and a slash at the end make no difference.
+    /// The path's segments, decoded, without empty ones: `//` and a trailing slash make no difference.
     pub(crate) segments: Vec<String>,
-    /// Names in lower case.
+    /// The query's parameters, with names in lower case.
     pub(crate) query: BTreeMap<String, String>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-/// An answer that has no date yet.
+/// A response that has no date yet.
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: Vec<(HeaderName, String)>,
@@ -31,7 +31,7 @@ pub(crate) struct Response {
 }
 
 impl Request {
-    /// `Err` holds the answer to a body that is too large or breaks off.
+    /// Reads a request to its end. `Err` holds the response to a body that is too large or breaks off.
     pub(crate) async fn read(request: http::Request<Body>) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
         let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
@@ -49,7 +49,7 @@ impl Request {
         })
     }
 
-    /// The path's segments, to match on.
+    /// Returns the path's segments, to match on.
     pub(crate) fn path(&self) -> Vec<&str> {
         self.segments.iter().map(String::as_str).collect()
     }
@@ -67,18 +67,18 @@ impl Request {
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     }
 
-    /// The same query at this address, a page further on.
+    /// Returns the URL of the same query at this address, one page further on.
     pub(crate) fn next_page(&self, address: &str, skip_token: &str) -> String {
         let same = self.pairs().filter(|(name, _)| name != "$skiptoken");
         joined(address, same.chain([("$skiptoken".to_owned(), encoded(skip_token))]))
     }
 
-    /// The same query at this address.
+    /// Returns the URL of the same query at this address.
     pub(crate) fn same_query(&self, address: &str) -> String {
         joined(address, self.pairs())
     }
 
-    /// The query, encoded again. Azure writes its `$` as it is.
+    /// Returns the query's pairs, encoded again. Azure leaves its `$` unencoded.
     fn pairs(&self) -> impl Iterator<Item = (String, String)> {
         self.query.iter().map(|(name, value)| (encoded(name).replace("%24", "$"), encoded(value)))
     }
@@ -87,7 +87,7 @@ impl Request {
         self.header("user-agent").unwrap_or_default()
     }
 
-    /// A client's id and secret in HTTP Basic, each percent-encoded.
+    /// Returns a client's id and secret from HTTP Basic, each percent-decoded.
     pub(crate) fn basic_credentials(&self) -> Option<(String, String)> {
         let (scheme, encoded) = self.header("authorization")?.split_once(' ')?;
         let is_basic = scheme.eq_ignore_ascii_case("basic");
@@ -96,13 +96,13 @@ impl Request {
         Some((percent_decoded(id), percent_decoded(secret)))
     }
 
-    /// The body as JSON; `None` if it isn't what is expected. No body counts as `{}`.
+    /// Parses the body as JSON; `None` if it is not as expected. A missing body counts as `{}`.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Option<T> {
         let body: &[u8] = if self.body.is_empty() { b"{}" } else { &self.body };
         serde_json::from_slice(body).ok()
     }
 
-    /// The body as a form.
+    /// Parses the body as a form.
     pub(crate) fn form(&self) -> BTreeMap<String, String> {
         form_urlencoded::parse(&self.body).into_owned().collect()
     }
@@ -121,12 +121,12 @@ impl Response {
         Self::empty(StatusCode::NO_CONTENT)
     }
 
-    /// Only a status, and perhaps headers.
+    /// Returns a response with a status and no body; headers may be added.
     pub(crate) fn empty(status: StatusCode) -> Self {
         Self { status, headers: Vec::new(), body: None }
     }
 
-    /// What the sandbox doesn't have, said clearly.
+    /// Returns the 501 for a request that the sandbox doesn't model, with a clear message.
     pub(crate) fn not_modelled(request: &Request) -> Self {
         let path = request.segments.join("/");
         let message = format!("The rekeyd sandbox doesn't model {} /{path}.", request.method);
@@ -141,7 +141,7 @@ impl Response {
         self
     }
 
-    /// The header, unless the answer has it already.
+    /// Adds the header, unless the response has it already.
     pub(crate) fn with_default(self, name: HeaderName, value: &str) -> Self {
         let has_it = self.headers.iter().any(|(had, _)| *had == name);
         if has_it { self } else { self.with(name, value.to_owned()) }

@@ -1,4 +1,4 @@
-//! The accept loop: TLS if asked for, then HTTP/1.1 with connections kept open, one task for each connection.
+//! The accept loop: TLS if configured, then HTTP/1.1 with connections kept open, one task for each connection.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The side of a server that knows what its requests are for.
+/// The part of a server that handles its requests.
 pub(crate) trait Handler: Send + Sync + 'static {
     /// Handles one request. Called from the connection's task; several requests may be handled at once.
     fn handle(
@@ -28,7 +28,7 @@ pub(crate) trait Handler: Send + Sync + 'static {
     ) -> impl Future<Output = Result<http::Response<Body>, Dropped>> + Send;
 }
 
-/// The connection is to be closed without an answer.
+/// The signal to close the connection without a response.
 #[derive(Debug, Error)]
 #[error("the connection is closed without an answer")]
 pub(crate) struct Dropped;
@@ -40,7 +40,7 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Binds this port of loopback; with 0 any that is free.
+    /// Binds this port of loopback; 0 binds any free port.
     pub(crate) async fn bind(number: u16) -> io::Result<Self> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, number)).await?;
         let address = socket.local_addr()?;
@@ -67,7 +67,7 @@ impl Listener {
                     let handler = Arc::clone(&handler);
                     tasks.spawn(serve_connection(stream, acceptor.clone(), handler, stop.clone()));
                 }
-                // As a rule too many open files: the next connection may find one free.
+                // The usual cause is too many open files: the next connection may find one free.
                 Err(error) => {
                     tracing::warn!(%error, "the sandbox can't accept a connection");
                     tokio::task::yield_now().await;
@@ -83,7 +83,7 @@ async fn serve_connection(
     handler: Arc<impl Handler>,
     stop: CancellationToken,
 ) {
-    // Without it small answers may wait for an acknowledgement; a failure only costs time.
+    // Without it small responses may wait for an acknowledgement; a failure only costs time.
     let _ = stream.set_nodelay(true);
     let Some(acceptor) = acceptor else { return serve_requests(stream, handler, stop).await };
     let tls = tokio::select! {
@@ -122,5 +122,5 @@ async fn serve_requests(
     }
 }
 
-/// How long a request in hand may take once the sandbox is stopping, in real time.
+/// The time that a request in progress may take once the sandbox is stopping, in real time.
 const LAST_REQUEST: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! Who may do what: Azure roles on vaults and health services, app roles on APIs. It knows no requests.
+//! Permissions: Azure roles on vaults and health services, and app roles on APIs. Knows nothing about requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::{Model, State};
 /// An Azure role for the data plane, by the name that the portal shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Role {
-    /// Everything with secrets but purging.
+    /// All operations on secrets except purging.
     #[serde(rename = "Key Vault Secrets Officer")]
     SecretsOfficer,
     /// Reads secrets with their values.
@@ -33,11 +33,11 @@ pub enum Role {
     DicomDataReader,
 }
 
-/// What an Azure role is assigned on.
+/// The scope that an Azure role is assigned on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// A vault, by name; names don't tell case.
+    /// A vault, by name; vault names are case-insensitive.
     Vault(String),
     /// The FHIR service.
     Fhir,
@@ -45,7 +45,7 @@ pub enum Scope {
     Dicom,
 }
 
-/// All assignments, by the principal's object id.
+/// All role assignments, by the principal's object id.
 #[derive(Debug, Default)]
 pub(super) struct Access {
     assignments: BTreeSet<(Uuid, Scope, Role)>,
@@ -54,24 +54,24 @@ pub(super) struct Access {
 }
 
 impl Model {
-    /// Whether this principal has one of these roles on the scope itself.
+    /// Returns true if this principal has one of these roles on the scope itself.
     pub fn has_role(&self, principal: Uuid, scope: &Scope, roles: &[Role]) -> bool {
         let state = self.lock();
         let scope = scope.normalised();
         roles.iter().any(|role| state.access.assignments.contains(&(principal, scope.clone(), *role)))
     }
 
-    /// Assigns a role, at once: the minutes that Azure takes are not modelled.
+    /// Assigns a role at once; the minutes that Azure needs are not modelled.
     pub fn assign_role(&self, principal: Uuid, scope: &Scope, role: Role) {
         self.lock().access.assign(principal, scope, role);
     }
 
-    /// Takes a role away, at once. `false` if it was not there.
+    /// Removes a role at once. Returns `false` if it was not assigned.
     pub fn remove_role(&self, principal: Uuid, scope: &Scope, role: Role) -> bool {
         self.lock().access.assignments.remove(&(principal, scope.normalised(), role))
     }
 
-    /// The app roles that a token of this principal for this resource bears; tokens made before keep theirs.
+    /// Returns the app roles that a new token of this principal for this resource contains; older tokens keep theirs.
     pub fn app_roles(&self, principal: Uuid, resource: &str) -> Vec<String> {
         let state = self.lock();
         let roles = state.access.app_roles.get(&(principal, resource_key(resource)));
@@ -96,7 +96,7 @@ impl Access {
 }
 
 impl State {
-    /// What the daemon and the client that may do everything begin with.
+    /// Grants the first roles of the daemon and of the client that may do everything.
     pub(super) fn grant_first_roles(&mut self, daemon: Uuid, client: Uuid) {
         let vaults: Vec<_> = self.vaults.values().map(|vault| Scope::Vault(vault.name.clone())).collect();
         for vault in &vaults {
@@ -114,7 +114,7 @@ impl State {
         self.access.set_app_roles(client, GRAPH, &all);
     }
 
-    /// Each rotated application may read the health services.
+    /// Allows each rotated application to read the health services.
     pub(super) fn grant_health_roles(&mut self) {
         for application in self.applications.values() {
             let principal = application.service_principal;

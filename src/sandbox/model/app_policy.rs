@@ -1,4 +1,4 @@
-//! App management policies: what passwords an application may have. One holds by default, others are assigned.
+//! App management policies: the passwords an application may have. One policy is the default, others are assigned.
 
 use std::collections::BTreeMap;
 
@@ -12,24 +12,24 @@ use super::application::Application;
 use super::graph_refusal::GraphRefusal;
 use super::{Model, guid};
 
-/// A policy. Of its restrictions, those on passwords are enforced; what else it says is kept and shown.
+/// A policy. Its restrictions on passwords are enforced; the rest is only stored and shown.
 #[derive(Debug, Clone)]
 pub struct AppPolicy {
     /// Its id; the default one's is all zeros.
     pub id: Uuid,
     /// Its name.
     pub display_name: String,
-    /// What it is for.
+    /// Its purpose.
     pub description: String,
-    /// Whether it holds.
+    /// True if the policy is in force.
     pub is_enabled: bool,
-    /// What it says about applications' credentials.
+    /// Its restrictions on applications' credentials.
     pub restrictions: Restrictions,
-    /// What it says about those of service principals; the default one only.
+    /// Its restrictions on service principals' credentials; only in the default policy.
     pub principal_restrictions: Restrictions,
 }
 
-/// What a policy forbids.
+/// The restrictions of a policy.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Restrictions {
@@ -43,50 +43,50 @@ pub struct Restrictions {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PasswordRestriction {
-    /// What it restricts.
+    /// The kind of restriction.
     pub restriction_type: RestrictionKind,
-    /// Whether it holds.
+    /// The state: enabled or disabled.
     #[serde(default)]
     pub state: RestrictionState,
-    /// How long a password may last; for `passwordLifetime`.
+    /// The longest lifetime of a password; for `passwordLifetime`.
     #[serde(default)]
     pub max_lifetime: Option<IsoDuration>,
-    /// Older applications are left alone.
+    /// Applications created earlier are not restricted.
     #[serde(default, with = "time::serde::rfc3339::option")]
     pub restrict_for_apps_created_after_date_time: Option<OffsetDateTime>,
-    /// Who is exempt, by attributes that the sandbox's callers don't have: it is shown, and exempts nobody.
+    /// Exempt callers, by attributes that the sandbox's callers don't have: shown, but without effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclude_actors: Option<Value>,
 }
 
-/// What a restriction on passwords is about.
+/// The kind of restriction on passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RestrictionKind {
     /// No new passwords.
     PasswordAddition,
-    /// None that lasts too long.
+    /// No passwords that last too long.
     PasswordLifetime,
     /// No new symmetric keys.
     SymmetricKeyAddition,
     /// No symmetric keys that last too long.
     SymmetricKeyLifetime,
-    /// No passwords with a text of one's own; Graph's `addPassword` never takes one.
+    /// No passwords with a caller-supplied text; Graph's `addPassword` never accepts one.
     CustomPasswordAddition,
 }
 
-/// Whether a restriction holds.
+/// The state of a restriction: enabled or disabled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RestrictionState {
-    /// It does.
+    /// The restriction is in force.
     #[default]
     Enabled,
-    /// It doesn't.
+    /// The restriction is not in force.
     Disabled,
 }
 
-/// A duration as ISO 8601 writes it, such as `P90D`.
+/// An ISO 8601 duration such as `P90D`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct IsoDuration {
@@ -99,7 +99,7 @@ impl TryFrom<String> for IsoDuration {
 
     fn try_from(text: String) -> Result<Self, jiff::Error> {
         let span: Span = text.parse()?;
-        // Months and years count as from the start of a usual year.
+        // Months and years are counted from the start of a common year.
         let length = span.to_duration(SpanRelativeTo::from(civil::date(2026, 1, 1)))?;
         Ok(Self { text, length: Duration::new(length.as_secs(), length.subsec_nanos()) })
     }
@@ -111,12 +111,12 @@ impl From<IsoDuration> for String {
     }
 }
 
-/// What the policies that hold for an application say of its passwords.
+/// The rules for an application's passwords under the policy in force for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PasswordRules {
-    /// Whether there must be no new ones.
+    /// True if no new passwords are allowed.
     pub are_forbidden: bool,
-    /// How long a new one may last at most.
+    /// The longest lifetime of a new password.
     pub max_lifetime: Option<Duration>,
 }
 
@@ -128,17 +128,17 @@ pub(super) struct Policies {
 }
 
 impl Model {
-    /// The policy that holds where no other is assigned.
+    /// Returns the policy in force where no other is assigned.
     pub fn default_policy(&self) -> AppPolicy {
         self.lock().policies.default.clone()
     }
 
-    /// All others, by id.
+    /// Returns all other policies, by id.
     pub fn policies(&self) -> Vec<AppPolicy> {
         self.lock().policies.others.values().cloned().collect()
     }
 
-    /// Changes a policy: the nil id is the default one's. `None` if there is no such policy.
+    /// Changes a policy; the nil id is the default one's. Returns `None` if the policy doesn't exist.
     pub fn change_policy(&self, id: Uuid, change: impl FnOnce(&mut AppPolicy)) -> Option<AppPolicy> {
         let policies = &mut self.lock().policies;
         let policy = if id.is_nil() { &mut policies.default } else { policies.others.get_mut(&id)? };
@@ -146,7 +146,7 @@ impl Model {
         Some(policy.clone())
     }
 
-    /// A new policy, assigned to nobody yet. It holds.
+    /// Creates a policy that is enabled and not assigned to any application yet.
     pub fn create_policy(&self, change: impl FnOnce(&mut AppPolicy)) -> AppPolicy {
         let mut state = self.lock();
         let mut policy = AppPolicy { id: guid(&mut state.rng), is_enabled: true, ..AppPolicy::default() };
@@ -155,7 +155,7 @@ impl Model {
         policy
     }
 
-    /// Deletes a policy that is assigned to nobody.
+    /// Deletes a policy that is not assigned.
     ///
     /// # Errors
     /// `NotFound`, also for the default one; `BadRequest` while it is assigned.
@@ -168,7 +168,7 @@ impl Model {
         state.policies.others.remove(&id).map(|_| ()).ok_or(GraphRefusal::NotFound(id))
     }
 
-    /// What holds for the passwords of an application, by the policy assigned to it or else the default one.
+    /// Returns the rules for an application's passwords, by the policy assigned to it or otherwise the default one.
     pub fn password_rules(&self, object_id: Uuid, now: OffsetDateTime) -> Option<PasswordRules> {
         let mut state = self.lock();
         let application = state.known_application(object_id, now).ok()?.clone();
@@ -178,7 +178,7 @@ impl Model {
     /// Assigns a policy to an application.
     ///
     /// # Errors
-    /// `NotFound` for either.
+    /// `NotFound` for the policy or the application.
     pub fn assign_policy(
         &self,
         object_id: Uuid,
@@ -193,7 +193,7 @@ impl Model {
         Ok(())
     }
 
-    /// Takes from an application the policy that is assigned to it.
+    /// Removes an application's assignment of this policy.
     ///
     /// # Errors
     /// `NotFound` for the application, and for a policy that isn't the assigned one.
@@ -234,7 +234,7 @@ impl Default for AppPolicy {
 }
 
 impl Policies {
-    /// Whether an application may have one more password that lasts so long.
+    /// Checks if an application may have one more password with this lifetime.
     pub(super) fn check_password(
         &self,
         application: &Application,
@@ -249,14 +249,14 @@ impl Policies {
         if is_too_long { Err(GraphRefusal::LifetimeTooLong(policy.id)) } else { Ok(()) }
     }
 
-    /// An assigned policy stands in for the default one wholly, even where it says nothing.
+    /// Returns the policy in force for an application. An assigned policy replaces the default one entirely.
     fn of(&self, application: &Application) -> &AppPolicy {
         application.policy.and_then(|id| self.others.get(&id)).unwrap_or(&self.default)
     }
 }
 
 impl AppPolicy {
-    /// What it says of the passwords of an application that was registered at `created`.
+    /// Returns this policy's rules for the passwords of an application that was registered at `created`.
     fn rules(&self, created: OffsetDateTime) -> PasswordRules {
         let mut rules = PasswordRules::default();
         let restrictions = self.restrictions.password_credentials.iter().filter(|_| self.is_enabled);

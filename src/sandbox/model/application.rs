@@ -1,4 +1,4 @@
-//! Applications: what they are, and reading them as Graph shows them.
+//! Applications: their properties, and reading them as Graph shows them.
 
 use std::collections::BTreeSet;
 
@@ -18,67 +18,67 @@ pub struct Application {
     pub object_id: Uuid,
     /// The id it signs in with (`appId`).
     pub client_id: Uuid,
-    /// The object id of its service principal: `oid` in its tokens, and whom roles are assigned to.
+    /// The object id of its service principal: `oid` in its tokens, and the principal that roles are assigned to.
     ///
-    /// It is reserved even while there is no service principal.
+    /// Reserved even while the service principal doesn't exist.
     pub service_principal: Uuid,
-    /// Whether it has a service principal; without one it can't sign in.
+    /// True if it has a service principal; without one it can't sign in.
     pub has_service_principal: bool,
     /// Its name.
     pub display_name: String,
-    /// Its tags; `rekeyd:secret=<vault>/<name>` says which secret it lends itself to.
+    /// Its tags; `rekeyd:secret=<vault>/<name>` names the secret that it belongs to.
     pub tags: Vec<String>,
-    /// Whether it may sign in at all.
+    /// True if it may sign in at all.
     pub enabled: bool,
     /// When it was registered.
     pub created: OffsetDateTime,
-    /// Whose accounts it admits.
+    /// The accounts that it admits.
     pub audience: Audience,
-    /// `isFallbackPublicClient`; `None`: nobody has said.
+    /// `isFallbackPublicClient`; `None` if it was never set.
     pub is_fallback_public_client: Option<bool>,
     /// Its App ID URIs.
     pub identifier_uris: Vec<String>,
-    /// Where it is sent back to as a web application.
+    /// Its redirects as a web application.
     pub web: Redirects,
-    /// Where it is sent back to as a single-page application.
+    /// Its redirects as a single-page application.
     pub spa: Redirects,
-    /// Where it is sent back to as a public client: on a desktop or a phone.
+    /// Its redirects as a public client: on a desktop or a phone.
     pub public_client: Redirects,
     /// The app roles that it offers to others.
     pub app_roles: Vec<AppRole>,
     /// Its owners, by the object ids of their service principals.
     pub owners: BTreeSet<Uuid>,
-    /// How many passwords it may have, if a test has said so.
+    /// The most passwords it may have, if a test has set a limit.
     pub password_limit: Option<usize>,
     /// The app management policy assigned to it.
     pub policy: Option<Uuid>,
-    /// What Graph shows as its federated identity credentials.
+    /// Its federated identity credentials, as Graph shows them.
     pub federated: Vec<FederatedIdentity>,
     /// Its credentials; in a read, those that the read shows.
     pub credentials: Vec<Credential>,
-    /// `None`: registered so long ago that everybody knows it.
+    /// The spread of its registration; `None` if it has long been known everywhere.
     pub(super) appeared: Option<Change>,
 }
 
-/// Whose accounts an application admits: `signInAudience`.
+/// The accounts that an application admits: `signInAudience`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Audience {
-    /// Those of this tenant.
+    /// Accounts of this tenant.
     #[default]
     #[serde(rename = "AzureADMyOrg")]
     MyOrganisation,
-    /// Those of any tenant.
+    /// Accounts of any tenant.
     #[serde(rename = "AzureADMultipleOrgs")]
     AnyOrganisation,
-    /// Those of any tenant, and personal ones.
+    /// Accounts of any tenant, and personal ones.
     #[serde(rename = "AzureADandPersonalMicrosoftAccount")]
     AnyOrganisationAndPersonal,
-    /// Personal ones.
+    /// Personal accounts.
     #[serde(rename = "PersonalMicrosoftAccount")]
     Personal,
 }
 
-/// What an application is sent back to after a person's sign-in, on one kind of platform.
+/// The redirects of an application after a person's sign-in, on one kind of platform.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Redirects {
@@ -95,19 +95,19 @@ pub struct AppRole {
     pub id: Uuid,
     /// `User`, `Application` or both.
     pub allowed_member_types: Vec<String>,
-    /// What it allows, in a few words.
+    /// Its short name.
     pub display_name: String,
-    /// What it allows.
+    /// A description of the access that it allows.
     pub description: String,
-    /// Whether it can be assigned.
+    /// True if it can be assigned.
     pub is_enabled: bool,
-    /// What stands for it in a token.
+    /// The name that represents it in a token.
     #[serde(default)]
     pub value: Option<String>,
 }
 
 impl Audience {
-    /// Whether personal accounts may sign in: such applications are kept elsewhere, with narrower limits.
+    /// Returns true if personal accounts may sign in. Such applications are stored elsewhere, with lower limits.
     #[must_use]
     pub fn admits_personal_accounts(self) -> bool {
         match self {
@@ -118,39 +118,39 @@ impl Audience {
 }
 
 impl Model {
-    /// The application with this object id, as one read of Graph shows it at `now`.
+    /// Returns the application with this object id, as one read of Graph shows it at `now`.
     pub fn application(&self, object_id: Uuid, now: OffsetDateTime) -> Option<Application> {
         let mut state = self.lock();
         let State { applications, rng, .. } = &mut *state;
         applications.get(&object_id).and_then(|application| application.shown(now, rng))
     }
 
-    /// The application with this client id (`appId`), as one read of Graph shows it at `now`.
+    /// Returns the application with this client id (`appId`), as one read of Graph shows it at `now`.
     pub fn application_by_client_id(&self, client_id: Uuid, now: OffsetDateTime) -> Option<Application> {
         let object_id = self.object_id(client_id)?;
         self.application(object_id, now)
     }
 
-    /// All applications, by object id, as Graph shows them at `now`.
+    /// Returns all applications, by object id, as Graph shows them at `now`.
     pub fn applications(&self, now: OffsetDateTime) -> Vec<Application> {
         let mut state = self.lock();
         let State { applications, rng, .. } = &mut *state;
         applications.values().filter_map(|application| application.shown(now, rng)).collect()
     }
 
-    /// The object id that belongs to a client id.
+    /// Returns the object id that belongs to a client id.
     pub fn object_id(&self, client_id: Uuid) -> Option<Uuid> {
         self.lock().object_ids.get(&client_id).copied()
     }
 
-    /// The object id of the service principal that belongs to a client id, or will once there is one.
+    /// Returns the object id of the service principal that belongs to a client id, existing or reserved.
     pub fn service_principal(&self, client_id: Uuid) -> Option<Uuid> {
         let state = self.lock();
         let application = state.applications.get(state.object_ids.get(&client_id)?)?;
         Some(application.service_principal)
     }
 
-    /// Enables or disables an application, as a person would. `false` if there is none.
+    /// Enables or disables an application, as a person would. Returns `false` if it doesn't exist.
     pub fn set_application_enabled(&self, object_id: Uuid, enabled: bool) -> bool {
         let mut state = self.lock();
         let Some(application) = state.applications.get_mut(&object_id) else { return false };
@@ -160,7 +160,7 @@ impl Model {
 }
 
 impl State {
-    /// The application, if the server that happens to be asked knows it.
+    /// Returns the application if the server that handles the request knows it.
     pub(super) fn known_application(
         &mut self,
         object_id: Uuid,
@@ -173,7 +173,7 @@ impl State {
             .ok_or(GraphRefusal::NotFound(object_id))
     }
 
-    /// Takes an application in, to be found by either id.
+    /// Stores an application, to be found by either id.
     pub(super) fn register(&mut self, application: Application) {
         self.object_ids.insert(application.client_id, application.object_id);
         self.applications.insert(application.object_id, application);
@@ -181,7 +181,7 @@ impl State {
 }
 
 impl Application {
-    /// Enabled, with a service principal, for accounts of this tenant, and known everywhere.
+    /// Creates an application: enabled, with a service principal, for accounts of this tenant, and known everywhere.
     pub(super) fn new(name: &str, [object_id, client_id, principal]: [Uuid; 3], at: OffsetDateTime) -> Self {
         Self {
             object_id,
@@ -208,7 +208,7 @@ impl Application {
         }
     }
 
-    /// `vault/name` of the secret it lends itself to, or its own name.
+    /// Returns `vault/name` of the secret that it belongs to, or its own name.
     pub(super) fn secret(&self) -> String {
         let tag = self.tags.iter().find_map(|tag| tag.strip_prefix("rekeyd:secret="));
         tag.unwrap_or(&self.display_name).to_owned()

@@ -1,4 +1,4 @@
-//! Backups: opaque texts that only this sandbox can read, each standing for a secret with all its versions.
+//! Backups: opaque texts that only this sandbox can read. Each represents a secret with all its versions.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -10,17 +10,17 @@ use super::vault::Secret;
 use super::version::Version;
 use super::{Model, State};
 
-/// A secret with more versions can't be backed up.
+/// The most versions of a secret that can be backed up.
 const MAX_VERSIONS: usize = 500;
 
-/// In bytes: what a backup has besides its versions.
+/// The size of a backup without its versions, in bytes.
 const FRAME: usize = 2048;
 
-/// In bytes, for each version.
+/// The size of each version, in bytes.
 const PER_VERSION: usize = 1024;
 
 impl Model {
-    /// Backs a secret up with all its versions, disabled ones too. The text itself holds nothing but noise.
+    /// Backs up a secret with all its versions, disabled ones too. The returned text is only random bytes.
     ///
     /// # Errors
     /// `NotFound`; `BeingDeleted`, `BeingRecovered`; `BadParameter` beyond 500 versions.
@@ -41,8 +41,8 @@ impl Model {
         Ok(backup)
     }
 
-    /// Brings a backed-up secret into a vault, as it was then; the name and the current version. Event Grid hears
-    /// of its end.
+    /// Restores a backed-up secret into a vault, as it was then. Returns the secret's name and current version, and
+    /// notifies Event Grid of the version's expiry.
     ///
     /// # Errors
     /// `BadParameter` for anything that isn't a backup; `AlreadyExists`; `DeletedButRecoverable`, `BeingDeleted`,
@@ -54,15 +54,15 @@ impl Model {
         now: OffsetDateTime,
     ) -> Result<(String, Version), VaultRefusal> {
         let (vault, name, current) = self.lock().restore(vault, backup, now)?;
-        // Its end is planned for, but it isn't called a new version: whether Azure does so isn't documented, and
-        // none of the versions is new.
+        // Its expiry events are planned, but it is not reported as a new version: Azure's behaviour is not documented,
+        // and none of the versions is new.
         self.notify_of_patch(&vault, &name, &current);
         Ok((name, current))
     }
 }
 
 impl State {
-    /// The vault's name, the secret's and its current version.
+    /// Restores a backed-up secret. Returns the vault's name, the secret's name and the current version.
     fn restore(
         &mut self,
         vault: &str,

@@ -1,22 +1,24 @@
-//! Tells Event Grid of versions that were patched or restored, since `exp` says when they are near expiry.
+//! Notifications to Event Grid of patched or restored versions, since `exp` decides when they are near expiry.
 
 use super::{Model, Version, VersionCreated};
 
 impl Model {
-    /// Has `listener` called after each patch of a version, and each restoration with the current one, with the model unlocked. Only the first one counts.
+    /// Sets the `listener` to call after each patch of a version, and after each restoration with the current version,
+    /// with the model unlocked. Only the first one counts.
     pub(crate) fn on_patched_version(&self, listener: impl Fn(VersionCreated) + Send + Sync + 'static) {
         // A second listener is refused, as documented.
         let _ = self.on_patched_version.set(Box::new(listener));
     }
 
-    /// Whether its secret's current version is this one. A deleted secret has one too, since it may be recovered.
+    /// Returns true if this is the current version of its secret. A deleted secret has one too, since it may be
+    /// recovered.
     pub(crate) fn is_current(&self, version: &VersionCreated) -> bool {
         let state = self.lock();
         let secret = state.secret(&version.vault, &version.secret).ok();
         secret.and_then(|secret| secret.versions.last()).is_some_and(|last| last.version == version.version)
     }
 
-    /// The names may be in any letter case; they are told as they were first written.
+    /// Calls the listener. The names may be in any letter case; it gets them as they were first written.
     pub(super) fn notify_of_patch(&self, vault: &str, name: &str, patched: &Version) {
         let Some(listener) = self.on_patched_version.get() else { return };
         if let Some((vault, secret)) = self.names(vault, name) {
@@ -26,7 +28,7 @@ impl Model {
 }
 
 impl VersionCreated {
-    /// What there is to know of a version that exists already.
+    /// Describes a version that already exists.
     pub(crate) fn of(vault: &str, secret: &str, version: &Version) -> Self {
         Self {
             vault: vault.to_owned(),

@@ -1,4 +1,4 @@
-//! Counters and the summary a run ends with.
+//! Counters, and the summary at the end of a run.
 
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
@@ -21,7 +21,7 @@ pub enum Service {
     Dicom,
 }
 
-/// How many requests reached each service.
+/// The number of requests to each service.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Requests {
     /// Key Vault's data plane.
@@ -30,10 +30,10 @@ pub struct Requests {
     pub graph: u64,
     /// Entra's token service.
     pub entra: u64,
-    /// The FHIR service; not shown while nobody has asked it.
+    /// The FHIR service; hidden until it gets a request.
     #[serde(skip_serializing_if = "is_none")]
     pub fhir: u64,
-    /// The DICOM service; not shown while nobody has asked it.
+    /// The DICOM service; hidden until it gets a request.
     #[serde(skip_serializing_if = "is_none")]
     pub dicom: u64,
 }
@@ -43,24 +43,24 @@ fn is_none(requests: &u64) -> bool {
     *requests == 0
 }
 
-/// What came of it all.
+/// The summary of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Credentials made.
+    /// Credentials issued.
     pub issued: u64,
-    /// Enabled versions put that name a credential.
+    /// Enabled versions published that name a credential.
     pub published: u64,
-    /// Credentials removed that some version names.
+    /// Credentials removed that at least one version names.
     pub retired: u64,
-    /// Our credentials in no version, older than 24 hours of grace and a day's sweep.
+    /// Credentials issued by the daemon that are in no version and older than 24 hours of grace and a day's sweep.
     pub orphans_left: u64,
-    /// How often consumers tried to sign in.
+    /// Sign-in attempts by consumers.
     pub consumer_sign_ins: u64,
-    /// How often they were refused, or had nothing to sign in with.
+    /// Attempts that were refused, or that had no credential to sign in with.
     pub consumer_sign_in_failures: u64,
-    /// The fewest rotations any of the first secrets has had.
+    /// The lowest number of rotations among the initial secrets.
     pub min_rotations_per_secret: u64,
-    /// The most unexpired credentials one application ever had at once.
+    /// The highest number of unexpired credentials that one application had at once.
     pub max_live_credentials_per_app: u64,
     /// Requests by service.
     pub requests: Requests,
@@ -78,7 +78,7 @@ pub(super) struct Counters {
 }
 
 impl Model {
-    /// What has come of it all until `now`.
+    /// Returns the summary until `now`.
     pub fn summary(&self, now: OffsetDateTime) -> Summary {
         let state = self.lock();
         let rotations = |secret: &super::ManagedSecret| {

@@ -1,4 +1,4 @@
-//! A password credential, and how slowly the world learns that it came or went.
+//! A password credential, and the slow spread of its addition or removal.
 
 use std::ops::RangeInclusive;
 
@@ -11,24 +11,24 @@ use super::sign_in_report::SignIns;
 /// One client secret of an application.
 #[derive(Debug, Clone)]
 pub struct Credential {
-    /// Entra's id of it.
+    /// Its id in Entra.
     pub key_id: Uuid,
-    /// The name that whoever made it gave it.
+    /// The name that its creator gave it.
     pub display_name: Option<String>,
-    /// From when it is valid.
+    /// The start of its validity.
     pub start: OffsetDateTime,
-    /// When it expires.
+    /// The end of its validity.
     pub end: OffsetDateTime,
-    /// The text itself; Graph tells it once only.
+    /// The text itself; Graph returns it only once.
     pub text: SecretString,
-    /// `None`: added so long ago that everybody knows it.
+    /// The spread of its addition; `None` if it has long been known everywhere.
     pub(super) added: Option<Change>,
     pub(super) removed: Option<Change>,
-    /// Who has signed in with it, as the report needs it.
+    /// Its sign-ins, as the report needs them.
     pub(super) sign_ins: SignIns,
 }
 
-/// A change that spreads: known nowhere until `reaches`, here and there until `settles`, then everywhere.
+/// A change that spreads: known on no server until `reaches`, on some until `settles`, then on all.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Change {
     reaches: OffsetDateTime,
@@ -42,7 +42,7 @@ enum Spread {
     Settled,
 }
 
-/// How long changes take to spread.
+/// The time that changes take to spread.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Propagation {
     min_ms: u64,
@@ -50,7 +50,7 @@ pub(super) struct Propagation {
 }
 
 impl Credential {
-    /// The first three characters of the text, which Graph shows for good.
+    /// Returns the first three characters of the text, which Graph shows permanently.
     #[must_use]
     pub fn hint(&self) -> String {
         self.text.expose_secret().chars().take(3).collect()
@@ -68,12 +68,12 @@ impl Credential {
         !self.is_removed() && self.end > now
     }
 
-    /// Nobody remembers it any more.
+    /// Returns true if its removal is known everywhere.
     pub(super) fn is_forgotten(&self, now: OffsetDateTime) -> bool {
         self.removed.is_some_and(|change| change.spread(now) == Spread::Settled)
     }
 
-    /// Whether the server that happens to be asked lets it sign in.
+    /// Returns true if the server that handles the request accepts it for a sign-in.
     pub(super) fn is_accepted(&self, now: OffsetDateTime, rng: &mut fastrand::Rng) -> bool {
         let added = match self.added.map(|change| change.spread(now)) {
             Some(Spread::Unknown) => false,
@@ -89,14 +89,14 @@ impl Credential {
         added && !removed
     }
 
-    /// Whether the server that happens to be asked shows it in a read.
+    /// Returns true if the server that handles the request shows it in a read.
     pub(super) fn is_shown(&self, now: OffsetDateTime, rng: &mut fastrand::Rng) -> bool {
         let added = self.added.is_none_or(|change| change.is_noticed(now, rng));
         let removed = self.removed.is_some_and(|change| change.is_noticed(now, rng));
         added && !removed
     }
 
-    /// Whether the server that happens to be asked finds it when it is to be removed.
+    /// Returns true if the server that handles the request finds it for removal.
     pub(super) fn is_removable(&self, now: OffsetDateTime, rng: &mut fastrand::Rng) -> bool {
         let is_unknown = self.added.is_some_and(|change| change.spread(now) == Spread::Unknown);
         !self.is_removed() && (!is_unknown || rng.u8(0..3) > 0)
@@ -104,7 +104,7 @@ impl Credential {
 }
 
 impl Change {
-    /// Whether the server that happens to be asked has heard of it.
+    /// Returns true if the server that handles the request knows this change.
     pub(super) fn is_noticed(self, now: OffsetDateTime, rng: &mut fastrand::Rng) -> bool {
         self.spread(now) != Spread::Unknown || rng.bool()
     }
@@ -127,7 +127,7 @@ impl Propagation {
         Self { min_ms, max_ms: milliseconds(range.end()).max(min_ms) }
     }
 
-    /// A change made at `now`, with a delay of its own.
+    /// Returns a change made at `now`, with its own random delay.
     pub(super) fn change(self, now: OffsetDateTime, rng: &mut fastrand::Rng) -> Change {
         let after =
             |ms: u64| now.saturating_add(Duration::milliseconds(i64::try_from(ms).unwrap_or(i64::MAX)));
@@ -138,7 +138,7 @@ impl Propagation {
     }
 }
 
-/// A text as Entra makes them: 40 characters, never beginning with a dash.
+/// Generates a text in Entra's format: 40 characters, never beginning with a dash.
 pub(super) fn random_text(rng: &mut fastrand::Rng) -> SecretString {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789~._-";
     let mut one = |_| char::from(*rng.choice(alphabet).unwrap_or(&b'A'));

@@ -8,7 +8,7 @@
 //!                                       purged: the name is free
 //! ```
 //!
-//! Nothing runs by itself: which of these a secret is in follows from `now` whenever somebody asks.
+//! Nothing runs in the background: a secret's state is computed from `now` on each request.
 
 use std::ops::RangeInclusive;
 
@@ -20,10 +20,10 @@ use super::vault::{Secret, Vault};
 use super::version::Version;
 use super::{Model, State};
 
-/// How many milliseconds a deletion or a recovery takes.
+/// The duration of a deletion or a recovery, in milliseconds.
 const TRANSITION: RangeInclusive<i64> = 2000..=6000;
 
-/// How many milliseconds longer a recovered secret refuses to be written than to be read.
+/// The additional time, in milliseconds, until a readable recovered secret can be written.
 const WRITES_LAG: RangeInclusive<i64> = 500..=1500;
 
 /// A deleted secret, as it is shown.
@@ -40,7 +40,7 @@ pub struct DeletedSecret {
 }
 
 impl Model {
-    /// Begins to delete a secret with all its versions; shown as deleted after a few seconds.
+    /// Begins to delete a secret with all its versions; it is shown as deleted after a few seconds.
     ///
     /// # Errors
     /// `NotFound`, also for a deleted one; `BeingDeleted`, `BeingRecovered`.
@@ -64,7 +64,7 @@ impl Model {
         secret.shown_deleted(deletion)
     }
 
-    /// A deleted secret.
+    /// Returns a deleted secret.
     ///
     /// # Errors
     /// `DeletedNotFound`, also while it is still being deleted.
@@ -84,7 +84,7 @@ impl Model {
         }
     }
 
-    /// All deleted secrets, by name.
+    /// Returns all deleted secrets, by name.
     ///
     /// # Errors
     /// `NotFound` for an unknown vault.
@@ -97,7 +97,7 @@ impl Model {
         Ok(state.vault(vault)?.secrets.values().filter_map(shown).collect())
     }
 
-    /// Brings a deleted secret back as it was; readable after a few seconds, writable a moment later.
+    /// Recovers a deleted secret as it was; it is readable after a few seconds, and writable shortly afterwards.
     ///
     /// # Errors
     /// `DeletedNotFound`; `BeingDeleted`, `BeingRecovered`.
@@ -116,7 +116,7 @@ impl Model {
         secret.version(None).cloned()
     }
 
-    /// Does away with a deleted secret for good; its name is free at once.
+    /// Purges a deleted secret permanently; its name is free at once.
     ///
     /// # Errors
     /// `DeletedNotFound`; `BeingDeleted`, `BeingRecovered`.
@@ -154,12 +154,12 @@ impl Secret {
         }
     }
 
-    /// Whether it was purged by its date, although nobody has noticed yet.
+    /// Returns true if its purge date has passed, although it may not have been removed yet.
     pub(super) fn is_purged(&self, now: OffsetDateTime) -> bool {
         matches!(self.life.stage(now), Stage::Purged)
     }
 
-    /// Whether what there is may be changed, deleted or backed up.
+    /// Checks if the secret may be changed, deleted or backed up.
     ///
     /// # Errors
     /// `NotFound` if it is deleted; `BeingDeleted`, `BeingRecovered`.
@@ -183,7 +183,7 @@ impl Secret {
 }
 
 impl Vault {
-    /// Sees to it that a version may be put under this name; forgets what was purged by its date.
+    /// Checks that a version may be put under this name, and removes a secret whose purge date has passed.
     ///
     /// # Errors
     /// `DeletedButRecoverable`, `BeingDeleted`, `BeingRecovered`.

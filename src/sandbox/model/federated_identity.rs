@@ -1,4 +1,4 @@
-//! Federated identity credentials as Graph has them: whom an application trusts, without the issuer's keys.
+//! Federated identity credentials as Graph has them: the issuers an application trusts, without their keys.
 
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -8,10 +8,10 @@ use super::graph_refusal::GraphRefusal;
 use super::tenant::FederatedCredential;
 use super::{Model, State, guid};
 
-/// The most that an application may have.
+/// The most federated credentials of an application.
 const MAX_CREDENTIALS: usize = 20;
 
-/// Whose assertions sign an application in.
+/// An issuer and subject whose assertions sign an application in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FederatedIdentity {
     /// Its id.
@@ -24,12 +24,12 @@ pub struct FederatedIdentity {
     pub subject: String,
     /// Their `aud`.
     pub audiences: Vec<String>,
-    /// What a person wrote about it.
+    /// A description written by a person.
     pub description: Option<String>,
 }
 
 impl Model {
-    /// Those of an application: registered by tests, then made through Graph.
+    /// Returns an application's federated credentials: those registered by tests, then those created through Graph.
     ///
     /// # Errors
     /// `NotFound`.
@@ -44,7 +44,7 @@ impl Model {
         Ok(registered.map(FederatedIdentity::registered).chain(application.federated).collect())
     }
 
-    /// Makes one; its id is drawn here. The issuer's keys are those registered for it, if any are.
+    /// Creates one with a new id. The issuer's keys are those registered for it, if any.
     ///
     /// # Errors
     /// `NotFound`; `BadRequest` if the name is taken or there are too many.
@@ -70,7 +70,7 @@ impl Model {
         Ok(wanted)
     }
 
-    /// Removes one, by id or by name. What a test has registered then counts for nobody; its issuer's keys stay.
+    /// Removes one, by id or by name. One registered by a test is then no longer trusted; its issuer's keys stay.
     ///
     /// # Errors
     /// `NotFound`.
@@ -99,7 +99,7 @@ impl Model {
 }
 
 impl State {
-    /// Those made through Graph whose issuer has keys, one for each audience and registration of the issuer.
+    /// Returns those created through Graph whose issuer has keys, one for each audience and registration of the issuer.
     pub(super) fn verifiable_identities(&self, client_id: Uuid) -> Vec<FederatedCredential> {
         let object_id = self.object_ids.get(&client_id).copied().unwrap_or_default();
         let identities = self.applications.get(&object_id).map(|application| &application.federated);
@@ -125,13 +125,13 @@ impl State {
 }
 
 impl FederatedIdentity {
-    /// Whether this is its id or its name.
+    /// Returns true if this is its id or its name.
     #[must_use]
     pub fn is_called(&self, key: &str) -> bool {
         self.name == key || Uuid::try_parse(key) == Ok(self.id)
     }
 
-    /// One that a test has registered has no id and no name: both follow from what it says.
+    /// Converts one that a test has registered. It has no id and no name: both are derived from its other values.
     fn registered(found: &FederatedCredential) -> Self {
         let digest = Sha256::digest(format!("{}\n{}\n{}", found.issuer, found.subject, found.audience));
         let bytes = digest.first_chunk().copied().unwrap_or_default();

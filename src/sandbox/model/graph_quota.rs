@@ -1,7 +1,7 @@
-//! Graph's quotas for identity and access, as a small tenant has them. It knows no requests, only what they cost.
+//! Graph's quotas for identity and access, for a small tenant. Knows nothing about requests except their cost.
 //!
 //! The quotas of one application over all tenants (150,000 units in 20 s, 70,000 writes in 5 min, 130,000 requests
-//! in 10 s) are left out: in a single tenant the narrower ones always come first.
+//! in 10 s) are left out: in a single tenant the smaller ones are always reached first.
 
 use std::collections::HashMap;
 
@@ -11,36 +11,36 @@ use uuid::Uuid;
 use super::meter::Meter;
 use super::{Model, State};
 
-/// What a request costs.
+/// The cost of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cost {
-    /// Resource units; reading keys is dearer still.
+    /// Resource units; reading keys costs more.
     Read { units: u32, selects_keys: bool },
-    /// One write, and one resource unit; to this application, if to any.
+    /// One write and one resource unit; `application` is the application written to, if any.
     Write { application: Option<Uuid> },
     /// One request to the reports.
     Report,
 }
 
-/// A request that fitted in.
+/// A request within its quotas.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Spent {
     /// In resource units.
     pub(crate) units: u32,
-    /// What part of the fullest quota is spent; 1 is all of it.
+    /// The used share of the fullest quota; 1 is all of it.
     pub(crate) share: f64,
 }
 
-/// A request that didn't.
+/// A request over one of its quotas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct GraphThrottled {
-    /// Which kind of quota it was.
+    /// The kind of quota that was used up.
     pub(crate) quota: Quota,
-    /// When to come again.
+    /// The time until a retry can succeed.
     pub(crate) wait: Duration,
 }
 
-/// What there may be too much of.
+/// The kind of quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quota {
     /// Resource units.
@@ -54,7 +54,7 @@ pub(super) struct GraphQuota {
     callers: HashMap<Uuid, CallerQuota>,
     tenant_writes: Meter,
     key_reads: Meter,
-    /// By application; those alone that admit personal accounts.
+    /// Writes by application; only for applications that admit personal accounts.
     personal_writes: HashMap<Uuid, Meter>,
 }
 
@@ -66,10 +66,10 @@ struct CallerQuota {
 }
 
 impl Model {
-    /// Spends what a request of this client costs.
+    /// Spends the cost of a request of this client.
     ///
     /// # Errors
-    /// Nothing is spent if any quota it falls under is used up.
+    /// Nothing is spent if any quota that applies to the request is used up.
     pub(crate) fn spend_graph_quota(
         &self,
         client_id: Uuid,
@@ -136,7 +136,7 @@ impl GraphQuota {
         Ok(Spent { units, share })
     }
 
-    /// Every quota the request falls under, and what it takes of each.
+    /// Returns every quota that applies to the request, with the amount that it takes of each.
     fn meters(
         &mut self,
         client_id: Uuid,

@@ -1,20 +1,20 @@
-//! Why Graph says no, with the code and the status it says it with.
+//! Graph's reasons to refuse a request, with error code and HTTP status.
 
 use thiserror::Error;
 use uuid::Uuid;
 
-/// Graph says no.
+/// A request that Graph refuses.
 #[derive(Debug, Clone, Error, PartialEq, Eq)]
 pub enum GraphRefusal {
-    /// There is no such object, or the server asked doesn't know it yet.
+    /// The object doesn't exist, or the server that handles the request doesn't know it yet.
     #[error(
         "Resource '{0}' does not exist or one of its queried reference-property objects are not present."
     )]
     NotFound(Uuid),
-    /// The application has no such password, or the server asked doesn't know it yet.
+    /// The application has no such password, or the server that handles the request doesn't know it yet.
     #[error("No password credential found with keyId '{0}' in the application.")]
     UnknownCredential(Uuid),
-    /// The request makes no sense.
+    /// The request is invalid.
     #[error("{0}")]
     BadRequest(String),
     /// The token's roles don't allow it.
@@ -28,16 +28,16 @@ pub enum GraphRefusal {
         "The size of the object has exceeded its limit. Please reduce the number of values and retry your request."
     )]
     TooManyPasswords,
-    /// The policy wants an earlier end.
+    /// The policy requires an earlier end.
     #[error("Credential lifetime exceeds the max value allowed as per assigned policy '{0}'.")]
     LifetimeTooLong(Uuid),
-    /// The policy wants no passwords at all.
+    /// The policy allows no passwords.
     #[error("Credential type not allowed as per assigned policy '{0}'.")]
     PasswordsNotAllowed(Uuid),
     /// A service principal needs an application.
     #[error("The appId '{0}' of the service principal does not reference a valid application object.")]
     NoBackingApplication(Uuid),
-    /// The application has its service principal already.
+    /// The application already has a service principal.
     #[error(
         "The service principal cannot be created, updated, or restored because the service principal name {0} is already in use."
     )]
@@ -48,12 +48,12 @@ pub enum GraphRefusal {
 }
 
 impl GraphRefusal {
-    /// A request that makes no sense, for this reason.
+    /// Returns a refusal of an invalid request, with this message.
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::BadRequest(message.into())
     }
 
-    /// `error.code`. That of `Concurrent` is not documented.
+    /// Returns `error.code`. The code of `Concurrent` is not documented.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -70,7 +70,7 @@ impl GraphRefusal {
         }
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {

@@ -14,7 +14,7 @@ pub(super) enum Life {
     },
 }
 
-/// A deletion's moments.
+/// The times of a deletion.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deletion {
     pub(super) began: OffsetDateTime,
@@ -45,7 +45,7 @@ impl Life {
         }
     }
 
-    /// Whether it is deleted or about to be, whatever the time.
+    /// Returns true if it is deleted or being deleted, whatever the time.
     pub(super) fn is_deleted(self) -> bool {
         matches!(self, Self::Deleted(_))
     }

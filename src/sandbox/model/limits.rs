@@ -1,4 +1,4 @@
-//! What Key Vault takes: names, sizes, numbers of tags.
+//! Key Vault's limits: names, sizes, numbers of tags.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ const MAX_TAG_LENGTH: usize = 256;
 const MAX_VALUE_BYTES: usize = 25 * 1024;
 const MAX_CONTENT_TYPE_LENGTH: usize = 255;
 
-/// Whether a secret may be called so: 1 to 127 letters, digits and dashes.
+/// Checks that a name is valid for a secret: 1 to 127 letters, digits and dashes.
 ///
 /// # Errors
-/// `BadParameter` if not.
+/// `BadParameter` if it is not.
 pub(crate) fn check_secret_name(name: &str) -> Result<(), VaultRefusal> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if (1..=127).contains(&name.len()) && name.bytes().all(is_allowed) {

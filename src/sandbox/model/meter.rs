@@ -1,8 +1,8 @@
-//! A quota: so much in so long a window. It knows no clock; the time is handed in.
+//! A quota: a number of units in a time window. Reads no clock; the caller passes the time.
 
 use time::{Duration, OffsetDateTime};
 
-/// Counts what is spent in windows of a fixed length, each beginning with the first request after the last one.
+/// A counter of units spent in windows of a fixed length, each beginning with the first request after the last one.
 #[derive(Debug, Clone)]
 pub(crate) struct Meter {
     limit: u32,
@@ -12,12 +12,12 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// Lets `limit` units through in each `window`.
+    /// Creates a meter that admits `limit` units in each `window`.
     pub(crate) const fn new(limit: u32, window: Duration) -> Self {
         Self { limit, window, began: None, spent: 0 }
     }
 
-    /// How long to wait, if `cost` doesn't fit any more; nothing is spent by asking.
+    /// Returns the time to wait if `cost` doesn't fit; spends nothing.
     pub(crate) fn wait(&mut self, cost: u32, now: OffsetDateTime) -> Option<Duration> {
         let began = self.current_window(now);
         (self.spent.saturating_add(cost) > self.limit).then(|| began + self.window - now)
@@ -32,14 +32,14 @@ impl Meter {
     /// Spends `cost` if it fits.
     ///
     /// # Errors
-    /// How long to wait until the next window.
+    /// The time to wait until the next window.
     pub(crate) fn try_spend(&mut self, cost: u32, now: OffsetDateTime) -> Result<(), Duration> {
         self.wait(cost, now).map_or(Ok(()), Err)?;
         self.spend(cost, now);
         Ok(())
     }
 
-    /// What part of the quota is spent, from 0 on; 1 is all of it.
+    /// Returns the used share of the quota, from 0 on; 1 is all of it.
     pub(crate) fn share(&self) -> f64 {
         f64::from(self.spent) / f64::from(self.limit.max(1))
     }

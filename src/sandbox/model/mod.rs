@@ -1,6 +1,6 @@
-//! The model: what the simulated Azure knows, as plain state behind one lock.
+//! The model: the state of the simulated Azure, behind one lock.
 //!
-//! Nothing here does I/O or reads a clock: the time is handed in as `now`, chance comes from one seeded
+//! Nothing here does I/O or reads a clock: the caller passes the time as `now`, and randomness comes from one seeded
 //! generator. The HTTPS services read and change it; tests may use it directly.
 
 mod access;
@@ -79,7 +79,7 @@ use undelivered::Undelivered;
 use vault::{Secret, Vault};
 use vault_quota::VaultQuota;
 
-/// Everything there is in the simulated Azure. Shared by reference; all methods lock for a moment.
+/// The state of the simulated Azure. Shared by reference; all methods hold the lock briefly.
 pub struct Model {
     tenant: Tenant,
     managed: Vec<ManagedSecret>,
@@ -94,42 +94,42 @@ struct State {
     propagation: Propagation,
     applications: BTreeMap<Uuid, Application>,
     object_ids: HashMap<Uuid, Uuid>,
-    /// By lower-case name: vaults' names don't tell case.
+    /// Vaults by lower-case name, because vault names are case-insensitive.
     vaults: BTreeMap<String, Vault>,
     subscription_quota: VaultQuota,
-    /// By the text that stands for each.
+    /// Backed-up secrets, by backup text.
     backups: BTreeMap<String, Secret>,
     federated: Vec<FederatedCredential>,
     first_parties: Vec<ServicePrincipal>,
     policies: Policies,
     graph_quota: GraphQuota,
     report: ReportSettings,
-    /// Applications that a write is under way to.
+    /// Applications with a write in progress.
     writing: BTreeSet<Uuid>,
     access: Access,
     counters: Counters,
     undelivered: Undelivered,
 }
 
-/// A version has just been put, or patched: what Event Grid has to know.
+/// A version that has just been put or patched, as Event Grid needs it.
 #[derive(Debug, Clone)]
 pub struct VersionCreated {
-    /// The vault, as it is written.
+    /// The vault's name as written.
     pub vault: String,
-    /// The secret, as it is written.
+    /// The secret's name as written.
     pub secret: String,
     /// The version's id.
     pub version: String,
     /// When it was created.
     pub at: OffsetDateTime,
-    /// Its validity, as attributes say.
+    /// The start of its validity, as in the attributes.
     pub not_before: Option<OffsetDateTime>,
-    /// Its end, as attributes say.
+    /// The end of its validity, as in the attributes.
     pub expires: Option<OffsetDateTime>,
 }
 
 impl Model {
-    /// A world as `seed` describes it, with everything older than `seed.start` settled.
+    /// Creates the world that `seed` describes, with everything older than `seed.start` settled.
     #[must_use]
     pub fn new(seed: &Seed) -> Self {
         let mut state = State::empty(seed.seed, &seed.propagation);
@@ -148,29 +148,29 @@ impl Model {
         }
     }
 
-    /// The tenant's id and the identities that work in it.
+    /// Returns the tenant's id and the identities that work in it.
     #[must_use]
     pub fn tenant(&self) -> &Tenant {
         &self.tenant
     }
 
-    /// The secrets the world began with, and their applications.
+    /// Returns the secrets that the world began with, and their applications.
     #[must_use]
     pub fn managed(&self) -> &[ManagedSecret] {
         &self.managed
     }
 
-    /// What happens from now on, never with a secret's text. Each caller gets everything.
+    /// Returns all future events, which never contain a secret's text. Each caller gets all of them.
     pub fn timeline(&self) -> tokio::sync::mpsc::UnboundedReceiver<TimelineEvent> {
         self.timeline.subscribe()
     }
 
-    /// Writes down what happened outside of the model (faults, deliveries, consumers).
+    /// Records an event from outside the model (faults, deliveries, consumers).
     pub(crate) fn report(&self, event: &TimelineEvent) {
         self.timeline.report(event);
     }
 
-    /// Has `listener` called after each new version, with the model unlocked. Only the first one counts.
+    /// Sets the `listener` to call after each new version, with the model unlocked. Only the first one counts.
     pub(crate) fn on_new_version(&self, listener: impl Fn(VersionCreated) + Send + Sync + 'static) {
         // A second listener is refused, as documented.
         let _ = self.on_new_version.set(Box::new(listener));
@@ -182,7 +182,7 @@ impl Model {
         }
     }
 
-    /// Brings things into an order of chance.
+    /// Shuffles a slice with the seeded generator.
     pub(crate) fn shuffle<T>(&self, things: &mut [T]) {
         self.lock().rng.shuffle(things);
     }
@@ -221,7 +221,7 @@ impl fmt::Debug for Model {
     }
 }
 
-/// A random GUID from the seeded generator.
+/// Returns a random GUID from the seeded generator.
 fn guid(rng: &mut fastrand::Rng) -> Uuid {
     uuid::Builder::from_random_bytes(rng.u128(..).to_be_bytes()).into_uuid()
 }

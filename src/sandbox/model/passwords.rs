@@ -1,4 +1,4 @@
-//! Adding and removing the passwords of applications, within the limits and policies that hold for them.
+//! Adding and removing applications' passwords, within the limits and policies that apply to them.
 
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -10,17 +10,17 @@ use super::sign_in_report::SignIns;
 use super::timeline::{TimelineEvent, TimelineEventKind};
 use super::{Model, State, guid};
 
-/// How many passwords an application may have, expired ones among them. The real number is not documented.
+/// The most passwords of an application, including expired ones. The real number is not documented.
 const MAX_PASSWORDS: usize = 100;
 
-/// The same for one that admits personal accounts.
+/// The most passwords of an application that admits personal accounts.
 const MAX_PASSWORDS_PERSONAL: usize = 2;
 
 impl Model {
-    /// Makes a credential. `start` defaults to `now`, `end` to two years later.
+    /// Creates a credential. `start` defaults to `now`, `end` to two years later.
     ///
     /// # Errors
-    /// `NotFound`; `BadRequest` if it would end before it starts; what policies and the limit say.
+    /// `NotFound`; `BadRequest` if it would end before it starts; refusals by policies and by the limit.
     pub fn add_password(
         &self,
         object_id: Uuid,
@@ -38,10 +38,10 @@ impl Model {
         Ok(credential)
     }
 
-    /// Removes a credential; it lingers for as long as the news takes to spread.
+    /// Removes a credential; it stays visible until the removal has spread.
     ///
     /// # Errors
-    /// `NotFound`; `UnknownCredential`, also for one that was removed before or was added only just now.
+    /// `NotFound`; `UnknownCredential`, also if it was already removed or was added only just now.
     pub fn remove_password(
         &self,
         object_id: Uuid,
@@ -137,7 +137,7 @@ impl Application {
     }
 }
 
-/// On the same day of the calendar, so over a leap year it is 731 days.
+/// Returns the same calendar day two years later, which is 731 days across a leap year.
 fn two_years_after(start: OffsetDateTime) -> OffsetDateTime {
     start.replace_year(start.year() + 2).unwrap_or_else(|_| start.saturating_add(Duration::days(730)))
 }

@@ -1,16 +1,16 @@
-//! Why Key Vault refuses, in its own words and codes. It knows no HTTP but the statuses' numbers.
+//! Key Vault's refusals, with its messages and codes. Knows nothing about HTTP except status codes.
 
 use thiserror::Error;
 
-/// Key Vault says no.
+/// A request that Key Vault refuses.
 #[derive(Debug, Clone, Error, PartialEq, Eq)]
 pub enum VaultRefusal {
-    /// There is no such secret or version; holds what was asked for.
+    /// The secret or version doesn't exist; contains the requested name or id.
     #[error(
         "A secret with (name/id) {0} was not found in this key vault. If you recently deleted this secret you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182"
     )]
     NotFound(String),
-    /// No secret of this name is deleted, or not quite yet.
+    /// No secret of this name is deleted, or its deletion is not complete yet.
     #[error("Deleted Secret not found: {0}")]
     DeletedNotFound(String),
     /// The version exists and is disabled.
@@ -21,10 +21,10 @@ pub enum VaultRefusal {
         "Secret {0} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the secret can only be recovered or purged."
     )]
     DeletedButRecoverable(String),
-    /// A deletion has begun and takes a few seconds more.
+    /// A deletion is in progress and takes a few seconds.
     #[error("Secret {0} is currently being deleted and cannot be re-created; retry later.")]
     BeingDeleted(String),
-    /// A recovery has begun and takes a few seconds more.
+    /// A recovery is in progress and takes a few seconds.
     #[error("Secret {0} is currently being recovered, retry later.")]
     BeingRecovered(String),
     /// A backup can't be restored over a secret of the same name.
@@ -35,12 +35,12 @@ pub enum VaultRefusal {
     BadParameter(String),
 }
 
-/// How a refusal stands in an answer.
+/// The codes of a refusal in a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RefusalCodes {
     pub(crate) status: u16,
     pub(crate) code: &'static str,
-    /// The `innererror`, if there is one: it tells most.
+    /// The `innererror`, if there is one: the most specific code.
     pub(crate) inner: Option<&'static str>,
 }
 

@@ -1,4 +1,4 @@
-//! Registering, changing and deleting applications, their owners, and one write at a time to each.
+//! Registering, changing and deleting applications, their owners, and the limit of one write at a time to each.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::application::{AppRole, Application, Audience, Redirects};
 use super::graph_refusal::GraphRefusal;
 use super::{Model, State, guid};
 
-/// What to set on an application; what is `None` stays.
+/// Changes to an application; a field that is `None` stays unchanged.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ApplicationChange {
@@ -18,10 +18,10 @@ pub struct ApplicationChange {
     pub display_name: Option<String>,
     /// All its tags.
     pub tags: Option<Vec<String>>,
-    /// Whose accounts it admits.
+    /// The accounts that it admits.
     #[serde(rename = "signInAudience")]
     pub audience: Option<Audience>,
-    /// Whether it counts as a public client where nothing else says so.
+    /// True if it counts as a public client by default.
     pub is_fallback_public_client: Option<bool>,
     /// All its App ID URIs.
     pub identifier_uris: Option<Vec<String>>,
@@ -33,18 +33,18 @@ pub struct ApplicationChange {
     pub public_client: Option<Redirects>,
     /// All app roles that it offers.
     pub app_roles: Option<Vec<AppRole>>,
-    /// Whether it may sign in. Graph can't set this.
+    /// True if it may sign in. Graph can't set this.
     pub enabled: Option<bool>,
-    /// How many passwords it may have. Graph can't set this.
+    /// The most passwords it may have. Graph can't set this.
     pub password_limit: Option<usize>,
-    /// All its owners, by the object ids of their service principals. Graph can't set this at once.
+    /// All its owners, by the object ids of their service principals. Graph can't set them all in one request.
     pub owners: Option<BTreeSet<Uuid>>,
-    /// When it was registered. Graph can't set this.
+    /// The time of its registration. Graph can't set this.
     #[serde(rename = "createdDateTime", with = "time::serde::rfc3339::option", default)]
     pub created: Option<OffsetDateTime>,
 }
 
-/// A write to an application is under way, as long as this lives.
+/// A write to an application in progress, for as long as this value lives.
 pub(crate) struct Writing<'a> {
     model: &'a Model,
     object_id: Uuid,
@@ -53,7 +53,7 @@ pub(crate) struct Writing<'a> {
 impl Model {
     /// Registers an application without a service principal. Its creator owns it.
     ///
-    /// It takes as long as a credential until everybody knows it.
+    /// It takes as long as a credential to become known everywhere.
     pub fn create_application(
         &self,
         change: ApplicationChange,
@@ -72,7 +72,7 @@ impl Model {
         application
     }
 
-    /// An application that everybody knows already, with a service principal.
+    /// Adds an application that is already known everywhere, with a service principal.
     pub fn add_settled_application(&self, change: ApplicationChange, now: OffsetDateTime) -> Application {
         let mut state = self.lock();
         let ids = [guid(&mut state.rng), guid(&mut state.rng), guid(&mut state.rng)];
@@ -96,7 +96,7 @@ impl Model {
         Ok(())
     }
 
-    /// Deletes an application with its service principal, at once and for good.
+    /// Deletes an application with its service principal, at once and permanently.
     ///
     /// # Errors
     /// `NotFound`.
@@ -108,17 +108,17 @@ impl Model {
         Ok(())
     }
 
-    /// Whether this service principal owns the application.
+    /// Checks that this service principal owns the application.
     ///
     /// # Errors
-    /// `NotFound` for the application; `Forbidden` for anybody but an owner.
+    /// `NotFound` for the application; `Forbidden` if the principal is not an owner.
     pub(crate) fn check_owner(&self, object_id: Uuid, principal: Uuid) -> Result<(), GraphRefusal> {
         let state = self.lock();
         let application = state.applications.get(&object_id).ok_or(GraphRefusal::NotFound(object_id))?;
         if application.owners.contains(&principal) { Ok(()) } else { Err(GraphRefusal::Forbidden) }
     }
 
-    /// Whether there is such an application, even if not every server knows it yet.
+    /// Returns true if the application exists, even if not every server knows it yet.
     pub(crate) fn has_application(&self, object_id: Uuid) -> bool {
         self.lock().applications.contains_key(&object_id)
     }
@@ -126,7 +126,7 @@ impl Model {
     /// Makes a service principal an owner.
     ///
     /// # Errors
-    /// `NotFound` for either; `BadRequest` if it is one already.
+    /// `NotFound` for either; `BadRequest` if it already is one.
     pub fn add_owner(&self, object_id: Uuid, owner: Uuid, now: OffsetDateTime) -> Result<(), GraphRefusal> {
         let mut state = self.lock();
         if !state.is_principal(owner) {
@@ -139,10 +139,10 @@ impl Model {
         Err(GraphRefusal::bad_request(message))
     }
 
-    /// Ends an ownership.
+    /// Removes an owner.
     ///
     /// # Errors
-    /// `NotFound`, also if it was no owner.
+    /// `NotFound`, also if it was not an owner.
     pub fn remove_owner(
         &self,
         object_id: Uuid,
@@ -153,10 +153,10 @@ impl Model {
         if was_owner { Ok(()) } else { Err(GraphRefusal::NotFound(owner)) }
     }
 
-    /// Begins to write to an application. `None` while somebody else does.
+    /// Begins to write to an application. Returns `None` while another write is in progress.
     pub(crate) fn begin_write(&self, object_id: Uuid) -> Option<Writing<'_>> {
         let is_first = self.lock().writing.insert(object_id);
-        // Made only now: whoever drops one ends the write.
+        // Created only if the write may begin, because dropping the value ends the write.
         is_first.then(|| Writing { model: self, object_id })
     }
 }

@@ -1,4 +1,4 @@
-//! The world at the start: secrets that a person made by hand, some of them due.
+//! The world at the start: secrets that a person created by hand, some of them due.
 
 use std::ops::RangeInclusive;
 
@@ -12,25 +12,25 @@ use super::vault::{Secret, Vault};
 use super::version::{CREDENTIAL_ID, NewVersion, Version};
 use super::{State, guid};
 
-/// How long the first credentials were issued for.
+/// The validity of the first credentials.
 const FIRST_VALIDITY: Duration = Duration::days(180);
 
-/// What kind of world to begin with.
+/// The properties of the world to begin with.
 #[derive(Debug, Clone)]
 pub struct Seed {
-    /// How many secrets, each with an application of its own.
+    /// The number of secrets, each with its own application.
     pub secrets: usize,
-    /// How many vaults they are spread over; at least one.
+    /// The number of vaults that they are spread over; at least one.
     pub vaults: usize,
-    /// How long a credential that came or went takes to be known, or forgotten, everywhere.
+    /// The time until a credential's addition or removal is known everywhere.
     pub propagation: RangeInclusive<Duration>,
-    /// Where all chance comes from.
+    /// The seed of all randomness.
     pub seed: u64,
-    /// The first moment.
+    /// The start time.
     pub start: OffsetDateTime,
 }
 
-/// A secret the world began with, and its application.
+/// A secret that the world began with, and its application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManagedSecret {
     /// The vault's name.
@@ -61,7 +61,7 @@ pub(super) fn populate(state: &mut State, seed: &Seed) -> Vec<ManagedSecret> {
 }
 
 impl State {
-    /// An application with one old credential, which the secret's only version holds.
+    /// Adds an application with one old credential, which the secret's only version holds.
     fn add_by_hand(&mut self, vault: &str, name: &str, end: OffsetDateTime) -> ManagedSecret {
         let rng = &mut self.rng;
         let credential = Credential {
@@ -124,12 +124,12 @@ pub(in crate::sandbox) mod tests {
 
     pub(in crate::sandbox) const START: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
 
-    /// Three secrets in two vaults, without propagation delay.
+    /// Creates three secrets in two vaults, without propagation delay.
     pub(in crate::sandbox) fn small_world() -> Model {
         world(3, 7)
     }
 
-    /// The same, but news takes from 4 to 18 seconds to spread.
+    /// Creates the same world with a propagation delay of 4 to 18 seconds.
     pub(in crate::sandbox) fn spreading_world() -> Model {
         let propagation = Duration::seconds(4)..=Duration::seconds(18);
         Model::new(&Seed { secrets: 3, vaults: 2, propagation, seed: 7, start: START })

@@ -8,7 +8,7 @@ use super::graph_refusal::GraphRefusal;
 use super::tenant::Tenant;
 use super::{Model, State, guid};
 
-/// What a tenant has of an application: the thing that signs in and has rights.
+/// A service principal: an application's identity in a tenant, which signs in and has permissions.
 #[derive(Debug, Clone)]
 pub struct ServicePrincipal {
     /// Its own object id.
@@ -19,14 +19,14 @@ pub struct ServicePrincipal {
     pub display_name: String,
     /// The tenant the application is registered in.
     pub owner_tenant: Uuid,
-    /// Whether it may sign in.
+    /// True if it may sign in.
     pub enabled: bool,
     /// Its application's tags.
     pub tags: Vec<String>,
 }
 
 impl Model {
-    /// All service principals, by object id.
+    /// Returns all service principals, by object id.
     pub fn service_principals(&self, now: OffsetDateTime) -> Vec<ServicePrincipal> {
         let tenant = self.tenant().id;
         let mut found = self.lock().first_parties.clone();
@@ -37,7 +37,7 @@ impl Model {
         found
     }
 
-    /// The service principal with this client id, also one of Microsoft's own; `None` if there is none.
+    /// Returns the service principal with this client id, also one of Microsoft's own; `None` if it doesn't exist.
     pub fn service_principal_of(&self, client_id: Uuid, now: OffsetDateTime) -> Option<ServicePrincipal> {
         let is_it = |principal: &&ServicePrincipal| principal.client_id == client_id;
         let own = self.lock().first_parties.iter().find(is_it).cloned();
@@ -48,7 +48,7 @@ impl Model {
         })
     }
 
-    /// Makes the service principal of an application.
+    /// Creates the service principal of an application.
     ///
     /// # Errors
     /// `NoBackingApplication`; `PrincipalExists`.
@@ -79,7 +79,7 @@ impl Model {
         Ok(())
     }
 
-    /// Lets a service principal sign in, or not.
+    /// Enables or disables sign-in for a service principal.
     ///
     /// # Errors
     /// `NotFound`; `Forbidden` for one of Microsoft's own.
@@ -88,12 +88,12 @@ impl Model {
         Ok(())
     }
 
-    /// The object id of the service principal of a client id, also of Microsoft's own.
+    /// Returns the object id of the service principal with this client id, also of one of Microsoft's own.
     pub(crate) fn principal_by_client_id(&self, client_id: Uuid) -> Option<Uuid> {
         self.lock().principal(client_id)
     }
 
-    /// The object id of the application that a service principal belongs to; of this tenant's only.
+    /// Returns the object id of the application that a service principal belongs to; only for this tenant's.
     pub(crate) fn application_of_principal(&self, id: Uuid) -> Option<Uuid> {
         self.lock().backing_application(id).ok().map(|application| application.object_id)
     }
@@ -118,7 +118,8 @@ impl State {
         })
     }
 
-    /// The daemon's and the client's own applications, Microsoft's services, and whom the rotated ones belong to.
+    /// Registers the daemon's and the client's applications, Microsoft's services, and the owners of the rotated
+    /// applications.
     pub(super) fn register_services(&mut self, tenant: &Tenant, at: OffsetDateTime) {
         for application in self.applications.values_mut() {
             application.owners.insert(tenant.daemon.object_id);
@@ -153,22 +154,22 @@ impl ServicePrincipal {
     }
 }
 
-/// The tenant that Microsoft registers its services in.
+/// The tenant that Microsoft's services are registered in.
 const MICROSOFT: Uuid = uuid!("f8cdef31-a31e-4b4a-93e4-5f571e91255a");
 
-/// One of Microsoft's own services, which every tenant has a service principal of.
+/// One of Microsoft's own services, with a service principal in every tenant.
 #[derive(Debug)]
 pub(crate) struct FirstParty {
     /// Its client id.
     pub(crate) client_id: Uuid,
     /// Its name.
     pub(crate) name: &'static str,
-    /// The resource that tokens for it are asked for.
+    /// The resource to request tokens for.
     pub(crate) identifier: &'static str,
 }
 
 impl FirstParty {
-    /// The service that a resource is called after: by identifier or by client id.
+    /// Finds the service that a resource names, by identifier or by client id.
     pub(crate) fn named(resource: &str) -> Option<&'static Self> {
         let client_id = Uuid::try_parse(resource).ok();
         let is_it = |service: &&Self| service.identifier == resource || client_id == Some(service.client_id);
@@ -186,7 +187,7 @@ pub(super) const GRAPH: Uuid = uuid!("00000003-0000-0000-c000-000000000000");
 /// Event Grid's client id, in the public cloud.
 pub(crate) const EVENT_GRID: Uuid = uuid!("4962773b-9cdb-44cf-a8bf-237846a00ab7");
 
-/// The client id of the health services: FHIR's tokens are for them.
+/// The client id of the health services, which is the audience of FHIR's tokens.
 pub(crate) const HEALTHCARE: Uuid = uuid!("4f6778d8-5aef-43dc-a1ff-b073724b9495");
 
 /// The audience of every DICOM service's tokens.

@@ -1,4 +1,4 @@
-//! Signing in with an application's password: who is refused, and what is written down about who is not.
+//! Signing in with an application's password: the reasons for refusal, and the record of successful sign-ins.
 
 use thiserror::Error;
 use time::OffsetDateTime;
@@ -8,19 +8,19 @@ use super::application::Application;
 use super::service_principal::GRAPH;
 use super::{Model, State};
 
-/// Entra says no.
+/// A sign-in that Entra refuses.
 #[derive(Debug, Clone, Copy, Error, PartialEq, Eq)]
 pub enum SignInRefusal {
-    /// AADSTS7000215: no such text, or not known here yet.
+    /// AADSTS7000215: the text is wrong, or this server doesn't know it yet.
     #[error("the secret is wrong")]
     Wrong,
-    /// AADSTS7000222: the text was right once.
+    /// AADSTS7000222: the text is right but has expired.
     #[error("the secret is expired")]
     Expired,
-    /// AADSTS700016: no such application.
+    /// AADSTS700016: the application doesn't exist.
     #[error("the application is unknown")]
     UnknownApplication,
-    /// AADSTS7000112: someone has disabled the application.
+    /// AADSTS7000112: the application was disabled.
     #[error("the application is disabled")]
     Disabled,
     /// AADSTS7000229: the application has no service principal.
@@ -29,7 +29,7 @@ pub enum SignInRefusal {
 }
 
 impl SignInRefusal {
-    /// The number after `AADSTS`.
+    /// Returns the number after `AADSTS`.
     #[must_use]
     pub fn code(self) -> u32 {
         match self {
@@ -46,16 +46,16 @@ impl Model {
     /// Signs in with a client id and a text, to Microsoft Graph.
     ///
     /// # Errors
-    /// Why Entra refuses; a new credential may be refused for a while, a removed one accepted.
+    /// The reason for Entra's refusal; a new credential may be refused for a while, and a removed one accepted.
     pub fn sign_in(&self, client_id: Uuid, text: &str, now: OffsetDateTime) -> Result<(), SignInRefusal> {
         let graph = self.principal_by_client_id(GRAPH);
         self.sign_in_to(client_id, text, graph, now)
     }
 
-    /// Signs in with a client id and a text, to the resource with this service principal; the report will tell of it.
+    /// Signs in with a client id and a text, to the resource with this service principal; the report will include it.
     ///
     /// # Errors
-    /// Why Entra refuses; a new credential may be refused for a while, a removed one accepted.
+    /// The reason for Entra's refusal; a new credential may be refused for a while, and a removed one accepted.
     pub fn sign_in_to(
         &self,
         client_id: Uuid,
@@ -76,7 +76,7 @@ impl Model {
 }
 
 impl Application {
-    /// Whether it may sign in at all: only then does it matter how it proves who it is.
+    /// Checks that it may sign in at all, before its credentials are checked.
     ///
     /// # Errors
     /// `NoServicePrincipal`; `Disabled`.
@@ -87,7 +87,7 @@ impl Application {
         if self.enabled { Ok(()) } else { Err(SignInRefusal::Disabled) }
     }
 
-    /// Which of the credentials it is.
+    /// Returns the index of the credential that has this text.
     fn sign_in(
         &self,
         text: &str,

@@ -1,21 +1,21 @@
-//! The report on credentials' sign-ins: what Graph's beta tells of them, and how late.
+//! The report on credentials' sign-ins, as Graph's beta returns it, and its delay.
 
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{Model, State, guid};
 
-/// How late the report is unless a test says otherwise. The real one's is not documented: hours to a day.
+/// The default delay of the report. The real one's is not documented: hours to a day.
 const USUAL_LAG: Duration = Duration::hours(2);
 
-/// A credential and its last sign-in that the report knows of.
+/// A credential and its last sign-in that is in the report.
 #[derive(Debug, Clone)]
 pub struct ReportedSignIn {
     /// The credential.
     pub key_id: Uuid,
-    /// From when it is valid.
+    /// The start of its validity.
     pub start: OffsetDateTime,
-    /// When it expires.
+    /// The end of its validity.
     pub end: OffsetDateTime,
     /// The application's client id.
     pub client_id: Uuid,
@@ -23,22 +23,22 @@ pub struct ReportedSignIn {
     pub object_id: Uuid,
     /// Its service principal.
     pub service_principal: Uuid,
-    /// The service principal of what the token was for, if it has one here.
+    /// The service principal of the resource that the token was for, if it has one here.
     pub resource: Option<Uuid>,
-    /// When.
+    /// The time of the sign-in.
     pub at: OffsetDateTime,
-    /// Under which request id.
+    /// The request id of the sign-in.
     pub request_id: Uuid,
 }
 
-/// How late the report is, and whether there is one.
+/// The settings of the report: its delay and its availability.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ReportSettings {
     lag: Duration,
     is_available: bool,
 }
 
-/// The sign-ins with one credential that the report doesn't know yet, after the last one that it does.
+/// The last sign-in with one credential that is in the report, and the later ones that are not in it yet.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SignIns(Vec<SignIn>);
 
@@ -50,7 +50,7 @@ struct SignIn {
 }
 
 impl Model {
-    /// One row for each credential that has signed in; `None` if the tenant has no licence for it.
+    /// Returns one row for each credential that has signed in; `None` if the tenant has no licence for the report.
     pub fn sign_in_report(&self, now: OffsetDateTime) -> Option<Vec<ReportedSignIn>> {
         let state = self.lock();
         let State { applications, report, .. } = &*state;
@@ -74,7 +74,7 @@ impl Model {
         report.is_available.then(|| rows.collect())
     }
 
-    /// Says how late the report is, and whether the tenant has a licence for it. A longer lag holds from now on.
+    /// Sets the report's delay, and if the tenant has a licence for it. A longer delay applies from now on.
     pub fn set_sign_in_report(&self, lag: Option<Duration>, is_available: Option<bool>) {
         let report = &mut self.lock().report;
         report.lag = lag.unwrap_or(report.lag);
@@ -89,7 +89,7 @@ impl Default for ReportSettings {
 }
 
 impl SignIns {
-    /// Keeps one for each minute, and none that a later one has made known history.
+    /// Records a sign-in. Keeps one for each minute, and none older than the latest one that the report shows.
     pub(super) fn record(
         &mut self,
         resource: Option<Uuid>,

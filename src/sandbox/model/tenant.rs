@@ -1,4 +1,4 @@
-//! The tenant and who works in it: the daemon, a client that may do everything, federated issuers.
+//! The tenant and the identities that work in it: the daemon, a client that may do everything, federated issuers.
 
 use jsonwebtoken::jwk::JwkSet;
 use secrecy::SecretString;
@@ -9,16 +9,16 @@ use super::{Model, guid};
 
 /// The tenant, its service identities and the value of the managed identity's `X-IDENTITY-HEADER`.
 ///
-/// These texts are random in each sandbox, whatever its seed: they open real sockets.
+/// These texts are random in each sandbox, whatever its seed, because they give access over real sockets.
 #[derive(Debug)]
 pub struct Tenant {
     /// The tenant's id.
     pub id: Uuid,
-    /// The identity of the daemon: it may do what the daemon needs.
+    /// The daemon's identity, with the permissions that the daemon needs.
     pub daemon: ServiceIdentity,
     /// An identity that may do everything.
     pub client: ServiceIdentity,
-    /// What `X-IDENTITY-HEADER` must be for a managed identity's token (the daemon's).
+    /// The required value of `X-IDENTITY-HEADER` for a managed identity's token (the daemon's).
     pub identity_header: SecretString,
 }
 
@@ -36,13 +36,13 @@ pub struct ServiceIdentity {
 /// An issuer whose assertions sign in an application or a service identity.
 #[derive(Debug, Clone)]
 pub struct FederatedCredential {
-    /// Whom they sign in.
+    /// The client id that they sign in.
     pub client_id: Uuid,
-    /// The `iss` they must bear.
+    /// The `iss` they must have.
     pub issuer: String,
-    /// The `sub` they must bear.
+    /// The `sub` they must have.
     pub subject: String,
-    /// The `aud` they must bear, as a rule `api://AzureADTokenExchange`.
+    /// The `aud` they must have, usually `api://AzureADTokenExchange`.
     pub audience: String,
     /// The keys they may be signed with (RS256, or PS256 for a certificate's).
     pub keys: JwkSet,
@@ -59,7 +59,7 @@ impl Tenant {
         }
     }
 
-    /// The service identity with this client id.
+    /// Returns the service identity with this client id.
     #[must_use]
     pub fn service_identity(&self, client_id: Uuid) -> Option<&ServiceIdentity> {
         [&self.daemon, &self.client].into_iter().find(|identity| identity.client_id == client_id)
@@ -73,7 +73,7 @@ impl ServiceIdentity {
 }
 
 impl Model {
-    /// Trusts one more issuer. The same one's assertions about the same subject are expected as it says now.
+    /// Trusts another issuer. Replaces an earlier registration with the same client id, issuer and subject.
     pub fn add_federated_credential(&self, credential: FederatedCredential) {
         let key = |of: &FederatedCredential| (of.client_id, of.issuer.clone(), of.subject.clone());
         let mut state = self.lock();
@@ -81,7 +81,7 @@ impl Model {
         state.federated.push(credential);
     }
 
-    /// The issuers trusted for this client id.
+    /// Returns the issuers trusted for this client id.
     pub(crate) fn federated_credentials(&self, client_id: Uuid) -> Vec<FederatedCredential> {
         let state = self.lock();
         let registered = state.federated.iter().filter(|credential| credential.client_id == client_id);

@@ -1,4 +1,4 @@
-//! The timeline: what happens, told to whoever wants to show it.
+//! The timeline: everything that happens, sent to all listeners.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,25 +6,25 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-/// One line of progress. Never holds a secret's text.
+/// One event of the timeline. Never contains a secret's text.
 #[derive(Debug, Clone, Serialize)]
 pub struct TimelineEvent {
-    /// When, in sandbox time.
+    /// The time of the event, in sandbox time.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
-    /// What.
+    /// The kind of event.
     pub kind: TimelineEventKind,
-    /// `vault/name` of the secret concerned, else the name of what is; empty if nothing in particular.
+    /// `vault/name` of the secret concerned, otherwise the name of the object concerned; empty if there is none.
     pub secret: String,
-    /// What more there is to say.
+    /// Further details.
     pub detail: String,
 }
 
-/// What may happen in the sandbox.
+/// The kinds of events in the sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimelineEventKind {
-    /// A credential was made.
+    /// A credential was issued.
     Issued,
     /// A version that names a credential was put.
     Published,
@@ -40,7 +40,7 @@ pub enum TimelineEventKind {
     EventDeadLettered,
     /// Event Grid gave up an event, and it is lost.
     EventDropped,
-    /// A request met an injected fault.
+    /// A request got an injected fault.
     FaultInjected,
     /// A consumer could not sign in.
     ConsumerFailed,
@@ -56,7 +56,7 @@ impl Timeline {
         receiver
     }
 
-    /// Whoever no longer listens is forgotten.
+    /// Sends an event to all listeners and removes those that are gone.
     pub(super) fn report(&self, event: &TimelineEvent) {
         let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|listener| listener.send(event.clone()).is_ok());

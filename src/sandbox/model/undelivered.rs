@@ -1,10 +1,10 @@
-//! What Event Grid gave up: dead letters, and how many events were dropped for want of a place for them.
+//! Events that Event Grid gave up: the dead letters, and the number of events dropped without one.
 
 use serde_json::Value;
 
 use super::Model;
 
-/// Kept for `/_sandbox/state`; nothing is ever taken out.
+/// The undelivered events, kept for `/_sandbox/state`; nothing is ever removed.
 #[derive(Debug, Default)]
 pub(super) struct Undelivered {
     pub(super) dead_letters: Vec<Value>,
@@ -12,12 +12,12 @@ pub(super) struct Undelivered {
 }
 
 impl Model {
-    /// Keeps an event that could not be delivered, as the dead-letter blob has it.
+    /// Keeps an event that could not be delivered, as in the dead-letter blob.
     pub(crate) fn keep_dead_letter(&self, letter: Value) {
         self.lock().undelivered.dead_letters.push(letter);
     }
 
-    /// Counts an event that could not be delivered and that nobody keeps.
+    /// Counts an event that could not be delivered and is not kept.
     pub(crate) fn count_dropped_event(&self) {
         self.lock().undelivered.dropped += 1;
     }

@@ -1,4 +1,4 @@
-//! Vaults: secrets, their versions, and what Key Vault lets one do with them.
+//! Vaults: secrets, their versions, and the operations that Key Vault allows on them.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use super::{Model, State, VersionCreated};
 #[derive(Debug)]
 pub(super) struct Vault {
     pub(super) name: String,
-    /// By lower-case name.
+    /// Secrets by lower-case name.
     pub(super) secrets: BTreeMap<String, Secret>,
     pub(super) options: VaultOptions,
     pub(super) quota: VaultQuota,
@@ -27,15 +27,15 @@ pub(super) struct Vault {
 #[derive(Debug, Clone)]
 pub(super) struct Secret {
     pub(super) name: String,
-    /// Oldest first; the last one is current.
+    /// Versions, oldest first; the last one is current.
     pub(super) versions: Vec<Version>,
-    /// How often a credential that was new to this secret was published.
+    /// The number of times a credential that was new to this secret was published.
     pub(super) rotations: u64,
     pub(super) life: Life,
 }
 
 impl Model {
-    /// Puts a new version, which is current from now on.
+    /// Puts a new version, which becomes the current one.
     ///
     /// # Errors
     /// `BadParameter` beyond Key Vault's limits; `NotFound` for an unknown vault; `DeletedButRecoverable`,
@@ -57,7 +57,7 @@ impl Model {
         Ok(version)
     }
 
-    /// The current version, or the one asked for.
+    /// Returns the current version, or the requested one.
     ///
     /// # Errors
     /// `NotFound`, also for a deleted one; `Disabled`.
@@ -97,7 +97,7 @@ impl Model {
         Ok(patched)
     }
 
-    /// Each secret's name and current version, by name.
+    /// Returns each secret's name and current version, by name.
     ///
     /// # Errors
     /// `NotFound` for an unknown vault.
@@ -114,7 +114,7 @@ impl Model {
             .collect())
     }
 
-    /// All versions of a secret, disabled ones too, oldest first.
+    /// Returns all versions of a secret, disabled ones too, oldest first.
     ///
     /// # Errors
     /// `NotFound`.
@@ -127,14 +127,14 @@ impl Model {
         Ok(self.lock().readable_secret(vault, name, now)?.versions.clone())
     }
 
-    /// The vault's and the secret's name as they were first written.
+    /// Returns the vault's and the secret's name as they were first written.
     pub(crate) fn names(&self, vault: &str, secret: &str) -> Option<(String, String)> {
         let state = self.lock();
         let names = (state.vault(vault).ok()?.name.clone(), state.secret(vault, secret).ok()?.name.clone());
         Some(names)
     }
 
-    /// The current version, enabled or not; `None` for a deleted secret.
+    /// Returns the current version, enabled or not; `None` for a deleted secret.
     pub(crate) fn current_version(&self, vault: &str, name: &str) -> Option<Version> {
         let state = self.lock();
         let secret = state.secret(vault, name).ok().filter(|secret| !secret.life.is_deleted())?;
@@ -233,7 +233,7 @@ impl Secret {
         Self { name: name.to_owned(), versions: Vec::new(), rotations: 0, life: Life::Live }
     }
 
-    /// The version asked for, else the current one.
+    /// Returns the requested version, otherwise the current one.
     pub(super) fn version(&self, version: Option<&str>) -> Result<&Version, VaultRefusal> {
         let found = match version {
             None => self.versions.last(),

@@ -1,36 +1,36 @@
-//! How many requests a vault takes in ten seconds, and all vaults of the subscription together.
+//! Request quotas per ten seconds, for each vault and for all vaults of the subscription together.
 
 use time::{Duration, OffsetDateTime};
 
 use super::meter::Meter;
 use super::{Model, State};
 
-/// Creating requests that one vault takes in a window.
+/// The number of creating requests that one vault accepts in a window.
 const CREATES: u32 = 300;
 
-/// All other requests that one vault takes in a window.
+/// The number of all other requests that one vault accepts in a window.
 const OTHERS: u32 = 4000;
 
-/// How many times that much the whole subscription may ask for.
+/// The subscription's quota as a multiple of one vault's.
 const SUBSCRIPTION: u32 = 5;
 
 const WINDOW: Duration = Duration::seconds(10);
 
-/// What a request is counted as.
+/// The type that a request is counted as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RequestType {
-    /// Makes a secret or a version of one.
+    /// A request that creates a secret or a version of one.
     Create,
-    /// Everything else.
+    /// Any other request.
     Other,
 }
 
-/// Too many requests.
+/// A request over its quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Throttled {
-    /// Whose quota it is.
+    /// The code of the exhausted quota: the vault's or the subscription's.
     pub(crate) reason: &'static str,
-    /// Whole seconds to the end of the window; the service doesn't always say.
+    /// Whole seconds until the window ends; the service doesn't always return them.
     pub(crate) retry_after: Option<u32>,
 }
 
@@ -45,7 +45,7 @@ impl Model {
     /// Counts a request to a vault.
     ///
     /// # Errors
-    /// The quota of the vault or of the subscription is used up; the request costs nothing then.
+    /// The quota of the vault or of the subscription is used up; nothing is spent then.
     pub(crate) fn spend_vault_request(
         &self,
         vault: &str,
@@ -91,7 +91,7 @@ impl VaultQuota {
     }
 }
 
-/// Rounded up, so that whoever waits as long as told does find the next window.
+/// Rounds up to whole seconds, so that a client that waits this long does find the next window.
 fn seconds(wait: Duration) -> u32 {
     let whole = u32::try_from(wait.whole_seconds()).unwrap_or_default();
     (whole + u32::from(wait.subsec_nanoseconds() > 0)).max(1)

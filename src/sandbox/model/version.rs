@@ -1,4 +1,4 @@
-//! A version of a secret, and what makes and changes one. It knows no vault.
+//! A version of a secret, and the requests that create and change one. Knows nothing about vaults.
 
 use std::collections::BTreeMap;
 
@@ -15,56 +15,56 @@ pub struct Version {
     pub version: String,
     /// The text.
     pub value: SecretString,
-    /// Whether it can be read.
+    /// True if it can be read.
     pub enabled: bool,
-    /// When it was put, in whole seconds.
+    /// The time it was put, in whole seconds.
     pub created: OffsetDateTime,
-    /// When it was put or last patched, in whole seconds.
+    /// The time it was put or last patched, in whole seconds.
     pub updated: OffsetDateTime,
     /// Informational only.
     pub not_before: Option<OffsetDateTime>,
-    /// Informational only, but near-expiry events go by it.
+    /// Informational only, but near-expiry events depend on it.
     pub expires: Option<OffsetDateTime>,
-    /// What kind of text it is.
+    /// The type of the text.
     pub content_type: Option<String>,
-    /// Tags; not inherited from the version before.
+    /// Its tags; not inherited from the version before.
     pub tags: BTreeMap<String, String>,
 }
 
-/// What a `PUT` says of a version.
+/// The contents of a `PUT` of a version.
 #[derive(Debug, Clone)]
 pub struct NewVersion {
     /// The text.
     pub value: SecretString,
-    /// Whether it can be read.
+    /// True if it can be read.
     pub enabled: bool,
     /// Informational only.
     pub not_before: Option<OffsetDateTime>,
     /// Informational only.
     pub expires: Option<OffsetDateTime>,
-    /// What kind of text it is.
+    /// The type of the text.
     pub content_type: Option<String>,
     /// The tags.
     pub tags: BTreeMap<String, String>,
 }
 
-/// What a `PATCH` says: `None` leaves things as they are, `Some(tags)` replaces the whole map.
+/// The contents of a `PATCH`: `None` leaves a value unchanged, `Some(tags)` replaces the whole map.
 #[derive(Debug, Clone, Default)]
 pub struct VersionChange {
-    /// Whether it can be read.
+    /// True if it can be read.
     pub enabled: Option<bool>,
     /// Informational only.
     pub not_before: Option<OffsetDateTime>,
     /// Informational only.
     pub expires: Option<OffsetDateTime>,
-    /// What kind of text it is.
+    /// The type of the text.
     pub content_type: Option<String>,
-    /// All tags there shall be.
+    /// The complete new tags.
     pub tags: Option<BTreeMap<String, String>>,
 }
 
 impl NewVersion {
-    /// An enabled version with this text and nothing else.
+    /// Creates an enabled version with this text and nothing else.
     #[must_use]
     pub fn of(value: SecretString) -> Self {
         Self {
@@ -94,7 +94,7 @@ impl Version {
         }
     }
 
-    /// The id of the credential whose text this is, if a tag says so.
+    /// Returns the id of the credential whose text this is, if a tag names it.
     #[must_use]
     pub fn credential(&self) -> Option<&str> {
         self.tags.get(CREDENTIAL_ID).map(String::as_str)

@@ -1,4 +1,4 @@
-//! The whole truth as tests may see it: every credential and version, and never a text.
+//! The complete state for tests: every credential and version, and never a secret's text.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::vault::{Secret, Vault};
 use super::version::Version;
 use super::{Model, State};
 
-/// Everything there is, without flicker.
+/// The complete state, without propagation effects.
 #[derive(Debug, Serialize)]
 pub struct StateView {
     #[serde(with = "time::serde::rfc3339")]
@@ -60,7 +60,7 @@ struct VaultView {
 #[derive(Debug, Serialize)]
 struct SecretView {
     name: String,
-    /// Deleted, or about to be: not yet gone.
+    /// True if it is deleted or being deleted, but not yet purged.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     deleted: bool,
     versions: Vec<VersionView>,
@@ -78,7 +78,7 @@ struct VersionView {
 }
 
 impl Model {
-    /// Everything there is at `now`: removed credentials are gone, fresh ones are there.
+    /// Returns the complete state at `now`: removed credentials are gone, and new ones are present.
     pub fn view(&self, now: OffsetDateTime) -> StateView {
         let state = self.lock();
         let State { applications, vaults, counters, undelivered, .. } = &*state;

@@ -1,5 +1,5 @@
-//! The state that the simulated services share. Known to the services and to the start of a sandbox only: everything
-//! else is given the parts that it needs.
+//! The state that the simulated services share. Only the services and the start of a sandbox know it: everything else
+//! gets the parts that it needs.
 
 use std::sync::Arc;
 
@@ -21,19 +21,19 @@ pub(in crate::sandbox) struct Azure {
     pub(in crate::sandbox) model: Arc<Model>,
     pub(in crate::sandbox) faults: Faults,
     pub(in crate::sandbox) tokens: Arc<TokenIssuer>,
-    /// Failures of the metadata service.
+    /// The failures of the metadata service.
     pub(in crate::sandbox) metadata_failures: InjectedFailures,
     pub(in crate::sandbox) addresses: Addresses,
-    /// To Event Grid.
+    /// The channel to Event Grid.
     pub(in crate::sandbox) notices: UnboundedSender<Notice>,
     /// Held while the clock is moved, so that one request at a time moves it.
     pub(in crate::sandbox) moving_clock: Arc<tokio::sync::Mutex<()>>,
-    /// Tasks that must finish even if the client that asked for them goes away.
+    /// Tasks that must finish even if the client that started them goes away.
     pub(in crate::sandbox) tasks: TaskTracker,
 }
 
 impl Azure {
-    /// Finds the resource that somebody means; `None` if the tenant has none of that name.
+    /// Finds the resource of this name; `None` if the tenant has none of that name.
     pub(super) fn resource(&self, asked_for: &str) -> Option<Resource> {
         Resource::find(&self.model, &self.addresses.fhir, asked_for)
     }

@@ -1,4 +1,4 @@
-//! Injected faults: draws and reports the fault that a request meets. It knows no service's wording.
+//! Injected faults: draws and reports the fault that a request gets. It knows no service's wording.
 
 use axum::http::{StatusCode, header};
 
@@ -8,7 +8,7 @@ use crate::sandbox::faults::FaultKind;
 use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{Service, TimelineEvent, TimelineEventKind};
 
-/// Counts a request and returns the fault that it meets, which is then on the timeline.
+/// Counts a request and returns the fault that it gets, which is then on the timeline.
 pub(super) fn draw(azure: &Azure, service: Service, request: &Request) -> Option<FaultKind> {
     azure.model.count_request(service);
     let fault = azure.faults.draw(service, request);
@@ -18,7 +18,7 @@ pub(super) fn draw(azure: &Azure, service: Service, request: &Request) -> Option
     fault
 }
 
-/// Adds `Retry-After` to every other injected 429.
+/// Adds `Retry-After` to about half of the injected 429s.
 pub(super) fn with_retry_after(azure: &Azure, status: StatusCode, response: Response) -> Response {
     let retry_after = (status == StatusCode::TOO_MANY_REQUESTS).then(|| azure.faults.retry_after()).flatten();
     match retry_after {

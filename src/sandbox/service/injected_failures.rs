@@ -1,11 +1,11 @@
-//! Failures of the metadata service that a test has asked for, one status a request.
+//! Failures of the metadata service that a test has requested, one status for each request.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::http::StatusCode;
 
-/// Statuses that the metadata service answers with before it works again.
+/// The statuses that the metadata service responds with before it works again.
 #[derive(Debug, Default)]
 pub(in crate::sandbox) struct InjectedFailures(Mutex<VecDeque<u16>>);
 
@@ -14,7 +14,7 @@ impl InjectedFailures {
         self.lock().extend(statuses);
     }
 
-    /// Takes out the status that the next request gets.
+    /// Removes and returns the status for the next request.
     pub(super) fn next(&self) -> Option<StatusCode> {
         StatusCode::from_u16(self.lock().pop_front()?).ok()
     }

@@ -1,4 +1,4 @@
-//! The pipeline of each request: it holds the clock, is counted, may meet a fault, is handled by its service, and its
+//! The pipeline of each request: it holds the clock, is counted, may get a fault, is handled by its service, and its
 //! response is dated in sandbox time.
 
 use std::sync::Arc;
@@ -48,7 +48,7 @@ async fn pass(
     if *port == Port::Authority && request.uri().path().starts_with("/_sandbox/") {
         return Ok(handle_control(azure, request).await.into_response());
     }
-    // Nobody holds the clock with half a request.
+    // An incomplete request must not hold the clock.
     let request = match Request::read(request).await {
         Ok(request) => request,
         Err(response) => return Ok(stamped(azure, response, None)),
@@ -71,7 +71,7 @@ async fn pass(
     Ok(stamped(azure, response, client_request_id))
 }
 
-/// Returns an injected 429 or 503 in the words, and with the headers, of the service.
+/// Returns an injected 429 or 503 with the wording and the headers of the service.
 fn failed(azure: &Azure, service: Service, request: &Request, status: StatusCode) -> Response {
     let response = match service {
         Service::KeyVault => key_vault::failure_response(status),
@@ -90,7 +90,7 @@ async fn handle_control(azure: &Azure, request: http::Request<Body>) -> Response
     }
 }
 
-/// The port itself or, under production names, what the request's host stands for.
+/// Returns the port itself or, under production names, the services of the request's host.
 fn named_port<'a>(azure: &'a Azure, port: &'a Port, request: &http::Request<Body>) -> Option<&'a Port> {
     match port {
         Port::Production => azure.addresses.production.as_ref()?.hosts.port(request),

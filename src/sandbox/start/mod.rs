@@ -32,10 +32,10 @@ use super::tokens::TokenIssuer;
 use crate::ports::Clock;
 
 impl Sandbox {
-    /// Brings up a simulated Azure on free ports of loopback. Its clock stands still; consumers wait for it.
+    /// Starts a simulated Azure on free ports of loopback. Its clock stands still; consumers wait for it.
     ///
     /// # Errors
-    /// If keys, ports or HTTP clients can't be had.
+    /// If keys, ports or HTTP clients can't be created.
     pub async fn start(options: Options) -> Result<Self, SandboxError> {
         let listeners = bind(&options).await?;
         let addresses = addresses(&options, &listeners);
@@ -64,7 +64,7 @@ fn seed(options: &Options) -> Seed {
     }
 }
 
-/// As the model names them.
+/// Returns the vaults' names as the model names them.
 fn vault_names(options: &Options) -> Vec<String> {
     (1..=options.vaults.max(1)).map(|number| format!("vault-{number}")).collect()
 }
@@ -125,11 +125,11 @@ fn azure(
     Ok((Arc::new(azure), inbox))
 }
 
-/// Has the model send new and patched versions to Event Grid, each with a hold on the clock until it is dealt with.
+/// Makes the model send new and patched versions to Event Grid, each with a hold on the clock until it is processed.
 fn notify_event_grid(azure: &Azure) {
     let (clock, notices) = (azure.clock.clone(), azure.notices.clone());
     azure.model.on_new_version(move |created| {
-        // Event Grid is gone only while the sandbox is going too.
+        // Event Grid is gone only while the sandbox is stopping too.
         let _ = notices.send(Notice::Created(created, clock.hold()));
     });
     let (clock, notices) = (azure.clock.clone(), azure.notices.clone());

@@ -1,4 +1,4 @@
-//! A running sandbox, as its users have it: its clock, its model, its faults, and the directory that it writes.
+//! A running sandbox as its users see it: its clock, its model, its faults, and the directory that it writes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,18 +19,18 @@ use crate::sandbox::service::Azure;
 use crate::sandbox::storage::ExternalQueue;
 use crate::sandbox::task_group::TaskGroup;
 
-/// A running simulated Azure. Dropped without [`Self::shutdown`] its tasks are asked to stop, not waited for.
+/// A running simulated Azure. If dropped without [`Self::shutdown`], its tasks are asked to stop, but not awaited.
 pub struct Sandbox {
     pub(in crate::sandbox) azure: Arc<Azure>,
     pub(super) certificates: Certificates,
     pub(super) daemon: DaemonSettings,
-    /// Consumers and Event Grid, which need the servers.
+    /// The consumers and Event Grid, which need the servers.
     pub(super) clients: TaskGroup,
     pub(super) servers: TaskGroup,
 }
 
 impl Sandbox {
-    /// Returns the clock that everything goes by. It stands still until somebody lets it run.
+    /// Returns the clock of the whole sandbox. It stands still until it is started.
     #[must_use]
     pub fn clock(&self) -> SandboxClock {
         self.azure.clock.clone()
@@ -48,13 +48,13 @@ impl Sandbox {
         &self.certificates.ca_pem
     }
 
-    /// Returns the token that the daemon's API asks for, as `api-token` has it.
+    /// Returns the token that the daemon's API requires, as in `api-token`.
     #[must_use]
     pub fn api_token(&self) -> &SecretString {
         &self.daemon.api_token
     }
 
-    /// Returns the key that the built-in subscription delivers with, as `webhook-key` has it.
+    /// Returns the key that the built-in subscription delivers with, as in `webhook-key`.
     #[must_use]
     pub fn webhook_key(&self) -> &SecretString {
         &self.daemon.webhook_key
@@ -66,7 +66,7 @@ impl Sandbox {
         self.azure.addresses.clock_url()
     }
 
-    /// Returns all endpoints; the files' members are missing, since there may be none.
+    /// Returns all endpoints; the files' members are `None`, since the files may not exist.
     #[must_use]
     pub fn endpoints(&self) -> Endpoints {
         Endpoints::of(&self.azure.model, &self.azure.addresses)
@@ -78,17 +78,17 @@ impl Sandbox {
         self.azure.model.timeline()
     }
 
-    /// Makes the next fitting requests fail, before any fault by chance.
+    /// Makes the next matching requests fail, before any random fault.
     pub fn script_faults(&self, faults: Vec<ScriptedFault>) {
         self.azure.faults.script(faults);
     }
 
-    /// Sets the share of requests that fail by chance from now on.
+    /// Sets the share of requests that fail at random from now on.
     pub fn set_fault_level(&self, level: FaultLevel) {
         self.azure.faults.set_level(level);
     }
 
-    /// Ends all faults, by chance and scripted.
+    /// Stops all faults, random and scripted.
     pub fn stop_faults(&self) {
         self.azure.faults.stop();
     }
@@ -99,11 +99,11 @@ impl Sandbox {
         self.azure.model.summary(self.azure.clock.now())
     }
 
-    /// Sends events to this queue too, and puts it into the daemon's configuration. The queue is created once somebody
+    /// Sends events to this queue too, and adds it to the daemon's configuration. The queue is created once a server
     /// answers at its address, with a certificate of the sandbox's CA (`localhost.pem`).
     ///
     /// # Errors
-    /// If no HTTP client can be had.
+    /// If no HTTP client can be created.
     pub fn with_queue(mut self, url: Url) -> Result<Self, SandboxError> {
         let queue = ExternalQueue::new(url.clone(), &self.certificates.ca_pem)?;
         let (azure, stop) = (Arc::clone(&self.azure), self.clients.stop.clone());
@@ -114,12 +114,12 @@ impl Sandbox {
         Ok(self)
     }
 
-    /// Writes `ca.pem`, `localhost.pem` and `localhost.key` (a certificate of that CA for what runs beside),
-    /// `rekeyd.toml`, `daemon-secret`, `api-token`, `webhook-key`, with production names `hosts`, and, last and by
-    /// renaming, `endpoints.json`.
+    /// Writes `ca.pem`, `localhost.pem` and `localhost.key` (a certificate of that CA for programs that run beside the
+    /// sandbox), `rekeyd.toml`, `daemon-secret`, `api-token`, `webhook-key`, with production names `hosts`, and
+    /// finally, by renaming, `endpoints.json`.
     ///
     /// # Errors
-    /// If the directory can't be made or a file can't be written.
+    /// If the directory can't be created or a file can't be written.
     pub fn write_directory(&self, dir: &Path, clock_url: bool) -> Result<(), SandboxError> {
         self.contents().write(dir, clock_url)
     }
@@ -130,7 +130,7 @@ impl Sandbox {
         self.contents().daemon_configuration(dir, clock_url)
     }
 
-    /// Ends the consumers and Event Grid, then the servers, and waits for them.
+    /// Stops the consumers and Event Grid, then the servers, and waits for them.
     pub async fn shutdown(self) {
         self.clients.end().await;
         self.servers.end().await;

@@ -1,4 +1,4 @@
-//! The health services as an application and a stranger see them.
+//! The health services as an application and an unknown caller see them.
 #![expect(clippy::unwrap_used, reason = "a test may stop here")]
 
 use reqwest::Response;
@@ -11,7 +11,7 @@ use crate::sandbox::model::{Role, Scope};
 const FHIR: &str = "application/fhir+json; charset=utf-8";
 
 impl World {
-    /// A token of the first rotated application.
+    /// Returns a token of the first rotated application.
     async fn application_token(&self, audience: &str) -> String {
         let secret = self.sandbox.model().managed().first().unwrap().clone();
         let version = self.sandbox.model().get_secret(&secret.vault, &secret.name, None, START).unwrap();

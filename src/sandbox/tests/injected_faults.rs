@@ -1,4 +1,4 @@
-//! Injected faults are answered as the service itself would, and a client that goes silent stops nobody.
+//! Injected faults get the service's own responses, and a client that goes silent blocks nothing.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop here")]
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::{START, World};
 use crate::sandbox::{FaultKind, ScriptedFault, Service};
 
-/// In real time; what is waited for takes milliseconds, or never ends.
+/// The limit in real time; the awaited events take milliseconds, or never happen.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A request that is never completed blocks neither the sandbox clock nor the shutdown.
@@ -27,7 +27,7 @@ async fn stalled_request_blocks_neither_clock_nor_shutdown() {
         stalled.flush().await.unwrap();
         silent.push(stalled);
     }
-    // Answered after what was sent before has arrived.
+    // Its response comes after the earlier data has arrived.
     world.http.get(format!("{}/nothing", world.at.imds_endpoint)).send().await.unwrap();
     let tomorrow = START + time::Duration::days(1);
     timeout(PATIENCE, world.sandbox.clock().run_until(tomorrow)).await.unwrap();

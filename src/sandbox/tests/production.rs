@@ -24,7 +24,7 @@ async fn production_names_reach_only_their_service() {
     assert_eq!(graph["error"]["code"], "InvalidAuthenticationToken");
     let vault = get("https://VAULT-2.vault.azure.net/secrets?api-version=7.4".to_owned()).await;
     assert_eq!(vault["error"]["code"], "Unauthorized");
-    // The certificate has no such name either, so it is only asked for in the request.
+    // The certificate has no such name either, so it is only in the request.
     let wrong = world.http.get("https://vault-1.vault.azure.net/secrets");
     let wrong = wrong.header("host", "vault-9.vault.azure.net").send().await.unwrap();
     assert_eq!(wrong.status(), StatusCode::MISDIRECTED_REQUEST);

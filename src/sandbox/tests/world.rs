@@ -1,4 +1,4 @@
-//! A sandbox in virtual time, and a client that may do everything.
+//! A sandbox in virtual time, and a client with all permissions.
 #![expect(clippy::unwrap_used, reason = "a test may stop here")]
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -67,7 +67,7 @@ impl World {
         (response.status(), response.json().await.unwrap())
     }
 
-    /// A token of the client that may do everything.
+    /// Returns a token of the client with all permissions.
     pub(in crate::sandbox) async fn token(&self, resource: &str) -> String {
         let scope = format!("{resource}/.default");
         let secret = self.at.client.client_secret.expose_secret();
@@ -104,7 +104,7 @@ fn options() -> Options {
         faults: FaultLevel::None,
         seed: 7,
         start: START,
-        // Nobody listens there.
+        // No server listens there.
         daemon_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
         production_names: None,
     }

@@ -12,7 +12,7 @@ fn after(milliseconds: i64) -> OffsetDateTime {
     START + Duration::milliseconds(milliseconds)
 }
 
-/// Long after every transition.
+/// A time, in milliseconds, long after every transition.
 const DONE: i64 = 60_000;
 
 fn put(model: &Model, text: &str, now: OffsetDateTime) -> Result<Version, VaultRefusal> {
@@ -21,7 +21,7 @@ fn put(model: &Model, text: &str, now: OffsetDateTime) -> Result<Version, VaultR
     model.put_secret("vault-1", "it", new, now)
 }
 
-/// A secret with two versions.
+/// Creates a world in which a secret has two versions.
 fn world() -> Model {
     let model = small_world();
     put(&model, "one", START).unwrap();
@@ -33,7 +33,7 @@ fn name() -> String {
     "it".to_owned()
 }
 
-/// The first tenth of a second after `from` at which it holds.
+/// Returns the time from `from` until `holds` is true, in milliseconds and steps of 100.
 fn first(from: i64, holds: impl Fn(OffsetDateTime) -> bool) -> i64 {
     (from..from + DONE).step_by(100).find(|moment| holds(after(*moment))).unwrap() - from
 }

@@ -1,4 +1,4 @@
-//! Controls of who may do what: Azure roles and app roles are given and taken at once.
+//! Controls of permissions: Azure roles and app roles are assigned and removed at once.
 
 use axum::http::Method;
 use serde::Deserialize;
@@ -17,7 +17,7 @@ struct Assignment {
     role: Role,
 }
 
-/// `PUT` assigns, `DELETE` takes away: `{"principal", "scope": {"vault": "vault-1"} | "fhir" | "dicom", "role"}`.
+/// Assigns or removes a role: `{"principal", "scope": {"vault": "vault-1"} | "fhir" | "dicom", "role"}`.
 pub(super) fn role(azure: &Azure, request: &Request) -> Response {
     let Some(wanted) = request.json::<Assignment>() else {
         return bad_request("expected {\"principal\": ..., \"scope\": {\"vault\": ...}, \"role\": ...}");
@@ -38,7 +38,7 @@ struct AppRoles {
     roles: Vec<String>,
 }
 
-/// All app roles that a principal has on a resource from now on.
+/// Sets all app roles that a principal has on a resource from now on.
 pub(super) fn app_roles(azure: &Azure, request: &Request) -> Response {
     let Some(wanted) = request.json::<AppRoles>() else {
         return bad_request("expected {\"principal\": ..., \"resource\": ..., \"roles\": [...]}");

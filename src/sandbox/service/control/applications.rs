@@ -1,4 +1,4 @@
-//! Controls of applications and of the report on their sign-ins: what Graph can't set, or not at once.
+//! Controls of applications and of the report on their sign-ins: settings that Graph can't set, or not at once.
 
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use crate::sandbox::service::azure::Azure;
 const EXPECTED: &str = "expected any of displayName, tags, signInAudience, isFallbackPublicClient, identifierUris, \
     web, spa, publicClient, appRoles, enabled, passwordLimit, owners, createdDateTime";
 
-/// An application with a service principal, owned by the daemon unless the body says by whom.
+/// Creates an application with a service principal, owned by the daemon unless the body names owners.
 pub(super) fn create(azure: &Azure, request: &Request) -> Response {
     let Some(mut wanted) = request.json::<ApplicationChange>() else { return bad_request(EXPECTED) };
     let daemon = azure.model.tenant().daemon.object_id;
@@ -42,7 +42,7 @@ struct Report {
     available: Option<bool>,
 }
 
-/// `{"lag": "1h", "available": true}`; what is missing stays.
+/// Changes the report's settings and leaves missing ones as they are: `{"lag": "1h", "available": true}`.
 pub(super) fn report(azure: &Azure, request: &Request) -> Response {
     const EXPECTED: &str = "expected {\"lag\": \"1h\", \"available\": true}";
     let Some(wanted) = request.json::<Report>() else { return bad_request(EXPECTED) };

@@ -18,7 +18,7 @@ struct Rollover {
     retire: bool,
 }
 
-/// A new key signs from now on, or, with `{"retire": true}`, the old ones are forgotten.
+/// Adds a new signing key or, with `{"retire": true}`, removes the old ones.
 pub(super) fn roll_over(azure: &Azure, request: &Request) -> Response {
     let Some(wanted) = request.json::<Rollover>() else { return bad_request("expected {\"retire\": ...}") };
     if wanted.retire {
@@ -45,8 +45,8 @@ fn token_exchange() -> String {
     "api://AzureADTokenExchange".to_owned()
 }
 
-/// Trusts an issuer's assertions about a subject for an application. Its certificate is trusted in the same way: issuer
-/// and subject are then the client id, and the audience is the token endpoint.
+/// Trusts an issuer's assertions about a subject for an application. An application's certificate is trusted in the
+/// same way: issuer and subject are then the client id, and the audience is the token endpoint.
 pub(super) fn trust(azure: &Azure, request: &Request) -> Response {
     let Some(wanted) = request.json::<Trust>() else {
         return bad_request(
@@ -64,7 +64,7 @@ struct WantedFailures {
     statuses: Vec<u16>,
 }
 
-/// The next requests to the metadata service get these statuses, one after the other.
+/// Makes the next requests to the metadata service fail with these statuses, one after the other.
 pub(super) fn fail_metadata_service(azure: &Azure, request: &Request) -> Response {
     let wanted = request.json::<WantedFailures>().filter(|wanted| {
         let is_error = |status: &u16| (400..600).contains(status);

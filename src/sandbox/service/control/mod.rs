@@ -1,20 +1,20 @@
-//! The sandbox's own controls, for tests and rehearsals. No token is asked for, and no answer holds a secret's text.
+//! The sandbox's own controls, for tests and rehearsals. They need no token, and no response holds a secret's text.
 //!
 //! | below `/_sandbox/` | does |
 //! |---|---|
 //! | `GET state` | shows every credential, version, deleted secret and dead letter |
-//! | `GET clock`, `POST clock {"advance": "25d"}` | tells the time, lives through so much of it at once |
-//! | `POST faults {"level", "script": [...]}` | makes requests fail by chance or as scripted |
+//! | `GET clock`, `POST clock {"advance": "25d"}` | returns the time, advances it by this much at once |
+//! | `POST faults {"level", "script": [...]}` | makes requests fail at random or as scripted |
 //! | `POST events/{vault}/{secret}` | sends a `SecretNearExpiry` now |
-//! | `GET subscriptions`, `PUT`, `DELETE subscriptions/{name}` | event subscriptions, in the members of Azure's resource |
+//! | `GET subscriptions`, `PUT`, `DELETE subscriptions/{name}` | event subscriptions, with the members of Azure's |
 //! | `PUT vaults/{vault}` | a vault's network, access model and days of retention |
 //! | `PUT`, `DELETE roles {"principal", "scope", "role"}` | Azure roles on vaults and health services |
 //! | `PUT app-roles {"principal", "resource", "roles"}` | app roles, which are in tokens from then on |
 //! | `POST applications`, `PATCH applications/{id}` | applications, with what Graph can't set |
-//! | `PUT reports {"lag", "available"}` | how late the report on sign-ins is, and whether there is one |
-//! | `POST keys/rollover {"retire"}` | a new signing key, or the end of the older ones |
+//! | `PUT reports {"lag", "available"}` | the lag of the report on sign-ins, and whether there is one |
+//! | `POST keys/rollover {"retire"}` | adds a new signing key, or removes the older ones |
 //! | `PUT federated-credentials` | trusts an issuer's keys |
-//! | `POST managed-identity/troubles {"statuses"}` | what the metadata service answers next |
+//! | `POST managed-identity/troubles {"statuses"}` | the next responses of the metadata service |
 
 mod access;
 mod applications;
@@ -77,7 +77,7 @@ struct Advance {
     advance: String,
 }
 
-/// Answers when everybody has lived through it, even if nobody waits for the answer any more.
+/// Advances the clock. Responds once it has arrived, and completes the move even if the client goes away.
 async fn advance(azure: &Azure, request: &Request) -> Response {
     let by = request.json::<Advance>().and_then(|body| duration(&body.advance));
     let Some(by) = by else {
@@ -122,7 +122,7 @@ fn faults(azure: &Azure, request: &Request) -> Response {
     Response::no_content()
 }
 
-/// Answers when the event was delivered, or could not be.
+/// Sends an event. Responds once it was delivered or could not be.
 async fn event(azure: &Azure, vault: &str, secret: &str) -> Response {
     let found = azure.model.names(vault, secret).zip(azure.model.current_version(vault, secret));
     let Some(((vault, secret), version)) = found else {
@@ -131,7 +131,7 @@ async fn event(azure: &Azure, vault: &str, secret: &str) -> Response {
     };
     let (reply, delivered) = oneshot::channel();
     let notice = Notice::Wanted { vault, secret, version: Box::new(version), reply };
-    // Without Event Grid nobody answers either.
+    // Without Event Grid there is no reply either.
     let _ = azure.notices.send(notice);
     match delivered.await {
         Ok(true) => Response::ok(json!({"delivered": true})),

@@ -1,4 +1,4 @@
-//! The controls of Event Grid: subscriptions made, listed and deleted, and validated by hand.
+//! The controls of Event Grid: subscriptions created, listed and deleted, and validated by hand.
 
 use axum::http::{Method, StatusCode};
 use serde_json::json;
@@ -25,7 +25,7 @@ async fn list(azure: &Azure) -> Response {
     listed.map_or_else(gone, |listed| Response::ok(json!(listed)))
 }
 
-/// Answers when the handshake has ended, well or not.
+/// Creates a subscription. Responds once the handshake has ended, successful or not.
 async fn put(azure: &Azure, name: &str, request: &Request) -> Response {
     let subscription = match Subscription::parse(name, &request.body) {
         Ok(subscription) => Box::new(subscription),
@@ -50,7 +50,7 @@ async fn delete(azure: &Azure, name: &str) -> Response {
     }
 }
 
-/// What a validation URL leads to.
+/// Validates a subscription. Called for a validation URL.
 async fn validate(azure: &Azure, name: &str, request: &Request) -> Response {
     let (name, token) = (name.to_owned(), request.query("token").unwrap_or_default().to_owned());
     match ask(azure, |reply| Notice::Validate { name, token, reply }).await {
@@ -63,10 +63,10 @@ async fn validate(azure: &Azure, name: &str, request: &Request) -> Response {
     }
 }
 
-/// `None` if Event Grid has ended, or if another change has taken this one's place.
+/// Sends a request to Event Grid and returns its reply; `None` if Event Grid has stopped or another change came first.
 async fn ask<T>(azure: &Azure, notice: impl FnOnce(oneshot::Sender<T>) -> Notice) -> Option<T> {
     let (reply, answered) = oneshot::channel();
-    // Without Event Grid nobody answers either.
+    // Without Event Grid there is no reply either.
     let _ = azure.notices.send(notice(reply));
     answered.await.ok()
 }

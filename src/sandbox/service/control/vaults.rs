@@ -1,4 +1,4 @@
-//! Controls of a vault's settings: its network, its access model, how long it keeps what is deleted.
+//! Controls of a vault's settings: its network, its access model, and its retention period for deleted secrets.
 
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -17,8 +17,8 @@ struct WantedVault {
     retention_days: Option<u8>,
 }
 
-/// Changes what is named and leaves the rest: `{"network": "open" | "firewall" | "private", "access_model": "rbac" |
-/// "access_policies", "retention_days": 7..90}`.
+/// Changes the settings in the body and leaves the rest: `{"network": "open" | "firewall" | "private", "access_model":
+/// "rbac" | "access_policies", "retention_days": 7..90}`.
 pub(super) fn set(azure: &Azure, vault: &str, request: &Request) -> Response {
     let Some(wanted) = request.json::<WantedVault>() else {
         return bad_request("expected {\"network\": ..., \"access_model\": ..., \"retention_days\": ...}");

@@ -1,4 +1,4 @@
-//! Assertions: tokens of another issuer that is trusted for an application, or ones it has signed with its certificate.
+//! Assertions: tokens of another issuer that an application trusts, or signed with the application's certificate.
 
 use axum::http::StatusCode;
 use jsonwebtoken::jwk::Jwk;
@@ -24,12 +24,12 @@ struct Claims {
     nbf: i64,
 }
 
-/// MSAL for Python writes fractions.
+/// Reads a date in seconds. MSAL for Python writes fractions.
 fn seconds<'de, D: Deserializer<'de>>(date: D) -> Result<i64, D::Error> {
     f64::deserialize(date).map(|seconds| Duration::saturating_seconds_f64(seconds).whole_seconds())
 }
 
-/// Kubernetes writes a list.
+/// The `aud` of an assertion. Kubernetes writes a list.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Audience {
@@ -37,7 +37,7 @@ enum Audience {
     Some(Vec<String>),
 }
 
-/// Whether the assertion is by somebody who may sign in this application.
+/// Checks that the assertion comes from an issuer that may sign in as this application.
 pub(super) fn check(azure: &Azure, client_id: Uuid, assertion: &str) -> Result<(), Refusal> {
     let (Ok(header), Ok(read)) = (decode_header(assertion), dangerous::insecure_decode::<Claims>(assertion))
     else {
@@ -53,7 +53,7 @@ pub(super) fn check(azure: &Azure, client_id: Uuid, assertion: &str) -> Result<(
     check_time(&read.claims, azure.tokens.now_for(client_id))
 }
 
-/// The credentials that expect such an assertion.
+/// Returns the credentials that expect such an assertion.
 fn meant<'a>(
     trusted: &'a [FederatedCredential],
     claims: &Claims,
@@ -89,7 +89,8 @@ fn no_match(code: u32, what: &str, found: &str) -> Refusal {
     Refusal::invalid_client(code, message)
 }
 
-/// A certificate's assertion names no key, only a thumbprint, and may be signed with PS256.
+/// Returns true if a key of the credential signed the assertion. A certificate's assertion names no key, only a
+/// thumbprint, and may be signed with PS256.
 fn is_signed(credential: &FederatedCredential, header: &Header, assertion: &str) -> bool {
     let named =
         |key: &&Jwk| header.kid.as_ref().is_none_or(|key_id| key.common.key_id.as_ref() == Some(key_id));
@@ -136,5 +137,5 @@ impl Audience {
     }
 }
 
-/// In seconds: how far ahead of us an issuer's clock may be.
+/// The seconds that an issuer's clock may be ahead of ours.
 const CLOCK_SKEW: i64 = 300;

@@ -1,4 +1,4 @@
-//! Discovery: what there is, where, and with which keys its tokens are signed.
+//! Discovery: Entra's endpoints, their URLs, and the keys that its tokens are signed with.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::sandbox::hosts::ENTRA;
 use crate::sandbox::https::{Request, Response};
 use crate::sandbox::service::azure::Azure;
 
-/// The OpenID configuration. For no tenant in particular the issuer has a gap where the tenant's id goes.
+/// Returns the OpenID configuration. Without a particular tenant, the issuer has a placeholder for the tenant's id.
 pub(super) fn configuration(
     azure: &Azure,
     _: &Request,
@@ -27,7 +27,7 @@ pub(super) fn configuration(
     Response::ok(document)
 }
 
-/// The signing keys.
+/// Returns the signing keys.
 pub(super) fn keys(azure: &Azure, _: &Request, directory: Directory, generation: Generation) -> Response {
     let issuer = match generation {
         Generation::V1 => None,
@@ -36,7 +36,7 @@ pub(super) fn keys(azure: &Azure, _: &Request, directory: Directory, generation:
     Response::ok(json!({"keys": azure.tokens.signer.documents(issuer.as_deref())}))
 }
 
-/// Which hosts are one and the same Entra. Asked about an authority that is none of them, it says so.
+/// Returns the hosts that are aliases of this Entra, or an error if the authority in the request is not one of them.
 pub(super) fn instance(azure: &Azure, request: &Request) -> Response {
     let host = azure.addresses.authority_host();
     let (preferred_cache, aliases) = match (azure.addresses.production.as_ref(), ENTRA) {
@@ -59,7 +59,7 @@ fn unknown_instance(azure: &Azure, request: &Request) -> Response {
     Refusal::new(StatusCode::BAD_REQUEST, "invalid_instance", 50_049, message).into_response(azure, request)
 }
 
-/// In addresses the tenant goes by its id, whatever it was called in the question.
+/// Returns the base URL. It contains the tenant's id, whichever name the request used.
 fn base(azure: &Azure, directory: Directory) -> String {
     match directory {
         Directory::Home => format!("{}/{}", azure.addresses.authority, azure.model.tenant().id),

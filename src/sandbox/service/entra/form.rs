@@ -1,4 +1,4 @@
-//! The form that a token endpoint is sent, with what HTTP Basic adds to it.
+//! The form that a token endpoint receives, with the fields that HTTP Basic adds to it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Who asks for a token, and whether it is really them: by a secret, or by an assertion.
+//! The client that requests a token, and the proof of its identity: a secret or an assertion.
 
 use axum::http::StatusCode;
 use secrecy::ExposeSecret;
@@ -14,7 +14,7 @@ use crate::sandbox::service::azure::Azure;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The application's client id and its service principal's object id.
+/// Returns the application's client id and its service principal's object id.
 pub(super) fn known(azure: &Azure, client: &str) -> Result<(Uuid, Uuid), Refusal> {
     let found = Uuid::try_parse(client)
         .ok()
@@ -22,8 +22,8 @@ pub(super) fn known(azure: &Azure, client: &str) -> Result<(Uuid, Uuid), Refusal
     found.ok_or_else(|| unknown_application(azure, client))
 }
 
-/// Whether an assertion, rather than a secret, has proved who it is. A sign-in with a secret is written down as one
-/// to this resource, so that nothing may refuse it afterwards.
+/// Checks the proof of identity. Returns true if it is an assertion, false if it is a secret. A sign-in with a secret
+/// is recorded as one to this resource, so nothing may refuse it afterwards.
 pub(super) fn proved(
     azure: &Azure,
     client_id: Uuid,
@@ -43,7 +43,7 @@ pub(super) fn proved(
     }
 }
 
-/// A service identity has a secret that never changes, besides the passwords that any application may have.
+/// Checks a secret. A service identity has one that never changes, besides the passwords that any application may have.
 fn check_secret(azure: &Azure, client_id: Uuid, secret: &str, resource: &Resource) -> Result<(), Refusal> {
     let service = azure.model.tenant().service_identity(client_id);
     let outcome = if service.is_some_and(|identity| identity.secret.expose_secret() == secret) {

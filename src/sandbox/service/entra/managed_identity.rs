@@ -1,5 +1,5 @@
 //! Managed identities: the metadata service of a machine (IMDS), and App Service's endpoint. Both give the daemon's
-//! token, or that of the client that may do everything, to whoever asks on this machine.
+//! token, or that of the client that may do everything, to any process on this machine.
 
 use axum::http::{Method, StatusCode};
 use secrecy::ExposeSecret;
@@ -47,7 +47,7 @@ fn metadata_service(azure: &Azure, request: &Request) -> Response {
     }
 }
 
-/// App Service, Functions and Container Apps.
+/// Handles a token request as App Service, Functions and Container Apps do.
 pub(super) fn app_service(azure: &Azure, request: &Request) -> Response {
     let refused = |status: StatusCode, message: &str| {
         Response::json(status, json!({"statusCode": status.as_u16(), "message": message}))
@@ -70,7 +70,7 @@ pub(super) fn app_service(azure: &Azure, request: &Request) -> Response {
     }
 }
 
-/// The identity that the query names in one of these ways; the daemon's if it names none.
+/// Returns the identity that the query names in one of these ways; the daemon's if it names none.
 fn identity<'a>(azure: &'a Azure, request: &Request, names: &[&str]) -> Option<&'a ServiceIdentity> {
     let tenant = azure.model.tenant();
     let asked = names.iter().find_map(|name| Some((*name, request.query(name)?)));
@@ -107,7 +107,7 @@ enum Kind {
     AppService,
 }
 
-/// All members are strings.
+/// Returns the token's response. All members are strings.
 fn token(azure: &Azure, grant: &Grant, kind: Kind) -> Response {
     let Ok(text) = azure.tokens.issue(grant) else { return token::unsigned() };
     let now = real_time::now();

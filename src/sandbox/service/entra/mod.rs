@@ -19,25 +19,25 @@ pub(crate) use refusal::unavailable;
 
 use refusal::Refusal;
 
-/// The generation of an endpoint, which is not that of the tokens it gives.
+/// The generation of an endpoint, which is not that of the tokens it issues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Generation {
     V1,
     V2,
 }
 
-/// What the first segment of a path stands for.
+/// The directory named by the first segment of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Directory {
     /// Our tenant, by its id or a domain.
     Home,
-    /// `common` or `organizations`: whichever tenant it turns out to be.
+    /// `common` or `organizations`: any tenant.
     Any(&'static str),
 }
 
 type Endpoint = fn(&Azure, &Request, Directory, Generation) -> Response;
 
-/// A domain of the tenant, which may stand for its id.
+/// A domain of the tenant, which may replace its id.
 const DOMAIN: &str = "sandbox.onmicrosoft.com";
 
 pub(crate) fn handle_request(azure: &Azure, request: &Request) -> Response {

@@ -1,4 +1,4 @@
-//! Entra's errors, in its words.
+//! Entra's errors, as Entra words them.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::ports::Clock;
 use crate::sandbox::https::{Request, Response};
 use crate::sandbox::service::azure::Azure;
 
-/// An error of Entra's.
+/// An error of Entra.
 #[derive(Debug)]
 pub(super) struct Refusal {
     status: StatusCode,
@@ -30,18 +30,18 @@ impl Refusal {
         Self { status, error, code, message: message.into() }
     }
 
-    /// The client that isn't who it says it is.
+    /// Returns the error for a client that did not prove its identity.
     pub(super) fn invalid_client(code: u32, message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "invalid_client", code, message)
     }
 
-    /// A parameter that isn't there.
+    /// Returns the error for a missing parameter.
     pub(super) fn missing(parameter: &str) -> Self {
         let message = format!("The request body must contain the following parameter: '{parameter}'.");
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", 900_144, message)
     }
 
-    /// `client-request-id` comes back as the correlation id.
+    /// Converts the error to a response. `client-request-id` comes back as the correlation id.
     pub(super) fn into_response(self, azure: &Azure, request: &Request) -> Response {
         let correlation = request.header("client-request-id").and_then(|id| Uuid::try_parse(id).ok());
         let body = self.body(azure.clock.now(), correlation.unwrap_or_else(Uuid::new_v4));
@@ -52,7 +52,7 @@ impl Refusal {
         self.error
     }
 
-    /// The text as in `error_description`, without the ids.
+    /// Returns the text as in `error_description`, without the ids.
     pub(super) fn description(&self) -> String {
         format!("AADSTS{}: {}", self.code, self.message)
     }
@@ -71,7 +71,7 @@ impl Refusal {
     }
 }
 
-/// What Entra says when it has too much to do: the tenant is throttled (429), or its own budget is spent (503).
+/// Returns Entra's error when it is overloaded: the tenant is throttled (429), or Entra's own budget is spent (503).
 pub(crate) fn unavailable(status: StatusCode, now: OffsetDateTime) -> Value {
     let (code, message) = if status == StatusCode::TOO_MANY_REQUESTS {
         (90_055, "There are too many incoming requests. Please try again later.")

@@ -65,7 +65,7 @@ fn grant(azure: &Azure, form: &Form, directory: Directory, generation: Generatio
     Ok(Grant { client_id, object_id, audience: resource.audience, by_assertion, roles })
 }
 
-/// One resource followed by `/.default`; a slash before it belongs to the resource.
+/// Returns the one resource, which `/.default` must follow; a slash before it belongs to the resource.
 fn resource_of_scope(scope: &str) -> Result<&str, Refusal> {
     let resource = scope.strip_suffix("/.default").filter(|resource| !resource.contains(' '));
     resource.ok_or_else(|| {
@@ -86,7 +86,7 @@ pub(super) fn resource(azure: &Azure, name: &str) -> Result<Resource, Refusal> {
     })
 }
 
-/// What the client says it can do, for its token to repeat. What can't be read is passed over.
+/// Returns the client's declared capabilities, for its token to repeat. Malformed ones are ignored.
 fn capabilities(form: &Form) -> Vec<String> {
     let claims = form.get("claims").and_then(|claims| serde_json::from_str::<Value>(claims).ok());
     let values = claims.as_ref().and_then(|claims| claims.pointer("/access_token/xms_cc/values")?.as_array());

@@ -20,7 +20,7 @@ const COLLECTION: Collection = Collection {
     version: "v1.0",
 };
 
-/// What Graph lets a client set, of what is modelled.
+/// The modelled properties that Graph lets a client set.
 const SETTABLE: [&str; 9] = [
     "displayName",
     "tags",
@@ -33,10 +33,10 @@ const SETTABLE: [&str; 9] = [
     "publicClient",
 ];
 
-/// Of these only the redirects are modelled.
+/// The platforms; only their redirect URIs are modelled.
 const PLATFORMS: [&str; 3] = ["web", "spa", "publicClient"];
 
-/// What is set by calls of their own.
+/// The properties that have their own calls.
 const CREDENTIALS: [&str; 2] = ["passwordCredentials", "keyCredentials"];
 
 pub(super) fn all(call: &Call<'_>, more: &[&str]) -> Outcome {
@@ -66,7 +66,7 @@ fn list(call: &Call<'_>, is_count: bool) -> Outcome {
     let model = &call.azure.model;
     COLLECTION.list(call, is_count, |conditions| {
         let found = match client_id(conditions) {
-            // Quick, since a client asks for its own application like this again and again.
+            // Quick, since a client requests its own application like this repeatedly.
             Some(id) => model.application_by_client_id(id, call.now).into_iter().collect(),
             None => model.applications(call.now),
         };
@@ -103,7 +103,7 @@ fn delete(call: &Call<'_>, id: Uuid) -> Outcome {
     Ok(Response::no_content())
 }
 
-/// What the body sets. `None` if it sets what is not modelled.
+/// Returns the change in the body; `None` if it sets a property that is not modelled.
 fn wanted(call: &Call<'_>) -> Result<Option<ApplicationChange>, GraphRefusal> {
     let body: Map<String, Value> = call.request.json().ok_or_else(unreadable)?;
     if let Some(name) = CREDENTIALS.iter().find(|name| body.get(**name).is_some_and(is_set)) {

@@ -1,4 +1,4 @@
-//! `$batch`: up to twenty requests in one, each passing quotas and faults for itself, answered in any order.
+//! `$batch`: up to twenty requests in one, each with its own quotas and faults, answered in any order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,7 +61,7 @@ pub(super) async fn handle_batch(azure: &Azure, request: &Request) -> Response {
     Response::ok(json!({"responses": responses}))
 }
 
-/// The steps, each after those it depends on.
+/// Returns the steps, each after those it depends on.
 fn steps(request: &Request) -> Result<Vec<Step>, String> {
     let batch: Option<Batch> = request.json();
     let steps = batch.ok_or("Invalid batch payload format.")?.requests;
@@ -81,7 +81,7 @@ fn steps(request: &Request) -> Result<Vec<Step>, String> {
     Ok(steps)
 }
 
-/// One step, counted as a request of its own, with its own faults. A lost one is answered for by the server in front.
+/// Handles one step as a request of its own, with its own faults. For a lost one, the server in front responds.
 async fn take(azure: &Azure, batch: &Request, step: &Step) -> Response {
     let Some(request) = inner(batch, step).await else {
         let message = format!("The request '{}' has no usable method, URL or headers.", step.id);
@@ -114,7 +114,7 @@ fn failed_dependency(azure: &Azure, request: &Request) -> Response {
     error(azure, request, StatusCode::FAILED_DEPENDENCY, "FailedDependency", message)
 }
 
-/// The step as a request of its own, in the name of whoever sent the batch.
+/// Returns the step as a request of its own, with the identity of the batch's sender.
 async fn inner(batch: &Request, step: &Step) -> Option<Request> {
     let version = batch.segments.first()?;
     let path = step.url.trim_start_matches('/').replace(' ', "%20");
@@ -138,7 +138,7 @@ async fn step_response(id: &str, response: Response) -> Value {
         .filter_map(|(name, value)| Some((spelled(name.as_str()), Value::from(value.to_str().ok()?))));
     let headers: Map<_, _> = headers.collect();
     let mut shown = json!({"id": id, "status": parts.status.as_u16(), "headers": headers});
-    // It is in memory, whole.
+    // The body is in memory, whole.
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     if let (Value::Object(members), Ok(body)) = (&mut shown, serde_json::from_slice::<Value>(&body)) {
         members.insert("body".to_owned(), body);
@@ -146,7 +146,7 @@ async fn step_response(id: &str, response: Response) -> Value {
     shown
 }
 
-/// The standard headers as clients look for them: here names do tell case.
+/// Returns a header's name as clients expect it: here names are case-sensitive.
 fn spelled(name: &str) -> String {
     match name {
         "retry-after" => "Retry-After".to_owned(),

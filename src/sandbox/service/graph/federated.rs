@@ -12,7 +12,7 @@ use super::{Call, Outcome};
 use crate::sandbox::https::Response;
 use crate::sandbox::model::{FederatedIdentity, GraphRefusal};
 
-/// Those of one application.
+/// Returns the collection of one application's federated credentials.
 fn collection(id: Uuid) -> Collection {
     Collection {
         name: Cow::Owned(format!("applications('{id}')/federatedIdentityCredentials")),

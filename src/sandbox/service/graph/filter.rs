@@ -1,9 +1,9 @@
-//! `$filter`, as far as it is understood: single conditions, also several with `and`.
+//! `$filter`, as far as it is supported: single conditions, also several with `and`.
 
 use serde_json::Value;
 use uuid::Uuid;
 
-/// One thing that must hold.
+/// A condition on one property.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Condition {
     property: String,
@@ -14,11 +14,11 @@ pub(super) struct Condition {
 enum Wanted {
     OneOf(Vec<String>),
     Beginning(String),
-    /// Of a list: one of its elements.
+    /// One of a list's elements.
     Element(String),
 }
 
-/// What a filter is made of.
+/// A token of a filter.
 #[derive(Debug, PartialEq, Eq)]
 enum Token {
     Word(String),
@@ -26,19 +26,19 @@ enum Token {
     Sign(char),
 }
 
-/// Why a filter has no conditions.
+/// The reason for which a filter can't be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Problem {
-    /// Graph refuses it at this property.
+    /// Graph rejects it at this property.
     Unsupported(String),
-    /// Graph knows it, the sandbox doesn't.
+    /// Graph supports it, the sandbox doesn't.
     NotModelled,
 }
 
-/// All conditions of a filter on these properties.
+/// Returns all conditions of a filter on these properties.
 ///
 /// # Errors
-/// Why there are none.
+/// The reason for which there are none.
 pub(super) fn parse(filter: &str, properties: &[&str]) -> Result<Vec<Condition>, Problem> {
     let tokens = tokens(filter).ok_or_else(|| Problem::Unsupported(filter.to_owned()))?;
     let conditions = tokens.split(|token| is_word(token, "and")).map(|part| condition(part, properties));
@@ -51,8 +51,8 @@ fn is_word(token: &Token, wanted: &str) -> bool {
     matches!(token, Token::Word(word) if word.eq_ignore_ascii_case(wanted))
 }
 
-/// Whether there is something in it that Graph knows besides single conditions: `or`, `not`, brackets around
-/// conditions, functions. `contains` is none that its directory knows.
+/// Returns true if it contains anything that Graph supports besides single conditions: `or`, `not`, brackets around
+/// conditions, functions. `contains` is not one that Graph's directory supports.
 fn is_only_graphs(tokens: &[Token]) -> bool {
     let functions =
         ["endswith", "tags/any", "tags/all", "tags/$count", "identifierUris/any", "owners/$count"];
@@ -67,7 +67,7 @@ fn is_only_graphs(tokens: &[Token]) -> bool {
     })
 }
 
-/// The client id that only one object can have, if the filter asks for one.
+/// Returns the client id, which only one object can have, if the filter asks for one.
 pub(super) fn client_id(conditions: &[Condition]) -> Option<Uuid> {
     conditions.iter().find_map(|condition| match &condition.wanted {
         Wanted::OneOf(ids) if condition.property == "appId" => {
@@ -79,7 +79,7 @@ pub(super) fn client_id(conditions: &[Condition]) -> Option<Uuid> {
 }
 
 impl Condition {
-    /// Directories don't tell case.
+    /// Returns true if the object meets the condition. Directories are not case-sensitive.
     pub(super) fn holds(&self, object: &Value) -> bool {
         let Some(value) = object.get(&self.property) else { return false };
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -122,7 +122,7 @@ fn condition(tokens: &[Token], properties: &[&str]) -> Result<Condition, String>
     }
 }
 
-/// Texts with commas between them.
+/// Parses texts separated by commas.
 fn texts(tokens: &[Token]) -> Option<Vec<String>> {
     let mut texts = Vec::new();
     for (index, token) in tokens.iter().enumerate() {
@@ -135,7 +135,7 @@ fn texts(tokens: &[Token]) -> Option<Vec<String>> {
     (tokens.len() % 2 == 1).then_some(texts)
 }
 
-/// What a message can name: within a function's brackets, or in front.
+/// Returns the property to name in a message: the one within a function's brackets, or the first word.
 fn first_property(tokens: &[Token]) -> String {
     let word = |token: &Token| match token {
         Token::Word(word) => Some(word.clone()),
@@ -148,7 +148,7 @@ fn first_property(tokens: &[Token]) -> String {
     inside.or_else(|| tokens.iter().find_map(word)).unwrap_or_default()
 }
 
-/// `None` if a text doesn't end.
+/// Splits a filter into tokens; `None` if a text doesn't end.
 fn tokens(filter: &str) -> Option<Vec<Token>> {
     let (mut rest, mut tokens) = (filter.trim_start(), Vec::new());
     while let Some(first) = rest.chars().next() {
@@ -170,7 +170,7 @@ fn tokens(filter: &str) -> Option<Vec<Token>> {
     Some(tokens)
 }
 
-/// Up to the quote that ends it; two of them stand for one.
+/// Reads up to the closing quote; two quotes stand for one.
 fn quoted(rest: &str) -> Option<(String, &str)> {
     let mut text = String::new();
     let mut rest = rest;

@@ -1,5 +1,5 @@
-//! Microsoft Graph, as far as applications need it. It decides who may, and says it in Graph's words; what there is
-//! lies in the model.
+//! Microsoft Graph, as far as applications need it. It checks permissions and words responses as Graph does; the model
+//! holds the data.
 
 mod applications;
 mod batch;
@@ -33,11 +33,11 @@ use crate::sandbox::tokens::{Caller, TokenProblem};
 const AUDIENCES: [&str; 3] =
     ["https://graph.microsoft.com", "https://graph.microsoft.com/", "00000003-0000-0000-c000-000000000000"];
 
-/// How long a write keeps other writes to the same application out. It is time of the outside world: sandbox time
-/// stands still during a request. A client that waits for each answer never notices.
+/// The time for which a write blocks other writes to the same application. It is real time: sandbox time stands still
+/// during a request. A client that waits for each response never notices.
 const WRITING: Duration = Duration::from_millis(2);
 
-/// A request whose token is good.
+/// A request with a valid token.
 struct Call<'a> {
     azure: &'a Azure,
     request: &'a Request,
@@ -45,7 +45,7 @@ struct Call<'a> {
     now: OffsetDateTime,
 }
 
-/// What comes of a call that is not refused by its token or a quota.
+/// The result of a call that its token and quotas permit.
 type Outcome = Result<Response, GraphRefusal>;
 
 pub(crate) async fn handle_request(azure: &Azure, request: &Request) -> Response {
@@ -62,7 +62,7 @@ pub(crate) fn failure_response(azure: &Azure, request: &Request, status: StatusC
         .with(HeaderName::from_static("x-ms-ags-diagnostic"), SERVER.to_owned())
 }
 
-/// Any request but a batch.
+/// Handles any request except a batch.
 async fn handle_one(azure: &Azure, request: &Request) -> Response {
     let caller = match authenticated(azure, request) {
         Ok(caller) => caller,
@@ -92,7 +92,7 @@ fn authenticated(azure: &Azure, request: &Request) -> Result<Caller, Response> {
 }
 
 impl Call<'_> {
-    /// The answer, with nobody else writing to the same application meanwhile.
+    /// Handles the request while no other request may write to the same application.
     async fn handle_alone(&self, target: &Target<'_>) -> Outcome {
         let Some(id) = self.admitted_to_write(target)? else { return self.handle(target) };
         let _writing = self.azure.model.begin_write(id).ok_or(GraphRefusal::Concurrent)?;
@@ -120,7 +120,7 @@ impl Call<'_> {
 }
 
 impl Call<'_> {
-    /// Whoever may not even ask isn't told that there is nothing.
+    /// Returns the error for a missing object. A caller without permission to ask gets 403 instead.
     fn missing(&self, client_id: Uuid, target: &Target<'_>) -> Outcome {
         match (target.part(), &self.request.method) {
             (Some("appManagementPolicies"), _) => self.may_use_policies()?,

@@ -1,4 +1,5 @@
-//! Who owns an application: read by everybody who may read it, changed only by those who may write all.
+//! The owners of an application: every caller that may read the application reads them, but only those that may write
+//! all applications change them.
 
 use std::borrow::Cow;
 
@@ -61,7 +62,7 @@ fn add(call: &Call<'_>, id: Uuid) -> Outcome {
     Ok(Response::no_content())
 }
 
-/// The id at the end of the `@odata.id` in the body.
+/// Returns the id at the end of the `@odata.id` in the body.
 pub(super) fn referenced(call: &Call<'_>) -> Option<Uuid> {
     let reference: Reference = call.request.json()?;
     Uuid::try_parse(reference.url.trim_end_matches('/').rsplit('/').next()?).ok()

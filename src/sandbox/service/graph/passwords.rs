@@ -1,4 +1,4 @@
-//! `addPassword` and `removePassword`. The text leaves Graph in the answer to the first, and never again.
+//! `addPassword` and `removePassword`. The text leaves Graph in the response to the first, and never again.
 
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -14,7 +14,7 @@ struct AddPassword {
     password_credential: Option<WantedCredential>,
 }
 
-/// A `secretText` in it is passed over: the text is always Graph's.
+/// The credential in the body. A `secretText` in it is ignored: the text is always Graph's.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WantedCredential {

@@ -1,4 +1,4 @@
-//! App management policies: the default one, others, and which of them is assigned to an application.
+//! App management policies: the default one, the others, and the one assigned to an application.
 
 use std::borrow::Cow;
 
@@ -46,7 +46,7 @@ pub(super) fn handle(call: &Call<'_>, more: &[&str]) -> Outcome {
     }
 }
 
-/// `/applications/{id}/appManagementPolicies`: at most one is assigned.
+/// Handles `/applications/{id}/appManagementPolicies`: at most one is assigned.
 pub(super) fn assigned(call: &Call<'_>, object_id: Uuid, more: &[&str]) -> Outcome {
     let model = &call.azure.model;
     call.may_use_policies()?;
@@ -70,7 +70,7 @@ pub(super) fn assigned(call: &Call<'_>, object_id: Uuid, more: &[&str]) -> Outco
     }
 }
 
-/// Nil is the default policy's, which has a path of its own.
+/// Parses a policy's id. The nil id belongs to the default policy, which has a path of its own.
 fn key(id: &str) -> Result<Uuid, GraphRefusal> {
     let id = target::object_id(id)?;
     if id.is_nil() { Err(GraphRefusal::NotFound(id)) } else { Ok(id) }
@@ -82,11 +82,11 @@ struct PolicyChange {
     display_name: Option<String>,
     description: Option<String>,
     is_enabled: Option<bool>,
-    /// Of the default policy.
+    /// Only of the default policy.
     application_restrictions: Option<Restrictions>,
-    /// Of the default policy.
+    /// Only of the default policy.
     service_principal_restrictions: Option<Restrictions>,
-    /// Of any other.
+    /// Only of the other policies.
     restrictions: Option<Restrictions>,
 }
 
@@ -104,7 +104,7 @@ impl PolicyChange {
     }
 }
 
-/// What a body asks for. A refusal says what of it isn't known.
+/// Parses the change in a body. An error names the part that isn't known.
 fn wanted(call: &Call<'_>) -> Result<PolicyChange, GraphRefusal> {
     let body: Value = call.request.json().ok_or_else(unreadable)?;
     serde_json::from_value(body)

@@ -1,4 +1,4 @@
-//! Service principals: listed, read, made for an application, let in or not, deleted.
+//! Service principals: listed, read, created for an application, enabled or disabled, deleted.
 
 use std::borrow::Cow;
 
@@ -27,7 +27,7 @@ pub(super) fn all(call: &Call<'_>, more: &[&str]) -> Outcome {
     }
 }
 
-/// Passwords of a service principal's own are not modelled: those of its application count.
+/// Handles requests to one service principal. Its own passwords are not modelled: those of its application count.
 pub(super) fn one(call: &Call<'_>, id: Uuid, more: &[&str]) -> Outcome {
     match (&call.request.method, more) {
         (&Method::GET, []) => show(call, id),
@@ -90,7 +90,8 @@ fn delete(call: &Call<'_>, id: Uuid) -> Outcome {
     Ok(Response::no_content())
 }
 
-/// Whoever may write the application may write its service principal. Where there is none the model says so.
+/// Checks the right to write: callers that may write the application may write its service principal. The model refuses
+/// a missing one.
 fn may_write(call: &Call<'_>, id: Uuid) -> Result<(), GraphRefusal> {
     match call.azure.model.application_of_principal(id) {
         Some(application) => call.may_write(application),

@@ -1,4 +1,4 @@
-//! What all reads have in common: `$filter`, `$select`, `$top`, pages and counts, on objects that are JSON already.
+//! The common parts of all reads: `$filter`, `$select`, `$top`, pages and counts, on objects that are JSON already.
 
 use std::borrow::Cow;
 
@@ -13,16 +13,16 @@ use super::{Call, Outcome};
 use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::GraphRefusal;
 
-/// Options that would change the answer if they were understood.
+/// The options that are not supported but would change the response.
 const NOT_MODELLED: [&str; 4] = ["$expand", "$orderby", "$search", "$skip"];
 
 /// A collection that may be read in pages.
 pub(super) struct Collection {
-    /// As its context names it.
+    /// The name in its context.
     pub(super) name: Cow<'static, str>,
-    /// The type of its objects, as messages name it.
+    /// The type of its objects in messages.
     pub(super) resource: &'static str,
-    /// What may stand in `$filter`.
+    /// The properties that `$filter` may contain.
     pub(super) filterable: &'static [&'static str],
     /// `v1.0` or `beta`.
     pub(super) version: &'static str,
@@ -33,13 +33,13 @@ pub(super) fn has_unknown_options(request: &Request) -> bool {
 }
 
 impl Collection {
-    /// One page of those objects that the filter lets through.
+    /// Returns one page of the objects that match the filter.
     pub(super) fn filtered_page(&self, call: &Call<'_>, objects: Vec<Value>) -> Outcome {
         self.list(call, false, |_| objects)
     }
 
-    /// One page of those objects that the filter lets through or, for a count, their number. `find` may leave out
-    /// what the filter would.
+    /// Returns one page of the objects that match the filter or, for a count, their number. `find` may leave out
+    /// objects that the filter excludes.
     pub(super) fn list(
         &self,
         call: &Call<'_>,
@@ -54,7 +54,7 @@ impl Collection {
         if is_count { count(call, &objects, &conditions) } else { self.page(call, objects, &conditions) }
     }
 
-    /// The filter's conditions, or the answer that says what isn't understood.
+    /// Returns the filter's conditions, or the response that names the unsupported part.
     fn conditions(&self, call: &Call<'_>) -> Result<Vec<Condition>, Response> {
         let Some(filter) = call.request.query("$filter") else { return Ok(Vec::new()) };
         filter::parse(filter, self.filterable).map_err(|problem| match problem {
@@ -63,7 +63,7 @@ impl Collection {
         })
     }
 
-    /// One page of those objects for which all conditions hold; they come in the order of their ids.
+    /// Returns one page of the objects that meet all conditions, in the order of their ids.
     pub(super) fn page(&self, call: &Call<'_>, mut objects: Vec<Value>, conditions: &[Condition]) -> Outcome {
         objects.retain(|object| conditions.iter().all(|condition| condition.holds(object)));
         let count = objects.len();
@@ -86,13 +86,13 @@ impl Collection {
         Ok(Response::ok(in_context(Value::Object(body), call.azure, self.version, &context)))
     }
 
-    /// One object, or what of it is selected.
+    /// Returns the response with one object, or with its selected members.
     pub(super) fn entity(&self, call: &Call<'_>, object: Value) -> Response {
         let context = format!("{}{}/$entity", self.name, selection(call.request));
         Response::ok(in_context(selected(object, call.request), call.azure, self.version, &context))
     }
 
-    /// One object that was just made.
+    /// Returns the response with an object that was just created.
     pub(super) fn created(&self, call: &Call<'_>, object: Value) -> Response {
         let mut response = self.entity(call, object);
         response.status = StatusCode::CREATED;
@@ -100,13 +100,13 @@ impl Collection {
     }
 }
 
-/// The same request, a page further on. What paths hold here needs no encoding.
+/// Returns the URL of the same request, one page further on. The content of paths here needs no encoding.
 fn next_link(call: &Call<'_>, last: &Value) -> String {
     let address = format!("{}/{}", call.azure.addresses.graph, call.request.segments.join("/"));
     call.request.next_page(&address, &encoded(id(last)))
 }
 
-/// How many there are for which all conditions hold, as a bare number.
+/// Returns the number of objects that meet all conditions, as a bare number.
 fn count(call: &Call<'_>, objects: &[Value], conditions: &[Condition]) -> Outcome {
     if !is_eventual(call.request) {
         return Err(GraphRefusal::bad_request("$count is not currently supported."));
@@ -135,7 +135,7 @@ fn top(request: &Request) -> Result<usize, GraphRefusal> {
     })
 }
 
-/// The last id of the page before, so that pages stay whole while objects come and go.
+/// Returns the last id of the previous page, so that pages stay complete while objects are added and removed.
 fn skip_token(request: &Request) -> Result<String, GraphRefusal> {
     let Some(token) = request.query("$skiptoken") else { return Ok(String::new()) };
     decoded(token).ok_or_else(|| GraphRefusal::bad_request("The skip token is invalid."))
@@ -149,7 +149,7 @@ fn decoded(token: &str) -> Option<String> {
     String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(token).ok()?).ok()
 }
 
-/// Only the members that `$select` names, if it is there.
+/// Keeps only the members that `$select` names, if it is present.
 fn selected(mut value: Value, request: &Request) -> Value {
     if let (Value::Object(members), Some(wanted)) = (&mut value, request.query("$select")) {
         let wanted: Vec<_> = wanted.split(',').map(str::trim).collect();
@@ -158,7 +158,7 @@ fn selected(mut value: Value, request: &Request) -> Value {
     value
 }
 
-/// As a context shows what was selected.
+/// Returns the selection as a context shows it.
 fn selection(request: &Request) -> String {
     request.query("$select").map_or(String::new(), |names| format!("({})", names.replace(' ', "")))
 }

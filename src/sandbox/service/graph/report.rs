@@ -1,4 +1,4 @@
-//! `/beta/reports/appCredentialSignInActivities`: which credentials were signed in with, and when last.
+//! `/beta/reports/appCredentialSignInActivities`: the credentials used to sign in, with the time of the last sign-in.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Who may do what, by the app roles in the token. It knows nobody by name: the daemon is a caller like others.
+//! Permissions, by the app roles in the token. No caller is special: the daemon is a caller like others.
 
 use uuid::Uuid;
 
@@ -32,14 +32,14 @@ impl Call<'_> {
         self.has_one_of(&READ_APPLICATIONS)
     }
 
-    /// `OwnedBy` is enough to register an application: its creator owns it.
+    /// Checks the right to register an application. `OwnedBy` is enough: the creator owns it.
     pub(super) fn may_create_applications(&self) -> Result<(), GraphRefusal> {
         self.has_one_of(&[&WRITE_APPLICATIONS[..], &[OWNED_BY]].concat())
     }
 
-    /// The application that the request writes to, once it is clear that it exists and that the caller may.
+    /// Returns the application that the request writes to, after checking that it exists and that the caller may write.
     ///
-    /// Handlers of such writes rely on it. `None`: it writes to no application that there is.
+    /// Handlers of such writes rely on it. `None`: it does not write to an existing application.
     pub(super) fn admitted_to_write(&self, target: &Target<'_>) -> Result<Option<Uuid>, GraphRefusal> {
         let is_read = self.request.method == Method::GET;
         let Some(id) = target.written(self.azure).filter(|_| !is_read) else { return Ok(None) };
@@ -51,8 +51,8 @@ impl Call<'_> {
         if self.azure.model.has_application(id) { Ok(Some(id)) } else { Err(GraphRefusal::NotFound(id)) }
     }
 
-    /// An owner needs `OwnedBy` all the same: owning alone is not enough here. What there isn't nobody owns, and
-    /// that is what a caller with any right to write is told.
+    /// Checks the right to write to an application. An owner needs `OwnedBy` too: owning alone is not enough here. A
+    /// missing application has no owner; a caller with a right to write gets 404 for it.
     pub(super) fn may_write(&self, object_id: Uuid) -> Result<(), GraphRefusal> {
         if self.may_write_all().is_ok() {
             return Ok(());
@@ -61,7 +61,7 @@ impl Call<'_> {
         self.azure.model.check_owner(object_id, self.caller.object_id)
     }
 
-    /// Also what it takes to change owners.
+    /// Checks the right to write to all applications. Changing owners needs it, too.
     pub(super) fn may_write_all(&self) -> Result<(), GraphRefusal> {
         self.has_one_of(&WRITE_APPLICATIONS)
     }
@@ -78,7 +78,7 @@ impl Call<'_> {
         self.has_one_of(&[WRITE_POLICIES])
     }
 
-    /// Reading or writing, as the request does.
+    /// Checks the right to read or write policies, as the request's method requires.
     pub(super) fn may_use_policies(&self) -> Result<(), GraphRefusal> {
         if self.request.method == Method::GET { self.may_read_policies() } else { self.may_write_policies() }
     }

@@ -1,4 +1,4 @@
-//! What a request to Graph is about, by its path. Objects are named by object id or by `appId`.
+//! The object that a request to Graph is about, by its path. Objects are named by object id or by `appId`.
 
 use uuid::Uuid;
 
@@ -6,11 +6,11 @@ use crate::sandbox::https::Request;
 use crate::sandbox::model::GraphRefusal;
 use crate::sandbox::service::azure::Azure;
 
-/// What stands where an object's id could stand: functions and actions of a collection, none of them modelled.
+/// The names that may occur in place of an object's id: functions and actions of a collection, none of them modelled.
 const FUNCTIONS: [&str; 5] =
     ["delta", "delta()", "getByIds", "validateProperties", "getAvailableExtensionProperties"];
 
-/// With what is left of the path.
+/// The target of a request, with the rest of the path.
 pub(super) enum Target<'a> {
     Applications(Vec<&'a str>),
     Application(Uuid, Vec<&'a str>),
@@ -18,9 +18,9 @@ pub(super) enum Target<'a> {
     Principal(Uuid, Vec<&'a str>),
     Policies(Vec<&'a str>),
     SignInReport,
-    /// An object with this client id, which there isn't.
+    /// A missing object with this client id.
     Missing(Uuid, Vec<&'a str>),
-    /// An id that can't be one.
+    /// An id that can't be valid.
     Malformed(GraphRefusal),
     Unknown,
 }
@@ -48,7 +48,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// `applications(appId='...')`, and the same of service principals.
+    /// Finds the target of `applications(appId='...')`, or the same for service principals.
     fn by_app_id(azure: &Azure, key: &str, more: Vec<&'a str>) -> Self {
         let Some((collection, client_id)) = app_id(key) else { return Self::Unknown };
         let is_application = collection == "applications";
@@ -69,7 +69,7 @@ impl<'a> Target<'a> {
         object_id(id).map_or_else(Self::Malformed, target)
     }
 
-    /// What of an application it is about: the first segment behind the application.
+    /// Returns the part of an application that it is about: the first segment after the application.
     pub(super) fn part(&self) -> Option<&'a str> {
         match self {
             Self::Application(_, more) | Self::Missing(_, more) => more.first().copied(),
@@ -83,7 +83,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The application that a write goes to.
+    /// Returns the application that a write goes to.
     pub(super) fn written(&self, azure: &Azure) -> Option<Uuid> {
         match self {
             Self::Application(id, _) => Some(*id),
@@ -99,15 +99,15 @@ impl<'a> Target<'a> {
     }
 }
 
-/// An id in a path.
+/// Parses an id in a path.
 ///
 /// # Errors
-/// What Graph says of one that can't be one.
+/// Graph's error for an id that can't be valid.
 pub(super) fn object_id(id: &str) -> Result<Uuid, GraphRefusal> {
     Uuid::try_parse(id).map_err(|_| GraphRefusal::bad_request(format!("Invalid object identifier '{id}'.")))
 }
 
-/// The collection, and what stands for the client id.
+/// Splits a key into the collection and the text of the client id.
 fn app_id(key: &str) -> Option<(&str, &str)> {
     let (collection, id) = key.strip_suffix("')")?.split_once("(appId='")?;
     ["applications", "servicePrincipals"].contains(&collection).then_some((collection, id))

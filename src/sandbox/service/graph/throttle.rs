@@ -1,4 +1,4 @@
-//! What a request costs, and Graph's words when that is too much.
+//! The cost of a request, and Graph's response when that is too much.
 
 use axum::http::{HeaderName, Method, StatusCode, header};
 use uuid::Uuid;
@@ -11,13 +11,13 @@ use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{Cost, GraphThrottled, Quota, Spent};
 use crate::sandbox::service::azure::Azure;
 
-/// From here on answers say how full the quota is.
+/// The share from which on responses show how full the quota is.
 const NEARLY_FULL: f64 = 0.8;
 
-/// Spends what the request costs. `None`: the simulated consumers pay nothing.
+/// Spends the cost of the request. `None`: the simulated consumers pay nothing.
 ///
 /// # Errors
-/// The answer to one request too many.
+/// The response to one request too many.
 pub(super) fn spend(call: &Call<'_>, target: &Target<'_>) -> Result<Option<Spent>, Response> {
     if call.request.user_agent().starts_with(CONSUMER) {
         return Ok(None);
@@ -50,7 +50,7 @@ fn cost(call: &Call<'_>, target: &Target<'_>) -> Cost {
     Cost::Read { units: units(call.request, target), selects_keys }
 }
 
-/// As documented: listing applications is dear, asking for less is cheaper, and nothing is free.
+/// Returns a read's units, as documented: listing applications costs more, requesting less costs less, none is free.
 fn units(request: &Request, target: &Target<'_>) -> u32 {
     let base = if matches!(target, Target::Applications(_)) { 2 } else { 1 };
     let is_small = request.query("$top").and_then(|top| top.parse().ok()).is_some_and(|top: u32| top < 20);
@@ -73,7 +73,7 @@ fn too_many(call: &Call<'_>, GraphThrottled { quota, wait }: GraphThrottled) -> 
         .with(header::RETRY_AFTER, seconds.max(1).to_string())
 }
 
-/// Without being asked for by a quota: Graph says that its own servers are busy, or down.
+/// Returns a failure that no quota caused: Graph's own servers are busy, or down.
 pub(super) fn failure_response(azure: &Azure, request: &Request, status: StatusCode) -> Response {
     if status != StatusCode::TOO_MANY_REQUESTS {
         return error(azure, request, status, "ServiceNotAvailable", "The service is not available.");

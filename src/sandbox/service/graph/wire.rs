@@ -60,7 +60,7 @@ pub(super) fn federated_identity(identity: &FederatedIdentity) -> Value {
     })
 }
 
-/// As a read shows it: without the text.
+/// Returns a credential as a read shows it: without the text.
 fn credential(credential: &Credential) -> Value {
     json!({
         "customKeyIdentifier": null,
@@ -73,7 +73,7 @@ fn credential(credential: &Credential) -> Value {
     })
 }
 
-/// As `addPassword` shows it, this once.
+/// Returns a credential as `addPassword` shows it, only once.
 pub(super) fn new_credential(new: &Credential) -> Value {
     let mut value = credential(new);
     if let Value::Object(members) = &mut value {
@@ -87,7 +87,7 @@ pub(super) fn refusal(azure: &Azure, request: &Request, refusal: &GraphRefusal) 
     error(azure, request, status, refusal.code(), &refusal.to_string())
 }
 
-/// Returns the refusal of a body that isn't what is expected.
+/// Returns the error for a body that can't be parsed.
 pub(super) fn unreadable() -> GraphRefusal {
     GraphRefusal::bad_request(
         "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.",
@@ -101,7 +101,7 @@ pub(super) fn unsupported_filter(call: &Call<'_>, property: &str, resource: &str
     error(call.azure, call.request, StatusCode::BAD_REQUEST, "Request_UnsupportedQuery", &message)
 }
 
-/// With the address of what describes it.
+/// Adds the context, the URL of the value's description.
 pub(super) fn in_context(mut value: Value, azure: &Azure, version: &str, what: &str) -> Value {
     if let Value::Object(members) = &mut value {
         let context = format!("{}/{version}/$metadata#{what}", azure.addresses.graph);
@@ -110,7 +110,7 @@ pub(super) fn in_context(mut value: Value, azure: &Azure, version: &str, what: &
     value
 }
 
-/// The request's id is in the body and, which clients compare, in the header.
+/// Returns an error response. The request's id is in the body and in the header, which clients compare.
 pub(in crate::sandbox) fn error(
     azure: &Azure,
     request: &Request,

@@ -30,7 +30,7 @@ fn authorised(request: &Request) -> Response {
     }
 }
 
-/// `limit` and `offset` only; a search that finds nothing is answered without a body.
+/// Searches for studies with `limit` and `offset` only; a search that finds nothing gets a response without a body.
 fn search(request: &Request) -> Response {
     if request.query.keys().any(|name| name != "limit" && name != "offset") {
         return Response::not_modelled(request);

@@ -1,4 +1,4 @@
-//! The FHIR service: what it can do is open to all; its one made-up patient needs an audience and a role.
+//! The FHIR service: its capability statement is open to all; its one made-up patient needs an audience and a role.
 
 use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
@@ -14,10 +14,10 @@ use crate::sandbox::service::azure::Azure;
 
 const PATIENT: &str = "00000000-0000-4000-8000-000000000001";
 
-/// When the patient was made up.
+/// The date of the patient's last update.
 const LAST_UPDATED: &str = "2025-01-01T00:00:00+00:00";
 
-/// What a search may ask for. Other parameters would change its result if they were understood.
+/// The parameters that a search supports. Others would change its result if they were supported.
 const PARAMETERS: [&str; 2] = ["_count", "_elements"];
 
 pub(crate) fn handle_request(azure: &Azure, request: &Request) -> Response {
@@ -89,7 +89,7 @@ fn search(azure: &Azure, request: &Request) -> Response {
     }))
 }
 
-/// Only these elements, and what no resource can do without.
+/// Keeps only these elements, and those that every resource must have.
 fn elements(mut resource: Value, wanted: Option<&str>) -> Value {
     if let (Value::Object(members), Some(wanted)) = (&mut resource, wanted) {
         let wanted: Vec<_> = wanted.split(',').map(str::trim).collect();

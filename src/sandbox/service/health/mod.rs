@@ -1,5 +1,5 @@
-//! The health services, which applications' credentials are for: FHIR and DICOM, each with one thing to read.
-//! Nothing can be written.
+//! The health services, which applications' credentials are for: FHIR and DICOM, each with one thing to read. Nothing
+//! can be written.
 
 mod dicom;
 mod fhir;
@@ -11,12 +11,12 @@ use crate::sandbox::https::Request;
 use crate::sandbox::model::{Role, Scope};
 use crate::sandbox::service::azure::Azure;
 
-/// Why a request is not answered.
+/// The reason for which a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refused {
-    /// No token for this service.
+    /// No valid token for this service.
     Unauthenticated,
-    /// A good token of somebody without the role.
+    /// A valid token of a caller without the role.
     Unauthorised,
 }
 
@@ -33,7 +33,7 @@ fn authorise(
     if is_allowed { Ok(()) } else { Err(Refused::Unauthorised) }
 }
 
-/// The challenge of a 401: where to sign in, and for what.
+/// Returns the challenge of a 401: the authority to sign in to, and the audience.
 fn challenge(azure: &Azure, audience: &str) -> String {
     let (authority, tenant) = (&azure.addresses.authority, azure.model.tenant().id);
     format!(

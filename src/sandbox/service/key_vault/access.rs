@@ -1,4 +1,4 @@
-//! Who gets in: the challenge, the vault's network, then what roles or access policies permit, in this order.
+//! Access to a vault: the challenge, the vault's network, then the roles or access policies, in this order.
 
 use axum::http::{StatusCode, header};
 
@@ -12,13 +12,13 @@ use crate::sandbox::tokens::{Caller, TokenProblem};
 
 const AUDIENCES: [&str; 2] = ["https://vault.azure.net", "cfa8b339-82a2-471a-a3c9-0fc0be7a4093"];
 
-/// Where all vaults are.
+/// The location of all vaults.
 pub(super) const LOCATION: &str = "sandbox";
 
-/// Who sends a request, if its token is good for vaults.
+/// Returns the sender of a request if its token is valid for vaults.
 ///
 /// # Errors
-/// The challenge, which says where to get a token.
+/// The challenge, which names the authority that issues tokens.
 pub(super) fn caller(azure: &Azure, request: &Request) -> Result<Caller, Response> {
     azure.tokens.caller(request.bearer_token(), &AUDIENCES).map_err(|problem| challenge(azure, &problem))
 }
@@ -40,7 +40,7 @@ fn challenge(azure: &Azure, problem: &TokenProblem) -> Response {
     error(StatusCode::UNAUTHORIZED, "Unauthorized", &message, None).with(header::WWW_AUTHENTICATE, challenge)
 }
 
-/// A caller at a vault's door.
+/// A request by a caller to a vault.
 pub(super) struct Visit<'a> {
     pub(super) azure: &'a Azure,
     pub(super) vault: &'a str,
@@ -49,10 +49,10 @@ pub(super) struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    /// Whether the vault lets its caller do this.
+    /// Checks that the vault permits its caller this operation.
     ///
     /// # Errors
-    /// The 403 that says why not.
+    /// The 403 with the reason.
     pub(super) fn check(&self, operation: Operation<'_>) -> Result<(), Response> {
         self.check_network()?;
         let right = operation.right();

@@ -1,5 +1,5 @@
-//! Key Vault's data plane for secrets: who may, how often, and then what the model says. It knows nothing of keys
-//! and certificates.
+//! Key Vault's data plane for secrets: checks permissions and quotas, then asks the model. It knows nothing of keys and
+//! certificates.
 
 mod access;
 mod operation;
@@ -22,11 +22,11 @@ use crate::sandbox::https::{Request, Response};
 use crate::sandbox::model::{DeletedSecret, Throttled, VaultRefusal, Version, check_secret_name};
 use crate::sandbox::service::azure::Azure;
 
-/// From before soft delete to the newest; a preview is none.
+/// The API versions from before soft delete to the newest, without previews.
 const API_VERSIONS: [&str; 11] =
     ["2015-06-01", "2016-10-01", "7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "2025-07-01", "2026-04-01"];
 
-/// What a vault answers.
+/// Returns a vault's response.
 pub(crate) fn handle_request(azure: &Azure, vault: &str, request: &Request) -> Response {
     of_the_service(admitted(azure, vault, request).unwrap_or_else(|refused| refused))
 }
@@ -41,7 +41,7 @@ pub(crate) fn failure_response(status: StatusCode) -> Response {
     of_the_service(response)
 }
 
-/// With the headers that each answer of Key Vault has.
+/// Adds the headers that each response of Key Vault has.
 fn of_the_service(response: Response) -> Response {
     let network = "conn_type=Ipv4;addr=127.0.0.1;act_addr_fam=InterNetwork;";
     response
@@ -51,7 +51,8 @@ fn of_the_service(response: Response) -> Response {
         .with(HeaderName::from_static("x-ms-keyvault-network-info"), network.to_owned())
 }
 
-/// In the service's own order: the token, the network, the roles, the quota, and only then the request itself.
+/// Checks and handles a request in the service's own order: the token, the network, the roles, the quota, and only then
+/// the request itself.
 fn admitted(azure: &Azure, vault: &str, request: &Request) -> Result<Response, Response> {
     let caller = access::caller(azure, request)?;
     let Some(operation) = Operation::of(request) else { return Ok(Response::not_modelled(request)) };
@@ -70,7 +71,7 @@ fn check_quota(
     request: &Request,
     operation: Operation<'_>,
 ) -> Result<(), Response> {
-    // The simulated consumers are there to notice failures, not to make them.
+    // The simulated consumers must notice failures, not cause them.
     if request.user_agent().starts_with(consumers::USER_AGENT) {
         return Ok(());
     }
@@ -100,7 +101,7 @@ fn check_api_version(request: &Request) -> Result<(), Response> {
     Err(bad_parameter(&format!("The specified version ({version}) is not recognized.")))
 }
 
-/// A request that was let in.
+/// An admitted request.
 struct Call<'a> {
     azure: &'a Azure,
     vault: &'a str,

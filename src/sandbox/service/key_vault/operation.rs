@@ -1,4 +1,4 @@
-//! Which operation a request asks for, by method and path, and what right it needs.
+//! The operation that a request asks for, by method and path, and the right that it needs.
 
 use axum::http::Method;
 
@@ -19,7 +19,7 @@ pub(super) enum Operation<'a> {
     Set {
         name: &'a str,
     },
-    /// Without a version: the current one.
+    /// Of the current version if none is named.
     Update {
         name: &'a str,
         version: Option<&'a str>,
@@ -43,7 +43,7 @@ pub(super) enum Operation<'a> {
     },
 }
 
-/// What a role permits.
+/// A right that a role grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sandbox) enum Right {
     Get,
@@ -58,7 +58,7 @@ pub(in crate::sandbox) enum Right {
 }
 
 impl<'a> Operation<'a> {
-    /// `None` for what is not modelled.
+    /// Returns the operation of a request; `None` if it is not modelled.
     pub(super) fn of(request: &'a Request) -> Option<Self> {
         let path: Vec<&'a str> = request.segments.iter().map(String::as_str).collect();
         let operation = match (&request.method, path.as_slice()) {
@@ -81,7 +81,7 @@ impl<'a> Operation<'a> {
         Some(operation)
     }
 
-    /// The secret it is about, if it is about one.
+    /// Returns the name of its secret, if it has one.
     pub(super) fn secret(self) -> Option<&'a str> {
         match self {
             Self::ListSecrets | Self::ListDeleted | Self::Restore => None,
@@ -111,7 +111,7 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// What it counts as in the quotas.
+    /// Returns the request type that the quotas count it as.
     pub(super) fn request_type(self) -> RequestType {
         match self {
             Self::Set { .. } | Self::Restore => RequestType::Create,
@@ -130,7 +130,7 @@ impl<'a> Operation<'a> {
 }
 
 impl Right {
-    /// The data action that a role assignment must grant.
+    /// Returns the data action that a role assignment must grant.
     pub(super) fn action(self) -> &'static str {
         match self {
             Self::Get => "Microsoft.KeyVault/vaults/secrets/getSecret/action",
@@ -145,7 +145,7 @@ impl Right {
         }
     }
 
-    /// The permission that an access policy must name.
+    /// Returns the permission that an access policy must name.
     pub(super) fn permission(self) -> &'static str {
         match self {
             Self::Get | Self::GetDeleted => "get",
@@ -159,7 +159,7 @@ impl Right {
         }
     }
 
-    /// The roles that grant it, or that stand for the access policies that do.
+    /// Returns the roles that grant it, or that stand for the access policies that do.
     pub(in crate::sandbox) fn roles(self, model: AccessModel) -> &'static [Role] {
         match self {
             Self::Get => &[Role::VaultAdministrator, Role::SecretsOfficer, Role::SecretsUser],

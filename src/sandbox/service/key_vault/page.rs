@@ -1,4 +1,4 @@
-//! Lists in pages: how many items each has, and the link to the next one, which says where it begins.
+//! Lists in pages: their page sizes, and the link to the next page, which contains its first item.
 
 use std::ops::RangeInclusive;
 
@@ -13,10 +13,10 @@ use crate::sandbox::https::{Request, Response};
 
 const PAGE_SIZES: RangeInclusive<usize> = 1..=25;
 
-/// What links ask for, whatever the request that they answer did: a client must follow them as they are.
+/// The API version in links, independent of the request's: a client must follow links as they are.
 const VERSION_IN_LINKS: &str = "7.2";
 
-/// An item, and what it is found by: lists are in this order.
+/// An item, and its key: lists are in the order of the keys.
 pub(super) type Item = (String, Value);
 
 #[derive(Serialize, Deserialize)]
@@ -26,7 +26,7 @@ struct SkipToken {
     target_location: u8,
 }
 
-/// The page that a request asks for; `address` is the vault's.
+/// Returns the page that a request asks for; `address` is the vault's.
 pub(super) fn page(request: &Request, address: &str, mut items: Vec<Item>) -> Response {
     let size = request.query("maxresults").map_or(Some(*PAGE_SIZES.end()), |size| size.parse().ok());
     let Some(size) = size.filter(|size| PAGE_SIZES.contains(size)) else {
@@ -42,7 +42,7 @@ pub(super) fn page(request: &Request, address: &str, mut items: Vec<Item>) -> Re
     Response::ok(json!({"value": here, "nextLink": next}))
 }
 
-/// Always with the port, and `maxresults` only if it was asked for.
+/// Returns the link to the next page: always with the port, and with `maxresults` only if the request has it.
 fn next_link(request: &Request, address: &str, marker: String) -> String {
     let token = SkipToken { next_marker: BASE64_URL_SAFE_NO_PAD.encode(marker), target_location: 0 };
     let token = BASE64_URL_SAFE_NO_PAD.encode(json!(token).to_string());

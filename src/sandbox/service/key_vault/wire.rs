@@ -74,21 +74,21 @@ pub(super) struct Restore {
     pub(super) value: String,
 }
 
-/// What all of a vault's answers are written with.
+/// The vault's settings that its responses contain.
 pub(super) struct Shape<'a> {
-    /// The vault's address, without a slash at the end.
+    /// The vault's address, without a trailing slash.
     pub(super) vault: &'a str,
     pub(super) retention_days: u8,
 }
 
 impl Shape<'_> {
-    /// A version under its own id.
+    /// Returns a version under its own id.
     pub(super) fn version(&self, name: &str, version: &Version) -> Map<String, Value> {
         let id = format!("{}/secrets/{name}/{}", self.vault, version.version);
         self.members(&id, version)
     }
 
-    /// A secret under its id, with what its current version says.
+    /// Returns a secret under its id, with the members of its current version.
     pub(super) fn secret(&self, name: &str, version: &Version) -> Map<String, Value> {
         self.members(&format!("{}/secrets/{name}", self.vault), version)
     }
@@ -132,18 +132,18 @@ impl Shape<'_> {
     }
 }
 
-/// With its value, as `GET` and `PUT` answer.
+/// Adds the value, as in the responses to `GET` and `PUT`.
 pub(super) fn with_value(mut members: Map<String, Value>, version: &Version) -> Value {
     members.insert("value".to_owned(), json!(version.value.expose_secret()));
     Value::Object(members)
 }
 
-/// Without a value, as everything else shows it.
+/// Returns the members without a value, as in all other responses.
 pub(super) fn metadata(members: Map<String, Value>) -> Value {
     Value::Object(members)
 }
 
-/// A deleted secret, also without a value.
+/// Returns a deleted secret, also without a value.
 pub(super) fn deleted(
     mut members: Map<String, Value>,
     shape: &Shape<'_>,
@@ -156,7 +156,7 @@ pub(super) fn deleted(
     Value::Object(members)
 }
 
-/// What backs a secret up.
+/// Returns a backup.
 pub(super) fn backup(text: &str) -> Value {
     json!({"value": text})
 }

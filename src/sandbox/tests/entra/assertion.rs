@@ -1,4 +1,4 @@
-//! Assertions: those of a trusted issuer sign in, all others are refused with their number.
+//! Assertions: those of a trusted issuer sign in, all others are refused with their error code.
 
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{START, VAULT, World, claims};
 
-/// An issuer elsewhere, and a key that it doesn't have.
+/// An issuer elsewhere, and a key that is not its own.
 struct Issuer {
     key: EncodingKey,
     jwk: Jwk,

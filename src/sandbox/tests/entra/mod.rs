@@ -20,7 +20,7 @@ impl World {
         (response.status(), response.json().await.unwrap())
     }
 
-    /// Asks the tenant's (or another) token endpoint with the client's secret and these fields besides.
+    /// Sends a request to the tenant's (or another) token endpoint with the client's secret and these extra fields.
     async fn ask(&self, path: &str, fields: &[(&str, &str)]) -> (StatusCode, Value) {
         let (id, secret) =
             (self.at.client.client_id.to_string(), self.at.client.client_secret.expose_secret());
@@ -234,7 +234,7 @@ async fn valid_claims_return_and_malformed_are_ignored() {
     world.sandbox.shutdown().await;
 }
 
-/// Where, with which fields, and then status, `error` and number.
+/// A path and its form fields, then the expected status, `error` and error code.
 type Case<'a> = (String, &'a [(&'a str, &'a str)], u16, &'a str, u32);
 
 /// Each refused token request has its own error code, error name and status.

@@ -1,4 +1,4 @@
-//! `$batch`: many requests in one, each with a fate of its own.
+//! `$batch`: many requests in one, each with its own outcome.
 
 use serde_json::json;
 
@@ -54,7 +54,7 @@ async fn a_429_hides_inside_a_200() {
     let statuses: Vec<_> = answered.iter().map(|response| response["status"].as_u64().unwrap()).collect();
     assert_eq!(statuses, [200, 429, 200]);
     assert_eq!(answered[1]["body"]["error"]["code"], "TooManyRequests");
-    // By the quota, too: five reports in ten seconds.
+    // The quota counts them, too: five reports in ten seconds.
     let steps: Vec<_> = (1..=8).map(|id| get(id, "/reports/appCredentialSignInActivities")).collect();
     let reply = graph.post("/beta/$batch", &json!({"requests": steps})).await;
     let throttled = reply.body["responses"].as_array().unwrap().iter().filter(|one| one["status"] == 429);

@@ -9,7 +9,7 @@ use super::*;
 async fn parallel_writes_to_one_application_conflict() {
     let graph = Graph::start().await;
     let (mut made, mut conflicts) = (Vec::new(), 0);
-    // As a rule the first round does; connections have to be made first.
+    // Usually the first round is enough; connections have to be opened first.
     for _ in 0..20 {
         let add = format!("{}/addPassword", graph.path(0));
         let body = json!({});

@@ -1,4 +1,4 @@
-//! Lists that belong to something: their filters, pages and contexts.
+//! Lists that belong to an object or a policy: their filters, pages and contexts.
 
 use serde_json::json;
 

@@ -26,7 +26,7 @@ use crate::sandbox::tests::World;
 
 const GRAPH: &str = "https://graph.microsoft.com";
 
-/// A sandbox, and a client of its Graph that may do everything.
+/// A sandbox, and a client of its Graph with all permissions.
 struct Graph {
     world: World,
     token: String,
@@ -35,7 +35,7 @@ struct Graph {
 struct Reply {
     status: StatusCode,
     headers: HeaderMap,
-    /// Null if there is none.
+    /// The response's body; null if there is none.
     body: Value,
 }
 
@@ -73,12 +73,12 @@ impl Graph {
         self.world.sandbox.model().managed()[index].clone()
     }
 
-    /// The path of one of the rotated applications.
+    /// Returns the path of one of the rotated applications.
     fn path(&self, index: usize) -> String {
         format!("/applications/{}", self.managed(index).object_id)
     }
 
-    /// A token of the daemon, which then has these app roles.
+    /// Gives the daemon these app roles and returns a token of it.
     async fn as_daemon_with(&self, roles: &[&str]) -> String {
         let daemon = &self.world.sandbox.model().tenant().daemon;
         self.world.sandbox.model().set_app_roles(daemon.object_id, GRAPH, roles);
@@ -91,7 +91,7 @@ impl Graph {
         body["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// Lets time pass, with everybody living through it.
+    /// Lets this much time pass, waking all sleepers on time.
     async fn pass(&self, by: time::Duration) {
         let clock = self.world.sandbox.clock();
         clock.run_until(clock.now() + by).await;
@@ -111,7 +111,7 @@ impl Reply {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// Its status and code, to compare with both at once.
+    /// Returns the status and code, to compare both at once.
     fn refusal(&self) -> (u16, &str) {
         (self.status.as_u16(), self.code())
     }

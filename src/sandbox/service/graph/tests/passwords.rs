@@ -1,4 +1,4 @@
-//! `addPassword` and `removePassword`: every answer they give.
+//! `addPassword` and `removePassword`: all their responses.
 
 use secrecy::ExposeSecret;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! App management policies, and what they keep from being added.
+//! App management policies, and the additions that they prevent.
 
 use serde_json::json;
 

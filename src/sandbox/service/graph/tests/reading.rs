@@ -1,4 +1,4 @@
-//! Applications and service principals, read in all the ways there are.
+//! Applications and service principals, read in all supported ways.
 
 use serde_json::json;
 

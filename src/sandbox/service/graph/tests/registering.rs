@@ -120,7 +120,7 @@ async fn federated_identity_uses_its_issuers_keys() {
         audience: audience.to_owned(),
         keys: serde_json::from_value(json!({"keys": azure.tokens.signer.documents(None)})).unwrap(),
     };
-    // Another of the same issuer, with other keys, comes first.
+    // Another credential of the same issuer, with other keys, comes first.
     let other_keys = TokenSigner::generate().unwrap().documents(None);
     azure.model.add_federated_credential(FederatedCredential {
         subject: "somebody else".to_owned(),
@@ -144,7 +144,7 @@ async fn federated_identity_uses_its_issuers_keys() {
     let mut subjects: Vec<_> = theirs.iter().map(|one| one["subject"].as_str().unwrap()).collect();
     subjects.sort_unstable();
     assert_eq!(subjects, ["somebody", "somebody else"]);
-    // Those that the controls have registered can be deleted, too; their issuer's keys are known still.
+    // Those that the controls have registered can be deleted, too; their issuer's keys are still known.
     for one in &theirs {
         let path = format!("{their_path}/{}", one["id"].as_str().unwrap());
         assert_eq!(graph.send(Method::DELETE, &path, &Value::Null).await.status, StatusCode::NO_CONTENT);

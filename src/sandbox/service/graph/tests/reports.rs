@@ -78,7 +78,7 @@ async fn report_is_paged_and_needs_a_licence() {
     graph.world.sandbox.shutdown().await;
 }
 
-/// An application that nobody else knows, and its password, known everywhere.
+/// Creates an application of its own for a test, with a password that is known everywhere.
 async fn application(graph: &Graph) -> (Uuid, String) {
     let model = graph.world.sandbox.model();
     let made = model.add_settled_application(ApplicationChange::default(), START);

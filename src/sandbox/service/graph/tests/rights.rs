@@ -1,4 +1,4 @@
-//! Who may do what: by the roles in the token, and by owning.
+//! Permissions: by the roles in the token, and by owning.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! How objects are named in paths, and what of it makes no sense.
+//! The names of objects in paths, and invalid ones.
 
 use serde_json::json;
 
@@ -36,7 +36,7 @@ async fn malformed_id_is_refused_by_value() {
 #[tokio::test]
 async fn authorized_caller_sees_unknown_client_id() {
     let graph = Graph::start().await;
-    // An object's id is no client id, even of an object that there is.
+    // An object id is not a client id, even if the object exists.
     for id in [Uuid::from_u128(1), graph.managed(0).object_id] {
         for path in ["applications", "servicePrincipals"] {
             let missing = graph.get(&format!("/{path}(appId='{id}')")).await;

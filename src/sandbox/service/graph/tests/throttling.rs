@@ -1,4 +1,4 @@
-//! A client that ignores throttling: how many of its requests pass, counted in virtual time.
+//! A client that ignores throttling: the number of its requests that pass, counted in virtual time.
 
 use axum::body::Body;
 use axum::http;
@@ -13,7 +13,7 @@ use crate::sandbox::tests::START;
 
 const EXEMPT: &str = "sandbox-consumer/1";
 
-/// Straight to the service: HTTPS would take longer than the counting.
+/// Sends a request straight to the service: HTTPS would take longer than the counting.
 async fn straight(graph: &Graph, method: &str, path: &str, body: &Value) -> Response {
     let request = http::Request::builder().method(method).uri(format!("/v1.0{path}"));
     let request = request.header("authorization", format!("Bearer {}", graph.token));
@@ -30,7 +30,7 @@ async fn passed(graph: &Graph, times: usize, path: &str) -> usize {
     passed
 }
 
-/// Adds and removes passwords of each application by turns; says how many requests were not told to wait.
+/// Adds and removes passwords of each application in turn; returns the number of requests that were not throttled.
 async fn writes(graph: &Graph, applications: &[Uuid], rounds: usize) -> usize {
     let one = async |id: &Uuid| {
         let mut taken = 0;

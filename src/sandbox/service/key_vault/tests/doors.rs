@@ -1,4 +1,4 @@
-//! A.5, A.6: what comes before every operation, and what every answer bears.
+//! A.5, A.6: the checks before every operation, and the headers of every response.
 
 use super::*;
 

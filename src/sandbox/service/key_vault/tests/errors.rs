@@ -1,4 +1,4 @@
-//! A.3, A.5: what is refused, and what a disabled version still lets one do.
+//! A.3, A.5: refused requests, and the operations that a disabled version still permits.
 
 use super::*;
 

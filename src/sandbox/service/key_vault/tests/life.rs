@@ -150,7 +150,7 @@ async fn deleted_secret_expires_after_vault_retention() {
     let deleted = asker.delete("secrets/it").await.body;
     assert_eq!(deleted["scheduledPurgeDate"], asker.now().unix_timestamp() + 7 * 86_400);
     asker.wait(Duration::days(7) - Duration::seconds(1)).await;
-    // The token is the client's, which lives in outside time.
+    // The token is the client's, which uses real time.
     assert_eq!(asker.get("deletedsecrets/it").await.status, StatusCode::OK);
     asker.wait(Duration::seconds(1)).await;
     assert_eq!(asker.get("deletedsecrets/it").await.status, StatusCode::NOT_FOUND);

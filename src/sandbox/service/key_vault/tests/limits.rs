@@ -1,4 +1,4 @@
-//! Section 0 and A.1: how much Key Vault takes, at the limit and one beyond it.
+//! Section 0 and A.1: Key Vault's limits, at the limit and one beyond it.
 
 use super::*;
 

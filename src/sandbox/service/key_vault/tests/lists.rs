@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 
-/// The ids of all items, page by page, following the links as they are.
+/// Returns the ids of all items, page by page, following the links as they are.
 async fn all_pages(asker: &Asker<'_>, first: String) -> (Vec<String>, usize) {
     let (mut ids, mut pages, mut next) = (Vec::new(), 0, Some(first));
     while let Some(url) = next {

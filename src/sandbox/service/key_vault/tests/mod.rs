@@ -1,4 +1,4 @@
-//! Key Vault over HTTPS, contract by contract: a vault, and whoever asks it.
+//! Key Vault over HTTPS, contract by contract: a vault and its caller.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop here")]
 
 use reqwest::header::HeaderMap;
@@ -23,7 +23,7 @@ mod throttling;
 
 const RESOURCE: &str = "https://vault.azure.net";
 
-/// The first vault, and the token of whoever asks.
+/// A caller of the first vault, with its token.
 struct Asker<'a> {
     world: &'a World,
     token: String,
@@ -37,12 +37,12 @@ struct Reply {
 }
 
 impl<'a> Asker<'a> {
-    /// Who may do everything.
+    /// Returns the caller with all permissions.
     async fn administrator(world: &'a World) -> Self {
         Self { world, token: world.token(RESOURCE).await }
     }
 
-    /// A rotated application, with these roles on the first vault; its object id is the principal's.
+    /// Returns a rotated application with these roles on the first vault, and the principal's object id.
     async fn with_roles(world: &'a World, roles: &[Role]) -> (Self, Uuid) {
         let secret = world.sandbox.model().managed()[0].clone();
         let now = world.sandbox.clock().now();
@@ -91,7 +91,7 @@ impl<'a> Asker<'a> {
         self.send(Method::POST, &self.url(path), body).await
     }
 
-    /// The version's id of a secret put with this text.
+    /// Puts a secret with this text and returns the version's id.
     async fn put_text(&self, name: &str, text: &str) -> String {
         let put = self.put(name, json!({"value": text})).await;
         assert_eq!(put.status, StatusCode::OK, "{}", put.body);
@@ -128,7 +128,7 @@ impl Reply {
         self.body["error"]["message"].as_str().unwrap()
     }
 
-    /// Status, `error.code` and `innererror.code`, in one line to compare.
+    /// Returns status, `error.code` and `innererror.code`, in one line to compare.
     fn problem(&self) -> String {
         let text = |pointer| self.body.pointer(pointer).and_then(Value::as_str).unwrap_or("-");
         format!("{} {} {}", self.status.as_u16(), text("/error/code"), text("/error/innererror/code"))

@@ -1,8 +1,8 @@
-//! A.7: who may do what, by role or access policy, in which vault.
+//! A.7: permissions, by role or access policy, in each vault.
 
 use super::*;
 
-/// Each operation once, by the right that it needs; what it answers to somebody who may.
+/// Tries each operation once and returns the names of those that are not refused.
 async fn what_is_allowed(asker: &Asker<'_>) -> Vec<&'static str> {
     let body = || Some(json!({"value": "text"}));
     let requests = [

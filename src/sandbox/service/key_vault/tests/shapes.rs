@@ -1,4 +1,4 @@
-//! A.2, A.3: what a version is made of, and what a `PUT` and a `PATCH` do to it.
+//! A.2, A.3: the parts of a version, and the effects of a `PUT` and a `PATCH` on it.
 
 use super::*;
 
@@ -106,7 +106,7 @@ async fn same_second_puts_share_a_date() {
     world.sandbox.shutdown().await;
 }
 
-/// A secret's path may end in a slash, and `outContentType` has no effect on a secret that is no certificate.
+/// A secret's path may end in a slash, and `outContentType` has no effect on a secret that is not a certificate.
 #[tokio::test]
 async fn trailing_slash_and_content_type_are_ignored() {
     let world = World::start().await;

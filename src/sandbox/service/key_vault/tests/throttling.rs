@@ -6,7 +6,7 @@ use super::*;
 use crate::sandbox::https::Request;
 use crate::sandbox::service::key_vault;
 
-/// Requests as the service sees them, past TLS: thousands of them must be fast.
+/// Returns a request as the service sees it, past TLS: thousands of them must be fast.
 fn request(method: Method, path: &str, token: &str, body: &str) -> Request {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
@@ -19,8 +19,8 @@ fn request(method: Method, path: &str, token: &str, body: &str) -> Request {
     }
 }
 
-/// How many of the requests sent in each ten seconds got through: `a_second` each second, in tenths, for
-/// `seconds`, whatever is answered.
+/// Sends `a_second` requests each second, in tenths, for `seconds`, regardless of the responses. Returns the number
+/// that got through in each ten seconds.
 async fn let_through(world: &World, request: &Request, a_second: u32, seconds: u32) -> Vec<u32> {
     let (clock, mut passed) = (world.sandbox.clock(), Vec::new());
     let start = clock.now();
