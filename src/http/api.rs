@@ -1,4 +1,4 @@
-//! The API of secrets: what is known of them, filtered, sorted and in pages; and when the next sweep is.
+//! The API of secrets: their status, filtered, sorted and in pages; and the time of the next sweep.
 
 use std::cmp::Ordering;
 
@@ -15,29 +15,29 @@ use super::view::SecretView;
 use crate::commands::SecretRecord;
 use crate::domain::{SecretId, SecretState};
 
-/// Which secrets, in which order.
+/// Filter, order and page of a list of secrets.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct SecretQuery {
-    /// Only those in this state.
+    /// Only secrets in this state.
     #[param(inline)]
     state: Option<StateFilter>,
-    /// Only those of this vault.
+    /// Only secrets of this vault.
     vault: Option<String>,
-    /// Only those whose `vault/name` contains this text, in any letter case.
+    /// Only secrets whose `vault/name` contains this text, in any letter case.
     search: Option<String>,
-    /// By what; a hyphen in front turns it round. What has no such moment comes last. Default: `name`.
+    /// Sort key; a leading hyphen reverses the order. Secrets without such a time come last. Default: `name`.
     #[param(inline)]
     sort: Option<SecretOrder>,
-    /// How many at most: 1 to 1000, default 100.
+    /// Maximum number of secrets to return: 1 to 1000, default 100.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
-    /// How many of them to leave out in front; default 0.
+    /// Number of secrets to skip; default 0.
     #[param(maximum = 4_294_967_295_u32)]
     offset: Option<u32>,
 }
 
-/// Which secret.
+/// The path of a secret.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "for the description of the API only")]
@@ -59,7 +59,7 @@ enum StateFilter {
     Blocked,
 }
 
-/// What lists are sorted by.
+/// The sort key of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 enum SecretOrder {
     #[serde(rename = "name")]
@@ -83,23 +83,23 @@ enum SecretOrder {
 /// A page of managed secrets.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SecretList {
-    /// In the order that was asked for.
+    /// The secrets, in the requested order.
     secrets: Vec<SecretView>,
-    /// How many there are in all, of those that were asked for.
+    /// Number of all secrets that match the filters.
     total: usize,
     /// The next page's offset, if there is one.
     next_offset: Option<usize>,
 }
 
-/// When all secrets are looked at.
+/// The schedule of sweeps over all secrets.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Schedule)]
 pub(super) struct ScheduleView {
-    /// As configured.
+    /// The cron expression, as configured.
     cron: String,
-    /// Its IANA name.
+    /// The IANA name of the time zone.
     time_zone: Option<String>,
-    /// The next sweep, jitter left out.
+    /// The next sweep, without jitter.
     #[serde(with = "time::serde::rfc3339::option")]
     next_sweep: Option<OffsetDateTime>,
 }
@@ -162,7 +162,7 @@ impl SecretQuery {
     }
 }
 
-/// Every managed secret: its state, why, and when it is looked at next.
+/// Lists the managed secrets, each with its state, the reason, and the time of the next reconcile.
 #[utoipa::path(get, path = "/api/v1/secrets", tag = "secrets", params(SecretQuery), responses(
     (status = 200, description = "A page of them.", body = SecretList),
     (status = 400, description = "The query can't be used.", body = ProblemDetails,
@@ -183,7 +183,7 @@ pub(super) async fn list_secrets(
     Ok(Json(SecretList { secrets, total, next_offset: (end < total).then_some(end) }))
 }
 
-/// One managed secret.
+/// Returns one managed secret.
 #[utoipa::path(get, path = "/api/v1/secrets/{vault}/{name}", tag = "secrets", params(SecretPath), responses(
     (status = 200, description = "What is known of it.", body = SecretView),
     (status = 404, description = "It is not managed.", body = ProblemDetails,
@@ -196,7 +196,7 @@ pub(super) async fn show_secret(
     Ok(Json(state.commands.get(&secret)?.into()))
 }
 
-/// When all secrets are looked at next.
+/// Returns the schedule of sweeps over all secrets, with the time of the next one.
 #[utoipa::path(get, path = "/api/v1/schedule", tag = "secrets", responses(
     (status = 200, description = "The schedule.", body = ScheduleView), CommonResponses))]
 pub(super) async fn show_schedule(State(state): State<HttpState>) -> Json<ScheduleView> {

@@ -1,4 +1,4 @@
-//! A person's commands: taken with 202, and seen to by the loop.
+//! A person's commands: accepted with 202, and completed by the reconcile loop.
 
 use axum::Extension;
 use axum::Json;
@@ -21,35 +21,35 @@ use crate::commands::Operation;
 use crate::domain::{CommandKind, SecretId};
 use crate::telemetry::audit::Asker;
 
-/// The body of a command that needs to say nothing more: none, or an empty object.
+/// The body of a command without options: none, or an empty object.
 #[derive(Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EmptyBody {}
 
-/// How far a compromise reaches.
+/// The extent of a compromise.
 #[derive(Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CompromisedBody {
-    /// Whether every credential of the application is to end, those of others too.
+    /// True to revoke every credential of the application, including those that others made.
     #[serde(default)]
     all_credentials: bool,
 }
 
-/// The key of a request.
+/// The idempotency key of a request.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "for the description of the API only")]
 pub(super) struct KeyHeader {
-    /// The same key of the same caller asks for nothing new.
+    /// A request with the same key from the same caller does not start another command.
     #[param(rename = "Idempotency-Key", min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
     idempotency_key: Option<String>,
 }
 
-/// What any command may be answered with.
+/// Responses to any command.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "for the description of the API only")]
 pub(super) enum CommandResponses {
-    /// It will be done; `Location` is the operation.
+    /// The command is accepted; `Location` is the operation.
     #[response(status = 202)]
     Accepted(OperationView),
     /// The body is not JSON, or the key can't be used.
@@ -58,58 +58,58 @@ pub(super) enum CommandResponses {
     /// The secret is not managed, or it is a replica.
     #[response(status = 404, content_type = "application/problem+json")]
     NotManaged(ProblemDetails),
-    /// The body says what can't be asked for, or the key came with another request.
+    /// The body has unsupported content, or the key came with another request.
     #[response(status = 422, content_type = "application/problem+json")]
     WrongBody(ProblemDetails),
 }
 
-/// A request for a command, before anything of it is looked at.
+/// A request for a command, before any of it is checked.
 pub(super) type CommandRequest =
     (State<HttpState>, Extension<Caller>, Path<(String, String)>, HeaderMap, Result<Bytes, BytesRejection>);
 
-/// A successor now, whatever the schedule says. Asking twice within ten minutes rotates once.
+/// Rotates the secret now, regardless of the schedule. Two requests within ten minutes rotate once.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/rotate", tag = "commands", params(SecretPath, KeyHeader),
     request_body(content = Option<EmptyBody>), responses(CommandResponses, CommonResponses))]
 pub(super) async fn rotate(request: CommandRequest) -> Result<Response, Problem> {
     accept(CommandKind::Rotate, request)
 }
 
-/// The previous version's text again while its credential lives; the bad version is quarantined.
+/// Publishes the previous version's text again, while its credential lives, and quarantines the bad version.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/rollback", tag = "commands", params(SecretPath, KeyHeader),
     request_body(content = Option<EmptyBody>), responses(CommandResponses, CommonResponses))]
 pub(super) async fn rollback(request: CommandRequest) -> Result<Response, Problem> {
     accept(CommandKind::Rollback, request)
 }
 
-/// A successor, then the end of every older credential at once, proven by trying each old text.
+/// Publishes a successor, revokes every older credential at once, and verifies that by trying each old text.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/compromised", tag = "commands", params(SecretPath, KeyHeader),
     request_body(content = Option<CompromisedBody>), responses(CommandResponses, CommonResponses))]
 pub(super) async fn compromised(request: CommandRequest) -> Result<Response, Problem> {
     accept(CommandKind::Compromised { all_credentials: false }, request)
 }
 
-/// The end of what is superseded, without waiting.
+/// Revokes superseded credentials without waiting for the overlap to end.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/retire", tag = "commands", params(SecretPath, KeyHeader),
     request_body(content = Option<EmptyBody>), responses(CommandResponses, CommonResponses))]
 pub(super) async fn retire(request: CommandRequest) -> Result<Response, Problem> {
     accept(CommandKind::Retire, request)
 }
 
-/// No rotation until `resume`.
+/// Pauses rotation until `resume`.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/pause", tag = "commands", params(SecretPath, KeyHeader),
     request_body(content = Option<EmptyBody>), responses(CommandResponses, CommonResponses))]
 pub(super) async fn pause(request: CommandRequest) -> Result<Response, Problem> {
     accept(CommandKind::Pause, request)
 }
 
-/// The end of a pause.
+/// Ends a pause.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/resume", tag = "commands", params(SecretPath, KeyHeader),
     request_body(content = Option<EmptyBody>), responses(CommandResponses, CommonResponses))]
 pub(super) async fn resume(request: CommandRequest) -> Result<Response, Problem> {
     accept(CommandKind::Resume, request)
 }
 
-/// Takes the command `kind`. Asking twice within ten minutes does it once, and so does asking twice under one key.
+/// Accepts the command `kind`. Two requests within ten minutes have the effect of one, and so do two with one key.
 fn accept(kind: CommandKind, request: CommandRequest) -> Result<Response, Problem> {
     let (State(state), Extension(caller), Path((vault, name)), headers, body) = request;
     let body = body.map_err(|_| Problem::TooLarge)?;
@@ -134,7 +134,7 @@ pub(super) fn submit(
     Ok(state.commands.submit(secret, kind, asker)?)
 }
 
-/// The command with what its body says.
+/// Returns the command with the options from its body.
 fn in_full(kind: CommandKind, body: &[u8]) -> Result<CommandKind, Problem> {
     match kind {
         CommandKind::Compromised { .. } => {
@@ -149,7 +149,7 @@ fn in_full(kind: CommandKind, body: &[u8]) -> Result<CommandKind, Problem> {
     }
 }
 
-/// An empty body, or `null`, says nothing more.
+/// Reads the options of a body. An empty body, or `null`, has none.
 fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Problem> {
     if body.trim_ascii().is_empty() {
         return Ok(T::default());
@@ -167,7 +167,7 @@ fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Problem> {
     }
 }
 
-/// The request's key, if it has one.
+/// Returns the request's idempotency key, if it has one.
 pub(super) fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let text = value.to_str().ok().filter(|text| {
@@ -176,5 +176,5 @@ pub(super) fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     text.map(Some).ok_or(Problem::UnusableKey)
 }
 
-/// In characters.
+/// Maximum length of an idempotency key, in characters.
 const MAX_KEY_LENGTH: usize = 128;

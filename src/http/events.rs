@@ -22,7 +22,7 @@ pub(super) struct WebhookKey {
 
 /// Takes a delivery, or answers the handshake of the Event Grid schema.
 ///
-/// What can't be understood is answered with 200 as well: after a 400 Event Grid drops the event for ever.
+/// Malformed events are answered with 200 as well: after a 400 Event Grid drops the event permanently.
 pub(super) async fn deliver(
     State(state): State<HttpState>,
     Query(WebhookKey { key }): Query<WebhookKey>,
@@ -63,7 +63,7 @@ fn take(state: &HttpState, events: &[Event]) -> Response {
     Json(json!({"received": taken.len(), "enqueued": enqueued, "malformed": reasons})).into_response()
 }
 
-/// The handshake of the CloudEvents schema.
+/// Answers the handshake of the CloudEvents schema.
 pub(super) async fn consent(
     State(state): State<HttpState>,
     Query(WebhookKey { key }): Query<WebhookKey>,
@@ -85,5 +85,5 @@ pub(super) async fn consent(
     (StatusCode::OK, allowed).into_response()
 }
 
-/// A batch of thousands that can't be understood need not be told one by one.
+/// Maximum number of reasons in a response: thousands of malformed events in a batch need not be listed one by one.
 const MAX_REASONS: usize = 10;

@@ -1,8 +1,8 @@
 //! The routes for an Azure Functions host (contract F): its triggers in envelopes, and HTTP requests as they are.
 //!
-//! The host has checked who may come in; it is the only one that knows this port, on loopback. An invocation waits for its
-//! work within its budget, since an instance may be taken away after its answer; what takes longer is finished by the
-//! next timer run, from what is seen.
+//! The host has authenticated the caller; only the host knows this port, on loopback. An invocation waits for its work
+//! within its budget, because an instance may be taken away after its response; the next timer run finishes the rest,
+//! from the observed state.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,16 +28,16 @@ use crate::telemetry::audit::Asker;
 use crate::triggers::functions::{HttpRequest, Invocation, InvocationResponse, read_invocation};
 use crate::triggers::ingest::{EventSource, Ingested};
 
-/// What invocations need besides.
+/// Dependencies that only invocations need.
 #[derive(Debug, Clone)]
 pub struct FunctionsParts {
-    /// What the timer runs.
+    /// The sweeper that the timer runs.
     pub sweeper: Arc<Sweeper>,
-    /// How long an invocation waits for its work.
+    /// Time for which an invocation waits for its work.
     pub budget: Duration,
 }
 
-/// The routes that a Functions host knows.
+/// Returns the routes that a Functions host knows.
 pub fn functions_router(state: HttpState, parts: FunctionsParts) -> Router {
     let longest = parts.budget + MARGIN;
     let routes = Router::new()
@@ -55,7 +55,8 @@ pub fn functions_router(state: HttpState, parts: FunctionsParts) -> Router {
     with_common_layers(routes, state, longest)
 }
 
-/// The Event Grid trigger. What can't be understood is done with, and told: a failure would only bring it again.
+/// Handles the Event Grid trigger. A malformed event is reported and counts as handled: after a failure it would only
+/// come again.
 async fn events(
     State(state): State<HttpState>,
     Extension(parts): Extension<FunctionsParts>,
@@ -65,7 +66,8 @@ async fn events(
     answered(&state, &parts, taken).await
 }
 
-/// The queue trigger. What can't be understood fails, so that the host moves it to the poison queue after some tries.
+/// Handles the queue trigger. A malformed message fails, so that the host moves it to the poison queue after some
+/// tries.
 async fn queue(
     State(state): State<HttpState>,
     Extension(parts): Extension<FunctionsParts>,
@@ -84,7 +86,7 @@ async fn queue(
     }
 }
 
-/// The timer: a sweep, and its work as far as the budget goes.
+/// Handles the timer: sweeps, and waits for the work within the budget.
 async fn sweep(
     State(state): State<HttpState>,
     Extension(parts): Extension<FunctionsParts>,
@@ -104,7 +106,7 @@ async fn sweep(
     Ok(Json(InvocationResponse::saying(format!("swept{late}: {rest}{unread}"))))
 }
 
-/// The HTTP trigger in an envelope.
+/// Handles the HTTP trigger in an envelope.
 async fn rotate(
     State(state): State<HttpState>,
     body: Result<Bytes, BytesRejection>,
@@ -121,7 +123,7 @@ async fn rotate(
     Ok(Json(answer))
 }
 
-/// The HTTP trigger as the host passes it on, with the secret in the query or the body.
+/// Handles the HTTP trigger as the host forwards it, with the secret in the query or the body.
 async fn rotate_forwarded(
     State(state): State<HttpState>,
     Query(query): Query<serde_json::Value>,
@@ -133,7 +135,7 @@ async fn rotate_forwarded(
     Ok(accepted(asked(&state, &request)?))
 }
 
-/// The same with the secret in the route.
+/// Handles the forwarded HTTP trigger with the secret in the route.
 async fn rotate_in_route(
     State(state): State<HttpState>,
     RoutePath((vault, name)): RoutePath<(String, String)>,
@@ -167,7 +169,7 @@ impl IntoResponse for FailedInvocation {
     }
 }
 
-/// The envelope, or the answer that makes the host try again or move the message to the poison queue.
+/// Returns the envelope, or the response that makes the host try again or move the message to the poison queue.
 fn invocation(
     state: &HttpState,
     body: Result<Bytes, BytesRejection>,
@@ -191,7 +193,7 @@ fn take_events(state: &HttpState, invocation: &Invocation, binding: &str) -> Vec
         .collect()
 }
 
-/// Waits for what was enqueued, within the budget, and says what came of it.
+/// Waits for the enqueued passes, within the budget, and returns the outcome.
 async fn answered(
     state: &HttpState,
     parts: &FunctionsParts,
@@ -201,7 +203,7 @@ async fn answered(
     let looked =
         join_all(waits.iter().map(|(secret, ticket)| state.event_sink.queue.until_met(secret, *ticket)));
     let is_done = tokio::time::timeout(parts.budget, looked).await.is_ok();
-    // A stop cuts looks short: the host has to bring the event again.
+    // A stop cuts passes short: the host has to deliver the event again.
     if state.readiness.is_draining() {
         return Err(stopping());
     }
@@ -212,10 +214,10 @@ async fn answered(
     Ok(Json(InvocationResponse { logs, ..InvocationResponse::default() }))
 }
 
-/// Besides the budget: to read the invocation and to look for tagged secrets.
+/// Time in addition to the budget, to read the invocation and to search for tagged secrets.
 const MARGIN: Duration = Duration::from_secs(60);
 
 const LEFT_OVER: &str = "not all is done yet: it goes on, and the next timer run finishes it";
 
-/// What is due within this time is waited for: looks that follow an action.
+/// Passes that are due within this time are waited for: those that follow an action.
 const HORIZON: time::Duration = time::Duration::minutes(2);

@@ -1,4 +1,4 @@
-//! Health and metrics, open to everybody who can reach the port: they name secrets and never show one.
+//! Health and metrics, open to anyone who can reach the port: they name secrets and never show their values.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use tracing::error;
 use super::HttpState;
 use super::problem::Problem;
 
-/// Whether the daemon can do its work: each vault and Graph answered once, and it is not being stopped.
+/// The daemon's readiness: each vault and Graph answered once, and the daemon is not being stopped.
 #[derive(Debug)]
 pub struct Readiness {
     awaited: Mutex<BTreeSet<String>>,
@@ -22,22 +22,22 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Not ready before each of `awaited` answered.
+    /// Makes a state that is not ready before each of `awaited` has answered.
     pub fn new(awaited: impl IntoIterator<Item = String>) -> Self {
         Self { awaited: Mutex::new(awaited.into_iter().collect()), draining: AtomicBool::new(false) }
     }
 
-    /// `name` answered.
+    /// Records that `name` answered.
     pub fn answered(&self, name: &str) {
         self.awaited.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
-    /// The daemon is being stopped: from now on it is not ready.
+    /// Records that the daemon is being stopped: from now on it is not ready.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the daemon is being stopped.
+    /// Returns true if the daemon is being stopped.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
@@ -48,7 +48,7 @@ impl Readiness {
     }
 }
 
-/// The process answers.
+/// Answers while the process is alive.
 pub(super) async fn livez() -> &'static str {
     "alive\n"
 }

@@ -1,6 +1,6 @@
 //! The HTTP servers: routes, access, the API of secrets, events, Functions invocations, health and metrics.
 //!
-//! Handlers call the queue or the board; they decide nothing and, but for invocations, never wait for a rotation.
+//! Handlers call the queue or the board; they decide nothing and, except for invocations, never wait for a rotation.
 
 pub mod access;
 mod api;
@@ -32,31 +32,31 @@ use crate::ports::Clock;
 use crate::triggers::ingest::EventSink;
 use access::{ApiAuth, WebhookAuth};
 
-/// What handlers work with.
+/// The state that handlers share.
 #[derive(Debug, Clone)]
 pub struct HttpState {
-    /// Where events go.
+    /// The sink for events.
     pub event_sink: Arc<EventSink>,
-    /// Where a person's commands go, and statuses come from.
+    /// The layer that accepts a person's commands and returns statuses.
     pub commands: Arc<Commands>,
-    /// The readers of events.
+    /// The limit of concurrent event streams.
     pub event_streams: EventStreams,
-    /// What is scraped.
+    /// The metrics that `/metrics` returns.
     pub metrics: Arc<Metrics>,
-    /// What `/readyz` answers.
+    /// The readiness that `/readyz` returns.
     pub readiness: Arc<Readiness>,
-    /// What time it is.
+    /// The daemon's clock.
     pub clock: Arc<dyn Clock>,
-    /// Who may use the API.
+    /// The authentication of the API's callers.
     pub api: Arc<ApiAuth>,
-    /// Whom the webhook hears.
+    /// The authentication of webhook deliveries.
     pub webhook: Arc<WebhookAuth>,
-    /// When all secrets are looked at.
+    /// The schedule of sweeps over all secrets.
     pub schedule: Arc<ScheduleConfig>,
     /// The description of the API.
     pub description: Arc<str>,
-    /// Requests to the API at a time.
+    /// Maximum number of concurrent API requests.
     pub max_concurrent: usize,
-    /// Ends what goes on for longer than a request.
+    /// Cancellation of responses that last longer than a request, such as event streams.
     pub stop: CancellationToken,
 }

@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::HttpState;
 
-/// What stands above all routes.
+/// The part of the description that applies to all routes.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -38,7 +38,7 @@ impl Modify for BearerSecurity {
     }
 }
 
-/// The description itself: open, since it tells what the project's own pages tell.
+/// Returns the description. Open without a token, because its content is public in the project's own pages.
 pub(super) async fn show(State(state): State<HttpState>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], state.description.to_string())
 }

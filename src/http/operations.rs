@@ -1,4 +1,4 @@
-//! The API of operations: as they are now, and as they go on.
+//! The API of operations: their current state, and a stream of their changes.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::problem::{CommonResponses, Problem, ProblemDetails};
 use super::view::OperationView;
 use crate::commands::Operation;
 
-/// The readers of events at a time: each keeps a connection open.
+/// The limit of concurrent event streams: each keeps a connection open.
 #[derive(Debug, Clone)]
 pub struct EventStreams(Arc<Semaphore>);
 
@@ -30,11 +30,11 @@ impl Default for EventStreams {
 /// A list of operations.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct OperationList {
-    /// The latest first, at most 1,000.
+    /// The operations, the latest first, at most 1,000.
     operations: Vec<OperationView>,
 }
 
-/// The operations since the start.
+/// Lists the operations since the daemon started.
 #[utoipa::path(get, path = "/api/v1/operations", tag = "operations", responses(
     (status = 200, description = "The latest first.", body = OperationList), CommonResponses))]
 pub(super) async fn list_operations(State(state): State<HttpState>) -> Json<OperationList> {
@@ -42,7 +42,7 @@ pub(super) async fn list_operations(State(state): State<HttpState>) -> Json<Oper
     Json(OperationList { operations: operations.into_iter().map(OperationView::from).collect() })
 }
 
-/// One operation, as it is now.
+/// Returns the current state of one operation.
 #[utoipa::path(get, path = "/api/v1/operations/{id}", tag = "operations",
     params(("id" = Uuid, Path, description = "Its id, as the answer to the command has it")),
     responses((status = 200, description = "As it is now.", body = OperationView),
@@ -55,7 +55,7 @@ pub(super) async fn show_operation(
     find(&state, &id).map(|operation| Json(operation.into()))
 }
 
-/// One operation as it goes on: an event of the type `operation` for each change, until it is over.
+/// Streams one operation: an event of the type `operation` for each change, until the operation is over.
 #[utoipa::path(get, path = "/api/v1/operations/{id}/events", tag = "operations",
     params(("id" = Uuid, Path, description = "Its id, as the answer to the command has it")),
     responses((status = 200, description = "Server-sent events; the data of each is an operation.",
@@ -93,7 +93,7 @@ struct OperationEvents {
 }
 
 impl OperationEvents {
-    /// The next change; `None` once it is over, or the daemon stops.
+    /// Returns the next change; `None` once the operation is over, or the daemon stops.
     async fn next(&mut self) -> Option<Event> {
         while !self.is_over {
             let operation = self.state.commands.operation(self.id)?;

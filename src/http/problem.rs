@@ -10,34 +10,34 @@ use utoipa::{IntoResponses, ToSchema};
 use super::access::AuthRejection;
 use crate::commands::{NotManaged, SubmitError};
 
-/// Why a request is not done.
+/// The reason why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Problem {
-    /// Whoever asks may not, or that can't be known now.
+    /// The caller has no access, or that can't be known now.
     Refused(AuthRejection),
-    /// Too many requests of this caller; when to ask again.
+    /// Too many requests of this caller; the time to wait.
     RateLimited(Duration),
     /// Too many requests of all callers.
     Overloaded,
     /// No such secret is managed.
     UnknownSecret(String),
-    /// It is a replica; it says of which secret.
+    /// The secret is a replica; the text names its primary.
     Replica(String),
     /// No operation of that id is remembered.
     UnknownOperation,
     /// There is no such route.
     UnknownRoute,
-    /// The route has other methods.
+    /// The route does not support this method.
     WrongMethod,
-    /// The query says something that can't be asked for.
+    /// The query has unsupported content.
     WrongQuery(String),
-    /// The body is no JSON.
+    /// The body is not JSON.
     NoJson(String),
-    /// The body says something that can't be asked for.
+    /// The body has unsupported content.
     WrongBody(String),
     /// The body is too large.
     TooLarge,
-    /// The request did not come to its end in time.
+    /// The request took too long.
     TooSlow,
     /// The `Idempotency-Key` is empty, too long, or has characters that can't be seen.
     UnusableKey,
@@ -49,38 +49,38 @@ pub(super) enum Problem {
     Internal,
 }
 
-/// Problem details, as RFC 9457 has them.
+/// Problem details, as defined by RFC 9457.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(super) struct ProblemDetails {
-    /// Always `about:blank`: the status says what it is.
+    /// Always `about:blank`: the status is the kind of problem.
     #[serde(rename = "type")]
     kind: &'static str,
     /// The status in words.
     title: &'static str,
     /// The HTTP status.
     status: u16,
-    /// What is wrong and what to do.
+    /// The cause and the fix.
     detail: String,
 }
 
-/// What any route of the API may answer.
+/// Responses of any route of the API.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "for the description of the API only")]
 pub(super) enum CommonResponses {
-    /// No token, or none that is taken.
+    /// No token, or one that is not accepted.
     #[response(status = 401, content_type = "application/problem+json")]
     Unauthorized(ProblemDetails),
-    /// A good token whose role is too low.
+    /// A valid token without a sufficient role.
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(ProblemDetails),
     /// The body is too large.
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(ProblemDetails),
-    /// Too many requests: `Retry-After` says when to ask again.
+    /// Too many requests: retry after the time in `Retry-After`.
     #[response(status = 429, content_type = "application/problem+json")]
     TooMany(ProblemDetails),
-    /// Tokens can't be checked now, the daemon is being stopped, or too much is asked at a time.
+    /// Tokens can't be checked now, the daemon is being stopped, or there are too many requests at a time.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(ProblemDetails),
 }
@@ -148,7 +148,7 @@ impl Problem {
         }
     }
 
-    /// How long to wait, where waiting helps: in seconds.
+    /// Returns the time to wait in seconds, if waiting helps.
     fn retry_after(&self) -> Option<u64> {
         if let Self::RateLimited(wait) = self {
             return Some(wait.as_secs() + 1);
@@ -156,7 +156,7 @@ impl Problem {
         (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_SECONDS)
     }
 
-    /// The same for a tool that reads no headers.
+    /// Returns the problem details as JSON, for a tool that reads no headers.
     pub(super) fn to_value(&self) -> serde_json::Value {
         serde_json::to_value(self.details()).unwrap_or_default()
     }
@@ -167,7 +167,7 @@ impl Problem {
         ProblemDetails { kind: "about:blank", title, status: status.as_u16(), detail: self.detail() }
     }
 
-    /// The status as a number.
+    /// Returns the status as a number.
     pub(super) const fn code(&self) -> u16 {
         self.status().as_u16()
     }
@@ -196,7 +196,7 @@ pub(super) async fn no_such_method() -> Problem {
     Problem::WrongMethod
 }
 
-/// The type of a body with problem details.
+/// The content type of a body with problem details.
 pub(super) const CONTENT_TYPE: &str = "application/problem+json";
 
 const RETRY_SECONDS: u64 = 30;

@@ -44,7 +44,7 @@ pub const ROUTES: [(&str, &str); 17] = [
     ("GET", "/api/v1/openapi.json"),
 ];
 
-/// The routes that are described.
+/// Returns the routes that need the role Rekeyd.Reader.
 fn reader_routes() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new()
         .routes(routes!(api::list_secrets))
@@ -65,16 +65,16 @@ fn operator_routes() -> OpenApiRouter<HttpState> {
         .routes(routes!(commands::resume))
 }
 
-/// The description of the API, as JSON.
+/// Returns the description of the API, as JSON.
 ///
 /// # Errors
-/// A description that can't be written: a mistake in a handler's own.
+/// The description can't be written, because of a mistake in a handler's own.
 pub fn describe() -> Result<String, serde_json::Error> {
     let described = OpenApiRouter::with_openapi(Description::openapi());
     described.merge(reader_routes()).merge(operator_routes()).into_openapi().to_pretty_json()
 }
 
-/// The daemon's routes: the API and the webhook.
+/// Returns the daemon's routes: the API and the webhook.
 pub fn router(state: HttpState) -> Router {
     let reader = reader_routes().route_layer(from_fn_with_state(state.clone(), access::require_reader));
     let operator = operator_routes().route_layer(from_fn_with_state(state.clone(), access::require_operator));
@@ -92,7 +92,7 @@ pub fn router(state: HttpState) -> Router {
     with_common_layers(routes, state, MAX_REQUEST_TIME)
 }
 
-/// Health and metrics, for a listener of their own or beside everything else.
+/// Returns the routes for health and metrics, for a listener of their own or beside all other routes.
 pub fn health_router(state: HttpState) -> Router {
     let routes = Router::new()
         .route("/livez", get(health::livez))
@@ -101,7 +101,7 @@ pub fn health_router(state: HttpState) -> Router {
     with_common_layers(routes, state, MAX_REQUEST_TIME)
 }
 
-/// With what every answer has: limits in size and time, problem details, headers that keep browsers from guessing.
+/// Adds the common layers: limits in size and time, problem details, headers that keep browsers from guessing.
 pub(super) fn with_common_layers(routes: Router<HttpState>, state: HttpState, longest: Duration) -> Router {
     routes
         .fallback(problem::no_such_route)
@@ -118,12 +118,12 @@ pub(super) fn with_common_layers(routes: Router<HttpState>, state: HttpState, lo
         .with_state(state)
 }
 
-/// Returns the layer that sets a header where an answer has none of that name.
+/// Returns the layer that sets a header if a response has none of that name.
 fn header(name: &'static str, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
 }
 
-/// What layers refuse in plain text is told as all problems are.
+/// Replaces plain-text errors of the layers with problem details.
 async fn in_detail(response: Response) -> Response {
     let has_details =
         response.headers().get("content-type").is_some_and(|kind| kind == problem::CONTENT_TYPE);
@@ -141,7 +141,7 @@ async fn in_detail(response: Response) -> Response {
 /// Event Grid's largest batch is 1 MB.
 const MAX_BODY: usize = 2 * 1024 * 1024;
 
-/// A command says little.
+/// Commands are small.
 const MAX_COMMAND_BODY: usize = 64 * 1024;
 
 /// Nothing here waits for Azure for longer; only a slow sender can take this long.

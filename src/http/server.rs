@@ -1,4 +1,4 @@
-//! One listener: plain, or with TLS whose certificate is read anew when its files change.
+//! One listener: plain, or with TLS whose certificate is reloaded when its files change.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,22 +13,22 @@ use tracing::{info, warn};
 
 use crate::config::TlsConfig;
 
-/// Answers until it is stopped.
+/// A running HTTP server, which answers until it is stopped.
 #[derive(Debug)]
 pub struct Server {
     handle: Handle<SocketAddr>,
     task: JoinHandle<()>,
 }
 
-/// Why nobody can be answered.
+/// The reason why a listener can't serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The certificate or its key can't be used.
     #[error("tls.certificate_file {} or tls.private_key_file {} can't be used", files.certificate_file.display(), files.private_key_file.display())]
     Certificate {
-        /// As configured.
+        /// The files, as configured.
         files: TlsConfig,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -48,7 +48,7 @@ impl Tls {
     /// Reads the certificate and its key.
     ///
     /// # Errors
-    /// They can't be used.
+    /// The certificate or its key can't be used.
     pub async fn read(files: &TlsConfig) -> Result<Self, ServerError> {
         let config = RustlsConfig::from_pem_file(&files.certificate_file, &files.private_key_file);
         let files = files.clone();
@@ -58,7 +58,8 @@ impl Tls {
         }
     }
 
-    /// Looks at both files now and then, and reads them anew when either has changed, until it is told to stop. What can't be used changes nothing.
+    /// Reads both files at the interval `every`, and reloads the certificate when either has changed, until `stop` is
+    /// cancelled. Files that can't be used change nothing.
     pub async fn keep_fresh(self, every: Duration, stop: CancellationToken) {
         let paths = [self.files.certificate_file.clone(), self.files.private_key_file.clone()];
         let mut shown = contents(&paths).await;
@@ -83,7 +84,7 @@ impl Tls {
     }
 }
 
-/// `None` while a file is missing, as it may be for a moment when both are replaced.
+/// Returns the hashes of both files; `None` while a file is missing, as it may be for a moment when both are replaced.
 async fn contents(paths: &[PathBuf; 2]) -> Option<[u64; 2]> {
     let mut hashes = [0; 2];
     for (hash, path) in hashes.iter_mut().zip(paths) {
@@ -127,8 +128,8 @@ impl Server {
         Ok(Self { handle, task })
     }
 
-    /// Takes no more requests, and waits a little for those in hand: a client that keeps its connection open must not
-    /// keep the process.
+    /// Accepts no more requests, and waits briefly for those in progress: a client that keeps its connection open must
+    /// not keep the process running.
     pub async fn stop(self) {
         let begun = Instant::now();
         self.handle.graceful_shutdown(Some(GRACE));
@@ -139,5 +140,5 @@ impl Server {
 
 const GRACE: Duration = Duration::from_secs(2);
 
-/// For a client to say what it wants.
+/// Time limit for a client to send the head of its request.
 const FIRST_REQUEST: Duration = Duration::from_secs(20);

@@ -25,9 +25,9 @@ pub(super) struct SecretView {
     /// The reason's short name.
     #[schema(value_type = String)]
     reason: StatusReason,
-    /// The reason in words and, if somebody has to act, what to do.
+    /// The reason in words and, if a person has to act, the fix.
     message: String,
-    /// Whether only a person can end this state.
+    /// True if only a person can end this state.
     needs_person: bool,
     /// The published credential.
     #[schema(value_type = Option<uuid::Uuid>)]
@@ -57,7 +57,7 @@ pub(super) struct SecretView {
     /// When the version that consumers read was published.
     #[serde(with = "time::serde::rfc3339::option")]
     published: Option<OffsetDateTime>,
-    /// Whether a rotation of rekeyd made that version.
+    /// True if a rotation by rekeyd made that version.
     is_rotated: bool,
     /// Credentials that were published before and are not retired yet.
     superseded: usize,
@@ -69,7 +69,7 @@ pub(super) struct SecretView {
     last_command: Option<LastCommandView>,
     /// Credentials of ours that were never published.
     orphans: usize,
-    /// What is odd and not followed, for example unusable tags.
+    /// Oddities that are ignored, for example unusable tags.
     warnings: Vec<String>,
     /// The command that is not completed yet.
     pending_command: Option<PendingCommandView>,
@@ -102,7 +102,7 @@ pub(super) struct PendingCommandView {
     /// When it was accepted.
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
-    /// Whether it was tried already, and will be again: the secret's state says what it waits for.
+    /// True if it was tried already, and will be tried again: the secret's state shows what it waits for.
     tried: bool,
 }
 
@@ -124,13 +124,13 @@ pub(super) struct ReplicaView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LastOutcome)]
 pub(super) struct LastOutcomeView {
-    /// Its label.
+    /// The action's label.
     #[schema(value_type = String)]
     action: ActionKind,
     /// `success`, `failed`, `unknown` or `stopped`.
     #[schema(value_type = String)]
     outcome: ActionOutcome,
-    /// What went wrong, if anything did.
+    /// The error, if there was one.
     error: Option<String>,
     /// When it ended.
     #[serde(with = "time::serde::rfc3339")]
@@ -160,12 +160,12 @@ pub(super) struct OperationView {
     /// `accepted`, `running`, `waiting`, `blocked`; at the end `completed`, `rejected` or `replaced`.
     #[schema(value_type = String)]
     state: OperationState,
-    /// What it waits for, why it ended, or what the secret is doing.
+    /// The reason why it waits or ended, or the current activity of the secret.
     message: String,
     /// The state of the secret.
     #[schema(value_type = String)]
     secret_state: SecretState,
-    /// The reason for that.
+    /// The reason for that state.
     #[schema(value_type = String)]
     reason: StatusReason,
     /// The path of the secret.

@@ -1,7 +1,7 @@
 //! Event Grid deliveries: which secret an event is about, and the handshake. Nothing else of an event is used.
 //!
-//! Both schemas are read, one event or many, with the quirks that were seen in the wild: keys in any letter
-//! case, blanks around keys and values (contract B).
+//! Both schemas are read, one event or many, with the quirks seen in practice: keys in any letter case, blanks around
+//! keys and values (contract B).
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -9,35 +9,35 @@ use serde_json::{Map, Value};
 
 use crate::domain::SecretId;
 
-/// What a delivery asks for.
+/// The content of a delivery.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// Event Grid wants to know whether this endpoint wants its events.
+    /// A handshake: Event Grid asks if this endpoint wants its events.
     Validation {
-        /// To be given back.
+        /// The code to return.
         code: String,
-        /// Whose events these would be: an Azure resource id.
+        /// The source of these events: an Azure resource id.
         topic: String,
     },
     /// Events.
     Events(Vec<Event>),
 }
 
-/// What one event says.
+/// The meaning of one event.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
     /// Something happened to this secret.
     Secret(SecretId),
-    /// The subscription of this resource id is no more: no events come from it now.
+    /// The subscription of this resource id was deleted: no more events come from it.
     SubscriptionDeleted(String),
-    /// It is about something else.
+    /// An event about something else.
     Ignored,
-    /// It can't be understood, for this reason.
+    /// A malformed event, with the reason.
     Malformed(String),
 }
 
-/// Reads the body of a delivery. Never fails: what can't be understood is told as such, since an error status
-/// would make Event Grid drop the event for ever.
+/// Reads the body of a delivery. Never fails: malformed content is returned as such, because an error status would
+/// make Event Grid drop the event permanently.
 #[must_use]
 pub fn read_delivery(body: &[u8]) -> Delivery {
     let events = match serde_json::from_slice(body) {
@@ -59,7 +59,7 @@ pub fn read_message(text: &str) -> Vec<Event> {
         BASE64_STANDARD.decode(text.trim()).ok().filter(|_| !text.trim_start().starts_with(['{', '[']));
     match read_delivery(decoded.as_deref().unwrap_or(text.as_bytes())) {
         Delivery::Events(events) => events,
-        // A queue is not asked whether it wants events.
+        // A queue gets no handshake: Event Grid does not ask it if it wants events.
         Delivery::Validation { .. } => vec![malformed("a handshake in a queue")],
     }
 }
@@ -92,7 +92,7 @@ fn read_event(event: &Value) -> Event {
     }
 }
 
-/// The secret, by its address first: the other fields were seen with blanks in them.
+/// Returns the secret, by its address first: the other fields were seen with blanks in them.
 fn secret_of(
     event: &Map<String, Value>,
     data: &Map<String, Value>,
@@ -127,7 +127,7 @@ fn malformed(reason: &str) -> Event {
     Event::Malformed(reason.to_owned())
 }
 
-/// A new version wakes the loop as well: somebody else may have written it.
+/// Event types that wake the loop. A new version does so as well, because rekeyd may not have written it.
 const WAKING: [&str; 3] = [
     "Microsoft.KeyVault.SecretNearExpiry",
     "Microsoft.KeyVault.SecretExpired",

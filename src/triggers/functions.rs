@@ -1,4 +1,5 @@
-//! What a Functions host sends to its custom handler, read as leniently as hosts differ (contract F). It decides nothing.
+//! Invocations that a Functions host sends to its custom handler, read leniently because hosts differ (contract F).
+//! This module decides nothing.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -13,11 +14,11 @@ pub struct Invocation {
     data: Map<String, Value>,
 }
 
-/// The answer to an invocation. Never empty: a host that reads nothing, or `null`, waits for ever.
+/// The response to an invocation. Never empty: a host that reads nothing, or `null`, never stops waiting.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct InvocationResponse {
-    /// By the output binding's name.
+    /// The outputs, by the output binding's name.
     pub outputs: Map<String, Value>,
     /// Lines for the host's log.
     pub logs: Vec<String>,
@@ -37,7 +38,7 @@ pub struct HttpRequest {
 /// Reads the body of an invocation.
 ///
 /// # Errors
-/// It is not one: why.
+/// The body is not an invocation, for the returned reason.
 pub fn read_invocation(body: &[u8]) -> Result<Invocation, String> {
     let body: Value = serde_json::from_slice(body).map_err(no_invocation)?;
     if !body.is_object() {
@@ -51,7 +52,7 @@ fn no_invocation(why: impl std::fmt::Display) -> String {
 }
 
 impl Invocation {
-    /// The events that the trigger `binding` carries; if there is no such binding, those of the only one there is.
+    /// Returns the events that the trigger `binding` carries; without such a binding, those of the only one there is.
     #[must_use]
     pub fn events(&self, binding: &str) -> Vec<Event> {
         let Some(data) = self.bound(binding) else {
@@ -65,7 +66,7 @@ impl Invocation {
         }
     }
 
-    /// The HTTP request that it carries.
+    /// Returns the HTTP request that the invocation carries.
     #[must_use]
     pub fn http_request(&self) -> HttpRequest {
         let data = self.bound("req").map(unwrapped).unwrap_or_default();
@@ -76,7 +77,7 @@ impl Invocation {
         }
     }
 
-    /// Whether the host says that this timer run comes late.
+    /// Returns true if the host reports that this timer run is late.
     #[must_use]
     pub fn is_past_due(&self, binding: &str) -> bool {
         let timer = self.bound(binding).map(unwrapped).unwrap_or_default();
@@ -93,11 +94,11 @@ impl Invocation {
 }
 
 impl HttpRequest {
-    /// The secret that is meant, as `vault` and `name`: in the route, the query or the body, also under the names that
-    /// Microsoft's rotation template uses.
+    /// Returns the requested secret, as `vault` and `name`: from the route, the query or the body, also under the names
+    /// that Microsoft's rotation template uses.
     #[must_use]
     pub fn secret(&self) -> Option<(String, String)> {
-        // Some hosts write each of them as a text.
+        // Some hosts write each of them as a string.
         let parts = [&self.params, &self.query, &self.body].map(unwrapped);
         let find = |names: [&str; 2]| parts.iter().find_map(|part| named(part.as_object()?.iter(), &names));
         Some((find(["vault", "KeyVaultName"])?, find(["name", "SecretName"])?))
@@ -105,13 +106,13 @@ impl HttpRequest {
 }
 
 impl InvocationResponse {
-    /// An answer that says one thing to the host's log.
+    /// Returns a response with one line for the host's log.
     #[must_use]
     pub fn saying(line: impl Into<String>) -> Self {
         Self { logs: vec![line.into()], ..Self::default() }
     }
 
-    /// An answer whose output `res` is an HTTP response. A status is a text there.
+    /// Returns a response whose output `res` is an HTTP response. Its status is a string.
     #[must_use]
     pub fn http(status: u16, content_type: &str, headers: &[(&str, &str)], body: &Value) -> Self {
         let mut all = Map::new();
@@ -127,7 +128,7 @@ fn named<'a>(mut entries: impl Iterator<Item = (&'a String, &'a Value)>, names: 
     found?.1.as_str().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// Texts are written as JSON once more than they were, by some hosts and for some triggers; base64 is left alone.
+/// Decodes strings that contain JSON: some hosts encode values again for some triggers. Base64 is left unchanged.
 fn unwrapped(value: &Value) -> Value {
     let mut value = value.clone();
     for _ in 0..MAX_WRAPPINGS {

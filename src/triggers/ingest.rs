@@ -1,4 +1,4 @@
-//! The event_sink: what becomes of an event, whichever way it came. At most, a name is put into the queue.
+//! The event sink, which handles events from all sources. At most, a name is put into the queue.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,16 +11,16 @@ use crate::domain::{SecretId, VaultName};
 use crate::metrics::Metrics;
 use crate::reconcile::{Catalogue, Ticket, WorkQueue};
 
-/// Where events go.
+/// The sink for events from all sources.
 #[derive(Debug)]
 pub struct EventSink {
-    /// Where names go.
+    /// The work queue that names are put into.
     pub queue: Arc<WorkQueue>,
-    /// What events may be about.
+    /// The managed secrets, which events may be about.
     pub catalogue: Arc<Catalogue>,
-    /// The vaults that are ours; events of others are not looked at.
+    /// The vaults that are ours; events about others are ignored.
     pub vaults: BTreeSet<VaultName>,
-    /// Where events are counted.
+    /// The metrics that count events.
     pub metrics: Arc<Metrics>,
 }
 
@@ -35,14 +35,14 @@ pub enum EventSource {
     Functions,
 }
 
-/// What became of an event.
+/// The outcome of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ingested {
-    /// A pass over this secret was asked for.
+    /// A pass over this secret was requested.
     Enqueued(SecretId, Ticket),
-    /// Nothing follows from it; the label of its metric.
+    /// No effect; the label of its metric.
     Nothing(&'static str),
-    /// It can't be understood, for this reason.
+    /// A malformed event, with the reason.
     Malformed(String),
 }
 
@@ -57,7 +57,7 @@ impl EventSource {
 }
 
 impl Ingested {
-    /// The pass that it asked for, and the right to be told of its end.
+    /// Returns the secret of the requested pass, and the ticket to wait for its end.
     #[must_use]
     pub fn waits_for(&self) -> Option<(SecretId, Ticket)> {
         match self {
@@ -86,7 +86,7 @@ impl fmt::Display for Ingested {
 }
 
 impl EventSink {
-    /// Takes an event, counts it, and says what became of it.
+    /// Handles an event, counts it, and returns its outcome.
     pub fn ingest(&self, event: &Event, source: EventSource) -> Ingested {
         let ingested = match event {
             Event::Secret(secret) => self.wake(secret, source),
@@ -107,7 +107,7 @@ impl EventSink {
         ingested
     }
 
-    /// An event about a replica is about its primary.
+    /// Requests a pass over the secret; for a replica, over its primary.
     fn wake(&self, secret: &SecretId, source: EventSource) -> Ingested {
         if !self.vaults.contains(&secret.vault) {
             debug!(%secret, "an event about {secret}, whose vault is not ours");

@@ -1,4 +1,4 @@
-//! What wakes the loop. A trigger puts names into the queue and does nothing else: it carries no facts.
+//! Triggers of the reconcile loop. A trigger puts names into the queue and does nothing else: it carries no facts.
 
 pub mod event_grid;
 pub mod functions;

@@ -13,21 +13,21 @@ use crate::metrics::{Metrics, unix_seconds};
 use crate::ports::{Clock, FAR_FUTURE};
 use crate::reconcile::Sweeper;
 
-/// What a schedule needs to run.
+/// The schedule of sweeps, with its dependencies.
 #[derive(Debug)]
 pub struct Schedule {
-    /// When.
+    /// The times of the runs.
     pub config: ScheduleConfig,
-    /// What sweeps.
+    /// The sweeper that each run calls.
     pub sweeper: Sweeper,
-    /// By whose time.
+    /// The clock that the schedule follows.
     pub clock: Arc<dyn Clock>,
-    /// Where runs are shown.
+    /// The metrics that show the next run.
     pub metrics: Arc<Metrics>,
 }
 
 impl Schedule {
-    /// Sweeps by the schedule until it is told to stop; at the start too, if so configured.
+    /// Sweeps by the schedule until `stop` is cancelled; at the start too, if so configured.
     pub async fn run(self, stop: CancellationToken) {
         let _hold = self.clock.hold();
         if self.config.at_start && stop.run_until_cancelled(self.sweeper.sweep()).await.is_none() {
@@ -48,14 +48,14 @@ impl Schedule {
     }
 }
 
-/// How far a run is put off: never so far that the one after it would be missed.
+/// Returns the random delay of a run: never so long that the run after it would be missed.
 fn put_off(config: &ScheduleConfig, run: OffsetDateTime) -> time::Duration {
     let following = next_run(config, run).unwrap_or(FAR_FUTURE);
     let most = time::Duration::try_from(config.jitter).unwrap_or_default().min((following - run) / 2);
     time::Duration::milliseconds(fastrand::i64(0..=i64::try_from(most.whole_milliseconds()).unwrap_or(0)))
 }
 
-/// The first run after `now`, by the clock on the wall of the configured time zone.
+/// Returns the first run after `now`, by the wall clock of the configured time zone.
 #[must_use]
 pub fn next_run(config: &ScheduleConfig, now: OffsetDateTime) -> Option<OffsetDateTime> {
     let zoned = to_zoned(now, &config.time_zone)?;

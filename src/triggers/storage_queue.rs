@@ -1,9 +1,9 @@
-//! Events from a Storage Queue: received, looked into, and only then deleted.
+//! Events from a Storage Queue: received, handled, and only then deleted.
 //!
-//! A message is deleted once a pass over its secret has ended that began after the message was received: what the event
-//! tells of was seen by then, and what follows from it can be seen in Key Vault and Entra by any later start. Until then the
-//! message is hidden and that is renewed; a process that dies lets it come again. An unusable message is moved to the
-//! poison queue after some tries.
+//! A message is deleted once a pass over its secret has ended that began after the message was received: that pass
+//! observed the change that the event reports, and any later start can observe its consequences in Key Vault and Entra.
+//! Until then the message is hidden, and the time-out is renewed; if the process dies, the message comes again. An
+//! unusable message is moved to the poison queue after some tries.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,18 +19,18 @@ use crate::domain::SecretId;
 use crate::ports::{EventQueue, PortError, QueueMessage, RefusalKind, chain};
 use crate::reconcile::Ticket;
 
-/// What empties a queue. It lives in the service's time, which is real time even where the daemon lives in a sandbox's.
+/// The trigger that empties a queue. Uses the service's time, which is real time even if the daemon uses a sandbox's.
 #[derive(Debug)]
 pub struct QueueTrigger {
     /// The queue.
     pub messages: Arc<dyn EventQueue>,
-    /// Where events go.
+    /// The sink for events.
     pub event_sink: Arc<EventSink>,
-    /// How patient it is.
+    /// The intervals, the time-out and the number of tries.
     pub config: QueueConfig,
 }
 
-/// A message that is hidden until what it asks for is done.
+/// A message that is hidden until the passes that it requests have ended.
 #[derive(Debug)]
 struct HeldMessage {
     message: QueueMessage,
@@ -39,7 +39,7 @@ struct HeldMessage {
 }
 
 impl QueueTrigger {
-    /// Empties the queue until it is told to stop. What is held then comes again after its time-out.
+    /// Empties the queue until `stop` is cancelled. Messages that are held then come again after their time-out.
     pub async fn run(self, stop: CancellationToken) {
         let mut held = Vec::new();
         let mut was_reachable = true;
@@ -71,7 +71,7 @@ impl QueueTrigger {
         }
     }
 
-    /// Until there may be something to do: a pass has ended, or the queue may have filled.
+    /// Waits until there may be something to do: a pass has ended, or the queue may have filled.
     async fn rest(&self, held: &[HeldMessage], stop: &CancellationToken) {
         let half = self.config.visibility_timeout / 2;
         let pause =
@@ -88,7 +88,7 @@ impl QueueTrigger {
         }
     }
 
-    /// How many messages came. None is asked for while many are held.
+    /// Receives messages and returns their number. Requests none while many are held.
     async fn receive(&self, held: &mut Vec<HeldMessage>) -> Result<usize, PortError> {
         if held.len() >= MAX_HELD {
             return Ok(0);
@@ -102,7 +102,7 @@ impl QueueTrigger {
         Ok(count)
     }
 
-    /// `None`: it was moved to the poison queue, or is left to come again.
+    /// Handles a message. Returns `None` if it was moved to the poison queue, or is left to come again.
     async fn take(&self, message: QueueMessage, hidden_since: Instant) -> Option<HeldMessage> {
         if message.attempts > self.config.max_attempts {
             self.move_to_poison(&message).await;
@@ -137,7 +137,8 @@ impl QueueTrigger {
         }
     }
 
-    /// Deletes what is done. A shutdown cuts passes short, so that nothing is known to be done any more then.
+    /// Deletes messages that are done. Deletes none during a shutdown, which cuts passes short: no message is known to
+    /// be done then.
     async fn settle(&self, held: &mut Vec<HeldMessage>, stop: &CancellationToken) {
         let is_done = |held: &mut HeldMessage| {
             let is_met =
@@ -160,7 +161,7 @@ impl QueueTrigger {
         }
     }
 
-    /// Keeps what is in work hidden from others, so that only a crash counts as a try.
+    /// Keeps messages in progress hidden from others, so that only a crash counts as a try.
     async fn renew(&self, held: &mut Vec<HeldMessage>) {
         let is_old =
             |held: &mut HeldMessage| held.hidden_since.elapsed() >= self.config.visibility_timeout / 2;
@@ -187,7 +188,8 @@ impl QueueTrigger {
         }
     }
 
-    /// Without a message: somebody else has it now. With an error: it may come again early.
+    /// Renews the time-out of a message. Returns no message if another process has it now, and an error if it may come
+    /// again early.
     async fn renewed(&self, mut held: HeldMessage) -> (Option<HeldMessage>, Option<PortError>) {
         let now = Instant::now();
         match self.messages.hide(&mut held.message, self.config.visibility_timeout).await {
@@ -206,10 +208,10 @@ async fn pause_for(length: Duration) {
     tokio::time::sleep(length).await;
 }
 
-/// Messages at a time: each costs a little memory, and a renewal now and then.
+/// Maximum number of held messages: each costs a little memory, and a renewal now and then.
 const MAX_HELD: usize = 1_000;
 
-/// Requests at a time.
+/// Maximum number of concurrent requests.
 const AT_A_TIME: usize = 16;
 
 const MIN_PAUSE: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! Who may use the API: holders of a token that is known by its hash, and of Entra's tokens with a role.
+//! API access: tokens known by their hash, and Entra tokens with a role.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -29,12 +29,12 @@ pub struct ApiAuth {
     metrics: Arc<Metrics>,
 }
 
-/// Who asks, as far as they have proven it.
+/// The authenticated caller of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// What logs and the audit trail call them.
+    /// The caller's name in logs and the audit trail.
     pub name: String,
-    /// What they may do.
+    /// The caller's role.
     pub role: Role,
 }
 
@@ -53,10 +53,10 @@ impl ApiAuth {
         }
     }
 
-    /// Who asks.
+    /// Returns the caller.
     ///
     /// # Errors
-    /// They may not.
+    /// The request is not authenticated, for the returned reason.
     async fn caller(&self, headers: &HeaderMap) -> Result<Caller, AuthRejection> {
         if self.tokens.is_empty() && self.audience.is_none() {
             return Err(AuthRejection::Closed);
@@ -69,7 +69,7 @@ impl ApiAuth {
         }
     }
 
-    /// Compares with every token, in a time that tells nothing about any of them.
+    /// Returns the caller whose token was given. Compares with every token, in a time that reveals nothing about any.
     fn known(&self, given: &str) -> Option<Caller> {
         let given: [u8; 32] = Sha256::digest(given.as_bytes()).into();
         let matching: Vec<_> = self.tokens.iter().filter(|token| token.hash.ct_eq(&given).into()).collect();
@@ -82,7 +82,7 @@ impl ApiAuth {
         Ok(Caller { name: claims.caller(), role })
     }
 
-    /// Lets a caller in whose role is at least `least`, and counts and tells whoever is not.
+    /// Returns the caller if their role is at least `least`. Logs and counts requests that are refused.
     async fn admit(&self, headers: &HeaderMap, peer: Option<IpAddr>, least: Role) -> Result<Caller, Problem> {
         let caller = match self.caller(headers).await {
             Ok(caller) => caller,

@@ -1,4 +1,4 @@
-//! The header of a token, read before anything of it is believed: how it claims to be signed, and with which key.
+//! The unverified header of a JWT: algorithm and key id.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -12,8 +12,8 @@ struct JwtHeader {
     kid: Option<String>,
 }
 
-/// The name of the key that `token` claims to be signed with. The token does not choose the algorithm: another one than
-/// RS256 is refused before any key is looked for.
+/// Returns the id of the key that `token` claims to be signed with. The token does not choose the algorithm: any other
+/// than RS256 is refused before the key is searched for.
 pub(super) fn key_id(token: &str) -> Result<String, AuthRejection> {
     let mut parts = token.split('.');
     let (Some(header), Some(_), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())

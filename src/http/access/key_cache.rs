@@ -1,4 +1,5 @@
-//! The issuer's keys, kept for an hour; one that is not among them is looked for anew, so that a rollover needs no restart.
+//! The issuer's signing keys, kept for an hour. They are read again for an unknown key, so that a rollover needs no
+//! restart.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -14,13 +15,13 @@ use tracing::{info, warn};
 use super::AuthRejection;
 use crate::ports::{IssuerKeys, PortError, TokenKeys, chain};
 
-/// Keys by name, shared by everybody who checks tokens.
+/// Keys by name, shared by all checks of tokens.
 #[derive(Debug)]
 pub struct KeyCache {
     source: Arc<dyn TokenKeys>,
-    /// Tokens with invented key names must not make a flood of requests to the issuer.
+    /// Rate limit of reads: tokens with invented key names must not cause a flood of requests to the issuer.
     looks: DefaultDirectRateLimiter,
-    /// One caller at a time looks for keys; those whose key is known don't wait for that.
+    /// Lock of the one caller that reads keys; callers whose key is known don't wait for it.
     looking: Mutex<()>,
     known: RwLock<Option<CachedKeys>>,
     kept_for: Duration,
@@ -30,11 +31,11 @@ struct CachedKeys {
     issuer: String,
     keys: BTreeMap<String, Arc<DecodingKey>>,
     read_at: Instant,
-    /// Names that were looked for since, in vain.
+    /// Names that were not among the keys read.
     absent: BTreeSet<String>,
 }
 
-/// A key, and whose it is.
+/// A key and its issuer.
 #[derive(Debug)]
 pub(super) struct IssuerKey {
     pub(super) issuer: String,
@@ -42,7 +43,7 @@ pub(super) struct IssuerKey {
 }
 
 impl KeyCache {
-    /// An empty cache: nothing is read before the first token comes.
+    /// Makes an empty cache: nothing is read before the first token comes.
     #[must_use]
     pub fn new(source: Arc<dyn TokenKeys>) -> Self {
         Self::keeping(source, KEPT_FOR)
@@ -54,27 +55,27 @@ impl KeyCache {
         Self { source, looks, looking: Mutex::new(()), known: RwLock::new(None), kept_for }
     }
 
-    /// The key of that name.
+    /// Returns the key of that name.
     ///
     /// # Errors
-    /// There is none, or that can't be known now.
+    /// There is no such key, or that can't be known now.
     pub(super) async fn find(&self, kid: &str) -> Result<IssuerKey, AuthRejection> {
         if let Some(answer) = self.known(kid) {
             return answer;
         }
         let _looking = self.looking.lock().await;
-        // Somebody else may have looked meanwhile.
+        // Another caller may have read the keys meanwhile.
         if let Some(answer) = self.known(kid) {
             return answer;
         }
         if self.looks.check().is_ok() && self.look(kid).await {
             return self.aged(kid, Duration::MAX).ok_or(AuthRejection::UnknownKey);
         }
-        // What was read before holds for a while longer.
+        // Keys that were read earlier stay valid for a while.
         self.aged(kid, TRUSTED_FOR).ok_or(AuthRejection::CannotJudge)
     }
 
-    /// What a fresh cache says of a name; `None`: it has to be looked for.
+    /// Returns the answer of a fresh cache; `None` if the keys have to be read.
     fn known(&self, kid: &str) -> Option<Result<IssuerKey, AuthRejection>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let known = known.as_ref().filter(|known| known.read_at.elapsed() < self.kept_for)?;
@@ -89,7 +90,7 @@ impl KeyCache {
         known.as_ref().filter(|known| known.read_at.elapsed() < most)?.get(kid)
     }
 
-    /// Reads all keys anew. Whether that went well.
+    /// Reads all keys again. Returns true if that succeeded.
     async fn look(&self, kid: &str) -> bool {
         let slow = |source| PortError::OutcomeUnknown { operation: "read keys", source: Box::new(source) };
         let fetched = match tokio::time::timeout(MAX_FETCH, self.source.fetch()).await.map_err(slow) {
@@ -129,7 +130,7 @@ impl std::fmt::Debug for CachedKeys {
     }
 }
 
-/// The RSA keys that have a name. Others can't have signed what is taken here.
+/// Returns the RSA keys that have a name. Other keys can't have signed a token that is accepted here.
 fn usable(set: &JwkSet) -> BTreeMap<String, Arc<DecodingKey>> {
     let key = |jwk: &jsonwebtoken::jwk::Jwk| {
         let kid = jwk.common.key_id.clone()?;
@@ -142,13 +143,13 @@ fn usable(set: &JwkSet) -> BTreeMap<String, Arc<DecodingKey>> {
 /// Entra rolls its keys over every few weeks, and announces new ones days ahead.
 const KEPT_FOR: Duration = Duration::from_secs(3_600);
 
-/// Without an answer of the issuer.
+/// Time for which keys are trusted while the issuer does not answer.
 const TRUSTED_FOR: Duration = Duration::from_secs(24 * 3_600);
 
-/// Event Grid waits for 30 s.
+/// Time limit of a read: Event Grid waits for 30 s.
 const MAX_FETCH: Duration = Duration::from_secs(8);
 
-/// Looks in a row, and after how long another one is allowed.
+/// Reads allowed in a row, and the time until another one is allowed.
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 const REFILL: Duration = Duration::from_secs(30);
 
@@ -206,7 +207,8 @@ mod tests {
         assert!(issuer.asked.load(Ordering::Relaxed) <= 6, "{issuer:?}");
     }
 
-    /// While the issuer is down, known keys stay valid and unknown ones are not judged, regardless of the number of requests.
+    /// While the issuer is down, known keys stay valid and unknown ones are not judged, regardless of the number of
+    /// requests.
     #[tokio::test]
     async fn issuer_outage_keeps_known_keys() {
         let issuer = Arc::new(Issuer::default());

@@ -1,4 +1,4 @@
-//! How much one caller may ask: a limit of requests a minute for each, in real time.
+//! Rate limits: requests per minute for each caller, in real time.
 
 use std::hash::Hash;
 use std::num::NonZeroU32;
@@ -15,16 +15,16 @@ pub struct RateLimits<K: Hash + Eq + Clone> {
 }
 
 impl<K: Hash + Eq + Clone> RateLimits<K> {
-    /// Nobody has asked yet.
+    /// Makes limits without any request yet.
     #[must_use]
     pub fn new(requests_per_minute: NonZeroU32) -> Self {
         Self { limiter: RateLimiter::hashmap(Quota::per_minute(requests_per_minute)) }
     }
 
-    /// One more request of `caller`.
+    /// Counts one more request of `caller`.
     ///
     /// # Errors
-    /// It is too much: how long to wait.
+    /// There are too many requests; the time to wait.
     pub fn check(&self, caller: &K) -> Result<(), Duration> {
         if self.limiter.len() > MAX_CALLERS {
             self.limiter.retain_recent();
@@ -34,5 +34,5 @@ impl<K: Hash + Eq + Clone> RateLimits<K> {
     }
 }
 
-/// Remembered at a time, before those who have been quiet are forgotten.
+/// Callers remembered at a time, before idle ones are forgotten.
 const MAX_CALLERS: usize = 10_000;

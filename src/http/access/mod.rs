@@ -1,5 +1,5 @@
-//! Who may come in: tokens of Entra and tokens known by their hash for the API, keys and Event Grid's tokens for the
-//! webhook. On loopback too, since every local user can reach that.
+//! Access control: Entra tokens and tokens known by their hash for the API, keys and Event Grid's tokens for the
+//! webhook. Applies on loopback too, because every local user can reach it.
 
 mod api;
 mod jwt_header;
@@ -20,7 +20,7 @@ pub use webhook::WebhookAuth;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
-/// The token of `Authorization: Bearer TOKEN`.
+/// Returns the token of `Authorization: Bearer TOKEN`.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     let token = token.trim();

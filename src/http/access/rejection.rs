@@ -1,17 +1,17 @@
-//! Why somebody is not let in: a bounded list, the same in answers, logs and metrics. Never any part of a token.
+//! Reasons to refuse a request: a bounded list, the same in responses, logs and metrics. Never any part of a token.
 
 use axum::http::StatusCode;
 
 use crate::metrics::Metrics;
 
-/// Why a request is refused, or can't be judged now.
+/// The reason why a request is refused, or can't be judged now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthRejection {
-    /// Nobody may come in here, by the configuration.
+    /// Authentication is not configured, so that all requests are refused.
     Closed,
     /// There is no token, or no key.
     Missing,
-    /// The token is of no form that could be right.
+    /// The token is malformed.
     Malformed,
     /// The token is signed in another way than RS256, or not at all.
     WrongAlgorithm,
@@ -19,31 +19,31 @@ pub enum AuthRejection {
     UnknownKey,
     /// The signature is not the key's.
     BadSignature,
-    /// Another issuer's.
+    /// The token is another issuer's.
     WrongIssuer,
-    /// For somebody else.
+    /// The token is for another audience.
     WrongAudience,
-    /// Of another tenant.
+    /// The token is of another tenant.
     WrongTenant,
-    /// It has ended.
+    /// The token has expired.
     Expired,
-    /// It has not begun.
+    /// The token is not valid yet.
     NotYetValid,
     /// No such token or key is known.
     Unknown,
-    /// A good token of somebody else than Event Grid.
+    /// A valid token of another client than Event Grid.
     WrongClient,
-    /// A good token without a role that counts here.
+    /// A valid token without a role that counts here.
     NoRole,
     /// The role is too low for this route.
     RoleTooLow,
-    /// No subscription or topic of the configuration.
+    /// The subscription or its topic is not configured.
     UnknownSubscription,
-    /// No origin of the configuration.
+    /// The origin is not configured.
     UnknownOrigin,
     /// Too many requests.
     RateLimited,
-    /// The keys can't be read now, or our clock is wrong: that speaks against nobody.
+    /// The keys can't be read now, or our clock is wrong: not the caller's fault.
     CannotJudge,
 }
 
@@ -71,14 +71,14 @@ impl AuthRejection {
         Self::CannotJudge,
     ];
 
-    /// Shows that nobody was refused yet.
+    /// Initializes the metrics of `endpoint` at zero for every reason.
     pub(super) fn declare(endpoint: &str, metrics: &Metrics) {
         for reason in Self::ALL {
             metrics.refused_requests_total.with_label_values(&[endpoint, reason.label()]);
         }
     }
 
-    /// Its name in logs and metrics.
+    /// Returns the reason's name in logs and metrics.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -104,8 +104,8 @@ impl AuthRejection {
         }
     }
 
-    /// The HTTP status. Event Grid drops an event for ever after a 401 or 403, so only what speaks against the caller is
-    /// one of these (contract C.3).
+    /// Returns the HTTP status. Event Grid drops an event permanently after a 401 or 403, so only the caller's own
+    /// faults get one of these (contract C.3).
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
@@ -131,7 +131,7 @@ impl AuthRejection {
         }
     }
 
-    /// What it means and what to do.
+    /// Returns the cause and the fix.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Whether a token of Entra is good: signature, issuer, audience, tenant and time. What it allows is asked elsewhere.
+//! Validation of Entra tokens: signature, issuer, audience, tenant and time. Permissions are checked elsewhere.
 
 use std::sync::Arc;
 
@@ -14,22 +14,22 @@ use super::key_cache::KeyCache;
 use crate::clock::ClockSkew;
 use crate::ports::Clock;
 
-/// What every token that is taken has to be.
+/// Requirements for every accepted token.
 #[derive(Debug, Clone)]
 pub struct TokenRules {
     /// The issuer's keys.
     pub keys: Arc<KeyCache>,
-    /// The tenant, if it is configured by its id; else it is the one that the issuer names.
+    /// The tenant, if it is configured by its id; otherwise the one that the issuer names is used.
     pub tenant: Option<Uuid>,
-    /// Where tokens of version 1 come from, before the tenant's id (contract E.4).
+    /// The issuer of version 1 tokens, without the tenant's id that follows (contract E.4).
     pub version_1_issuer: &'static str,
-    /// What time it is.
+    /// The clock that token times are compared with.
     pub clock: Arc<dyn Clock>,
-    /// Whether that can be believed.
+    /// The skew of that clock, to decide if it can be trusted.
     pub skew: Arc<ClockSkew>,
 }
 
-/// What a good token says.
+/// Claims of a valid token.
 #[derive(Debug, Deserialize)]
 pub(super) struct CallerClaims {
     exp: f64,
@@ -44,12 +44,12 @@ pub(super) struct CallerClaims {
 }
 
 impl CallerClaims {
-    /// The application that asked for it (`appid` in version 1, `azp` in version 2).
+    /// Returns the application that requested the token (`appid` in version 1, `azp` in version 2).
     pub(super) fn client_id(&self) -> Option<Uuid> {
         self.azp.or(self.appid)
     }
 
-    /// What logs call the caller.
+    /// Returns the caller's name in logs.
     pub(super) fn caller(&self) -> String {
         let id = self.client_id().or(self.oid);
         id.map_or_else(|| "entra:unnamed".to_owned(), |id| format!("entra:{id}"))
@@ -57,10 +57,10 @@ impl CallerClaims {
 }
 
 impl TokenRules {
-    /// What `token` says, if it is good and for `audience`.
+    /// Returns the claims of `token`, if it is valid and for `audience`.
     ///
     /// # Errors
-    /// Why it is not, or why that can't be known now.
+    /// The token is not valid, or that can't be known now, for the returned reason.
     pub(super) async fn check(&self, token: &str, audience: &str) -> Result<CallerClaims, AuthRejection> {
         let found = self.keys.find(&key_id(token)?).await?;
         let tenant = self.tenant.or_else(|| tenant_of(&found.issuer));
@@ -81,13 +81,14 @@ impl TokenRules {
         rules.set_required_spec_claims(&["exp", "iss", "aud"]);
         let version_1 = tenant.map(|tenant| format!("{}/{tenant}/", self.version_1_issuer));
         rules.set_issuer(&[Some(issuer.to_owned()), version_1].into_iter().flatten().collect::<Vec<_>>());
-        // Version 2 has the bare id where version 1 has the URI that was asked for.
+        // Version 2 has the bare id where version 1 has the requested URI.
         let bare = audience.strip_prefix("api://").unwrap_or(audience);
         rules.set_audience(&[audience, bare]);
         rules
     }
 
-    /// A clock that is off makes good tokens look bad: that is no reason to refuse their holder for ever.
+    /// Checks the token's times. A wrong clock makes good tokens look bad: that is not a reason to refuse their holder
+    /// permanently.
     fn check_time(&self, claims: &CallerClaims, now: OffsetDateTime) -> Result<(), AuthRejection> {
         #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit")]
         let now = now.unix_timestamp() as f64;
@@ -103,7 +104,7 @@ impl TokenRules {
     }
 }
 
-/// The tenant in an issuer's name, where there is one.
+/// Returns the tenant in an issuer's name, if there is one.
 fn tenant_of(issuer: &str) -> Option<Uuid> {
     issuer.split('/').find_map(|part| Uuid::try_parse(part).ok())
 }
@@ -119,5 +120,5 @@ fn refusal(kind: &ErrorKind) -> AuthRejection {
     }
 }
 
-/// How far two good clocks may be apart.
+/// Tolerated difference between two good clocks.
 const TOLERATED: Duration = Duration::MINUTE;

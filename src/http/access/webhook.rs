@@ -1,4 +1,4 @@
-//! Whom the webhook hears: Event Grid, by its own token or by a shared key; and which subscriptions it agrees to.
+//! Webhook access: Event Grid, by its own token or by a shared key; and the subscriptions that are agreed to.
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,10 +33,10 @@ impl WebhookAuth {
         Self { keys, config, rules, metrics }
     }
 
-    /// Whether a delivery is Event Grid's, by its token or by a key in the header [`KEY_HEADER`] or the query.
+    /// Checks that a delivery is Event Grid's, by its token or by a key in the header [`KEY_HEADER`] or the query.
     ///
     /// # Errors
-    /// It is not, or that can't be known now.
+    /// The delivery is not Event Grid's, or that can't be known now.
     pub(in crate::http) async fn admit(
         &self,
         headers: &HeaderMap,
@@ -45,10 +45,10 @@ impl WebhookAuth {
         self.told(self.check(headers, key).await)
     }
 
-    /// Whether the handshake of CloudEvents may be answered: it carries no topic, and perhaps no token.
+    /// Checks that the CloudEvents handshake may be answered: it carries no topic, and perhaps no token.
     ///
     /// # Errors
-    /// It may not.
+    /// The handshake may not be answered.
     pub(in crate::http) async fn admit_origin(
         &self,
         headers: &HeaderMap,
@@ -56,7 +56,7 @@ impl WebhookAuth {
         origin: &str,
     ) -> Result<(), AuthRejection> {
         let checked = match self.check(headers, key).await {
-            // Consent alone opens nothing: each delivery has to bring its token.
+            // Consent alone gives no access: each delivery must bring its token.
             Err(AuthRejection::Missing) if self.config.audience.is_some() => Ok(()),
             checked => checked,
         };
@@ -64,10 +64,10 @@ impl WebhookAuth {
         self.told(checked.and(if agreed { Ok(()) } else { Err(AuthRejection::UnknownOrigin) }))
     }
 
-    /// Whether the subscription of this name on this topic may be agreed to.
+    /// Checks that the subscription of this name on this topic may be agreed to.
     ///
     /// # Errors
-    /// It may not.
+    /// The subscription may not be agreed to.
     pub(in crate::http) fn admit_subscription(&self, name: &str, topic: &str) -> Result<(), AuthRejection> {
         let (subscriptions, topics) = (&self.config.subscriptions, &self.config.topics);
         let agreed = has(subscriptions, name) && (topics.is_empty() || has(topics, topic));
@@ -96,7 +96,7 @@ impl WebhookAuth {
         if has_role { Ok(()) } else { Err(AuthRejection::NoRole) }
     }
 
-    /// Compares with both keys, in a time that tells nothing about either.
+    /// Compares with both keys, in a time that reveals nothing about either.
     fn check_key(&self, given: Option<&str>) -> Result<(), AuthRejection> {
         let given: [u8; 32] = Sha256::digest(given.ok_or(AuthRejection::Missing)?.as_bytes()).into();
         let matching = self.keys.iter().fold(subtle::Choice::from(0), |found, key| found | key.ct_eq(&given));
