@@ -1,5 +1,5 @@
-//! The words of Azure's services stay in `azure/`: other layers know kinds of refusals and facts about the cloud, but no
-//! error code, host name or type of the SDK. Configuration takes addresses, and the sandbox speaks for Azure.
+//! The words of Azure's services stay in `azure/`: other layers know kinds of refusals and facts about the cloud, but
+//! no error code, host name or type of the SDK. Configuration takes addresses, and the sandbox speaks for Azure.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +28,7 @@ const HOST_NAMES: [&str; 14] = [
 const SDK: [&str; 4] =
     ["azure_core", "azure_identity", "azure_security_keyvault_secrets", "azure_storage_queue"];
 
-/// How codes of Graph, Key Vault and Entra begin.
+/// Beginnings of the codes of Graph, Key Vault and Entra.
 const CODES_BEGIN: [&str; 12] = [
     "AADSTS",
     "Application_",

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Everything below `directory` that may hold a test; installed packages don't count.
+/// Returns every file below `directory` that may hold a test; installed packages don't count.
 fn sources(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).expect("a directory of this package");
     let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -16,14 +16,14 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
     files.into_iter().filter(has_tests).chain(below).collect()
 }
 
-/// What stands between backticks in the last column of each row.
+/// Returns the names between backticks in the last column of each row.
 fn named_tests(table: &str) -> Vec<&str> {
     let rows = table.lines().filter_map(|line| line.trim().strip_prefix('|')?.strip_suffix('|'));
     let last = rows.filter_map(|row| row.rsplit('|').next());
     last.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect()
 }
 
-/// Whether one of the languages runs a test by this name.
+/// Returns true if one of the languages runs a test by this name.
 fn is_a_test(text: &str, name: &str) -> bool {
     let has_attribute = |at: usize| {
         let before = text.get(..at).unwrap_or_default().trim_end_matches("async ").trim_end();
@@ -35,7 +35,7 @@ fn is_a_test(text: &str, name: &str) -> bool {
         || text.contains(&format!("\ntest('{name}'"))
 }
 
-/// `#[tokio::test(...)]`.
+/// Returns true for `#[tokio::test(...)]`.
 fn is_flavoured(before: &str) -> bool {
     before.lines().next_back().is_some_and(|line| line.trim().starts_with("#[tokio::test("))
 }

@@ -5,7 +5,7 @@ use std::fs;
 use crate::source::Source;
 use crate::{root, sources};
 
-/// From the bottom up; a layer may use those before it. `main` and `lib` may use all.
+/// The layers, from the bottom up; a layer may use those before it. `main` and `lib` may use all.
 const LAYERS: [&str; 16] = [
     "domain",
     "ports",

@@ -1,5 +1,5 @@
-//! What is written about rekeyd says what rekeyd is: README.md, CHANGELOG.md, config/rekeyd.toml, the doc comments
-//! of actions, the order of the layers, names, and the shape of the code.
+//! The documents agree with the code: README.md, CHANGELOG.md, config/rekeyd.toml, the doc comments of actions, the
+//! order of the layers, names, and the shape of the code.
 
 #![expect(clippy::expect_used, reason = "a test may fail")]
 
@@ -26,7 +26,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-/// The text of a file of this package.
+/// Reads a file of this package.
 fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).expect(path)
 }
@@ -36,7 +36,7 @@ fn sources(folder: &str) -> Vec<Source> {
     Source::read_all(&root(), folder).expect("sources can be read")
 }
 
-/// Whether `text` has `word`, not as a part of a longer word.
+/// Returns true if `text` has `word`, not as a part of a longer word.
 fn names(text: &str, word: &str) -> bool {
     let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
     text.match_indices(word).any(|(at, _)| {

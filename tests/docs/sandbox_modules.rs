@@ -1,4 +1,5 @@
-//! The modules of `src/sandbox`: none needs itself by way of others, and only the services and the start know `Azure`.
+//! The modules of `src/sandbox`: none depends on itself by way
+//! of others, and only the services and the start know `Azure`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ type Graph = BTreeMap<String, BTreeSet<String>>;
 
 /// A folder of modules.
 struct Folder {
-    /// From the crate on.
+    /// The path from the crate on.
     path: Vec<String>,
     /// The names of the modules one level below.
     modules: BTreeSet<String>,
@@ -22,7 +23,7 @@ struct Folder {
 
 /// A file without its comments and tests.
 struct ModuleFile {
-    /// From the crate on.
+    /// The path of the module from the crate on.
     module: Vec<String>,
     name: String,
     code: String,
@@ -173,7 +174,7 @@ fn is_part(character: char) -> bool {
 /// Returns a cycle of modules, each of which names the next one, if there is any.
 fn cycle(graph: &Graph) -> Option<Vec<String>> {
     let mut left = graph.clone();
-    // What names nothing that is left is part of no cycle.
+    // A module that names none of those left is part of no cycle.
     while let Some(free) = left.iter().find(|(_, named)| !named.iter().any(|other| left.contains_key(other)))
     {
         let free = free.0.clone();

@@ -3,7 +3,7 @@
 use crate::source::{Figures, Source};
 use crate::sources;
 
-/// A longer file does two things.
+/// The limit of a file's length: a longer file does two things.
 const MAX_FILE_LINES: usize = 400;
 
 const MAX_CLOSURES_PER_1000_LINES: f64 = 1.0;

@@ -1,15 +1,15 @@
-//! Words of the house that the field does not use: they stand nowhere, neither in files nor in their names.
+//! Words that the field does not use in this sense: they appear nowhere, neither in files nor in their names.
 
 use std::fs;
 use std::path::Path;
 
 use crate::root;
 
-/// Each alone, or words that follow each other, in whatever way they are joined.
+/// Single words, or words that follow each other, in whatever way they are joined.
 const FORBIDDEN: [&[&str]; 7] =
     [&["wish"], &["wishes"], &["wished"], &["face"], &["faces"], &["wrong", "hands"], &["put", "aside"]];
 
-/// How no name of a limit begins: `MAX_` and `MIN_` are the words.
+/// Forbidden beginnings of the names of limits: use `MAX_` and `MIN_`.
 pub(crate) const FORBIDDEN_LIMITS: [&str; 5] = ["MOST_", "LONGEST_", "SHORTEST_", "LARGEST_", "LEAST_"];
 
 const SCANNED: [&str; 5] = ["src", "config", "deploy", "README.md", "tests"];
@@ -17,7 +17,7 @@ const SCANNED: [&str; 5] = ["src", "config", "deploy", "README.md", "tests"];
 /// The old names of configuration keys, with which a file is refused, and this list.
 const EXCEPTIONS: [&str; 2] = ["src/config/renamed.rs", "tests/docs/words.rs"];
 
-/// Files of tools, and what tools leave behind.
+/// Files of tools, and the files that tools leave behind.
 const NOT_OURS: [&str; 6] =
     ["node_modules", "target", "artifacts", "__pycache__", "package-lock.json", "Cargo.lock"];
 
@@ -57,7 +57,7 @@ fn begins_word(before: Option<&char>, letter: char, after: Option<&char>) -> boo
     letter.is_uppercase() && (is_small(before) || before.is_some() && is_small(after))
 }
 
-/// Lists what is forbidden in a text.
+/// Lists the forbidden words in a text.
 fn forbidden(text: &str) -> Vec<String> {
     let words = words(text);
     let in_words =
@@ -71,7 +71,7 @@ fn names_limit(text: &str, limit: &str) -> bool {
         .any(|(at, _)| !text.split_at(at).0.ends_with(|before: char| before.is_alphanumeric()))
 }
 
-/// Lists the lines of a file with a forbidden word; words that are joined over a line's end stand in the first line.
+/// Lists the lines of a file with a forbidden word; words that are joined over a line's end count for the first line.
 fn breaches(path: &str) -> Vec<String> {
     let text = fs::read(root().join(path)).expect(path);
     let text = String::from_utf8_lossy(&text);

@@ -1,5 +1,5 @@
-//! The checked-in corpus of the fuzz target, `tests/fuzz`, read without a fuzzer: what made a parser panic once is to be
-//! added there.
+//! The checked-in corpus of the fuzz target, `tests/fuzz`, read
+//! without a fuzzer. Add every input that made a parser panic to it.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Crash-safety: whatever happens at whichever point between two effects, consumers sign in and nothing is left over.
+//! Crash-safety: whatever happens between any two effects, consumers sign in and nothing is left over.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use time::Duration;
 
 use super::world::{Interference, START, World};
 
-/// Long enough for two rotations and both retirements: the first credential is due at once, its successor after
-/// 80 days; the last 13 days are for the second one's overlap, back-off and orphans.
+/// The length of a life, long enough for two rotations and both retirements: the first credential is due at once, its
+/// successor after 80 days; the last 13 days are for the second one's overlap, back-off and orphans.
 const LIFE: Duration = Duration::days(100);
 
 /// An undisturbed life of 100 days has two rotations and leaves no old credential, version or note behind.
@@ -56,8 +56,8 @@ fn lost_reply_locks_no_consumer_out() {
     interfere_at_every_point(Interference::LostReply, 3);
 }
 
-/// Of two instances that find the same secret due, the one that notes it first rotates. One gap stays: between
-/// the read and the note that follows it.
+/// If two instances find the same secret due, the one that notes it first rotates. One gap stays: between the read and
+/// the note that follows it.
 #[test]
 fn first_noted_rotation_wins() {
     let mut overruled = Vec::new();
@@ -78,7 +78,7 @@ fn first_noted_rotation_wins() {
     );
 }
 
-/// Key Vault has no conditional writes, so that one gap stays: between the last read and the `PUT` that follows it.
+/// Key Vault has no conditional writes, so one gap stays: between the last read and the `PUT` that follows it.
 #[test]
 fn manual_publication_survives_a_rotation() {
     let mut overruled = Vec::new();
@@ -102,7 +102,7 @@ fn manual_publication_survives_a_rotation() {
     );
 }
 
-/// Again one gap stays: between the last look and the revocation that follows it.
+/// One gap stays here too: between the last read and the revocation that follows it.
 #[test]
 fn manual_return_keeps_the_old_credential() {
     let mut locked_out = Vec::new();
@@ -146,7 +146,7 @@ fn possible_publication_is_not_revoked() {
     assert_clean(&world);
 }
 
-/// Lives once for each point. The promise itself is checked by the world, after every call.
+/// Runs one life for each point. The promise itself is checked by the world, after every call.
 fn interfere_at_every_point(how: Interference, most_issued: u64) -> usize {
     for point in 0.. {
         let world = World::new(Some((point, how)));
@@ -161,7 +161,8 @@ fn interfere_at_every_point(how: Interference, most_issued: u64) -> usize {
     unreachable!("a life has finitely many points")
 }
 
-/// Some things happen only before a call's effect, others only after.
+/// Returns true if this interference can't happen at this point:
+/// some happen only before a call's effect, others only after.
 fn may_be_skipped(point: usize, how: Interference) -> bool {
     match how {
         Interference::Stop
@@ -175,7 +176,7 @@ fn may_be_skipped(point: usize, how: Interference) -> bool {
     }
 }
 
-/// One credential, one readable version, no notes about what is under way.
+/// Asserts that there is one credential, one readable version, and no note about a rotation in progress.
 fn assert_clean(world: &Arc<World>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {

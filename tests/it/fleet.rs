@@ -1,6 +1,6 @@
 //! A fleet: the real daemon on the sandbox's HTTPS, in one process, in virtual time.
 //!
-//! The daemon lives on a runtime of its own, so that it can be ended at any moment as a process is.
+//! The daemon runs on a runtime of its own, so that it can be killed at any moment as a process is.
 
 use std::cell::Cell;
 use std::io::Write;
@@ -34,7 +34,7 @@ pub(crate) struct Fleet {
     pub(crate) sandbox: Sandbox,
     config: Config,
     http: Client,
-    /// Each life of the daemon throws other dice.
+    /// The number of lives so far: each has another random seed.
     lives: u64,
     trail: Trail,
     /// Holds the files that the configuration names.
@@ -43,7 +43,7 @@ pub(crate) struct Fleet {
 
 /// One life of the daemon.
 struct Daemon {
-    /// Ingested only to end it.
+    /// Taken only to end it.
     app: Option<App>,
     runtime: Option<Runtime>,
 }
@@ -63,7 +63,7 @@ impl Write for Trail {
 }
 
 impl Trail {
-    /// What a thread of the daemon says to the trail, and to nobody else's, from now on.
+    /// Writes the audit events of the current thread to this trail only, from now on.
     fn follow_this_thread(&self) {
         let trail = self.clone();
         let lines = tracing_subscriber::fmt::layer()
@@ -80,12 +80,12 @@ thread_local! {
 }
 
 impl Fleet {
-    /// A daemon in a world as `options` say. `configure` edits the TOML text that the sandbox wrote for it.
+    /// Starts a daemon in a world with these `options`. `configure` edits the TOML text that the sandbox wrote for it.
     pub(crate) async fn start(options: Options, configure: impl FnOnce(String) -> String) -> Self {
         Self::start_in(options, |text, _| configure(text)).await
     }
 
-    /// The same, where `configure` has to know the sandbox's addresses.
+    /// Starts a fleet as [`Self::start`] does, if `configure` needs the sandbox's addresses.
     pub(crate) async fn start_in(
         options: Options,
         configure: impl FnOnce(String, &Sandbox) -> String,
@@ -107,7 +107,7 @@ impl Fleet {
         Self { daemon, sandbox, config, http, lives: 1, trail, _directory: directory }
     }
 
-    /// Ends the daemon wherever it is, as `kill -9` does, and starts another one in the same world.
+    /// Kills the daemon at whatever point it is, as `kill -9` does, and starts another one in the same world.
     pub(crate) async fn restart(&mut self) {
         self.daemon.kill().await;
         self.lives += 1;
@@ -116,20 +116,20 @@ impl Fleet {
         self.daemon = Daemon::start(listener, &self.config, clock, self.lives, &self.trail).await;
     }
 
-    /// Ends everything in good order.
+    /// Stops everything in order.
     pub(crate) async fn end(mut self) {
         self.daemon.drain().await;
         self.sandbox.shutdown().await;
     }
 
-    /// Lives for `duration` of virtual time.
+    /// Runs the fleet for `duration` of virtual time.
     pub(crate) async fn live(&self, duration: Duration) {
         let clock = self.sandbox.clock();
         let lived = timeout(PATIENCE, clock.run_until(clock.now() + duration));
         lived.await.expect("virtual time stands still: somebody holds the clock");
     }
 
-    /// Lives until `holds`, looking every ten minutes of virtual time; fails after `limit` of it.
+    /// Runs the fleet until `holds`, checked every ten minutes of virtual time; fails after `limit` of it.
     pub(crate) async fn until(&self, limit: Duration, holds: impl Fn(&Self) -> bool) {
         let clock = self.sandbox.clock();
         let end = clock.now() + limit;
@@ -139,12 +139,12 @@ impl Fleet {
         }
     }
 
-    /// What the daemon knows of a secret.
+    /// Returns the daemon's status of a secret.
     pub(crate) fn status(&self, secret: &SecretId) -> SecretStatus {
         self.app().board().show(secret).expect("a managed secret")
     }
 
-    /// The name of one of the secrets that the world began with.
+    /// Returns the name of one of the secrets that the world began with.
     pub(crate) fn secret(&self, index: usize) -> SecretId {
         let managed = &self.model().managed()[index];
         format!("{}/{}", managed.vault, managed.name).parse().unwrap()
@@ -158,12 +158,12 @@ impl Fleet {
         self.sandbox.summary()
     }
 
-    /// How often a consumer was refused, or had nothing to sign in with.
+    /// Returns how often a consumer was refused, or had nothing to sign in with.
     pub(crate) fn consumers_failed(&self) -> u64 {
         self.summary().consumer_sign_in_failures
     }
 
-    /// Signs in as a consumer of `secret` does, with the text that is current now.
+    /// Signs in as a consumer of `secret` does, with the current text.
     pub(crate) fn sign_in(&self, secret: &SecretId) -> Result<(), SignInRefusal> {
         self.sign_in_with(secret, &self.text(secret))
     }
@@ -174,30 +174,30 @@ impl Fleet {
         self.model().sign_in(client_id, text.expose_secret(), self.sandbox.clock().now())
     }
 
-    /// The text that consumers of `secret` read now.
+    /// Returns the text that consumers of `secret` read now.
     pub(crate) fn text(&self, secret: &SecretId) -> SecretString {
         let now = self.sandbox.clock().now();
         self.model().get_secret(secret.vault.as_str(), secret.name.as_str(), None, now).unwrap().value
     }
 
-    /// The secret as the world began with it, with the ids of its application.
+    /// Returns the secret as the world began with it, with the ids of its application.
     pub(crate) fn managed(&self, secret: &SecretId) -> ManagedSecret {
         let mut managed = self.model().managed().iter();
         let is_it = |one: &&ManagedSecret| format!("{}/{}", one.vault, one.name) == secret.to_string();
         managed.find(is_it).expect("a secret that the world began with").clone()
     }
 
-    /// The daemon's metrics, as Prometheus reads them.
+    /// Returns the daemon's metrics, as Prometheus reads them.
     pub(crate) fn metrics_text(&self) -> String {
         self.app().metrics().render().unwrap()
     }
 
-    /// The answer of the daemon's API; null if it has no JSON.
+    /// Returns the answer of the daemon's API to a GET; null if the body is not JSON.
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
         self.send(Method::GET, path, &Value::Null).await
     }
 
-    /// The same; `body` may be null.
+    /// Returns the answer of the daemon's API to a POST; `body` may be null.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
         self.send(Method::POST, path, body).await
     }
@@ -211,13 +211,13 @@ impl Fleet {
         (answer.status(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
     }
 
-    /// The lines of the daemon's audit trail.
+    /// Returns the lines of the daemon's audit trail.
     pub(crate) fn audit_lines(&self) -> Vec<Value> {
         let lines = self.trail.0.lock().unwrap().clone();
         lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(parsed).collect()
     }
 
-    /// Does something on the daemon's thread, as a part of the daemon would.
+    /// Runs `work` on the daemon's thread, as a part of the daemon would.
     pub(crate) async fn as_daemon(&self, work: impl FnOnce() + Send + 'static) {
         let runtime = self.daemon.runtime.as_ref().expect("a daemon lives");
         runtime.spawn(async { work() }).await.unwrap();
@@ -258,7 +258,7 @@ impl Daemon {
         self.kill().await;
     }
 
-    /// Returns once nothing of it is left.
+    /// Kills the daemon, and returns once nothing of it is left.
     async fn kill(&mut self) {
         self.app = None;
         let runtime = self.runtime.take().expect("a daemon lives");
@@ -267,7 +267,7 @@ impl Daemon {
 }
 
 impl Drop for Daemon {
-    /// A test that fails drops it on its way out, where a runtime must not be waited for.
+    /// Drops the daemon without waiting for its runtime: a failing test drops it where waiting is not allowed.
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
@@ -279,8 +279,8 @@ fn parsed(line: &[u8]) -> Value {
     serde_json::from_slice(line).unwrap()
 }
 
-/// In real time: a machine that builds something else at the same time is slow.
+/// The limit in real time: a machine that builds something else at the same time is slow.
 const PATIENCE: StdDuration = StdDuration::from_secs(120);
 
-/// In virtual time.
+/// The step in virtual time.
 const STEP: Duration = Duration::minutes(10);

@@ -1,4 +1,4 @@
-//! The daemon's life over HTTPS, in virtual time: a rotation, an end in the middle of one, a clean end.
+//! The daemon's life over HTTPS, in virtual time: a rotation, a kill in the middle of one, a clean end.
 
 use rekeyd::ports::Clock;
 use rekeyd::sandbox::Options;
@@ -10,7 +10,7 @@ use time::Duration;
 use crate::fleet::Fleet;
 use crate::test_options::test_options;
 
-/// Two secrets in two vaults. News takes some seconds to spread.
+/// Returns options for two secrets in two vaults. Changes take some seconds to propagate.
 fn options() -> Options {
     let propagation = Duration::seconds(4)..=Duration::seconds(18);
     Options { propagation, ..test_options("127.0.0.1:9".parse().unwrap()) }

@@ -58,7 +58,7 @@ impl Place {
         std::fs::write(&file, format!("{before}[identity]\n{identity}\n\n[{after}")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_rekeyd"));
         command.arg("run").arg("--config").arg(&file).stderr(Stdio::null());
-        // What the tests themselves are told is no configuration of the daemon.
+        // Variables of the tests themselves are not configuration of the daemon.
         command.env_remove("REKEYD_BIN").env_remove("REKEYD_ROUNDS").env_remove("REKEYD_SEED");
         let _daemon = Daemon(command.envs(environment.iter().cloned()).spawn().unwrap());
         let (url, limit) =
@@ -69,7 +69,8 @@ impl Place {
         }
     }
 
-    /// Trusts assertions of `issuer` about `subject` for the daemon, and gives the key to sign them with.
+    /// Makes the daemon's application trust assertions of `issuer`
+    /// about `subject`, and returns the key to sign them with.
     fn trust(&self, issuer: &str, subject: &str, audience: &str) -> rcgen::KeyPair {
         let pair =
             rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();

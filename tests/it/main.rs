@@ -1,4 +1,5 @@
-//! The loop in one process: in an in-memory world that interferes at every point, and on the sandbox over HTTPS.
+//! The reconcile loop in one process: in an in-memory world that
+//! interferes at every point, and on the sandbox over HTTPS.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

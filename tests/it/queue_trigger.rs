@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// What was done to the messages, by their ids.
+/// The calls made for the messages, by their ids.
 #[derive(Debug, Default)]
 struct Done {
     deleted: Vec<String>,
@@ -59,7 +59,7 @@ impl EventQueue for Queue {
     }
 }
 
-/// A trigger that runs, and the work queue that it fills.
+/// A running trigger, and the work queue that it fills.
 struct Ground {
     queue: Arc<Queue>,
     work: Arc<WorkQueue>,
@@ -133,15 +133,15 @@ fn event(vault: &str, name: &str) -> String {
         .to_string()
 }
 
-/// A message is deleted only once a look at its secret that began after the message arrived has ended.
+/// A message is deleted only once a pass over its secret that began after the message arrived has ended.
 #[tokio::test]
 async fn message_is_deleted_after_a_later_look() {
     let ground = Ground::new(Queue::default(), Vec::new());
-    // A look that is under way when the message comes does not count.
+    // A pass that is under way when the message arrives does not count.
     ground.work.enqueue(&secret());
     let earlier = ground.work.next().await;
     *ground.queue.messages.lock().unwrap() = vec![message("1", &event("kv-1", "app-foo"), 1)];
-    // It is worked on for longer than it is hidden: that is renewed.
+    // The work takes longer than the message is hidden: its lease is renewed.
     ground.until(|done| done.renewed >= 2).await;
     ground.work.finish(&earlier.secret, None, None, |_, _| ());
     ground.until(|done| done.renewed >= 4).await;
@@ -151,7 +151,7 @@ async fn message_is_deleted_after_a_later_look() {
     ground.until(|done| done.deleted == ["1"]).await;
 }
 
-/// A look cut short by a stop deletes no message.
+/// A pass cut short by a stop deletes no message.
 #[tokio::test]
 async fn interrupted_look_deletes_no_message() {
     let ground = Ground::new(Queue::default(), vec![message("1", &event("kv-1", "app-foo"), 1)]);

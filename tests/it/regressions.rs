@@ -1,4 +1,4 @@
-//! What users of other rotators complain of, each lived through on the sandbox.
+//! Common complaints about other rotators, each reproduced on the sandbox.
 //!
 //! | pain | test |
 //! |---|---|
@@ -40,7 +40,7 @@ async fn ask_to_rotate(fleet: &Fleet, secret: &SecretId) {
     assert_eq!(status, StatusCode::ACCEPTED);
 }
 
-/// Asks for a rotation and lives until its credential is published.
+/// Requests a rotation and runs the fleet until its credential is published.
 async fn rotate(fleet: &Fleet, secret: &SecretId) {
     let before = fleet.text(secret);
     ask_to_rotate(fleet, secret).await;
@@ -79,7 +79,7 @@ async fn pain_02_stale_consumers_are_waited_for() {
     let stale = fleet.text(&secret);
     fleet.live(Duration::DAY).await;
     rotate(&fleet, &secret).await;
-    // Three times the overlap, which is a week: Entra's report says that somebody still signs in with it.
+    // Three times the overlap, which is a week: Entra's report shows that the old credential is still used.
     for _ in 0..21 {
         assert_eq!(fleet.sign_in_with(&secret, &stale), Ok(()));
         fleet.live(Duration::DAY).await;
@@ -112,7 +112,7 @@ async fn pain_04_secret_is_published_once_usable() {
     }
 }
 
-/// The world notes whoever issues before the other one has published.
+/// The world records any rotation that issues a credential before another one has published.
 #[test]
 fn pain_05_concurrent_writes_are_serialized() {
     let world = World::with_sibling();
@@ -185,7 +185,7 @@ async fn pain_08_stalled_rotation_shows_everywhere() {
         assert!(metrics.contains(&line), "{line} is not in {metrics}");
     }
     assert!(!metrics.contains("rekeyd_blocked_total{reason=\"role_missing\"} 0"), "{metrics}");
-    // Whoever watches that moment sees it stand still.
+    // An alert on that timestamp sees it stand still.
     let well = format!("rekeyd_last_success_timestamp_seconds{{secret=\"{secret}\"}}");
     let stands = |metrics: &str| metrics.lines().find(|line| line.starts_with(&well)).map(str::to_owned);
     fleet.live(Duration::days(2)).await;
@@ -248,7 +248,7 @@ async fn pain_11_copy_is_updated_and_awaited() {
     let old = fleet.text(&secret);
     rotate(&fleet, &secret).await;
     fleet.until(Duration::hours(1), follows).await;
-    // Somebody breaks the copy: it is mended, and no old credential goes before that.
+    // A person breaks the copy: it is repaired, and no old credential is revoked before that.
     let broken = rekeyd::sandbox::model::NewVersion::of("broken".into());
     fleet.model().put_secret("vault-2", "copy", broken, fleet.sandbox.clock().now()).unwrap();
     fleet.until(Duration::days(2), follows).await;
@@ -288,11 +288,11 @@ async fn pain_14_awkward_texts_are_never_published() {
 #[test]
 fn pain_15_progress_note_never_blocks_long() {
     for (began, attempt, failed, most) in [
-        // Of an instance that died.
+        // From an instance that died.
         (Duration::ZERO, 1, false, Duration::hours(2)),
-        // Of one that failed again and again.
+        // From one that failed again and again.
         (Duration::ZERO, 9, true, Duration::hours(25)),
-        // Of somebody who means it badly.
+        // From an attacker.
         (Duration::days(3_000), 1, false, Duration::hours(1)),
         (Duration::ZERO, u32::MAX, false, Duration::hours(25)),
     ] {

@@ -1,4 +1,4 @@
-//! Situations that people and services bring about, lived through in the in-memory world.
+//! Situations that people and services cause, run in the in-memory world.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(crate) fn object_id(world: &Arc<World>) -> AppObjectId {
     block_on(world.application()).object_id
 }
 
-/// Changes the current version's tags, as somebody who may write them.
+/// Changes the current version's tags, as a person with permission to write them.
 pub(crate) fn retag(world: &Arc<World>, change: impl FnOnce(&mut Tags)) {
     block_on(async {
         let current = world.current().await.properties;
@@ -151,7 +151,7 @@ fn lost_credential_ignores_falsely_tagged_text() {
 fn expired_credential_is_replaced_at_once() {
     let world = World::new(None);
     world.lock_consumers_out();
-    // Nobody looks for half a year.
+    // No pass runs for half a year.
     block_on(world.clock().run_until(world.now() + Duration::days(200)));
     let since = world.now();
     world.live(Duration::hours(1));
@@ -203,7 +203,7 @@ fn unknown_text_is_reported_not_displaced() {
     assert_eq!(world.issued(), 1);
 }
 
-/// Asking twice within minutes rotates once, and asking an hour later rotates again.
+/// Two requests within minutes rotate once, and a request an hour later rotates again.
 #[test]
 fn repeated_request_rotates_once_per_hour() {
     let world = World::new(None);

@@ -1,4 +1,4 @@
-//! The schedule where the clocks change, against a table that Python's zoneinfo has made.
+//! The schedule at clock changes, against a table that Python's zoneinfo has made.
 
 use std::process::Command;
 
@@ -9,10 +9,10 @@ use serde::Deserialize;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
-/// Made by `tests/it/schedule/dst.py`, which also tells the rule.
+/// Made by `tests/it/schedule/dst.py`, which also documents the rule.
 const TABLE: &str = include_str!("schedule/dst.json");
 
-/// The runs of one expression after `from`, up to and with `until`, in days in which the clocks change.
+/// The runs of one expression after `from`, up to and including `until`, in days in which the clocks change.
 #[derive(Debug, Deserialize)]
 struct Case {
     zone: String,
@@ -33,7 +33,7 @@ impl Case {
         }
     }
 
-    /// As the daemon goes: from each run to the next.
+    /// Returns the runs as the daemon computes them: each from the one before.
     fn walked(&self) -> Vec<String> {
         let (config, until) = (self.config(), moment(&self.until));
         std::iter::successors(next_run(&config, moment(&self.from)), |run| next_run(&config, *run))
@@ -61,7 +61,7 @@ fn runs_around_dst_match_zoneinfo() {
     }
 }
 
-// A daemon that starts between two runs, maybe in a doubled hour, has no run before to go by.
+// A daemon that starts between two runs, maybe in a doubled hour, has no earlier run to start from.
 #[test]
 fn next_run_is_independent_of_start() {
     for case in table() {

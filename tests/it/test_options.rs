@@ -7,7 +7,8 @@ use time::Duration;
 
 use super::world::START;
 
-/// Two secrets in two vaults; nothing goes wrong by itself, and every change is known everywhere at once.
+/// Returns options for two secrets in two vaults; nothing fails
+/// by itself, and every change is visible everywhere at once.
 pub(crate) fn test_options(daemon_address: SocketAddr) -> Options {
     Options {
         secrets: 2,

@@ -1,4 +1,4 @@
-//! The server's own TLS: a certificate from files, read anew when they change.
+//! The server's own TLS: a certificate from files, read again when they change.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -12,7 +12,7 @@ use rekeyd::http::{Server, Tls};
 use reqwest::{Certificate, Client};
 use tokio_util::sync::CancellationToken;
 
-/// Writes a certificate of `localhost` and its key; the authority that signed it.
+/// Writes a certificate of `localhost` and its key; returns the authority that signed it.
 fn write_certificate(directory: &Path) -> String {
     let (ca_key, leaf_key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
     let mut ca = CertificateParams::new(Vec::new()).unwrap();
@@ -25,7 +25,7 @@ fn write_certificate(directory: &Path) -> String {
     ca_pem
 }
 
-/// Whether a client that trusts only `ca` gets an answer.
+/// Returns true if a client that trusts only `ca` gets an answer.
 async fn is_trusted(port: u16, ca: &str) -> bool {
     let roots = [Certificate::from_pem(ca.as_bytes()).unwrap()];
     let client = Client::builder().no_proxy().tls_certs_only(roots).build().unwrap();

@@ -1,6 +1,6 @@
 //! An in-memory world: one secret on the sandbox's model, and the daemon that lives in it.
 //!
-//! What its ports do, and what happens between their calls, stands in [`ports`].
+//! Its ports, and the interference between their calls, are in [`ports`].
 
 mod ports;
 
@@ -30,7 +30,7 @@ use tokio::time::timeout;
 
 pub(crate) const START: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
 
-/// One secret, its application, and whoever interferes with its daemon.
+/// One secret, its application, and the interference with its daemon.
 pub(crate) struct World {
     pub(crate) direct: DirectPorts,
     pub(crate) secret: SecretId,
@@ -39,71 +39,72 @@ pub(crate) struct World {
     calls: AtomicUsize,
     interference: Mutex<Option<(usize, Interference)>>,
     interfered: AtomicBool,
-    /// Told when the process ends.
+    /// Notified when the process ends.
     ended: Notify,
-    /// What a person asks for when the next daemon starts.
+    /// The commands that a person gives when the next daemon starts.
     commands: Mutex<Vec<Command>>,
-    /// What the last daemon knew of the secret when it ended.
+    /// The last daemon's status of the secret when it ended.
     status: Mutex<Option<SecretStatus>>,
     /// Another managed secret of the same application, if there is one.
     sibling: Option<SecretId>,
     /// Other vault secrets that hold the same credential.
     replicas: Vec<SecretId>,
-    /// Who has issued a credential and not published it yet.
+    /// The rotation that has issued a credential and not published it yet.
     issuing: Mutex<Option<String>>,
     policy: RotationPolicy,
-    /// What Entra shows as the beginning of every credential's text, in the place of the truth.
+    /// The hint that Entra shows as the beginning of every credential's text, in place of the true one.
     pub(crate) hint: Mutex<Option<String>>,
-    /// When the promise was broken, and how.
+    /// The times at which the promise was broken, and how.
     broken: Mutex<Vec<String>>,
-    /// Whether consumers must be able to sign in; off where a test locks them out on purpose.
+    /// True if consumers must be able to sign in; off where a test locks them out on purpose.
     promised: AtomicBool,
-    /// What services say the time is, besides what it is.
+    /// The clock skew that services report.
     skew: Arc<ClockSkew>,
-    /// Whether the next `PUT`'s answer is lost, and for how long nothing reaches the vault then.
+    /// Set if the reply to the next `PUT` is lost: how long no call reaches the vault after it.
     lost_put: Mutex<Option<Duration>>,
     blind_until: Mutex<OffsetDateTime>,
 }
 
 impl World {
-    /// A world with one secret, whose credential is due.
+    /// Creates a world with one secret, whose credential is due.
     pub(crate) fn new(interference: Option<(usize, Interference)>) -> Arc<Self> {
         Arc::new(Self::make(interference, Duration::ZERO, 1))
     }
 
-    /// A world in which a new credential takes this long to be known, and flickers as long again.
+    /// Creates a world in which a new credential takes up to
+    /// `longest` to propagate, and is intermittent for as long again.
     pub(crate) fn with_propagation(longest: Duration, seed: u64) -> Arc<Self> {
         Arc::new(Self::make(None, longest, seed))
     }
 
-    /// A world in whose vault the secret does not exist yet.
+    /// Creates a world in whose vault the secret does not exist yet.
     pub(crate) fn without_secret() -> Arc<Self> {
         let mut world = Self::make(None, Duration::ZERO, 1);
         world.secret = format!("{}/not-yet", world.secret.vault).parse().unwrap();
         Arc::new(world)
     }
 
-    /// A world in which another secret, without a version yet, shares the application.
+    /// Creates a world in which another secret, without a version yet, shares the application.
     pub(crate) fn with_sibling() -> Arc<Self> {
         let mut world = Self::make(None, Duration::ZERO, 1);
         world.sibling = Some(format!("{}/sibling", world.secret.vault).parse().unwrap());
         Arc::new(world)
     }
 
-    /// A world in which another secret, without a version yet, holds the same credential.
+    /// Creates a world in which another secret, without a version yet, holds the same credential.
     pub(crate) fn with_replica() -> Arc<Self> {
         let mut world = Self::make(None, Duration::ZERO, 1);
         world.replicas = vec![format!("{}/replica", world.secret.vault).parse().unwrap()];
         Arc::new(world)
     }
 
-    /// A world whose configuration names this application.
+    /// Creates a world whose configuration names this application.
     pub(crate) fn for_application(application: ApplicationRef) -> Arc<Self> {
         let world = Self::make(None, Duration::ZERO, 1);
         Arc::new(Self { application, ..world })
     }
 
-    /// A world whose configuration has these rules.
+    /// Creates a world whose configuration has these rules.
     pub(crate) fn with_policy(values: PolicyValues) -> Arc<Self> {
         let world = Self::make(None, Duration::ZERO, 1);
         Arc::new(Self { policy: RotationPolicy::try_new(values).unwrap(), ..world })
@@ -137,19 +138,19 @@ impl World {
         }
     }
 
-    /// From here on calls are counted anew, and what happens happens at this point of them.
+    /// Counts calls from zero again, and interferes at this point of them.
     pub(crate) fn interfere_at(&self, point: usize, how: Interference) {
         self.calls.store(0, Ordering::SeqCst);
         self.interfered.store(false, Ordering::SeqCst);
         *self.interference.lock().unwrap() = Some((point, how));
     }
 
-    /// The other managed secret of the application.
+    /// Returns the other managed secret of the application.
     pub(crate) fn sibling(&self) -> &SecretId {
         self.sibling.as_ref().expect("a world with a sibling")
     }
 
-    /// The other vault secret that holds the same credential.
+    /// Returns the other vault secret that holds the same credential.
     pub(crate) fn replica(&self) -> &SecretId {
         self.replicas.first().expect("a world with a replica")
     }
@@ -162,12 +163,12 @@ impl World {
         self.direct.clock.now()
     }
 
-    /// How many credentials were made since the start.
+    /// Returns the number of credentials issued since the start.
     pub(crate) fn issued(&self) -> u64 {
         self.direct.model.summary(self.now()).issued
     }
 
-    /// The application as it is now.
+    /// Returns the application as it is now.
     pub(crate) async fn application(&self) -> Application {
         self.direct.read_application(self.application).await.unwrap().unwrap()
     }
@@ -179,41 +180,41 @@ impl World {
         }
     }
 
-    /// Lives for `duration`.
+    /// Runs the world for `duration`.
     pub(crate) fn live(self: &Arc<Self>, duration: Duration) {
         self.live_until(self.now() + duration);
     }
 
-    /// Asks for a rotation, as a person does through the API.
+    /// Requests a rotation, as a person does through the API.
     pub(crate) fn command_to_rotate(&self) {
         self.command(CommandKind::Rotate);
     }
 
-    /// Asks for something, as a person does through the API, when the next daemon starts.
+    /// Gives a command, as a person does through the API, when the next daemon starts.
     pub(crate) fn command(&self, kind: CommandKind) {
         self.commands.lock().unwrap().push(Command { kind, at: self.now() });
     }
 
-    /// From here on services say that it is `distance` later than it is.
+    /// Makes services report a time that is `distance` ahead from now on.
     pub(crate) fn skew_clock(&self, distance: Duration) {
         self.skew.note("graph", self.now(), self.now(), self.now() + distance);
     }
 
-    /// The last action of the last daemon, and how it ended.
+    /// Returns the last action of the last daemon, and its outcome.
     pub(crate) fn last_outcome(&self) -> Option<(&'static str, &'static str)> {
         let status = self.status.lock().unwrap();
         let outcome = status.as_ref().and_then(|status| status.last_outcome.as_ref());
         outcome.map(|last| (last.action.label(), last.outcome.label()))
     }
 
-    /// The state and reason that the last daemon showed.
+    /// Returns the state and reason that the last daemon showed.
     pub(crate) fn last_state(&self) -> (&'static str, &'static str) {
         let status = self.status.lock().unwrap();
         let status = status.as_ref().expect("a daemon lived");
         (status.state.label(), status.reason.label())
     }
 
-    /// What the last daemon told of the secret's state.
+    /// Returns the status message that the last daemon showed.
     pub(crate) fn last_message(&self) -> String {
         self.status.lock().unwrap().as_ref().expect("a daemon lived").message.clone()
     }
@@ -222,12 +223,12 @@ impl World {
         [&self.secret].into_iter().chain(&self.sibling)
     }
 
-    /// Every version of the secret.
+    /// Returns every version of the secret.
     pub(crate) async fn versions(&self) -> Vec<Version> {
         self.direct.list_versions(&self.secret).await.unwrap()
     }
 
-    /// Lives until `end`, with a daemon that is started again whenever it ends.
+    /// Runs the world until `end`, with a daemon that is started again whenever it ends.
     pub(crate) fn live_until(self: &Arc<Self>, end: OffsetDateTime) {
         let mut lives = 0;
         while self.now() < end {
@@ -235,7 +236,7 @@ impl World {
             assert!(lives < 5, "the daemon ends again and again");
             one_life(self, end);
             assert_eq!(*self.broken.lock().unwrap(), [""; 0], "a consumer is locked out");
-            // An hour passes before somebody starts it again.
+            // An hour passes before the process is started again.
             if self.now() < end {
                 runtime().block_on(self.clock().run_until(self.now() + Duration::HOUR));
             }
@@ -243,7 +244,7 @@ impl World {
     }
 }
 
-/// One process, from its start to its end or to `end`.
+/// Runs one process, from its start to its end or to `end`.
 fn one_life(world: &Arc<World>, end: OffsetDateTime) {
     let runtime = runtime();
     runtime.block_on(async {
@@ -270,7 +271,7 @@ fn one_life(world: &Arc<World>, end: OffsetDateTime) {
     runtime.shutdown_background();
 }
 
-/// Every fifth day all secrets are looked at, as a schedule would.
+/// Enqueues all secrets every fifth day, as a schedule would.
 async fn sweep(queue: Arc<WorkQueue>, secrets: Vec<SecretId>, clock: SandboxClock) {
     let _hold = clock.hold();
     loop {

@@ -1,5 +1,5 @@
-//! A real Prometheus scrapes a real daemon by the rules and for the dashboard that are shipped: the alerts fire for what
-//! is wrong and for nothing else, and each panel's query gets data.
+//! A real Prometheus scrapes a real daemon with the rules and the dashboard that are shipped: the alerts fire for real
+//! problems and for nothing else, and each panel's query gets data.
 
 #![expect(clippy::indexing_slicing, reason = "a test may stop here")]
 
@@ -19,7 +19,8 @@ use crate::support::{Azure, Daemon, PATIENCE, Process, eventually};
 async fn alerts_fire_only_for_real_problems() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "4"]).await;
     let mut daemon = azure.daemon(&[]).await;
-    // What was due at first is rotated before anybody watches: that takes longer than a shortened alert allows.
+    // Secrets that are due at first are rotated before Prometheus
+    // starts: that takes longer than a shortened alert allows.
     azure.settle(&daemon).await;
     let prometheus = Prometheus::watching(&daemon).await;
     prometheus.looks_at_rules().await;
@@ -57,7 +58,7 @@ async fn each_panel_of_the_dashboard_gets_data() {
     prometheus.looks_at_rules().await;
     publish_paused(&azure, 1, time::Duration::hours(6)).await;
     take_ownership(&azure, 0).await;
-    // A status that nobody has seen before counts from its second scrape on: these are tried again second by second.
+    // A status counts only from the second scrape that has it: these are tried again second by second.
     let unavailable =
         json!({"service": "graph", "path_contains": "applications", "kind": "unavailable", "count": 6});
     azure.fail(json!([unavailable])).await;
@@ -90,8 +91,8 @@ struct Prometheus {
 }
 
 impl Prometheus {
-    /// One that scrapes `daemon` once a second, and has no rules yet. The shortest `for` is longer than that, so that one
-    /// scrape that a busy machine is late for is no alert.
+    /// Starts one that scrapes `daemon` once a second, and has no rules yet. The shortest `for` is longer than that, so
+    /// that one scrape that a busy machine is late for is not an alert.
     async fn watching(daemon: &Daemon) -> Self {
         let directory = TempDir::new().unwrap();
         let target = daemon.base().strip_prefix("http://").unwrap();
@@ -112,8 +113,8 @@ impl Prometheus {
         Self { process, base, http, directory }
     }
 
-    /// Begins with the rules, once the daemon was scraped: Prometheus takes some seconds for that, and a daemon that is
-    /// missing for as long would be told.
+    /// Loads the rules, once the daemon was scraped: Prometheus takes some seconds for that, and an alert would fire
+    /// for a daemon that is missing for as long.
     async fn looks_at_rules(&self) {
         self.has_looked(1).await;
         let rules = hastened(&shipped("prometheus/rules.yml"));
@@ -122,13 +123,13 @@ impl Prometheus {
         assert_eq!(reloaded.status(), StatusCode::OK, "{}", self.process.printed());
     }
 
-    /// Waits until it has scraped the daemon so many times.
+    /// Waits until it has scraped the daemon this many times.
     async fn has_looked(&self, times: u32) {
         let query = format!("count_over_time(up{{job=\"rekeyd\"}}[10m]) >= {times}");
         self.knows("the daemon is scraped", &query).await;
     }
 
-    /// Waits until this alert fires, and shows what to do with the secret's name in it.
+    /// Waits until this alert fires, and asserts that its summary and description name the secret.
     async fn fires(&self, alert: &str, secret: Option<&str>) {
         let found = eventually(alert, PATIENCE, async || {
             let alerts = self.alerts().await;
@@ -159,7 +160,7 @@ impl Prometheus {
         answer["data"]["alerts"].as_array().unwrap().clone()
     }
 
-    /// Every alert that has fired since the start, and of which secret.
+    /// Returns every alert that has fired since the start, and its secret.
     async fn ever_fired(&self) -> BTreeSet<String> {
         let query = "count by (alertname, secret, job) (count_over_time(ALERTS{alertstate=\"firing\"}[1h]))";
         let fired = self.ask(query).await.unwrap();
@@ -178,7 +179,7 @@ impl Prometheus {
         .await;
     }
 
-    /// The samples now, or why the query is not accepted.
+    /// Returns the samples now, or the reason that the query is not accepted.
     async fn ask(&self, query: &str) -> Result<Vec<Value>, String> {
         let request = self.http.post(format!("{}/api/v1/query", self.base)).form(&[("query", query)]);
         let answer: Value = request.send().await.unwrap().json().await.unwrap();
@@ -187,7 +188,7 @@ impl Prometheus {
     }
 }
 
-/// Of Debian's package prometheus. It chooses its port, and tells it.
+/// Returns the command for the Prometheus of Debian's package prometheus. It chooses its port, and prints it.
 fn command(directory: &Path) -> Command {
     let mut command = Command::new("prometheus");
     command.arg("--config.file").arg(directory.join("prometheus.yml"));
@@ -201,7 +202,7 @@ fn address(printed: &str) -> Option<String> {
     told.lines().next().map(|address| address.trim().to_owned())
 }
 
-/// The rules with each `for` a two-hundredth of what it is, and nothing else changed.
+/// Returns the rules with each `for` divided by 200, and nothing else changed.
 fn hastened(rules: &str) -> String {
     let hasten = |line: &str| match line.trim_start().strip_prefix("for: ") {
         Some(length) => line.replace(length, &format!("{}ms", (seconds(length) * 1_000).div_ceil(200))),
@@ -222,7 +223,7 @@ fn seconds(length: &str) -> u64 {
     number.parse::<u64>().unwrap() * unit
 }
 
-/// Every panel's queries by its title, as Grafana would send them for everything.
+/// Returns every panel's queries by its title, as Grafana would send them for everything.
 fn queries(dashboard: &Value) -> Vec<(String, String)> {
     let mut queries = Vec::new();
     for panel in dashboard["panels"].as_array().unwrap() {
@@ -245,7 +246,7 @@ fn sent(expression: &str) -> String {
     sent
 }
 
-/// What `label_values(METRIC, LABEL)`, which is Grafana's, asks for.
+/// Returns the query behind Grafana's `label_values(METRIC, LABEL)`.
 fn labels(query: &str) -> String {
     let inner = query.strip_prefix("label_values(").and_then(|query| query.strip_suffix(')')).unwrap();
     let (metric, label) = inner.rsplit_once(", ").unwrap();
@@ -265,17 +266,17 @@ fn name_of(azure: &Azure, number: usize) -> String {
     format!("{}/{}", of("vault"), of("name"))
 }
 
-/// The daemon is no owner of the application of that number any more: Graph refuses its writes.
+/// Removes the owners of the application of that number: Graph refuses the daemon's writes.
 async fn take_ownership(azure: &Azure, number: usize) {
     let application = azure.endpoint(&format!("/secrets/{number}/object_id"));
     let url = azure.control(&format!("applications/{application}"));
     azure.call(Method::PATCH, &url, None, json!({"owners": []})).await;
 }
 
-/// Somebody puts a credential that ends after `rest` into the secret of that number, and forbids rotation.
+/// Publishes a credential that ends after `rest` as the secret of that number, and forbids rotation.
 async fn publish_paused(azure: &Azure, number: usize, rest: time::Duration) {
     // Prometheus lives in real time; the sandbox is some hours ahead of it.
     publish_ending(azure, number, rest, json!({"RotationDisabled": "true"})).await;
-    // Event Grid takes its time to tell the daemon.
+    // Event Grid takes its time to deliver to the daemon.
     azure.advance("2m").await;
 }

@@ -105,7 +105,7 @@ fn all_secrets_need_a_terminal_or_yes() {
 #[test]
 fn all_configuration_mistakes_are_named_at_once() {
     let directory = TempDir::new().unwrap();
-    // Whoever tried to open this port would fail with another exit code.
+    // A process that tried to open this port would fail with another exit code.
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let file = directory.path().join("rekeyd.toml");
     let text = MISTAKEN.replace("LISTEN", &taken.local_addr().unwrap().to_string());

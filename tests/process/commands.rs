@@ -1,4 +1,4 @@
-//! A person's commands by the command line: through a daemon and directly; and the sweep of a scheduled job.
+//! Commands by the command line, through a daemon and directly, and the sweep of a scheduled job.
 
 use std::path::Path;
 use std::time::Duration;
@@ -52,7 +52,8 @@ async fn sweep_lists_held_back_and_unsearched() {
     assert_eq!(summary.pointer("/unsearched/0"), Some(&"vault-1".into()), "{summary}");
 }
 
-/// A command without a daemon that can't be done exits with 1 and the reason at once: here, a rollback to no older version.
+/// A command without a daemon that can't be done exits with 1
+/// and the reason at once: here, a rollback to no older version.
 #[tokio::test]
 async fn impossible_direct_command_fails_with_reason() {
     let azure = Azure::start(&["--propagation", "0s..1s"]).await;
@@ -153,7 +154,8 @@ async fn a_daemon_rotates_while_the_command_waits() {
     assert_eq!(azure.state().await.versions_of(&secret), 2);
 }
 
-/// A command repeated with its idempotency key reaches the daemon once and leaves one audit line, even with logging off.
+/// A command repeated with its idempotency key reaches the
+/// daemon once and leaves one audit line, even with logging off.
 #[tokio::test]
 async fn repeated_command_is_accepted_and_audited_once() {
     let azure = Azure::start(&["--secrets", "2"]).await;
@@ -180,7 +182,7 @@ async fn repeated_command_is_accepted_and_audited_once() {
     assert!(told.contains("404") && told.contains("not managed"), "{answer}");
 }
 
-/// `arguments`, for the daemon of this sandbox.
+/// Returns `arguments` with the address and token of this sandbox's daemon, and JSON as output.
 fn asked(azure: &Azure, arguments: &[&str]) -> Vec<String> {
     let text = std::fs::read_to_string(azure.file("rekeyd.toml")).unwrap();
     let table: toml::Table = toml::from_str(&text).unwrap();
@@ -191,7 +193,7 @@ fn asked(azure: &Azure, arguments: &[&str]) -> Vec<String> {
     arguments.iter().chain(&way).map(|argument| (*argument).to_owned()).collect()
 }
 
-/// A secret that nobody rotates unasked.
+/// Returns a secret that is not due, so that only a command rotates it.
 async fn not_due(azure: &Azure) -> String {
     let state = azure.state().await;
     let due = state.due_at_first();
@@ -206,7 +208,7 @@ async fn commands(daemon: &Daemon, command: &str) -> String {
         .to_string()
 }
 
-/// Runs `rekeyd` while time passes. Its exit code, and the object on the last line of its output.
+/// Runs `rekeyd` while time passes. Returns its exit code, and the object on the last line of its output.
 async fn live_through(azure: &Azure, name: &str, arguments: &[impl AsRef<str>]) -> (Option<i32>, Value) {
     let mut command = rekeyd();
     command.args(arguments.iter().map(AsRef::as_ref));

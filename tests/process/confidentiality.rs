@@ -16,7 +16,7 @@ async fn no_output_reveals_secrets_even_at_trace() {
     let mut texts: BTreeSet<String> = azure.texts().await.into_iter().collect();
     let daemon = azure.daemon(&[("REKEYD_LOG__FILTER", "trace"), ("REKEYD_LOG__FORMAT", "json")]).await;
     azure.settle(&daemon).await;
-    // What goes wrong is logged with what was sent and answered, as far as it may be.
+    // Failures are logged with the request and the answer, as far as that is allowed.
     azure
         .fail(json!([
             {"service": "key_vault", "method": "PUT", "kind": "lost_reply", "count": 2},
@@ -111,7 +111,7 @@ async fn probes_commands_and_audit_reveal_no_secrets() {
     assert_tight(&told, &texts);
 }
 
-/// The configuration of the sandbox, with a probe and an audit file.
+/// Writes the configuration of the sandbox with a probe and an audit file.
 fn probing(azure: &Azure) -> (PathBuf, PathBuf) {
     let (config, audit) = (azure.file("probing.toml"), azure.file("audit.jsonl"));
     let text = std::fs::read_to_string(azure.file("rekeyd.toml")).unwrap();
@@ -123,13 +123,13 @@ fn probing(azure: &Azure) -> (PathBuf, PathBuf) {
     set("log", "audit_file", audit.to_str().unwrap().into());
     set("verify", "probe", "https".into());
     set("verify", "probe_url", format!("{}/v1.0/applications?$top=1", azure.endpoint("/graph")).into());
-    // A rotated application has no right there, and is let in far enough to be told so.
+    // A rotated application has no permission there: its token is accepted, but the answer is 403.
     set("verify", "probe_status", vec![200, 403].into());
     std::fs::write(&config, table.to_string()).unwrap();
     (config, audit)
 }
 
-/// No place shows any of the texts, or a token.
+/// Asserts that no output shows any of the texts, or a token.
 fn assert_tight(told: &[(String, String)], texts: &BTreeSet<String>) {
     let mut leaks = Vec::new();
     for (place, content) in told {
@@ -142,7 +142,8 @@ fn assert_tight(told: &[(String, String)], texts: &BTreeSet<String>) {
     assert!(leaks.is_empty(), "{} leaks, the first of them:\n{}", leaks.len(), leaks.first().unwrap());
 }
 
-/// How a text may be found: as it is, in a form, in JSON, as the bytes of a debug print, or cut off.
+/// Returns the forms in which a text may be found: as it is, in
+/// a form, in JSON, as the bytes of a debug print, or cut off.
 fn forms(text: &str) -> BTreeSet<String> {
     let in_form: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
     let bytes = format!("{:?}", text.as_bytes()).trim_matches(['[', ']']).to_owned();
@@ -151,7 +152,7 @@ fn forms(text: &str) -> BTreeSet<String> {
     [text.to_owned(), in_form, bytes, in_json, beginning].into()
 }
 
-/// Everything that the daemon answers.
+/// Returns everything that the daemon answers.
 async fn answers(daemon: &Daemon) -> Vec<(String, String)> {
     let mut told = Vec::new();
     let first = daemon.secrets().await.swap_remove(0).name;

@@ -1,5 +1,5 @@
-//! Every path that an event can take from the sandbox's Event Grid to a rotation: the webhook, with each schema and each
-//! way to prove who delivers, and a Storage Queue on Azurite. The Functions host's path has tests of its own.
+//! Every path that an event can take from the sandbox's Event Grid to a rotation: the webhook, with each schema and
+//! each way to prove who delivers, and a Storage Queue on Azurite. The Functions host's path has tests of its own.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ impl Ground {
         Self { azure, daemon, application }
     }
 
-    /// Subscribes to the events of the secret of that number; how that went.
+    /// Subscribes to the events of the secret of that number; returns the provisioning state.
     async fn subscribe(&self, name: &str, number: usize, schema: &str, destination: Value) -> String {
         self.subscribe_as(
             name,
@@ -44,7 +44,7 @@ impl Ground {
         .await
     }
 
-    /// The same with all that a subscription can say; only its filter is added.
+    /// Subscribes with any properties of a subscription in `body`; only its filter is added.
     async fn subscribe_as(&self, name: &str, number: usize, mut body: Value) -> String {
         let (_, secret) = self.secret(number);
         let filter = json!({"subjectBeginsWith": secret, "subjectEndsWith": secret});
@@ -59,7 +59,7 @@ impl Ground {
         (of("vault"), of("name"))
     }
 
-    /// Somebody puts a text that ends soon into the secret of that number: Event Grid tells of it.
+    /// Publishes a text that ends soon as the secret of that number, so that Event Grid sends an event about it.
     async fn publish(&self, number: usize) {
         publish(&self.azure, number).await;
     }
@@ -77,12 +77,12 @@ impl Ground {
     }
 }
 
-/// A credential that is due already, made by somebody else and put into the secret of that number.
+/// Publishes a foreign credential that is due already as the secret of that number.
 pub(crate) async fn publish(azure: &Azure, number: usize) {
     publish_ending(azure, number, time::Duration::days(20), json!({})).await;
 }
 
-/// The same with one that ends after `rest`, and with these tags more.
+/// Publishes a foreign credential that ends after `rest` as the secret of that number, with these additional tags.
 pub(crate) async fn publish_ending(azure: &Azure, number: usize, rest: time::Duration, mut tags: Value) {
     let of = |key: &str| azure.endpoint(&format!("/secrets/{number}/{key}")).to_owned();
     let now = azure.state().await.now;
@@ -101,7 +101,8 @@ pub(crate) async fn publish_ending(azure: &Azure, number: usize, rest: time::Dur
     azure.call(Method::PUT, &url, Some(&azure.vault_token().await), version).await;
 }
 
-/// An event of either schema wakes the loop with each proof of its sender: key in the query, key in a header, Entra token.
+/// An event of either schema wakes the loop with each proof of
+/// its sender: key in the query, key in a header, Entra token.
 #[tokio::test]
 async fn every_schema_and_proof_wakes_the_loop() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "7", "--seed", "5"]).await;
@@ -166,12 +167,12 @@ async fn unproven_or_unknown_subscriptions_are_refused() {
         assert_eq!(refused(reason).await, (reason.to_owned(), 1.0));
     }
 
-    // Without a proof not even a malformed event is looked at.
+    // Without a proof not even a malformed event is read.
     let (status, body) = ground.daemon.post_json("/events/key-vault", &json!([{}])).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED, "{body}");
 }
 
-/// An event in a storage queue wakes the loop, and its message is deleted once the secret has been looked at.
+/// An event in a storage queue wakes the loop, and its message is deleted once the secret has been reconciled.
 #[tokio::test]
 async fn queued_event_rotates_and_is_deleted() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "2"]).await;
@@ -199,7 +200,7 @@ async fn late_queue_is_created_and_used() {
     let port = free_port();
     let url = format!("https://localhost:{port}/devstoreaccount1/beside");
     let azure = Azure::start(&["--propagation", "0s..1s", "--secrets", "2", "--queue", &url]).await;
-    // Nobody is there yet, and the daemon has no need of it.
+    // The queue service does not run yet, and the daemon does not need it.
     let ground = Ground::new(azure, &[("REKEYD_QUEUE__POLL_INTERVAL", "200ms")]).await;
     let azurite = Azurite::beside(&ground.azure, port).await;
     let subscriptions = ground.azure.control("subscriptions");
@@ -236,7 +237,7 @@ async fn unreadable_message_becomes_poison_after_retries() {
     }
 }
 
-/// A file of the authorities of both, for the daemon.
+/// Writes a file with the authorities of both, for the daemon.
 pub(crate) fn trust(azure: &Azure, azurite: &Azurite) -> String {
     let file = azure.file("both.pem");
     let ca = std::fs::read_to_string(azure.file("ca.pem")).unwrap();
@@ -244,7 +245,7 @@ pub(crate) fn trust(azure: &Azure, azurite: &Azurite) -> String {
     file.to_str().unwrap().to_owned()
 }
 
-/// What points a daemon at a queue. A message that a killed daemon held comes again soon.
+/// Returns the settings for a daemon with a queue. A message that a killed daemon held is visible again soon.
 pub(crate) fn with_queue<'a>(trusted: &'a str, url: &'a str) -> Vec<(&'a str, &'a str)> {
     vec![
         ("REKEYD_AZURE__CA_FILE", trusted),

@@ -12,7 +12,7 @@ use crate::support::{Azure, Azurite, eventually, pause};
 
 const SECRETS: usize = 50;
 
-/// For each part of it: Azurite takes its time for ten thousand messages, beside other tests most of all.
+/// The limit for each part: Azurite is slow with ten thousand messages, most of all beside other tests.
 const LIMIT: Duration = Duration::from_secs(900);
 
 /// With ten thousand events and two kills, each secret rotates exactly once and the queue ends empty.
@@ -67,19 +67,19 @@ async fn flood_with_kills_rotates_each_secret_once() {
     println!("{} rotations, the queue is empty, after {:?}", secrets.len(), began.elapsed());
 }
 
-/// Time passes. Azurite counts ten thousand messages slowly: it is not asked all the time.
+/// Lets time pass. Azurite counts ten thousand messages slowly, so it is not asked all the time.
 async fn breathe(azure: &Azure) {
     azure.advance("30s").await;
     pause(Duration::from_millis(500)).await;
 }
 
-/// The last secret is left to discovery, and is none of these.
+/// Returns the name of a secret; the last one is left to discovery and not among these.
 fn name_of(azure: &Azure, number: usize) -> String {
     let of = |key: &str| azure.endpoint(&format!("/secrets/{number}/{key}")).to_owned();
     format!("{}/{}", of("vault"), of("name"))
 }
 
-/// 200 events for each secret, each of them four times, in any order, half of them in base64.
+/// Puts 200 events for each secret, each of them four times, in any order, half of them in base64.
 async fn put_flood(azure: &Azure, azurite: &Azurite) {
     let mut messages = Vec::new();
     for number in 0..SECRETS {

@@ -75,7 +75,7 @@ async fn asking_twice_for_a_rotation_rotates_once() {
         (azure.state().await.versions_of(&secret) > 1).then_some(())
     })
     .await;
-    // Whatever is still wanted happens when the pauses after a rotation are over.
+    // All remaining work is done when the pauses after a rotation are over.
     for pause in ["1m", "30m", "2h"] {
         azure.advance(pause).await;
         azure.settle(&daemon).await;

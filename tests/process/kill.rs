@@ -1,4 +1,4 @@
-//! `kill -9` at any moment: consumers never notice, and nothing is left lying about.
+//! `kill -9` at any moment: consumers never notice, and nothing is left behind.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -76,7 +76,7 @@ struct Kills {
 }
 
 impl Ordeal {
-    /// Time passes, somebody asks for a rotation, the daemon dies and comes back, and more time passes.
+    /// Lets time pass, requests a rotation, kills the daemon and starts it again, and lets more time pass.
     async fn round(&mut self, round: u32) {
         self.live(2).await;
         let state = self.azure.state().await;
@@ -98,7 +98,7 @@ impl Ordeal {
         }
         self.restart().await;
         self.live(3).await;
-        // Not in every round: some kills have to meet what earlier ones left.
+        // Not in every round: some kills have to meet the remains of earlier ones.
         if self.random.u8(0..3) > 0 {
             self.azure.settle(&self.daemon).await;
         }
@@ -110,7 +110,7 @@ impl Ordeal {
         self.daemon = self.azure.daemon(&[]).await;
     }
 
-    /// Moves the clock on, and gives the daemon some of the real time it needs.
+    /// Advances the clock, and gives the daemon some of the real time it needs.
     async fn live(&mut self, steps: u32) {
         for _ in 0..steps {
             let minutes = self.random.i64(30..36 * 60);
@@ -119,7 +119,7 @@ impl Ordeal {
         }
     }
 
-    /// Whether a credential turned up that `before` didn't have and no version names.
+    /// Returns true if a credential appeared that `before` didn't have and no version names.
     async fn wait_for_fresh(&self, before: &State) -> bool {
         let known: BTreeSet<_> = before.ours().map(|credential| credential.key_id.clone()).collect();
         let fresh = within(Duration::from_secs(5), async || {
@@ -138,7 +138,8 @@ async fn rotated(azure: &Azure, secrets: &[String]) {
     .await;
 }
 
-/// Every secret is looked at by a sweep that began within the day before `since`, by which the clock was moved.
+/// Waits until a sweep that began within the day before `since`,
+/// by which the clock was moved, has reconciled every secret.
 async fn swept_since(daemon: &Daemon, since: OffsetDateTime) {
     let day_before = since - time::Duration::DAY;
     let earliest = f64::from(i32::try_from(day_before.unix_timestamp()).unwrap());

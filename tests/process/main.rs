@@ -1,8 +1,8 @@
-//! The program as its users meet it: real processes, real signals, HTTPS on loopback.
+//! The program as its users run it: real processes, real signals, HTTPS on loopback.
 //!
-//! `REKEYD_BIN` names the binary to run in the place of the one cargo has built; if it is set, the long
-//! runs are run in full. `REKEYD_ROUNDS` says how often the daemon is killed, `REKEYD_SEED` when. Prometheus and
-//! `promtool`, of Debian's package prometheus, have to be there, and Node with `tests/identity-provider` (`.ci/install`).
+//! `REKEYD_BIN` names the binary to run in place of the one that cargo has built; if it is set, the long runs are run
+//! in full. `REKEYD_ROUNDS` sets how often the daemon is killed, `REKEYD_SEED` when. Prometheus and `promtool`, of
+//! Debian's package prometheus, have to be there, and Node with `tests/identity-provider` (`.ci/install`).
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may stop here")]
 #![expect(clippy::print_stdout, reason = "what a run has shown is of interest even if it passes")]

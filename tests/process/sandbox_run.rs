@@ -38,7 +38,7 @@ async fn heavy_faults_lock_out_no_consumer() {
     }
 }
 
-/// The object on the last line.
+/// Runs `rekeyd` and returns the object on the last line of its output.
 fn run(arguments: &[&str]) -> Value {
     let output = finish(&[&["sandbox", "--output", "json"], arguments].concat());
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());

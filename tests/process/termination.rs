@@ -6,7 +6,8 @@ use reqwest::StatusCode;
 
 use crate::support::{Azure, PATIENCE, eventually};
 
-/// A daemon that is stopped during rotations exits at a safe point within its grace, and the next one finishes the work.
+/// A daemon that is stopped during rotations exits at a safe
+/// point within its grace, and the next one finishes the work.
 #[tokio::test]
 async fn stopped_daemon_leaves_at_safe_point() {
     let azure = Azure::start(&["--propagation", "4s..18s", "--secrets", "4"]).await;

@@ -1,4 +1,4 @@
-//! What Graph tells of applications, their service principals, and the daemon itself.
+//! Applications and their service principals, as read from Graph, and the daemon's own identity.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ async fn read(bench: &Bench, id: Uuid) -> Application {
     bench.azure.graph.read_application(ApplicationRef::Either(id)).await.unwrap().unwrap()
 }
 
-/// An application without passwords.
+/// Adds an application without passwords.
 fn bare(bench: &Bench, change: ApplicationChange) -> Uuid {
     bench.sandbox.model().add_settled_application(change, START).object_id
 }
@@ -131,7 +131,7 @@ async fn direct_and_https_applications_agree() {
     }
 }
 
-/// Dates are as Graph writes them, with seven digits.
+/// Dates are read exactly as Graph writes them, with seven digits.
 #[tokio::test]
 async fn credential_end_is_read_exactly() {
     let bench = Bench::new().await;

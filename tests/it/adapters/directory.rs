@@ -1,4 +1,4 @@
-//! What a person would look up: all applications, owners, federated credentials.
+//! The directory as a person would read it: all applications, owners, federated credentials.
 
 use rekeyd::domain::AppObjectId;
 use rekeyd::ports::Directory;

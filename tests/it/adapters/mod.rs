@@ -38,7 +38,7 @@ struct Bench {
     metrics: Arc<Metrics>,
 }
 
-/// The sandbox's clock, which jumps over whatever is slept.
+/// The sandbox's clock, which jumps over every sleep.
 #[derive(Debug)]
 struct Jumping(rekeyd::sandbox::SandboxClock);
 
@@ -62,7 +62,7 @@ impl Bench {
         Self::changed(|_| ()).await
     }
 
-    /// With a configuration that is not quite the sandbox's own.
+    /// Starts a bench with a changed copy of the sandbox's own configuration.
     async fn changed(change: impl FnOnce(&mut Config)) -> Self {
         let sandbox = Sandbox::start(test_options("127.0.0.1:9".parse().unwrap()));
         let sandbox = sandbox.await.unwrap();
@@ -90,7 +90,7 @@ impl Bench {
         AppObjectId(self.managed().object_id)
     }
 
-    /// How many credentials the application has.
+    /// Returns the number of credentials of the application.
     async fn credentials(&self) -> usize {
         let application = ApplicationRef::ObjectId(self.application());
         self.azure.graph.read_application(application).await.unwrap().unwrap().credentials.len()
@@ -100,22 +100,22 @@ impl Bench {
         self.azure.key_vault.list_versions(&self.secret()).await.unwrap().len()
     }
 
-    /// Who the daemon is.
+    /// Returns the daemon's object id.
     fn daemon(&self) -> Uuid {
         self.sandbox.model().tenant().daemon.object_id
     }
 
-    /// All that the daemon may do on Graph. Its token must not have been asked for yet.
+    /// Sets all roles of the daemon on Graph. Its token must not have been requested yet.
     fn permit(&self, roles: &[&str]) {
         self.sandbox.model().set_app_roles(self.daemon(), "https://graph.microsoft.com", roles);
     }
 
-    /// What the application is changed to.
+    /// Changes the application.
     fn change_application(&self, change: ApplicationChange) {
         self.sandbox.model().change_application(self.application().0, change, START).unwrap();
     }
 
-    /// A credential that works at once.
+    /// Issues a credential that works at once.
     async fn issued(&self) -> IssuedCredential {
         let end = START + Duration::days(90);
         self.azure.graph.issue(self.application(), "rekeyd test", end).await.unwrap()
@@ -125,7 +125,7 @@ impl Bench {
         ClientId(self.managed().client_id)
     }
 
-    /// The next `count` requests of this kind fail.
+    /// Makes the next `count` requests of this kind fail.
     fn fail(&self, service: Service, method: &str, path: &str, kind: FaultKind, count: u32) {
         self.sandbox.script_faults(vec![ScriptedFault {
             service: Some(service),

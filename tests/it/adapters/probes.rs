@@ -1,4 +1,4 @@
-//! The question to the protected resource.
+//! The probe of the protected resource.
 
 use rekeyd::domain::{Probe, ProbeAnswer, ProbeKind};
 use rekeyd::ports::{ResourceProbe, SignInVerifier};

@@ -1,4 +1,4 @@
-//! What the tenant's policies allow.
+//! The rules that the tenant's policies set.
 
 use rekeyd::domain::AppObjectId;
 use rekeyd::ports::{CredentialIssuer, CredentialRules, PortError};
@@ -92,7 +92,7 @@ async fn older_applications_are_exempt() {
     }
 }
 
-/// What is read as allowed is what Graph then allows.
+/// The longest lifetime that the policies are read to allow is exactly the one that Graph then allows.
 #[tokio::test]
 async fn longest_lifetime_is_exactly_what_graph_allows() {
     let bench = permitted().await;

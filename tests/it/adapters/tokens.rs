@@ -1,4 +1,4 @@
-//! Tokens for any scope, and what they say.
+//! Tokens for any scope, and their claims.
 
 use rekeyd::ports::{SignIn, SignInVerifier};
 use rekeyd::sandbox::{FaultKind, Service};

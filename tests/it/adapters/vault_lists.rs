@@ -1,4 +1,4 @@
-//! All secrets of a vault.
+//! The list of all secrets of a vault.
 
 use rekeyd::domain::{SecretId, VaultName};
 use rekeyd::ports::{CurrentVersion, SecretStore};
@@ -17,7 +17,7 @@ async fn every_secret_is_listed_once() {
         let secret: SecretId = format!("{vault}/extra-{number}").parse().unwrap();
         store.put(&secret, version("a text")).await.unwrap();
     }
-    // Each page is asked for again by itself.
+    // Each page is retried by itself.
     bench.fail(Service::KeyVault, "GET", "/secrets", FaultKind::Throttled, 3);
     let mut listed = store.list_secrets(&vault).await.unwrap();
     listed.sort_by(|one, other| one.name.cmp(&other.name));

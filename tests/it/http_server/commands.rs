@@ -31,7 +31,7 @@ async fn command_needs_a_managed_secret() {
     assert_eq!(server.deliver(event("app-foo").to_string()).await.0, StatusCode::SERVICE_UNAVAILABLE);
 }
 
-/// Every command has a route, is counted when accepted, and stays pending on the secret until it is met.
+/// Every command has a route, is counted when accepted, and stays pending on the secret until it is completed.
 #[tokio::test]
 async fn every_command_has_a_route() {
     let server = TestServer::new().await;
@@ -88,8 +88,8 @@ async fn compromised_covers_one_secret_by_default() {
     assert_eq!(queued, [("kv-1/app-foo".to_owned(), Some(all)), ("kv-2/app-foo".to_owned(), Some(all))]);
 }
 
-/// A graver command takes the place of the one before it: that has an end of its own, in its operation, on the secret
-/// and in the metrics.
+/// A graver command replaces the one before it: the earlier one ends as replaced, in its operation, on the secret and
+/// in the metrics.
 #[tokio::test]
 async fn a_displaced_command_ends_as_replaced() {
     let server = TestServer::new().await;
@@ -112,7 +112,7 @@ async fn a_displaced_command_ends_as_replaced() {
     assert_eq!(server.metrics.commands_total.with_label_values(&["rotate", "replaced"]).get(), 1);
 }
 
-/// An end counts for the command that it is the end of, not for a later one of the same kind.
+/// The end of a command counts for that command only, not for a later one of the same kind.
 #[tokio::test]
 async fn older_command_does_not_end_a_newer() {
     let server = TestServer::new().await;

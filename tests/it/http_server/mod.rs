@@ -105,7 +105,7 @@ impl TestServer {
         (answer.status(), answer.json().await.unwrap())
     }
 
-    /// Asks for the command `label` for `kv-1/app-foo`.
+    /// Sends the command `label` for `kv-1/app-foo`.
     pub(crate) async fn ask(&self, label: &str, key: Option<&str>, body: &str) -> Response {
         let request = self.request(Method::POST, &format!("/api/v1/secrets/kv-1/app-foo/{label}"));
         let request = request.bearer_auth("the-right-token").body(body.to_owned());
@@ -122,7 +122,7 @@ impl TestServer {
         answer.json().await.unwrap()
     }
 
-    /// What the queue has now, each with its command.
+    /// Returns the secrets in the queue, each with its command.
     pub(crate) fn queued(&self) -> Vec<(String, Option<CommandKind>)> {
         let next = || self.queue.next().now_or_never();
         let items: Vec<_> = std::iter::from_fn(next).collect();
@@ -132,7 +132,7 @@ impl TestServer {
             .collect()
     }
 
-    /// How many requests to the API were refused for this reason.
+    /// Returns the number of requests to the API that were refused for this reason.
     pub(crate) fn refusals(&self, reason: &str) -> u64 {
         self.metrics.refused_requests_total.with_label_values(&["api", reason]).get()
     }
@@ -176,7 +176,7 @@ fn schedule() -> ScheduleConfig {
     }
 }
 
-/// Nobody's tokens: they are tried with an identity provider of their own.
+/// Returns rules that accept no token: token tests have an identity provider of their own.
 fn rules(clock: &Arc<dyn Clock>) -> TokenRules {
     TokenRules {
         keys: Arc::new(KeyCache::new(Arc::new(NoKeys))),

@@ -13,7 +13,7 @@ fn options() -> Options {
     Options { propagation, ..test_options("127.0.0.1:9".parse().unwrap()) }
 }
 
-/// The lines of the trail about one secret, of one kind.
+/// Returns the lines of the audit trail about one secret, of one kind.
 fn told(fleet: &Fleet, secret: &str, event: &str) -> Vec<Value> {
     let is_it = |line: &Value| line["event"] == event && line["secret"] == secret;
     fleet.audit_lines().into_iter().filter(is_it).collect()

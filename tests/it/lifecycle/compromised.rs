@@ -1,4 +1,5 @@
-//! Compromised: every older text ends refused, whatever else is the matter, and whoever reads the current one signs in.
+//! Compromised: every older text is refused in the end, in any
+//! situation, and every consumer that reads the current one signs in.
 
 use rekeyd::domain::tags::{self, Quarantine, QuarantineReason};
 use rekeyd::domain::{CommandKind, Marker, PolicyValues, UsageGate};
@@ -22,7 +23,7 @@ fn every_older_text_is_refused_at_once() {
     let rotation = "00000000deadbeef".parse().unwrap();
     let orphan = issue(&world, &Marker::of(&world.secret).display_name(&rotation));
     let colleague = issue(&world, "made by a colleague");
-    // What earlier attempts left behind holds the next one up for an hour.
+    // The remains of earlier attempts hold the next one up for an hour.
     ask(&world, COMPROMISED, Duration::hours(2));
     for old in [&first.text, &second.text, &orphan.secret_text] {
         assert!(!signs_in(&world, old));
@@ -33,7 +34,7 @@ fn every_older_text_is_refused_at_once() {
     assert!(tags_now(&world).quarantine().unwrap().is_none());
 }
 
-/// A second compromise is met only by another credential than the one that met the first.
+/// A second compromise is completed only by another credential than the one that completed the first.
 #[test]
 fn second_compromise_needs_another_credential() {
     let world = World::new(None);
@@ -61,7 +62,8 @@ fn compromised_paused_secret_stays_paused() {
     assert_eq!(world.issued(), 1);
 }
 
-/// The person who found the leak removed the credential first, as people do.
+/// A text older than the compromise is revoked. The person who
+/// found the leak removed the credential first, as people do.
 #[test]
 fn text_older_than_compromise_is_revoked() {
     let world = World::new(None);
@@ -79,7 +81,7 @@ fn text_older_than_compromise_is_revoked() {
 #[test]
 fn credential_in_use_is_not_spared() {
     let world = World::with_policy(PolicyValues { usage_gate: UsageGate::Report, ..policy_values() });
-    // It is nobody's by its name: its own text has to prove it.
+    // Its name belongs to no secret: its own text has to prove the owner.
     let first = current(&world);
     world.live(Duration::days(1));
     // A consumer never moves over, so that the gate keeps the old one.
@@ -155,7 +157,8 @@ fn replica_consumers_move_before_revocation() {
     assert!(is_same(&current_of(&world, world.replica()), &current(&world)));
 }
 
-/// The replica can't be written in time: its old text ends all the same, and it is repaired although nothing else is done.
+/// The old text of a replica that can't be written in time is revoked all the same, and the replica is repaired
+/// although nothing else is done.
 #[test]
 fn locked_out_paused_replica_is_repaired() {
     for point in 0.. {
@@ -174,8 +177,8 @@ fn locked_out_paused_replica_is_repaired() {
     }
 }
 
-/// Key Vault has no conditional writes, so that two gaps stay: between the read and the note that follows it, in which
-/// the mark is lost, and between the last read and the `PUT` that follows it.
+/// Key Vault has no conditional writes, so two gaps stay: between the read and the note that follows it, in which the
+/// mark is lost, and between the last read and the `PUT` that follows it.
 #[test]
 fn credential_older_than_mark_is_insufficient() {
     let mut met = Vec::new();
@@ -187,7 +190,7 @@ fn credential_older_than_mark_is_insufficient() {
             assert!(point > 30, "only {point} points");
             break;
         }
-        // Somebody looks again.
+        // The next pass finds the mark.
         world.live(Duration::hours(1));
         let versions = block_on(world.versions());
         let marks = versions.iter().filter_map(|version| version.tags.quarantine().unwrap());
@@ -206,10 +209,10 @@ fn credential_older_than_mark_is_insufficient() {
     );
 }
 
-/// Two secrets may have been given the same text by hand.
+/// Writes the text of the secret into its sibling too: two secrets may have been given the same text by hand.
 fn shared_by_hand(world: &World) -> Held {
     let mut like = block_on(world.current());
-    // The sibling's loop finds out by itself which credential it is.
+    // The sibling's passes find out by themselves which credential it is.
     like.properties.tags.remove(tags::CREDENTIAL_ID);
     let text = like.value.clone();
     put_like(world, world.sibling(), &like, &text);
@@ -232,7 +235,7 @@ fn shared_credential_is_compromised_for_all() {
     }
 }
 
-/// The sibling is paused, so that it goes on with the text that both were given.
+/// A credential that a paused sibling still reads is not retired.
 #[test]
 fn credential_read_by_sibling_is_not_retired() {
     let world = World::with_sibling();

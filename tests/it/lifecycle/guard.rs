@@ -1,4 +1,4 @@
-//! The guard against a confused deputy: whoever writes tags gets no credential that its application did not consent to.
+//! The guard against a confused deputy: tags get no credential of an application that did not consent to it.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::managed::{FOUND, SWEEP, application_says, ask, current, fleet, options, set, versions};
 use crate::fleet::Fleet;
 
-/// An application that the daemon could write to, with one credential of somebody else.
+/// Adds an application that the daemon could write to, with one credential of another owner.
 fn application(fleet: &Fleet, change: ApplicationChange) -> Application {
     let owners = Some([fleet.model().tenant().daemon.object_id].into());
     fleet.model().add_settled_application(ApplicationChange { owners, ..change }, fleet.sandbox.clock().now())
@@ -30,14 +30,14 @@ fn credentials(fleet: &Fleet, object_id: Uuid) -> Vec<Uuid> {
     found.credentials.iter().map(|credential| credential.key_id).collect()
 }
 
-/// A colleague makes a credential of this application by hand.
+/// Issues a credential of this application by hand, as a colleague does.
 fn colleague(fleet: &Fleet, object_id: Uuid, days: i64) -> Credential {
     let now = fleet.sandbox.clock().now();
     let end = Some(now + Duration::days(days));
     fleet.model().add_password(object_id, Some("made by a colleague"), None, end, now).unwrap()
 }
 
-/// Somebody writes a secret into the vault that is searched.
+/// Writes a secret into the vault that is searched, as a person does.
 fn write(fleet: &Fleet, name: &str, text: &str, tags: &[(&str, String)]) -> SecretId {
     let vault = fleet.secret(FOUND).vault;
     let tags: BTreeMap<_, _> = tags.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
@@ -60,7 +60,7 @@ async fn unconsenting_application_gets_nothing() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(FOUND);
     let before = current(&fleet, &secret);
-    // It consents to another secret, and to the whole vault in a form that says nothing.
+    // It consents to another secret, and to the whole vault in a form that has no effect.
     let tags = Some(vec!["rekeyd:secret=vault-2/app-02".into(), format!("rekeyd:secret={}", secret.vault)]);
     let powerful = application(&fleet, ApplicationChange { tags, ..ApplicationChange::default() });
     let made = colleague(&fleet, powerful.object_id, 5);
@@ -243,7 +243,8 @@ async fn all_compromised(fleet: &Fleet, secret: &SecretId) {
     assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
 }
 
-/// A secret that only its tags bind to the application of the first secret, and a colleague's credential of that.
+/// Starts a fleet with a secret that only its tags bind to the application of the first secret, and a colleague's
+/// credential of that.
 async fn with_intruder() -> (Fleet, SecretId, SecretId, Uuid) {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(0);
@@ -260,7 +261,7 @@ async fn with_intruder() -> (Fleet, SecretId, SecretId, Uuid) {
 async fn unconsenting_secret_delays_no_compromise() {
     let (fleet, secret, intruder, theirs) = with_intruder().await;
     let object_id = fleet.managed(&secret).object_id;
-    // It says that it holds what is to be revoked, too.
+    // Its tags also claim that it holds the credential that is to be revoked.
     set(&fleet, &intruder, CREDENTIAL_ID, theirs);
     all_compromised(&fleet, &secret).await;
     fleet.live(Duration::hours(3)).await;

@@ -1,4 +1,4 @@
-//! Commands that are interrupted at every call: consumers sign in all the while, and asking again finishes the command.
+//! Commands that are interrupted at every call: consumers can always sign in, and a repeated command is completed.
 
 use std::sync::Arc;
 
@@ -12,24 +12,24 @@ use super::seen::{
 };
 use crate::world::{Interference, World};
 
-/// What is asked for, where, and what has to be true in the end.
+/// A command, the world it is given in, and the conditions that hold in the end.
 struct Commanded {
     world: fn() -> Arc<World>,
     kind: CommandKind,
-    /// What is true once the command is completed, whether it was asked for once or again.
+    /// The conditions that hold once the command is completed, whether it was given once or again.
     met: fn(&World, &Before),
-    /// How many credentials may be made at most, from the command on.
+    /// The largest number of credentials that may be issued, from the command on.
     most_issued: u64,
 }
 
-/// What there was before the command.
+/// The state before the command.
 struct Before {
     previous: Held,
     current: Held,
     colleague: rekeyd::ports::IssuedCredential,
 }
 
-/// A world in which one rotation is over, and its overlap is not.
+/// Returns a world in which one rotation is over, and its overlap is not.
 fn rotated(world: Arc<World>) -> (Arc<World>, Before) {
     let previous = current(&world);
     let colleague = issue(&world, "made by a colleague");
@@ -38,7 +38,7 @@ fn rotated(world: Arc<World>) -> (Arc<World>, Before) {
     (world, Before { previous, current, colleague })
 }
 
-/// Lives once for each point. The promise itself is checked by the world, after every call.
+/// Runs one life for each point. The promise itself is checked by the world, after every call.
 fn interrupted_at_every_point(commanded: &Commanded, how: Interference) {
     for point in 0.. {
         let (world, before) = rotated((commanded.world)());
@@ -46,7 +46,7 @@ fn interrupted_at_every_point(commanded: &Commanded, how: Interference) {
         world.interfere_at(point, how);
         ask(&world, commanded.kind, long_enough(how));
         let reached = world.has_interfered();
-        // Whoever asked sees that the process is gone, and asks again.
+        // The person sees that the process is gone, and gives the command again.
         ask(&world, commanded.kind, Duration::hours(5));
         (commanded.met)(&world, &before);
         let more = world.issued() - issued;
@@ -59,7 +59,7 @@ fn interrupted_at_every_point(commanded: &Commanded, how: Interference) {
     }
 }
 
-/// For what happens, and to finish what was begun.
+/// Returns the time needed for the interference, and to finish the work that was begun.
 fn long_enough(how: Interference) -> Duration {
     if how == Interference::Stall { Duration::hours(30) } else { Duration::hours(3) }
 }
@@ -147,7 +147,8 @@ fn retirement_survives_a_second_instance() {
     interrupted_at_every_point(&RETIREMENT, Interference::OtherInstance);
 }
 
-/// Its current version was published by a person, without a word on which credential it holds, and the replica lacks it.
+/// Creates a world whose current version was published by a person,
+/// without the id of its credential, and whose replica lacks it.
 fn unadopted() -> (Arc<World>, Before) {
     let (world, before) = rotated(World::with_replica());
     retag(&world, |tags| tags.remove(tags::CREDENTIAL_ID));

@@ -1,4 +1,4 @@
-//! What is managed: secrets that their tags bind to an application, and what tags may ask for.
+//! Managed secrets: secrets that their tags bind to an application, and the settings that tags may change.
 
 use std::collections::BTreeMap;
 
@@ -17,24 +17,24 @@ use time::Duration;
 use crate::fleet::Fleet;
 use crate::test_options::test_options;
 
-/// Three secrets, of which the last stands in no configuration: its tags bind it.
+/// The last of three secrets, which is not in the configuration: its tags bind it.
 pub(super) const FOUND: usize = 2;
 
-/// Longer than from one sweep to the next.
+/// A time longer than from one sweep to the next.
 pub(super) const SWEEP: Duration = Duration::hours(25);
 
 pub(super) fn options() -> Options {
     Options { secrets: 3, ..test_options("127.0.0.1:9".parse().unwrap()) }
 }
 
-/// A fleet that has looked at everything once.
+/// Starts a fleet that has reconciled everything once.
 pub(super) async fn fleet(configure: impl FnOnce(String) -> String) -> Fleet {
     let fleet = Fleet::start(options(), configure).await;
     fleet.live(Duration::hours(2)).await;
     fleet
 }
 
-/// Changes the tags of the version that is current, as somebody who may write them.
+/// Changes the tags of the current version, as a person with permission to write them.
 pub(super) fn retag(fleet: &Fleet, secret: &SecretId, change: impl FnOnce(&mut BTreeMap<String, String>)) {
     let (vault, name, now) = (secret.vault.as_str(), secret.name.as_str(), fleet.sandbox.clock().now());
     let mut tags = current(fleet, secret).tags;
@@ -77,7 +77,7 @@ pub(super) fn application_says(fleet: &Fleet, secret: &SecretId, tags: &[&str]) 
     fleet.model().change_application(object_id, change, fleet.sandbox.clock().now()).unwrap();
 }
 
-/// In days, of what is current; some minutes went by before it was published.
+/// Returns the lifetime of the current version in days; some minutes went by before it was published.
 fn lifetime(fleet: &Fleet, secret: &SecretId) -> i64 {
     let made = current(fleet, secret);
     (made.expires.unwrap() - made.created + Duration::HOUR).whole_days()
@@ -157,7 +157,7 @@ async fn untagged_secret_is_released_until_retagged() {
     fleet.end().await;
 }
 
-/// Whoever takes the tag away takes the secret out of our hands; no rotation before the next sweep puts it back.
+/// Removing the tag releases the secret; no rotation before the next sweep writes the tag again.
 #[tokio::test]
 async fn removed_tag_is_not_written_again() {
     let fleet = fleet(|text| text).await;

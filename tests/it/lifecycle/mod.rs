@@ -1,4 +1,4 @@
-//! The whole life of a credential on the sandbox: each line of what is promised is a test here.
+//! The whole life of a credential on the sandbox: each promise has a test here.
 
 mod commands_over_https;
 mod compromised;

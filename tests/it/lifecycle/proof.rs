@@ -1,4 +1,4 @@
-//! Proof before publishing: what a fresh credential has to show, and what comes of one that can't.
+//! Proof before publishing: the checks of a new credential, and the result if it fails them.
 //!
 //! The first secret of the sandbox is proven at its FHIR service, the second one by its token alone.
 
@@ -18,7 +18,7 @@ fn options() -> Options {
     test_options("127.0.0.1:9".parse().unwrap())
 }
 
-/// A fleet that is looked at only when somebody asks, and once a day.
+/// Starts a fleet that is reconciled only on request, and once a day.
 async fn fleet(configure: impl FnOnce(String) -> String) -> Fleet {
     let calm = |text: String| text.replace("[schedule]", "[schedule]\nat_start = false");
     Fleet::start(options(), |text| configure(calm(text))).await
@@ -33,7 +33,7 @@ async fn ask_to_rotate(fleet: &Fleet, secret: &SecretId) {
     fleet.post(&format!("/api/v1/secrets/{secret}/rotate"), &Value::Null).await;
 }
 
-/// The service principal of the secret's application.
+/// Returns the service principal of the secret's application.
 fn principal(fleet: &Fleet, secret: &SecretId) -> Uuid {
     fleet.model().service_principal(fleet.managed(secret).client_id).unwrap()
 }
@@ -46,7 +46,7 @@ fn give_fhir_role(fleet: &Fleet, secret: &SecretId) {
     fleet.model().assign_role(principal(fleet, secret), &Scope::Fhir, Role::FhirDataReader);
 }
 
-/// What was minted and what was published so far.
+/// Returns the numbers of credentials minted and versions published so far.
 fn made(fleet: &Fleet) -> (u64, u64) {
     (fleet.summary().issued, fleet.summary().published)
 }
@@ -60,7 +60,7 @@ fn credentials(fleet: &Fleet, secret: &SecretId) -> usize {
     fleet.model().application(fleet.managed(secret).object_id, now).unwrap().credentials.len()
 }
 
-/// Its state, its reason, and whether only a person can end it.
+/// Returns the secret's state, its reason, and whether only a person can end it.
 fn state(fleet: &Fleet, secret: &SecretId) -> (&'static str, &'static str, bool) {
     let status = fleet.status(secret);
     (status.state.label(), status.reason.label(), status.needs_person)
@@ -78,7 +78,8 @@ fn fail_fhir(count: u32) -> ScriptedFault {
     ScriptedFault { service, method: None, path_contains: None, kind: FaultKind::Unavailable, count }
 }
 
-/// A missing FHIR role is named together with its service, nothing is minted, and the rotation completes once the role is granted.
+/// A missing FHIR role is named together with its service, nothing
+/// is minted, and the rotation completes once the role is granted.
 #[tokio::test]
 async fn missing_fhir_role_blocks_until_granted() {
     let fleet = fleet(|text| text).await;
@@ -117,7 +118,8 @@ async fn first_credential_waits_for_missing_role() {
     fleet.end().await;
 }
 
-/// A role lost during a rotation ends it: the unproven credential is revoked, nothing is published and no more are minted.
+/// A role lost during a rotation ends it: the unproven credential
+/// is revoked, nothing is published and no more are minted.
 #[tokio::test]
 async fn role_lost_during_rotation_ends_it_unpublished() {
     let fleet = fleet(|text| text.replace("spacing = \"1s\"", "spacing = \"60s\"")).await;
@@ -135,7 +137,8 @@ async fn role_lost_during_rotation_ends_it_unpublished() {
     fleet.end().await;
 }
 
-/// A missing app role is named together with its scope, nothing is minted, and the rotation completes once the role is assigned.
+/// A missing app role is named together with its scope, nothing is
+/// minted, and the rotation completes once the role is assigned.
 #[tokio::test]
 async fn missing_app_role_blocks_until_assigned() {
     let fleet = fleet(verify("roles = [\"Chart.Read\"]")).await;
@@ -306,14 +309,14 @@ async fn pattern_matching_every_text_backs_off() {
     let message = fleet.status(&secret).message;
     assert!(message.contains("does it match every text?"), "{message}");
     let (issued, published) = made(&fleet);
-    // Five a try; tries after 15 minutes, 1, 4 and 16 hours, then daily.
+    // Five for each try; tries after 15 minutes, 1, 4 and 16 hours, then daily.
     assert!((5..=5 * 14).contains(&issued), "{issued} minted in ten days");
     assert_eq!((published, credentials(&fleet, &secret)), (0, 1), "each is revoked at once");
     assert_eq!(fleet.consumers_failed(), 0);
     fleet.end().await;
 }
 
-/// Whoever may write tags can ask for a scope that no credential gets a token for.
+/// A tag can ask for a scope that no credential gets a token for: then nothing is minted.
 #[tokio::test]
 async fn scope_without_tokens_mints_nothing() {
     let fleet = fleet(|text| text).await;

@@ -1,4 +1,4 @@
-//! Several vaults: one credential in a primary and in replicas, of which any may fail, lag, or be changed by people.
+//! Several vaults: one credential in a primary and in replicas, any of which may fail, lag, or be changed by people.
 //!
 //! `vault-2/copy` is a replica of the first secret of the sandbox, which is in `vault-1`.
 
@@ -16,7 +16,8 @@ use crate::test_options::test_options;
 const VAULT: &str = "vault-2";
 const NAME: &str = "copy";
 
-/// Looked at every eight hours, and more often where something is amiss. Time alone retires, and nothing is due.
+/// Starts a fleet that is reconciled every eight hours, and more
+/// often after a failure. Time alone retires, and nothing is due.
 async fn fleet() -> Fleet {
     let options = Options { secrets: 1, ..test_options("127.0.0.1:9".parse().unwrap()) };
     Fleet::start(options, |text| {
@@ -29,7 +30,7 @@ async fn fleet() -> Fleet {
     .await
 }
 
-/// One that has copied the first credential already.
+/// Starts a fleet that has copied the first credential already.
 async fn settled_fleet() -> Fleet {
     let fleet = fleet().await;
     let secret = fleet.secret(0);
@@ -53,7 +54,7 @@ fn is_in_sync(fleet: &Fleet, secret: &SecretId) -> bool {
     copy(fleet).is_some_and(|copy| copy.value.expose_secret() == fleet.text(secret).expose_secret())
 }
 
-/// The replica's state as people see it, and why it is so.
+/// Returns the replica's state as people see it, and the reason.
 fn shown(fleet: &Fleet, secret: &SecretId) -> (&'static str, Option<String>) {
     let status = fleet.status(secret);
     let replica = &status.replicas[0];
@@ -65,7 +66,7 @@ async fn ask(fleet: &Fleet, secret: &SecretId, command: &str) {
     fleet.post(&format!("/api/v1/secrets/{secret}/{command}"), &Value::Null).await;
 }
 
-/// Asks for a rotation, and lives until it is published in the primary.
+/// Requests a rotation, and runs the fleet until it is published in the primary.
 async fn rotate(fleet: &Fleet, secret: &SecretId) {
     let before = fleet.text(secret);
     ask(fleet, secret, "rotate").await;
@@ -77,7 +78,7 @@ fn daemon(fleet: &Fleet) -> uuid::Uuid {
     fleet.model().tenant().daemon.object_id
 }
 
-/// The daemon loses its role on the replica's vault; `instead` it may have another one.
+/// Removes the daemon's role on the replica's vault; `instead` it may have another one.
 fn lock_vault(fleet: &Fleet, instead: Option<Role>) {
     let scope = Scope::Vault(VAULT.to_owned());
     assert!(fleet.model().remove_role(daemon(fleet), &scope, Role::SecretsOfficer));
@@ -131,7 +132,7 @@ async fn credential_is_published_to_every_vault() {
 /// A replica that fails is repaired later, and the overlap counts from the last vault to receive the credential.
 #[tokio::test]
 async fn overlap_counts_from_last_repaired_vault() {
-    // Not even read, and read but not written.
+    // First the replica can't even be read, then it can be read but not written.
     for instead in [None, Some(Role::SecretsUser)] {
         let fleet = settled_fleet().await;
         let secret = fleet.secret(0);
@@ -242,7 +243,8 @@ async fn only_orphans_held_nowhere_are_revoked() {
     fleet.end().await;
 }
 
-/// After a daemon is killed between two vaults, the next one copies the credential to the replica without minting again.
+/// After a daemon is killed between two vaults, the next one
+/// copies the credential to the replica without minting again.
 #[tokio::test]
 async fn restarted_daemon_finishes_copying_to_replica() {
     let mut fleet = settled_fleet().await;
@@ -287,7 +289,8 @@ async fn unreadable_old_replica_version_delays_nothing() {
     fleet.end().await;
 }
 
-/// A compromised credential goes, whatever a replica does; its consumers re-read, or are told by its state.
+/// A compromised credential is revoked, whatever a replica does; its consumers read the new one, or the replica's state
+/// reports that they can't.
 #[tokio::test]
 async fn compromise_does_not_await_unwritable_replica() {
     let fleet = settled_fleet().await;
@@ -303,7 +306,7 @@ async fn compromise_does_not_await_unwritable_replica() {
     fleet.end().await;
 }
 
-/// A successor that can't be made must not keep a replica from the text that consumers need.
+/// A blocked rotation must not keep a replica from the text that consumers need.
 #[tokio::test]
 async fn replica_is_repaired_while_rotation_is_blocked() {
     let fleet = settled_fleet().await;

@@ -1,5 +1,5 @@
-//! Retirement: after the overlap, once the report on sign-ins shows that an old credential is out of use, or at the
-//! latest moment; and what becomes of expired credentials, ours and others'.
+//! Retirement: after the overlap, once the report on sign-ins shows that an old credential is out of use, or at
+//! `max_overlap`; and the removal of expired credentials, ours and others'.
 
 use rekeyd::domain::SecretId;
 use rekeyd::ports::Clock;
@@ -17,7 +17,7 @@ fn options() -> Options {
     Options { secrets: 1, vaults: 1, ..test_options("127.0.0.1:9".parse().unwrap()) }
 }
 
-/// Looked at every six hours: each look is a chance for a mistake.
+/// Starts a fleet that is reconciled every six hours: each pass is a chance for a mistake.
 async fn fleet(policy: &str) -> Fleet {
     Fleet::start(options(), |text| {
         text.replace("[policy]", &format!("[policy]\n{policy}")).replace("0 3 * * *", "0 */6 * * *")
@@ -25,7 +25,7 @@ async fn fleet(policy: &str) -> Fleet {
     .await
 }
 
-/// One whose first secret was just rotated, and the text that it had before.
+/// Starts a fleet whose first secret was just rotated, and returns the text that the secret had before.
 async fn rotated(policy: &str) -> (Fleet, SecretId, SecretString) {
     let fleet = fleet(policy).await;
     let secret = fleet.secret(0);
@@ -45,7 +45,7 @@ fn now(fleet: &Fleet) -> OffsetDateTime {
     fleet.sandbox.clock().now()
 }
 
-/// A straggler uses the old text every six hours for so many days, and must not be refused.
+/// Uses the old text every six hours for this many days, and asserts that it is not refused.
 async fn straggle(fleet: &Fleet, secret: &SecretId, old: &SecretString, days: i64) {
     for quarter in 0..days * 4 {
         assert_eq!(fleet.sign_in_with(secret, old), Ok(()), "refused after {} days", quarter / 4);
@@ -53,7 +53,7 @@ async fn straggle(fleet: &Fleet, secret: &SecretId, old: &SecretString, days: i6
     }
 }
 
-/// How many days until the old text is refused, without anybody using it meanwhile.
+/// Returns the number of days until the old text is refused, with no use of it meanwhile.
 async fn retired_after(fleet: &Fleet, secret: &SecretId, key_id: Uuid, limit: i64) -> i64 {
     for day in 0..limit {
         let object_id = fleet.managed(secret).object_id;
@@ -66,7 +66,7 @@ async fn retired_after(fleet: &Fleet, secret: &SecretId, key_id: Uuid, limit: i6
     panic!("{key_id} is not retired within {limit} days: {:#?}", fleet.status(secret));
 }
 
-/// The credential that an older version of the secret names.
+/// Returns the credential that an older version of the secret names.
 fn superseded(fleet: &Fleet, secret: &SecretId) -> Uuid {
     let (vault, name) = (secret.vault.as_str(), secret.name.as_str());
     let versions = fleet.model().list_versions(vault, name, now(fleet)).unwrap();
@@ -86,7 +86,7 @@ fn audit_has(fleet: &Fleet, secret: &SecretId, action: &str, detail: &str) -> bo
 /// An old credential is retired after its overlap, and the sign-ins that proved it do not count as use.
 #[tokio::test]
 async fn idle_credential_is_retired_after_overlap() {
-    // By hand made, and adopted: its own text has to prove whose it is.
+    // Made by hand, and adopted: its own text has to prove its owner.
     let (fleet, secret, _) = rotated("").await;
     let adopted = superseded(&fleet, &secret);
     fleet.live(Duration::days(6)).await;
@@ -157,7 +157,7 @@ async fn max_overlap_retires_credential_in_use() {
     fleet.end().await;
 }
 
-/// The longest overlap of one counts from its own successor, whatever is published later.
+/// The longest overlap of a credential counts from its own successor, whatever is published later.
 #[tokio::test]
 async fn later_rotations_do_not_extend_max_overlap() {
     let (fleet, secret, old) = rotated("max_overlap = \"20d\"").await;
@@ -169,7 +169,8 @@ async fn later_rotations_do_not_extend_max_overlap() {
     fleet.end().await;
 }
 
-/// Without a sign-in report an old credential is retired by its overlap alone, and the audit log claims nothing about its use.
+/// Without a sign-in report an old credential is retired by its
+/// overlap alone, and the audit log claims nothing about its use.
 #[tokio::test]
 async fn overlap_alone_retires_without_sign_in_report() {
     let fleet = fleet("").await;

@@ -1,4 +1,5 @@
-//! Rollback, pause, resume, rotate and retire: what a person asks for is done once, and nobody is locked out by it.
+//! Rollback, pause, resume, rotate and retire: a person's command
+//! is carried out once, and no consumer is locked out by it.
 
 use rekeyd::domain::tags::{self, QuarantineReason};
 use rekeyd::domain::{CommandKind, PolicyValues};
@@ -102,7 +103,8 @@ fn second_rollback_goes_one_further_back() {
     assert_eq!(quarantined(&world), 2);
 }
 
-/// Its text stands in a second version, which bears no mark: a person wrote it there.
+/// A quarantined text is never published again, even if a second
+/// version without a mark holds it: a person wrote it there.
 #[test]
 fn quarantined_text_is_never_republished() {
     let world = World::new(None);
@@ -148,7 +150,7 @@ fn paused_secret_rotates_only_once_resumed() {
 #[test]
 fn retire_command_does_not_await_overlap() {
     let world = World::new(None);
-    // Made by hand: nothing but its own text proves that it is this secret's.
+    // Made by hand: nothing but its own text proves that it belongs to this secret.
     let first = current(&world);
     let colleague = issue(&world, "made by a colleague");
     world.live(Duration::days(1));

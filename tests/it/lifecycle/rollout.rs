@@ -1,4 +1,4 @@
-//! How far a fleet moves at a time: limits, canaries, jitter. Over HTTPS, in virtual time.
+//! The pace of a rollout: limits, canaries, jitter. Over HTTPS, in virtual time.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::world::START;
 /// The canary that the sandbox configures.
 const CANARY: &str = "canaries = [\"vault-1/app-01\"]";
 
-/// So many secrets, every one of them due at the start.
+/// Returns options for this many secrets, every one of them due at the start.
 pub(super) fn all_due(secrets: usize) -> Options {
     let options = Options { secrets, ..test_options("127.0.0.1:9".parse().unwrap()) };
     let is_fit = |seed: &u64| {
@@ -33,13 +33,13 @@ pub(super) fn all_due(secrets: usize) -> Options {
     Options { seed, ..options }
 }
 
-/// The configuration without a canary, and with these lines in `[rollout]`.
+/// Returns the configuration without a canary, and with these lines in `[rollout]`.
 pub(super) fn without_canary(text: &str, lines: &str) -> String {
     assert!(text.contains(CANARY), "{text}");
     text.replace(CANARY, lines)
 }
 
-/// When each secret's successor was published, if it was.
+/// Returns the time at which each secret's successor was published, if it was.
 pub(super) fn published(fleet: &Fleet) -> Vec<Option<OffsetDateTime>> {
     let now = fleet.sandbox.clock().now();
     let versions = |index: usize| {
@@ -55,7 +55,7 @@ pub(super) fn count(fleet: &Fleet) -> usize {
     published(fleet).iter().flatten().count()
 }
 
-/// Takes the role away that the proof of the first secret needs.
+/// Removes the role that the proof of the first secret needs.
 fn break_canary(fleet: &Fleet) {
     assert!(fleet.model().remove_role(canary_principal(fleet), &Scope::Fhir, Role::FhirDataReader));
 }
@@ -103,7 +103,8 @@ async fn restart_allows_one_more_hourly_round() {
     fleet.end().await;
 }
 
-/// A secret held by the rollout limit reports `rollout_limit`, and a rotation requested by a person does not wait for it.
+/// A secret held by the rollout limit reports `rollout_limit`,
+/// and a rotation requested by a person does not wait for it.
 #[tokio::test]
 async fn requested_rotation_skips_the_rollout_limit() {
     let fleet = Fleet::start(all_due(3), |text| without_canary(&text, "max_per_sweep = 1")).await;
@@ -118,7 +119,7 @@ async fn requested_rotation_skips_the_rollout_limit() {
     fleet.end().await;
 }
 
-/// Found by its tags or configured, with probe or without: none goes before the canary.
+/// No secret rotates before the canary, found by its tags or configured, with a probe or without.
 #[tokio::test]
 async fn canary_goes_an_hour_before_the_rest() {
     let fleet = Fleet::start(all_due(4), |text| text).await;
@@ -170,12 +171,12 @@ async fn urgent_secrets_do_not_wait_for_canary() {
     let fleet = Fleet::start(all_due(3), urgent_before).await;
     break_canary(&fleet);
     fleet.live(Duration::minutes(50)).await;
-    // The canary too: below urgent_before signing in is proof enough, whatever the resource says.
+    // The canary too: below `urgent_before` signing in is proof enough, whatever the resource answers.
     assert_eq!(count(&fleet), 3, "{:?}", published(&fleet));
     fleet.end().await;
 }
 
-/// Otherwise the first by name would have every place.
+/// Blocked secrets do not use up a sweep's limit. Otherwise the first by name would occupy every sweep.
 #[tokio::test]
 async fn blocked_secret_does_not_occupy_every_sweep() {
     let one_by_one =
@@ -187,7 +188,7 @@ async fn blocked_secret_does_not_occupy_every_sweep() {
     fleet.end().await;
 }
 
-/// Sweeps may be days apart: a limit for each must not let a credential come to its end.
+/// A limit for each sweep must not let a credential expire, because sweeps may be days apart.
 #[tokio::test]
 async fn urgency_lifts_sweep_limit_not_hourly() {
     let limits = |text: String| {
@@ -211,7 +212,7 @@ async fn undiscovered_canary_holds_the_rest() {
             .replace("[schedule]", "[schedule]\nat_start = false")
     })
     .await;
-    // Only its tags say that it is managed, and somebody has removed them.
+    // Only its tags bind it to its application, and they have been removed.
     let canary = fleet.secret(2);
     let tags = retag(&fleet, &canary, BTreeMap::new());
     fleet.live(Duration::hours(12)).await;
@@ -223,7 +224,7 @@ async fn undiscovered_canary_holds_the_rest() {
     fleet.end().await;
 }
 
-/// Puts `tags` in the place of the current version's, which are returned.
+/// Replaces the current version's tags with `tags` and returns the old ones.
 fn retag(fleet: &Fleet, secret: &SecretId, tags: BTreeMap<String, String>) -> BTreeMap<String, String> {
     let (now, managed) = (fleet.sandbox.clock().now(), fleet.managed(secret));
     let before = fleet.model().get_secret(&managed.vault, &managed.name, None, now).unwrap();
@@ -232,7 +233,7 @@ fn retag(fleet: &Fleet, secret: &SecretId, tags: BTreeMap<String, String>) -> BT
     before.tags
 }
 
-/// All of them begin a life on one day: without jitter they would all end it on one day.
+/// Jitter spreads the expiry of credentials that are made on one day: without it they would all expire on one day.
 #[tokio::test]
 async fn jitter_spreads_fleet_and_keeps_canary_first() {
     // By its name alone this one would be the last.

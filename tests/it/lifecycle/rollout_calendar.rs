@@ -1,4 +1,5 @@
-//! When a fleet may move: windows and freezes, and what overrides them. Over HTTPS, in virtual time.
+//! The times at which a fleet may rotate: windows and freezes,
+//! and the exceptions from them. Over HTTPS, in virtual time.
 
 use rekeyd::ports::Clock;
 use reqwest::StatusCode;
@@ -9,10 +10,10 @@ use time::macros::datetime;
 use super::rollout::{all_due, count, published, without_canary};
 use crate::fleet::Fleet;
 
-/// From ten in the evening in Tokyo, which is one in the afternoon in Greenwich.
+/// A window from 22:00 in Tokyo, which is 13:00 UTC.
 const WINDOW: &str = "\n[[rollout.windows]]\ncron = \"0 22 * * *\"\nduration = \"1h\"\n";
 
-/// Until the third of January in Tokyo, which begins at three in the afternoon of the second in Greenwich.
+/// A freeze until January 3 begins in Tokyo, which is at 15:00 UTC on January 2.
 const FREEZE: &str = "\n[[rollout.freezes]]\nfrom = \"2026-01-01T00:00\"\nuntil = \"2026-01-03T00:00\"\n";
 const FREEZE_ENDS: time::OffsetDateTime = datetime!(2026-01-02 15:00 UTC);
 
@@ -20,7 +21,7 @@ fn in_tokyo(text: &str, calendar: &str) -> String {
     without_canary(text, "time_zone = \"Asia/Tokyo\"") + calendar
 }
 
-/// Every secret below urgent_before.
+/// Returns the configuration with every secret below `urgent_before`.
 fn urgent_before(text: &str) -> String {
     text.replace("[policy]", "[policy]\nurgent_before = \"59d\"")
 }
@@ -81,7 +82,7 @@ async fn soft_freeze_holds_due_secrets() {
 #[tokio::test]
 async fn hard_freeze_holds_urgent_and_requested_rotations() {
     let hard = format!("{FREEZE}hard = true\n");
-    // Only the first one is due by itself, and nobody sweeps after the freeze.
+    // Only the first one is due by itself, and no sweep runs after the freeze.
     let fleet = Fleet::start(all_due(3), |text| {
         urgent_before(&in_tokyo(&text, &hard)).replace("cron = \"0 3 * * *\"", "cron = \"0 3 1 2 *\"")
     })
@@ -134,7 +135,8 @@ async fn compromise_ignores_every_rollout_brake() {
     fleet.end().await;
 }
 
-/// Retiring does no more harm in a freeze than waiting does, and less than an old credential.
+/// A freeze does not hold up retirement: retiring does no more harm
+/// in a freeze than waiting does, and less than an old credential.
 #[tokio::test]
 async fn freeze_does_not_hold_retirement() {
     let freeze = FREEZE.replace("01-01T00", "01-02T00").replace("2026-01-03", "2026-03-03") + "hard = true\n";

@@ -21,19 +21,19 @@ fn change(world: &Arc<World>, change: ApplicationChange) {
     world.direct.model.change_application(object_id(world).0, change, world.now()).unwrap();
 }
 
-/// From here on the application admits personal accounts, so that it has room for two.
+/// Admits personal accounts to the application from now on, so that it has room for two passwords.
 fn admit_personal_accounts(world: &Arc<World>) {
     let audience = Some(Audience::AnyOrganisationAndPersonal);
     change(world, ApplicationChange { audience, ..ApplicationChange::default() });
 }
 
-/// A credential that is made under this name.
+/// Issues a credential with this name.
 fn made(world: &Arc<World>, name: &str, lasts: Duration) -> KeyId {
     let end = world.now() + lasts;
     block_on(world.direct.issue(object_id(world), name, end)).unwrap().key_id
 }
 
-/// How many attempts are noted on the current version.
+/// Returns the number of attempts noted on the current version.
 fn attempts(world: &Arc<World>) -> u32 {
     let noted = block_on(world.current()).properties.tags.pending_rotation().unwrap();
     noted.map_or(0, |noted| noted.attempt)
@@ -133,7 +133,7 @@ fn only_compromise_cuts_overlap_for_room() {
     assert_eq!(credentials(&world).len(), 1);
 }
 
-/// A compromise never makes room with what consumers read, or with what is somebody else's.
+/// A compromise never makes room by revoking a credential that consumers read, or one of another owner.
 #[test]
 fn compromise_without_room_revokes_nothing() {
     let world = World::new(None);
@@ -149,7 +149,7 @@ fn compromise_without_room_revokes_nothing() {
     assert_eq!((versions(&world), answer_to(&world, &bad)), (2, SignIn::Wrong), "the tag kept the command");
 }
 
-/// A restriction of the policy that holds by default.
+/// Sets a restriction in the policy that applies by default.
 fn restrict(world: &Arc<World>, kind: RestrictionKind, longest: Option<&str>) {
     let restriction = PasswordRestriction {
         restriction_type: kind,
@@ -174,7 +174,7 @@ fn let_policies_be_read(world: &Arc<World>) {
     model.set_app_roles(daemon, graph, &roles.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
-/// The log of what is done on this thread.
+/// The log of the current thread.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

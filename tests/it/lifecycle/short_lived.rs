@@ -1,4 +1,4 @@
-//! It must show 5: a credential that lives shorter than the near-expiry notice does not feed itself.
+//! It must show 5: a credential with a shorter life than the near-expiry notice does not feed itself.
 
 use rekeyd::ports::Clock;
 use rekeyd::sandbox::Options;
@@ -9,7 +9,7 @@ use time::Duration;
 use crate::fleet::Fleet;
 use crate::test_options::test_options;
 
-/// Event Grid says `SecretNearExpiry` 30 days before the end, which is at once for a secret of 20 days.
+/// Event Grid sends `SecretNearExpiry` 30 days before the end, which is at once for a secret of 20 days.
 #[tokio::test]
 async fn twenty_day_secret_rotates_once_per_period() {
     let options = Options { secrets: 1, vaults: 1, ..test_options("127.0.0.1:9".parse().unwrap()) };

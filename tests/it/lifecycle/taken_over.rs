@@ -1,4 +1,4 @@
-//! Adoption of what others made, and the first credential of what does not exist yet.
+//! Adoption of credentials that others made, and the first credential of a secret that does not exist yet.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::seen::{answer_to, credentials, versions};
 use crate::scenarios::{block_on, object_id, retag};
 use crate::world::{World, policy_values};
 
-/// A world in which the secret does not say which credential it holds.
+/// Creates a world in which the secret does not name the credential that it holds.
 fn unnamed(adopt: Adopt) -> (Arc<World>, KeyId, SecretString) {
     let world = World::with_policy(PolicyValues { adopt, ..policy_values() });
     let first = block_on(world.current());
@@ -20,7 +20,7 @@ fn unnamed(adopt: Adopt) -> (Arc<World>, KeyId, SecretString) {
     (world, first.properties.tags.credential_id().unwrap().unwrap(), first.value)
 }
 
-/// A credential that begins as the secret's text does, and ends on the same day.
+/// Adds a credential with the same hint as the secret's text, and the same day of expiry.
 fn add_twin(world: &Arc<World>, text: &SecretString) -> KeyId {
     *world.hint.lock().unwrap() = Some(text.expose_secret()[..3].to_owned());
     let end = block_on(world.application()).credentials[0].end + Duration::hours(20);
@@ -116,7 +116,7 @@ fn compromise_revokes_a_merely_reported_credential() {
     assert_eq!(credentials(&world).len(), 1);
 }
 
-/// A text that is nobody's is somebody's word: only the policy, or a person, displaces it.
+/// A text that belongs to no credential was typed by a person: only the policy, or a person, displaces it.
 #[test]
 fn only_rotate_policy_displaces_refused_text() {
     for (adopt, made) in [(Adopt::Match, 0), (Adopt::Report, 0), (Adopt::Rotate, 1)] {
@@ -169,7 +169,7 @@ fn no_first_credential_without_service_principal() {
     assert_eq!(answer_to(&world, &block_on(world.current()).value), SignIn::Accepted);
 }
 
-/// Whose an unmarked credential is, only its text tells: in a compromise that is found out, used or not.
+/// Only its text proves the owner of an unmarked credential: a compromise finds that out, in use or not.
 #[test]
 fn compromise_revokes_adopted_credential_in_use() {
     let world = World::with_policy(PolicyValues { usage_gate: UsageGate::Report, ..policy_values() });

@@ -13,17 +13,17 @@ use crate::test_options::test_options;
 pub(super) const VAULT: &str = "https://vault.azure.net";
 pub(super) const GRAPH: &str = "https://graph.microsoft.com";
 
-/// A sandbox whose clock stands still unless it is moved, and who asks it.
+/// A sandbox whose clock stands still unless it is moved, and a client for it.
 pub(super) struct Bench {
     pub(super) sandbox: Sandbox,
     pub(super) at: Endpoints,
     pub(super) http: Client,
-    /// Where Event Grid delivers.
+    /// The address that Event Grid delivers to.
     pub(super) webhook: SocketAddr,
 }
 
 impl Bench {
-    /// Event Grid delivers to `webhook`.
+    /// Starts a sandbox whose Event Grid delivers to `webhook`.
     pub(super) async fn start(webhook: SocketAddr) -> Self {
         let sandbox = Sandbox::start(test_options(webhook));
         let sandbox = sandbox.await.unwrap();
@@ -36,14 +36,14 @@ impl Bench {
         &self.sandbox.model().managed()[0]
     }
 
-    /// The text that the first secret's application signs in with.
+    /// Returns the text that the first secret's application signs in with.
     pub(super) fn first_text(&self) -> String {
         let (managed, now) = (self.managed(), self.sandbox.clock().now());
         let current = self.sandbox.model().get_secret(&managed.vault, &managed.name, None, now);
         current.unwrap().value.expose_secret().to_owned()
     }
 
-    /// The answer of the token endpoint, good or bad.
+    /// Returns the answer of the token endpoint, good or bad.
     pub(super) async fn sign_in(&self, client_id: &str, secret: &str, resource: &str) -> Value {
         let url = format!("{}/{}/oauth2/v2.0/token", self.at.authority, self.at.tenant_id);
         let scope = format!("{resource}/.default");
@@ -62,27 +62,27 @@ impl Bench {
         answer["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// As the client that may do everything, to the first vault.
+    /// Sends a request to the first vault, as the client that may do everything.
     pub(super) async fn vault(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let url = format!("{}/{path}", self.at.vaults[0].url);
         let request = self.http.request(method, url).query(&[("api-version", "2025-07-01")]);
         sent(request.bearer_auth(self.token(&self.at.client, VAULT).await), body).await
     }
 
-    /// As the client that may do everything.
+    /// Sends a request to Graph, as the client that may do everything.
     pub(super) async fn graph(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let request = self.http.request(method, format!("{}/{path}", self.at.graph));
         sent(request.bearer_auth(self.token(&self.at.client, GRAPH).await), body).await
     }
 
-    /// To the sandbox's own controls.
+    /// Sends a request to the sandbox's own controls.
     pub(super) async fn control(&self, method: Method, path: &str, body: Value) -> Value {
         let request = self.http.request(method, format!("{}/_sandbox/{path}", self.at.authority));
         sent(request, Some(body)).await
     }
 }
 
-/// The answer's body; `null` if it has none.
+/// Returns the answer's body; `null` if it has none.
 pub(super) async fn sent(request: RequestBuilder, body: Option<Value>) -> Value {
     let request = match body {
         Some(body) => request.json(&body),

@@ -20,7 +20,7 @@ async fn discovery(bench: &Bench, answers: &mut Answers) {
     answers.insert("entra/openid_configuration_docs_excerpt.json", sent(bench.http.get(url), None).await);
 }
 
-/// The same identity, asked for as on a virtual machine and as in App Service.
+/// Requests tokens of the same identity as on a virtual machine and as in App Service.
 async fn managed_identities(bench: &Bench, answers: &mut Answers) {
     let at = &bench.at;
     let address = format!("{}/metadata/identity/oauth2/token", at.imds_endpoint);

@@ -1,4 +1,4 @@
-//! What Event Grid sends. It is collected by a webhook that answers as the daemon does, and not judged.
+//! Event Grid's deliveries. They are collected by a webhook that answers as the daemon does, and not judged.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -33,7 +33,7 @@ impl Webhook {
         address
     }
 
-    /// The first event that fits, whatever list it came in.
+    /// Returns the first event that fits, whatever list it came in.
     fn find(&self, fits: impl Fn(&Value) -> bool) -> Option<Value> {
         let received = self.0.lock().unwrap();
         let events = received.iter().flat_map(|body| body.as_array().cloned().unwrap_or(vec![body.clone()]));

@@ -15,7 +15,8 @@ pub(super) async fn collect(bench: &Bench, answers: &mut Answers) {
     throttled(bench, answers).await;
 }
 
-/// The samples of requests are sent as they are: the answer shows that they were taken.
+/// Collects the answers about passwords. The samples of requests
+/// are sent as they are: the answer shows that they were accepted.
 async fn passwords(bench: &Bench, answers: &mut Answers) {
     let application = format!("v1.0/applications/{}", bench.managed().object_id);
     let body = json!({"passwordCredential": {"displayName": "Password friendly name"}});
@@ -48,7 +49,7 @@ async fn report(bench: &Bench, answers: &mut Answers) {
     answers.insert("graph/appCredentialSignInActivity_beta_docs_example.json", report);
 }
 
-/// The daemon may write to what it owns, and to nothing else.
+/// Collects the refusals: the daemon may write to the applications that it owns, and to nothing else.
 async fn forbidden(bench: &Bench, answers: &mut Answers) {
     let body = json!({"displayName": "somebody else's"});
     let other = bench.graph(Method::POST, "v1.0/applications", Some(body)).await;
@@ -77,7 +78,7 @@ async fn policy(bench: &Bench, answers: &mut Answers) {
     answers.insert("graph/error_400_app_policy_lifetime.json", refused);
 }
 
-/// The report takes five requests in ten seconds.
+/// Collects the answer to too many requests: the report allows five in ten seconds.
 async fn throttled(bench: &Bench, answers: &mut Answers) {
     let path = "beta/reports/appCredentialSignInActivities";
     for _ in 0..10 {

@@ -57,7 +57,8 @@ async fn refusals(bench: &Bench, answers: &mut Answers) {
     answers.insert("keyvault/error_404_secret_not_found.json", missing);
 }
 
-/// A deleted and recovered secret, and one that was purged and restored from its backup.
+/// Collects the answers about a secret that was deleted and
+/// recovered, and one that was purged and restored from its backup.
 async fn deleted(bench: &Bench, answers: &mut Answers) {
     let plain = json!({"value": "text"});
     bench.vault(Method::PUT, "secrets/back", Some(plain.clone())).await;
@@ -76,14 +77,14 @@ async fn deleted(bench: &Bench, answers: &mut Answers) {
     answers.insert("keyvault/RestoreSecret-response.2026-04-01.json", restored);
 }
 
-/// The answer, once what was asked for has come about everywhere.
+/// Returns the answer once the requested change has come about everywhere.
 async fn settled(bench: &Bench, method: Method, path: &str) -> Value {
     let answer = bench.vault(method, path, None).await;
     bench.control(Method::POST, "clock", json!({"advance": "1m"})).await;
     answer
 }
 
-/// `secrets/{name}/{version}`, from an id.
+/// Returns `secrets/{name}/{version}`, from an id.
 fn path_of(bundle: &Value) -> String {
     let id = bundle["id"].as_str().unwrap();
     id[id.find("secrets/").unwrap()..].to_owned()

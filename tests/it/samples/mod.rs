@@ -1,7 +1,7 @@
 //! The shapes of Microsoft's published payloads against the answers of the sandbox.
 //!
-//! `shapes.json` holds, for each sample, its keys and the type of each value. Every one of them is compared with what the
-//! sandbox answers to the same request; whatever differs stands in [`ACCEPTED`] with the reason, or the test fails.
+//! `shapes.json` holds, for each sample, its keys and the type of each value. Every one of them is compared with the
+//! sandbox's answer to the same request; every difference is listed in [`ACCEPTED`] with the reason, or the test fails.
 
 mod client;
 mod entra;
@@ -110,7 +110,7 @@ async fn sandbox_answers_match_every_sample_shape() {
     assert!(stale.is_empty(), "accepted, but no longer so: {stale:#?}");
 }
 
-/// What is wrong with the answer to one sample.
+/// Lists the differences of the answer to one sample that are not accepted.
 fn unexpected(sample: &str, shape: &Value, answers: &Answers) -> Vec<String> {
     let is_unanswered = UNANSWERED.iter().any(|(name, _)| sample.starts_with(name));
     let Some(answer) = answers.get(sample) else {
@@ -122,7 +122,7 @@ fn unexpected(sample: &str, shape: &Value, answers: &Answers) -> Vec<String> {
     found.map(|difference| format!("{sample}: {difference}")).collect()
 }
 
-/// What is accepted although no sample shows it any more.
+/// Lists the accepted differences that no sample shows any more.
 fn stale(shapes: &BTreeMap<String, Value>, answers: &Answers) -> BTreeSet<String> {
     let found: BTreeSet<(String, String)> = shapes
         .iter()

@@ -1,12 +1,13 @@
-//! Comparing the shape of an answer, its keys and types, with that of a sample. Most values don't count.
+//! The comparison of the shape of an answer, its keys and types, with that of a sample. Most values don't count.
 
 use serde_json::Value;
 
-/// Where an answer differs from the shape of a sample, one line each: `missing`, `added` or `type`, and the path.
+/// Lists the differences of an answer from the shape of a sample,
+/// one line each: `missing`, `added` or `type`, and the path.
 ///
 /// A shape has the name of a type (`string`, `number`, `boolean`, `null`) in place of each value and one element in
-/// each list; an empty list in it says nothing about elements. What programs go by, such as error codes, it has as a
-/// value behind `=`.
+/// each list; an empty list means that elements are not compared. Values that programs depend on, such as error codes,
+/// are given behind `=`.
 pub(super) fn differences(shape: &Value, answer: &Value) -> Vec<String> {
     let mut found = Vec::new();
     compare(shape, answer, "", &mut found);
@@ -42,7 +43,7 @@ fn compare(shape: &Value, answer: &Value, path: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The type that is wanted, or behind `=` the very value.
+/// Returns true if the answer has the wanted type, or the very value behind `=`.
 fn fits(wanted: &str, answer: &Value) -> bool {
     match (wanted.strip_prefix('='), answer) {
         (None, _) => wanted == type_of(answer),

@@ -1,6 +1,6 @@
 //! The world's ports: the sandbox's model, with a point before and after the effect of every call.
 //!
-//! At one chosen point something happens: the process ends, the call fails, its answer is lost, another instance
+//! At one chosen point something happens: the process ends, the call fails, its answer is lost, or another instance
 //! makes its passes. After every call the promise is checked: the text that consumers read signs in.
 
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{Daemon, World};
 
-/// What happens at the chosen point.
+/// The interference at the chosen point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interference {
     /// The process ends for good; another one is started an hour later.
@@ -33,13 +33,13 @@ pub(crate) enum Interference {
     Stall,
     /// Another instance makes its passes.
     OtherInstance,
-    /// Another instance notes that it begins to rotate, if nobody has noted that yet, and is slow.
+    /// Another instance notes that it begins to rotate, unless a rotation is noted already, and is slow.
     OtherNotes,
     /// The call fails before it is sent.
     NotSent,
     /// The service refuses: too many requests.
     Throttled,
-    /// The call has its effect, and nobody hears of it.
+    /// The call has its effect, but its reply is lost.
     LostReply,
     /// A person makes a credential and publishes it.
     PersonPublishes,
@@ -50,14 +50,15 @@ pub(crate) enum Interference {
 }
 
 impl World {
-    /// From here on consumers are locked out, by what the test does.
+    /// Stops checking the promise, because the test itself locks consumers out.
     pub(crate) fn lock_consumers_out(&self) {
         self.promised.store(false, Ordering::SeqCst);
     }
 
-    /// The promise: whoever reads the current version can sign in with it.
+    /// Checks the promise: the text of the current version signs in.
     ///
-    /// Noted, not asserted, since the loop survives a panic of its pass; [`Self::live_until`] asserts.
+    /// A broken promise is recorded, not asserted, since the loop
+    /// survives a panic of its pass; [`Self::live_until`] asserts.
     pub(crate) async fn check_promise(&self) {
         if !self.promised.load(Ordering::SeqCst) {
             return;
@@ -78,14 +79,14 @@ impl World {
         }
     }
 
-    /// A replica has no consumers before it has a version.
+    /// Returns Entra's answer to the replica's consumers. A replica has no consumers before it has a version.
     async fn replica_answer(&self) -> Option<String> {
         let replica = self.replicas.first()?;
         let is_there = !matches!(self.direct.read_current(replica).await.unwrap(), CurrentVersion::Missing);
         if is_there { Some(self.answer_to_consumer_of(replica).await) } else { None }
     }
 
-    /// Calls are counted, and the chosen one is interfered with.
+    /// Counts a call, and interferes with it if it is the chosen one.
     async fn call<T>(
         &self,
         effect: impl Future<Output = Result<T, PortError>> + Send,
@@ -142,7 +143,7 @@ impl World {
         self.interfered.load(Ordering::SeqCst)
     }
 
-    /// Notes another rotation on the current version, unless one is noted there. Says whether it did.
+    /// Notes another rotation on the current version, unless one is noted there. Returns true if it did.
     async fn note_of_other(&self) -> bool {
         let Version { version, mut tags, .. } = self.current().await.properties;
         if tags.value(PENDING_ROTATION).is_some() {
@@ -155,7 +156,7 @@ impl World {
         true
     }
 
-    /// What a person does in the portal: a new credential, a new version.
+    /// Does as a person does in the portal: issues a new credential and publishes a new version.
     pub(crate) async fn publish_by_hand(&self) {
         let application = self.application().await;
         let end = self.now() + Duration::days(180);
@@ -193,12 +194,12 @@ impl World {
         self.direct.replace_tags(&self.secret, &version, &tags).await.unwrap();
     }
 
-    /// The answer to the next `PUT` is lost; then no call reaches the vault for this long.
+    /// Loses the reply to the next `PUT`; then no call reaches the vault for `then_blind`.
     pub(crate) fn lose_next_put(&self, then_blind: Duration) {
         *self.lost_put.lock().unwrap() = Some(then_blind);
     }
 
-    /// Notes a write to the application by a rotation, and whether another one is under way.
+    /// Records a write to the application by a rotation, and whether another one is under way.
     fn note_writer(&self, display_name: &str) {
         let before = self.issuing.lock().unwrap().replace(display_name.to_owned());
         if let Some(before) = before {
@@ -209,7 +210,7 @@ impl World {
         }
     }
 
-    /// Fails what can't reach the vault now.
+    /// Returns an error while the vault can't be reached.
     fn reach_vault(&self) -> Result<(), PortError> {
         if self.now() < *self.blind_until.lock().unwrap() {
             return Err(PortError::NotSent {
@@ -220,7 +221,7 @@ impl World {
         Ok(())
     }
 
-    /// Another instance works for a while, and sees what this one has done so far.
+    /// Runs another instance for a while, which sees what this one has done so far.
     async fn other_instance(&self, duration: Duration) {
         let daemon = Daemon::start(&self.undisturbed(), 2);
         daemon.queue.enqueue(&self.secret);
@@ -233,7 +234,7 @@ impl World {
         while_released(&clock, daemon.shutdown.drain(StdDuration::from_secs(5))).await;
     }
 
-    /// The same world for somebody who is not interfered with.
+    /// Returns the same world for an instance without interference.
     fn undisturbed(&self) -> Arc<Self> {
         Arc::new(Self {
             direct: self.direct.clone(),

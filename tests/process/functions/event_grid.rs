@@ -23,7 +23,7 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    /// For the functions of this host.
+    /// Opens an endpoint for the functions of this host.
     pub(super) async fn open(host: Host) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = format!("http://{}{PATH}", listener.local_addr().unwrap());
@@ -41,7 +41,8 @@ impl Endpoint {
     }
 }
 
-/// The host answers the handshake itself. Each event is an invocation; one that fails fails the delivery.
+/// Takes a delivery. The host answers the handshake itself. Each
+/// event is an invocation; one that fails fails the delivery.
 async fn take(
     State(host): State<Host>,
     Query(query): Query<BTreeMap<String, String>>,

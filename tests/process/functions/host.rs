@@ -1,4 +1,4 @@
-//! What a Functions host does with its handler (contract F): starts it, waits for it, invokes functions.
+//! The work of a Functions host with its handler (contract F): starts it, waits for it, invokes functions.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -18,14 +18,14 @@ pub(super) struct Handler {
     pub(super) host: Host,
 }
 
-/// The half of a host that invokes.
+/// The half of a host that invokes functions.
 #[derive(Clone)]
 pub(super) struct Host {
     base: String,
     http: Client,
 }
 
-/// What an invocation was answered with.
+/// The answer to an invocation.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -33,19 +33,19 @@ pub(super) struct Answer {
 }
 
 impl Handler {
-    /// `rekeyd run` with the configuration that the sandbox wrote, once it answers.
+    /// Starts `rekeyd run` with the configuration that the sandbox wrote, and returns once it answers.
     pub(super) async fn start(azure: &Azure, environment: &[(&str, &str)]) -> Self {
         let config = azure.file("rekeyd.toml");
         Self::start_as(azure, &["run", "--config", config.to_str().unwrap()], environment).await
     }
 
-    /// The same with these arguments. Any answer to `GET /` will do: a host looks no closer.
+    /// Starts `rekeyd` with these arguments. Any answer to `GET /` will do: a host checks no more than that.
     pub(super) async fn start_as(azure: &Azure, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut handler = Self::spawn(azure, arguments, environment);
         eventually("the handler answers", PATIENCE, async || {
             if let Some(status) = handler.process.ended() {
                 let printed = handler.process.printed();
-                // Somebody's outgoing connection may have the port.
+                // Another program's outgoing connection may have the port.
                 assert!(printed.contains("can't listen"), "the handler ended with {status}:\n{printed}");
                 handler = Self::spawn(azure, arguments, environment);
             }
@@ -81,13 +81,13 @@ impl Host {
         self.post(function, json!({"Data": data, "Metadata": metadata}).to_string()).await
     }
 
-    /// The same with a body that may be anything.
+    /// Invokes `function` with a body that may be anything.
     pub(super) async fn post(&self, function: &str, body: String) -> Answer {
         let request = self.request(Method::POST, &format!("/{function}")).body(chunked(&body));
         Answer::read(request.send().await.unwrap()).await
     }
 
-    /// An HTTP request as a host that forwards passes it on, and what goes back unchanged.
+    /// Forwards an HTTP request as a host does, and returns the answer, which goes back unchanged.
     pub(super) async fn forward(&self, path_and_query: &str, body: &str) -> (StatusCode, Value) {
         let request = self.request(Method::POST, path_and_query).body(chunked(body));
         let response = request.send().await.unwrap();
@@ -95,19 +95,19 @@ impl Host {
         (status, serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: {text}")))
     }
 
-    /// What anybody on this machine can read.
+    /// Reads a route that any process on this machine can reach.
     pub(super) async fn read(&self, path: &str, token: Option<&str>) -> (StatusCode, String) {
         let request = token.into_iter().fold(self.request(Method::GET, path), RequestBuilder::bearer_auth);
         let response = request.send().await.unwrap();
         (response.status(), response.text().await.unwrap())
     }
 
-    /// How many events came to this end.
+    /// Returns the number of events with this outcome.
     pub(super) async fn events(&self, outcome: &str) -> u64 {
         self.count(&format!("rekeyd_events_total{{outcome=\"{outcome}\",path=\"functions\"}}")).await
     }
 
-    /// The value of a counter.
+    /// Returns the value of a counter.
     pub(super) async fn count(&self, sample: &str) -> u64 {
         let (_, text) = self.read("/metrics", None).await;
         let value = text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
@@ -126,7 +126,8 @@ impl Host {
 }
 
 impl Answer {
-    /// Whatever the status, the envelope: nothing, or `null`, leaves a host waiting until its time-out.
+    /// Asserts that the answer is an envelope, whatever the status:
+    /// nothing, or `null`, leaves a host waiting until its time-out.
     async fn read(response: Response) -> Self {
         let status = response.status();
         let kind = response.headers().get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap().to_owned());
@@ -140,24 +141,24 @@ impl Answer {
         Self { status, body }
     }
 
-    /// The lines for the host's log.
+    /// Returns the lines for the host's log.
     pub(super) fn log(&self) -> String {
         let lines = self.body.pointer("/Logs").and_then(Value::as_array).unwrap();
         lines.iter().map(|line| line.as_str().unwrap()).collect::<Vec<_>>().join("\n")
     }
 
-    /// What an output binding is given.
+    /// Returns the value of an output binding.
     pub(super) fn output(&self, binding: &str) -> &Value {
         self.body.pointer(&format!("/Outputs/{binding}")).unwrap_or_else(|| panic!("{binding}: {self:?}"))
     }
 
-    /// The status that the caller of an HTTP trigger gets. A text: that is what a host takes.
+    /// Returns the status that the caller of an HTTP trigger gets. It is text, because a host takes only that.
     pub(super) fn http_status(&self) -> &str {
         self.output("res").pointer("/statusCode").and_then(Value::as_str).unwrap()
     }
 }
 
-/// Hosts send no Content-Length.
+/// Returns a body without Content-Length, as hosts send it.
 fn chunked(body: &str) -> Body {
     let (first, rest) = body.as_bytes().split_at(body.len() / 2);
     Body::wrap_stream(stream::iter([first, rest].map(|part| Ok::<_, io::Error>(part.to_vec()))))

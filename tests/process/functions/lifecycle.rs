@@ -1,4 +1,4 @@
-//! A handler's life: an invocation's budget, and what a process leaves that is stopped or taken away.
+//! A handler's life: an invocation's budget, and the remains of a process that is stopped or killed.
 
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,8 @@ async fn unfinished_work_outlives_its_invocation() {
     assert_eq!(state.consumers.failures, 0, "{}", azure.printed());
 }
 
-/// A rotation takes longer than any other request may: the sign-ins that prove it are apart.
+/// An invocation may use its whole budget. A rotation takes longer than any other request may, because the sign-ins
+/// that prove it are spaced.
 #[tokio::test]
 async fn invocation_may_use_its_whole_budget() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--seed", "3"]).await;
@@ -90,7 +91,8 @@ async fn second_start_takes_over_from_draining_first() {
     is_finished_by(&second, &azure, due).await;
 }
 
-/// The host takes an answer of 200 for the end of the matter: it deletes the message.
+/// An invocation that is interrupted fails. The host takes an
+/// answer of 200 for the end of the matter: it deletes the message.
 #[tokio::test]
 async fn interrupted_invocation_fails_for_redelivery() {
     let azure = Azure::start(&["--propagation", "4s..18s", "--seed", "3"]).await;
@@ -129,7 +131,7 @@ async fn another_timer_finishes_a_killed_instance() {
     assert_eq!(cleared.consumers.failures, 0, "{}", azure.printed());
 }
 
-/// A host starts an instance for a single request, and its timer may be an hour away.
+/// A fresh instance discovers tagged secrets. A host starts it for a single request, and its timer may be an hour away.
 #[tokio::test]
 async fn fresh_instance_discovers_tagged_secrets() {
     let azure = Azure::start(&["--propagation", "0s..1s"]).await;
@@ -152,14 +154,14 @@ async fn swept(handler: &Handler) -> Answer {
     answer
 }
 
-/// Whoever stops has to clear up first, and Graph is not to be had for a while.
+/// Makes Graph unavailable for a while, so that an instance that is stopped can't revoke its credential at once.
 async fn hold_up_revocation(azure: &Azure) {
     let fault =
         json!({"service": "graph", "path_contains": "removePassword", "kind": "unavailable", "count": 3});
     azure.fail(json!([fault])).await;
 }
 
-/// Timer runs are all that it gets.
+/// Waits until timer runs alone have finished the rotation.
 async fn is_finished_by(handler: &Handler, azure: &Azure, secret: &str) {
     eventually("the timer finishes it", PATIENCE, async || {
         swept(handler).await;

@@ -1,6 +1,6 @@
-//! The daemon as the custom handler of a Functions host (contract F): what each trigger sends and gets.
+//! The daemon as the custom handler of a Functions host (contract F): the data and the answer of each trigger.
 //!
-//! With `REKEYD_PACKAGE`, the folder of an unpacked package, it is that package's binary and files that are tried, but for
+//! With `REKEYD_PACKAGE`, the folder of an unpacked package, the binary and files of that package are tested, except in
 //! the tests of `life`, which live in the sandbox's time: `tests/deploy/packages/run`.
 
 mod event_grid;
@@ -47,7 +47,7 @@ async fn doubly_encoded_message_wakes_its_secret() {
     assert_eq!(handler.host.events("enqueued").await, 1);
 }
 
-/// A timer run looks at every secret, with or without a schedule status, and its log shows if it is late.
+/// A timer run reconciles every secret, with or without a schedule status, and its log shows if it is late.
 #[tokio::test]
 async fn timer_run_looks_at_every_secret() {
     let azure = sandbox(&["--propagation", "0s..1s"]).await;
@@ -240,7 +240,7 @@ async fn event_grid_rotates_through_the_host() {
         (azure.state().await.versions_of(first) == 2).then_some(())
     })
     .await;
-    // The new version is told of as well, which wakes its secret again and changes nothing.
+    // The new version causes an event as well, which wakes its secret again and changes nothing.
     eventually("both events came", PATIENCE, async || {
         (handler.host.events("enqueued").await >= 2).then_some(())
     })
@@ -251,7 +251,7 @@ async fn event_grid_rotates_through_the_host() {
     assert_eq!(state.consumers.failures, 0, "{}", azure.printed());
 }
 
-/// A simulated Azure. What is shipped has no sandbox, and can't live in the time of one.
+/// Starts a simulated Azure. The shipped binary has no sandbox, and can't live in the time of one.
 async fn sandbox(arguments: &[&str]) -> Azure {
     let own_time: &[&str] = if variable("REKEYD_PACKAGE").is_some() { &["--no-clock-url"] } else { &[] };
     Azure::start(&[arguments, own_time].concat()).await
@@ -264,7 +264,7 @@ async fn is_under_way(azure: &Azure) {
     .await;
 }
 
-/// Asks for a rotation as an HTTP trigger that is not forwarded, and sees that it was taken.
+/// Requests a rotation as an HTTP trigger that is not forwarded, and asserts that it was accepted.
 async fn asked(host: &Host, azure: &Azure, request: &Value) {
     let mut all = json!({"Url": "https://example.azurewebsites.net/api/Rotate", "Method": "POST",
         "Headers": {"Content-Type": ["application/json"]}, "Identities": []});
@@ -281,7 +281,7 @@ async fn is_an_operation(host: &Host, azure: &Azure, answer: &Value) {
     assert_eq!(status, StatusCode::OK, "{text}");
 }
 
-/// The names that we and Microsoft's rotation template use.
+/// Returns the names in our spelling and in that of Microsoft's rotation template.
 fn both_spellings(vault: &str, name: &str) -> (Value, Value) {
     (json!({"vault": vault, "name": name}), json!({"KeyVaultName": vault, "SecretName": name}))
 }
@@ -295,7 +295,7 @@ fn api_token(azure: &Azure) -> String {
     std::fs::read_to_string(azure.file("api-token")).unwrap()
 }
 
-/// The secrets that the configuration names.
+/// Returns the secrets that the configuration names.
 fn configured(azure: &Azure) -> Vec<String> {
     let text = std::fs::read_to_string(azure.file("rekeyd.toml")).unwrap();
     let table: toml::Table = toml::from_str(&text).unwrap();
@@ -304,7 +304,7 @@ fn configured(azure: &Azure) -> Vec<String> {
     secrets.iter().map(|secret| format!("{}/{}", part(secret, "vault"), part(secret, "name"))).collect()
 }
 
-/// Those of them that are due.
+/// Returns the configured secrets that are due.
 async fn due(azure: &Azure) -> Vec<String> {
     let configured: BTreeSet<_> = configured(azure).into_iter().collect();
     azure.state().await.due_at_first().into_iter().filter(|secret| configured.contains(secret)).collect()
@@ -320,7 +320,7 @@ fn near_expiry(secret: &str) -> Value {
             "Version": "0123456789abcdef0123456789abcdef", "NBF": null, "EXP": "1798000000"}})
 }
 
-/// The data of a queue trigger: hosts write a text as JSON once more.
+/// Returns the data of a queue trigger: hosts write a text as JSON once more.
 fn message(secret: &str) -> Value {
     json!({"message": as_text(&as_text(&near_expiry(secret)))})
 }
@@ -333,7 +333,7 @@ fn as_text(value: &Value) -> Value {
     value.to_string().into()
 }
 
-/// The local addresses at which anybody listens on `port`, in hexadecimal digits.
+/// Returns the local addresses at which any process listens on `port`, in hexadecimal digits.
 fn listeners_on(port: u16) -> Vec<String> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(std::fs::read_to_string);
     let text: String = tables.into_iter().flatten().collect();
@@ -346,8 +346,8 @@ fn listeners_on(port: u16) -> Vec<String> {
     text.lines().filter_map(listener).collect()
 }
 
-/// So that no invocation waits for long where it matters only what it says.
+/// A short budget, so that no invocation waits for long in tests of the answer alone.
 const BRIEF: [(&str, &str); 1] = [("REKEYD_FUNCTIONS__BUDGET", "1s")];
 
-/// Without canaries that the others wait for, and without a sweep of its own, whoever runs it.
+/// Settings without canaries that the others wait for, and without a sweep of its own, whichever process runs it.
 const ALONE: [(&str, &str); 2] = [("REKEYD_ROLLOUT__CANARIES", ""), ("REKEYD_SCHEDULE__AT_START", "false")];

@@ -1,5 +1,5 @@
-//! The package: what it declares is what the handler serves. Its files are those of `deploy/functions`, or of what was
-//! packed of them.
+//! The package: the handler serves exactly the declared functions. Its files are those of `deploy/functions`, or of a
+//! package made of them.
 
 use std::path::{Path, PathBuf};
 
@@ -113,7 +113,7 @@ fn host_timeout_exceeds_the_handler_budget() {
     assert_eq!(schedule.split(' ').count(), 6, "seconds come first: {schedule}");
 }
 
-/// What the trigger of this type is given.
+/// Returns the data for a trigger of this type.
 fn data_of(kind: &str, secret: &str) -> Value {
     let [vault, name] = parts(secret);
     match kind {
@@ -125,7 +125,7 @@ fn data_of(kind: &str, secret: &str) -> Value {
     }
 }
 
-/// Whether the answer shows that the trigger's data was read.
+/// Returns true if the answer shows that the trigger's data was read.
 fn is_done(answer: &Answer, kind: &str, bindings: &[Value], secret: &str) -> bool {
     match kind {
         "timerTrigger" => answer.log().starts_with("swept (late)"),
@@ -137,7 +137,7 @@ fn is_done(answer: &Answer, kind: &str, bindings: &[Value], secret: &str) -> boo
     }
 }
 
-/// Each folder with a `function.json`, by name, and its bindings.
+/// Returns each folder with a `function.json`, by name, and its bindings.
 fn functions() -> Vec<(String, Vec<Value>)> {
     let folders = std::fs::read_dir(package()).unwrap().map(|entry| entry.unwrap().path());
     let mut functions: Vec<_> = folders
@@ -171,7 +171,7 @@ fn host_json() -> Value {
     json_of(&package().join("host.json"))
 }
 
-/// An example, which is not packed.
+/// Returns the example settings, which are not packed.
 fn settings() -> Map<String, Value> {
     let file = json_of(&checkout().join("deploy/functions/local.settings.json.example"));
     file.pointer("/Values").and_then(Value::as_object).unwrap().clone()

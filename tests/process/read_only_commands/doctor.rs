@@ -40,7 +40,7 @@ async fn a_healthy_sandbox_has_no_error() {
     ] {
         assert_eq!(fine(check), count, "{check}: {report:#}");
     }
-    // It may not read the tenant's policies, and has to say how that is changed.
+    // It may not read the tenant's policies, and has to show the remedy.
     let unknown = findings(&report).iter().find(|finding| text(finding, "check") == "tenant_policy");
     assert!(unknown.is_some_and(|finding| text(finding, "remedy").contains("Policy.Read.All")), "{report:#}");
 }
@@ -69,7 +69,7 @@ async fn planted_faults_are_named_with_remedies() {
         ("event_grid", &stranger.url, "error", "no rekeyd"),
         ("clock", "rekeyd", "error", "set this machine's clock"),
         ("consent", "vault-1/app-07", "error", "rekeyd:secret=vault-1/app-07"),
-        // And what is only odd.
+        // Oddities that are only warnings.
         ("tenant_policy", "Application of app-01", "warning", "set validity to at most 30d"),
         ("tags", "vault-1/app-01", "warning", "correct or remove these tags"),
         ("password_room", "Application of app-06", "warning", "az ad app credential delete"),
@@ -118,7 +118,7 @@ async fn rule_violations_are_named_with_remedies() {
     let short =
         json!({"passwordCredential": {"displayName": "by hand", "endDateTime": in_days(&azure, 1).await}});
     azure.call(Method::POST, &url, Some(&graph), short).await;
-    // Entra counts it after its end, too.
+    // Entra counts it after its expiry, too.
     azure.advance("2d").await;
 
     let (code, report) = look("doctor", &file, &[]).await;
@@ -149,7 +149,7 @@ async fn missing_tokens_are_the_only_errors() {
     assert_eq!(errors.collect::<Vec<_>>(), ["graph_token", "key_vault_token"], "{report:#}");
 }
 
-/// The configuration of the sandbox, changed.
+/// Writes a changed copy of the sandbox's configuration.
 fn edited(azure: &Azure, edit: impl FnOnce(&mut toml::Table)) -> std::path::PathBuf {
     let mut table = toml::from_str(&std::fs::read_to_string(azure.file("rekeyd.toml")).unwrap()).unwrap();
     edit(&mut table);
@@ -158,7 +158,7 @@ fn edited(azure: &Azure, edit: impl FnOnce(&mut toml::Table)) -> std::path::Path
     file
 }
 
-/// Everything that the check-up has to find, but what answers in the daemon's place.
+/// Plants every fault that the check-up has to find, except the one that answers in the daemon's place.
 async fn plant(azure: &Azure) {
     let graph = azure.token("https://graph.microsoft.com/.default").await;
     let vault = azure.vault_token().await;
@@ -172,7 +172,7 @@ async fn plant(azure: &Azure) {
     let found = on_graph(Method::GET, &format!("servicePrincipals(appId='{daemon}')"), Value::Null).await;
     let principal = text(&found, "id");
 
-    // A check-up that may read policies can tell of them.
+    // A check-up with permission to read policies can report them.
     let roles = ["Application.ReadWrite.OwnedBy", "AuditLog.Read.All", "Policy.Read.All"];
     let app_roles =
         json!({"principal": principal, "resource": "https://graph.microsoft.com", "roles": roles});
@@ -184,7 +184,7 @@ async fn plant(azure: &Azure) {
     control(Method::DELETE, "roles", role("Key Vault Secrets Officer")).await;
     control(Method::PATCH, &format!("applications/{}", object_id(0)), json!({"enabled": false})).await;
     control(Method::PATCH, &format!("applications/{}", object_id(1)), json!({"owners": []})).await;
-    // This one is found by its tags, and not wanted by its application.
+    // This one is found by its tags, but its application does not consent.
     control(Method::PATCH, &format!("applications/{}", object_id(6)), json!({"tags": ["x"]})).await;
 
     let restriction =
@@ -223,7 +223,7 @@ async fn plant(azure: &Azure) {
     azure.advance("1h").await;
 }
 
-/// Something that listens where a daemon should.
+/// A server that listens in the daemon's place.
 struct Stranger {
     url: String,
 }
@@ -245,7 +245,7 @@ impl Stranger {
     }
 }
 
-/// What a check-up found of this, and how bad it is.
+/// Returns the finding with this check, subject and verdict.
 fn told<'a>(report: &'a Value, check: &str, subject: &str, verdict: &str) -> &'a Value {
     let is_it = |finding: &&Value| {
         text(finding, "check") == check

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::support::{Azure, finish, rekeyd};
 
-/// What a command that looks came to: its exit code and the JSON that it printed.
+/// Runs a read-only command; returns its exit code and the JSON that it printed.
 async fn look(command: &'static str, config: &Path, more: &[&str]) -> (i32, Value) {
     look_with(command, config, more, &[]).await
 }
@@ -32,7 +32,7 @@ async fn look_with(
     (output.status.code().unwrap(), json)
 }
 
-/// What a command that looks printed for people or spreadsheets.
+/// Runs a read-only command; returns its output for people or spreadsheets.
 async fn finish_with_config(command: &'static str, config: &Path, more: &[&str]) -> String {
     let mut process = rekeyd();
     process.args([command, "--config"]).arg(config).args(more);

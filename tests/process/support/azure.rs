@@ -19,7 +19,7 @@ pub(crate) struct Azure {
 }
 
 impl Azure {
-    /// `rekeyd sandbox --azure-only` with `arguments`, once it is ready.
+    /// Starts `rekeyd sandbox --azure-only` with `arguments`, and returns once it is ready.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
         let shared = MACHINE.read().await;
         let directory = TempDir::new().unwrap();
@@ -41,7 +41,7 @@ impl Azure {
         Self { process, directory, endpoints, http, _shared: shared }
     }
 
-    /// Everything, and never a secret's text.
+    /// Returns the whole state, which never has a secret's text.
     pub(crate) async fn state(&self) -> State {
         serde_json::from_str(&self.state_text().await).unwrap()
     }
@@ -51,7 +51,7 @@ impl Azure {
         response.error_for_status().unwrap().text().await.unwrap()
     }
 
-    /// Moves the clock. Consumers have lived through it when this returns.
+    /// Advances the clock. Consumers have lived through that time when this returns.
     pub(crate) async fn advance(&self, by: &str) {
         let request = self.http.post(self.control("clock")).json(&json!({"advance": by}));
         request.send().await.unwrap().error_for_status().unwrap();
@@ -67,7 +67,7 @@ impl Azure {
         request.send().await.unwrap().error_for_status().unwrap();
     }
 
-    /// A daemon in a process of its own, once it listens.
+    /// Starts a daemon in a process of its own, and returns once it listens.
     pub(crate) async fn daemon(&self, environment: &[(&str, &str)]) -> Daemon {
         Daemon::start(&self.file("rekeyd.toml"), environment).await
     }
@@ -84,12 +84,12 @@ impl Azure {
         self.process.printed()
     }
 
-    /// A token for Key Vault, for the identity that may do everything.
+    /// Returns a token for Key Vault, for the identity that may do everything.
     pub(crate) async fn vault_token(&self) -> String {
         self.token("https://vault.azure.net/.default").await
     }
 
-    /// A token of that identity for any service.
+    /// Returns a token of that identity for any service.
     pub(crate) async fn token(&self, scope: &str) -> String {
         let url =
             format!("{}/{}/oauth2/v2.0/token", self.endpoint("/authority"), self.endpoint("/tenant_id"));
@@ -104,7 +104,7 @@ impl Azure {
         answer.pointer("/access_token").and_then(Value::as_str).unwrap().to_owned()
     }
 
-    /// The texts of all versions that can be read.
+    /// Returns the texts of all versions that can be read.
     pub(crate) async fn texts(&self) -> Vec<String> {
         let (state, token) = (self.state().await, self.vault_token().await);
         let mut texts = Vec::new();
@@ -145,7 +145,7 @@ impl Azure {
         assert!(settled.await.is_some(), "the daemon doesn't come to rest: {last:#?}\n{}", daemon.printed());
     }
 
-    /// Sends a request that has to succeed; what is no JSON comes as `null`.
+    /// Sends a request that has to succeed; returns the body, or `null` if it is not JSON.
     pub(crate) async fn call(&self, method: Method, url: &str, token: Option<&str>, body: Value) -> Value {
         let request = token.into_iter().fold(self.http.request(method, url), RequestBuilder::bearer_auth);
         let request = if body.is_null() { request } else { request.json(&body) };
@@ -162,7 +162,7 @@ impl Azure {
         vault.and_then(|vault| vault.pointer("/url")).and_then(Value::as_str).unwrap()
     }
 
-    /// The URL of one of the sandbox's own controls.
+    /// Returns the URL of one of the sandbox's own controls.
     pub(crate) fn control(&self, what: &str) -> String {
         format!("{}/_sandbox/{what}", self.endpoint("/graph"))
     }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::provider::certificates;
 use super::{Azure, PATIENCE, eventually};
 
-/// It is killed when it is dropped. Its tokens are not looked at closely: any of the tenant's will do.
+/// Azurite's process. It is killed when it is dropped. It does not check tokens closely: any of the tenant's will do.
 pub(crate) struct Azurite {
     child: Child,
     http: Client,
@@ -32,7 +32,7 @@ impl Azurite {
         Self::launch(directory, [&certificate, &key], ca_pem, free_port(), token).await
     }
 
-    /// The same with the certificate that a sandbox leaves for it, at a port that the sandbox was told of.
+    /// Starts it with the certificate that a sandbox wrote for it, at the port that the sandbox was started with.
     pub(crate) async fn beside(azure: &Azure, port: u16) -> Self {
         let directory = TempDir::new().unwrap();
         let [certificate, key] = ["localhost.pem", "localhost.key"].map(|name| azure.file(name));
@@ -77,7 +77,7 @@ impl Azurite {
         assert_eq!(status, StatusCode::CREATED);
     }
 
-    /// Puts a message, as its text stands in XML.
+    /// Puts a message, as its text is written in XML.
     pub(crate) async fn put(&self, queue: &str, text: &str) {
         let body = format!("<QueueMessage><MessageText>{text}</MessageText></QueueMessage>");
         let url = format!("{}/messages", self.url(queue));
@@ -85,7 +85,7 @@ impl Azurite {
         assert_eq!(answer.status(), StatusCode::CREATED);
     }
 
-    /// How many messages there are, hidden ones too; none in a queue that does not exist.
+    /// Returns the number of messages, including hidden ones; none in a queue that does not exist.
     pub(crate) async fn count(&self, queue: &str) -> Result<u64, reqwest::Error> {
         let answer = self.send(Method::GET, &format!("{}?comp=metadata", self.url(queue)), "").await?;
         let count = answer.headers().get("x-ms-approximate-messages-count");
@@ -107,7 +107,7 @@ impl Drop for Azurite {
     }
 }
 
-/// A port that nobody listens on now.
+/// Returns a port that nothing listens on now.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -17,7 +17,7 @@ pub(crate) struct Daemon {
     http: Client,
 }
 
-/// What the API says of one secret, as far as tests use it.
+/// The API's status of one secret, as far as tests use it.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Secret {
     #[serde(rename = "secret")]
@@ -36,21 +36,21 @@ struct Secrets {
 }
 
 impl Secret {
-    /// Nothing to do now, except to wait for the next expiry or for the end of an overlap.
+    /// Returns true if there is nothing to do now, except to wait for the next expiry or for the end of an overlap.
     pub(crate) fn is_settled(&self, now: OffsetDateTime) -> bool {
         self.state == "waiting"
             && ["not_due", "overlap"].contains(&self.reason.as_str())
             && self.next_reconcile.is_none_or(|next| next > now)
     }
 
-    /// `None` while a pass is in hand, or is to begin.
+    /// Returns the time of the next pass; `None` while a pass is running, or is about to begin.
     pub(crate) fn next_look_after(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
         self.next_reconcile.filter(|next| *next > now)
     }
 }
 
 impl Daemon {
-    /// `rekeyd run` with the configuration that a sandbox wrote, once it listens.
+    /// Starts `rekeyd run` with the configuration that a sandbox wrote, and returns once it listens.
     pub(crate) async fn start(config: &Path, environment: &[(&str, &str)]) -> Self {
         let text: toml::Table = toml::from_str(&std::fs::read_to_string(config).unwrap()).unwrap();
         let of = |key: &str| text.get(key).and_then(toml::Value::as_str).map(str::to_owned);
@@ -70,7 +70,7 @@ impl Daemon {
         eventually("the daemon listens", PATIENCE, async || {
             if let Some(status) = daemon.process.ended() {
                 let printed = daemon.process.printed();
-                // Somebody's outgoing connection may have the port for a moment.
+                // Another program's outgoing connection may have the port for a moment.
                 assert!(printed.contains("can't listen"), "the daemon ended with {status}:\n{printed}");
                 daemon.process = start();
             }
@@ -99,13 +99,13 @@ impl Daemon {
         (response.status(), response.text().await.unwrap())
     }
 
-    /// `None` if nobody listens, or listens no more.
+    /// Returns the status of a GET request; `None` if nothing listens there, or no longer listens.
     pub(crate) async fn try_get(&self, path: &str) -> Option<StatusCode> {
         let response = self.http.get(format!("{}{path}", self.base)).send().await;
         response.ok().map(|response| response.status())
     }
 
-    /// Delivers as Event Grid does that knows the webhook's key.
+    /// Delivers as Event Grid does with the webhook's key.
     pub(crate) async fn deliver(&self, body: &Value) -> (StatusCode, String) {
         let request = self.http.post(format!("{}/events/key-vault", self.base)).json(body);
         let response = request.header("x-rekeyd-key", &self.webhook_key).send().await.unwrap();
@@ -123,21 +123,21 @@ impl Daemon {
         assert_eq!(response.status(), StatusCode::ACCEPTED);
     }
 
-    /// What the API says of every secret.
+    /// Returns the API's status of every secret.
     pub(crate) async fn secrets(&self) -> Vec<Secret> {
         let (status, text) = self.get("/api/v1/secrets").await;
         assert_eq!(status, StatusCode::OK, "{text}");
         serde_json::from_str::<Secrets>(&text).unwrap().secrets
     }
 
-    /// The value of the sample that begins with `sample`.
+    /// Returns the value of the sample that begins with `sample`.
     pub(crate) async fn metric(&self, sample: &str) -> f64 {
         let (_, text) = self.get("/metrics").await;
         let line = text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
         line.unwrap_or_else(|| panic!("{sample} is missing in\n{text}")).parse().unwrap()
     }
 
-    /// Its address, without a slash at the end.
+    /// Returns its address, without a slash at the end.
     pub(crate) fn base(&self) -> &str {
         &self.base
     }

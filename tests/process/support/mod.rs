@@ -1,4 +1,4 @@
-//! What all process tests stand on: children that die with their test, and polls with a limit.
+//! The base of all process tests: children that are killed with their test, and polls with a limit.
 
 mod azure;
 mod azurite;
@@ -18,15 +18,15 @@ pub(crate) use process::{Process, finish, program, rekeyd, variable};
 pub(crate) use provider::Provider;
 pub(crate) use state::State;
 
-/// Those who measure time have the machine for themselves (write); all others share it (read).
+/// Tests that measure time have the machine for themselves (write); all others share it (read).
 pub(crate) static MACHINE: RwLock<()> = RwLock::const_new(());
 
-/// The first answer of `probe`. The test fails if there is none within `limit`.
+/// Returns the first answer of `probe`. The test fails if there is none within `limit`.
 pub(crate) async fn eventually<T>(what: &str, limit: Duration, probe: impl AsyncFnMut() -> Option<T>) -> T {
     within(limit, probe).await.unwrap_or_else(|| panic!("not within {limit:?}: {what}"))
 }
 
-/// The first answer of `probe` within `limit`.
+/// Returns the first answer of `probe` within `limit`.
 pub(crate) async fn within<T>(limit: Duration, mut probe: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     let began = Instant::now();
     loop {
@@ -40,11 +40,11 @@ pub(crate) async fn within<T>(limit: Duration, mut probe: impl AsyncFnMut() -> O
     }
 }
 
-/// Between two polls, and before a kill at a random moment. Never to wait for something to have happened.
+/// Sleeps between two polls, or before a kill at a random moment. Not for waiting until something has happened.
 #[expect(clippy::disallowed_methods, reason = "processes live in real time")]
 pub(crate) async fn pause(length: Duration) {
     tokio::time::sleep(length).await;
 }
 
-/// A machine that builds something else at the same time is slow.
+/// The limit of a wait: a machine that builds something else at the same time is slow.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);

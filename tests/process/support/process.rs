@@ -4,14 +4,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
-/// The binary under test, without anything of our environment that it would follow.
+/// Returns a command for the binary under test, without the variables of our environment that it would read.
 pub(crate) fn rekeyd() -> Command {
     let binary =
         variable("REKEYD_BIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_rekeyd")), PathBuf::from);
     program(&binary)
 }
 
-/// Another binary of ours, alike.
+/// Returns a command for another binary of ours, in the same way.
 pub(crate) fn program(binary: &Path) -> Command {
     let mut command = Command::new(binary);
     let followed = |name: &str| name.starts_with("REKEYD_") || name.to_ascii_lowercase().ends_with("_proxy");
@@ -22,7 +22,7 @@ pub(crate) fn program(binary: &Path) -> Command {
     command
 }
 
-/// A variable of the tests' own environment.
+/// Returns a variable of the tests' own environment.
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.into_string().unwrap())
 }
@@ -32,14 +32,14 @@ pub(crate) fn finish(arguments: &[&str]) -> Output {
     rekeyd().args(arguments).output().unwrap()
 }
 
-/// A child that is killed when it is dropped. What it prints goes to files.
+/// A child that is killed when it is dropped. Its output goes to files.
 pub(crate) struct Process {
     child: Child,
     files: [PathBuf; 2],
 }
 
 impl Process {
-    /// Starts `command`; what it prints is appended to files of this name in `directory`.
+    /// Starts `command`; its output is appended to files of this name in `directory`.
     pub(crate) fn start(mut command: Command, directory: &Path, name: &str) -> Self {
         let files = ["out", "err"].map(|stream| directory.join(format!("{name}.{stream}")));
         let [out, err] = files.each_ref().map(|file| File::options().append(true).create(true).open(file));
@@ -51,7 +51,7 @@ impl Process {
         self.child.id()
     }
 
-    /// Everything that was printed so far, by this and by earlier processes of its name.
+    /// Returns everything that was printed so far, by this and by earlier processes of its name.
     pub(crate) fn printed(&self) -> String {
         let read = |file| String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned();
         self.files.iter().map(read).collect()
@@ -67,7 +67,7 @@ impl Process {
         assert!(sent.success(), "no SIGTERM could be sent");
     }
 
-    /// `kill -9`.
+    /// Kills the process (`kill -9`).
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

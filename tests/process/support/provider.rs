@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use serde_json::{Value, json};
 
-/// It is killed when it is dropped.
+/// The provider's process. It is killed when it is dropped.
 pub(crate) struct Provider {
     child: Child,
     commands: ChildStdin,
@@ -34,27 +34,27 @@ impl Provider {
         provider
     }
 
-    /// A token that says exactly this.
+    /// Returns a token with exactly these claims.
     pub(crate) fn token(&mut self, claims: &Value) -> String {
         self.ask(&json!({"claims": claims}), "token")
     }
 
-    /// The same, whose header names a key of any name.
+    /// Returns a token with these claims, whose header names a key of any name.
     pub(crate) fn token_of_key(&mut self, kid: &str, claims: &Value) -> String {
         self.ask(&json!({"claims": claims, "header": {"kid": kid}}), "token")
     }
 
-    /// Puts another key in the place of the one there is.
+    /// Replaces its key by another one.
     pub(crate) fn rotate(&mut self) {
         self.ask::<String>(&json!({"rotate": true}), "kid");
     }
 
-    /// Whether its keys can be read from now on.
+    /// Shows its keys from now on, or hides them.
     pub(crate) fn show_keys(&mut self, shown: bool) {
         self.ask::<bool>(&json!({"jwks": shown}), "jwks");
     }
 
-    /// The public key, as PEM.
+    /// Returns the public key, as PEM.
     pub(crate) fn public_key(&mut self) -> String {
         self.ask(&json!({"pem": true}), "pem")
     }
@@ -81,7 +81,7 @@ impl Drop for Provider {
     }
 }
 
-/// A CA, and the key and the certificate of `localhost` that it has signed: rustls takes no CA for a server.
+/// Returns a CA, and the key and the certificate of `localhost` that it has signed: rustls takes no CA for a server.
 pub(crate) fn certificates() -> (String, String, String) {
     let (ca_key, leaf_key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
     let mut ca = CertificateParams::new(Vec::new()).unwrap();

@@ -1,4 +1,4 @@
-//! The whole truth, as `/_sandbox/state` tells it.
+//! The complete state, as `/_sandbox/state` returns it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,7 +56,7 @@ pub(crate) struct Version {
 }
 
 impl State {
-    /// Each secret as `vault/name`, with its versions.
+    /// Returns each secret as `vault/name`, with its versions.
     pub(crate) fn secrets(&self) -> BTreeMap<String, &[Version]> {
         let mut all = BTreeMap::new();
         for vault in &self.vaults {
@@ -71,13 +71,13 @@ impl State {
         self.secrets().get(secret).expect("a known secret").len()
     }
 
-    /// All credentials that rekeyd has made and nobody has revoked.
+    /// Returns all credentials that rekeyd has made and that are not revoked.
     pub(crate) fn ours(&self) -> impl Iterator<Item = &Credential> {
         let all = self.applications.iter().flat_map(|application| &application.credentials);
         all.filter(|credential| credential.display_name.as_deref().is_some_and(|n| n.starts_with("rekeyd ")))
     }
 
-    /// Those of ours that no version names.
+    /// Returns the credentials of ours that no version names.
     pub(crate) fn unpublished(&self) -> impl Iterator<Item = &Credential> {
         let secrets = self.secrets();
         let versions = secrets.values().copied().flatten();
@@ -86,12 +86,12 @@ impl State {
         self.ours().filter(move |credential| !named.contains(&credential.key_id))
     }
 
-    /// Those that a sweep must not leave: never published, and older than `orphan_grace`.
+    /// Returns the credentials that a sweep must not leave: never published, and older than `orphan_grace`.
     pub(crate) fn orphans(&self) -> Vec<&Credential> {
         self.unpublished().filter(|credential| credential.start + Duration::hours(24) < self.now).collect()
     }
 
-    /// The secrets that are due: what their only version holds ends within 60 days.
+    /// Returns the secrets that are due: the credential of their only version ends within 60 days.
     pub(crate) fn due_at_first(&self) -> Vec<String> {
         let soon = self.now + Duration::days(60);
         let ends: BTreeMap<&str, OffsetDateTime> = self
@@ -107,7 +107,7 @@ impl State {
         self.secrets().into_iter().filter(|(_, versions)| is_due(versions)).map(|(name, _)| name).collect()
     }
 
-    /// Notes of rotations that count as being in flight.
+    /// Returns the notes of rotations that count as being in flight.
     pub(crate) fn in_flight(&self) -> Vec<String> {
         let secrets = self.secrets();
         let notes = secrets.values().copied().flatten().filter_map(|v| v.tags.get("PendingRotation"));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::world::{World, with};
 use super::{EVENT_ROLE, OPERATOR, OTHER_TENANT, READER, STRANGER, WEBHOOK};
 
-/// A token that is not taken.
+/// A token that is not accepted.
 #[derive(Clone)]
 pub(super) struct Bad {
     pub(super) what: String,
@@ -19,7 +19,7 @@ pub(super) struct Bad {
 }
 
 impl World {
-    /// Each is good but for one claim.
+    /// Returns tokens that are each good but for one claim.
     pub(super) async fn with_wrong_claims(&mut self) -> Vec<Bad> {
         let (good, now) = (self.claims(READER).await, self.now().await);
         let wrong = [
@@ -46,7 +46,7 @@ impl World {
         bad.into()
     }
 
-    /// Each says what a good one says, but nobody who may has signed it.
+    /// Returns tokens with the claims of a good one, but without the signature of an authorized signer.
     pub(super) async fn forged(&mut self) -> Vec<Bad> {
         let claims = self.claims(OPERATOR).await;
         let (good, other) = (self.provider.token(&claims), self.good(READER).await);
@@ -69,7 +69,7 @@ impl World {
         forged.map(|(what, token, reason)| unauthorized(what, token, reason)).into()
     }
 
-    /// Who checks it with the public key as a secret, as the token asks for, finds it good.
+    /// Signs with the public key as an HMAC secret: a verifier that follows the token's header finds it good.
     fn with_hmac(&mut self, kid: &str, claims: &Value) -> String {
         let secret = self.provider.public_key();
         assert!(secret.starts_with("-----BEGIN PUBLIC KEY-----"), "{secret}");
@@ -78,7 +78,8 @@ impl World {
     }
 }
 
-/// What has the form of no token, or only that. A text without a dot is looked for among the known ones.
+/// Returns texts without the form of a token, or with the form
+/// alone. A text without a dot is searched among the known ones.
 pub(super) fn malformed() -> Vec<Bad> {
     let (head, long) = (encoded(&json!({"typ": "JWT"})), "long-and-senseless-".repeat(1_000));
     let malformed = [

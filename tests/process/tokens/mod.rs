@@ -1,4 +1,4 @@
-//! Tokens of an identity provider that shares no code with ours: which are taken, how others are refused.
+//! Tokens of an identity provider that shares no code with ours: the accepted ones, and the refusal of others.
 
 mod bad;
 mod world;
@@ -48,7 +48,7 @@ async fn good_tokens_act_within_their_role() {
 #[tokio::test]
 async fn clock_tolerance_is_one_minute() {
     let mut world = World::start().await;
-    // Time goes on while a token is under way: to the one side by as much as a slow machine needs.
+    // Time passes while a token is on its way: the limits on one side leave as much as a slow machine needs.
     for (claim, tolerated, too_much, reason) in
         [("exp", -40, -62, "expired"), ("nbf", 59, 90, "not_yet_valid")]
     {

@@ -9,22 +9,22 @@ use serde_json::{Value, json};
 use super::{API, CALLER, EVENT_GRID, EVENT_ROLE, READER, WEBHOOK};
 use crate::support::{Azure, Daemon, PATIENCE, Provider, eventually};
 
-/// Whom a request is for, as refusals are counted, and the request.
+/// A route: the endpoint that refusals are counted for, and the request.
 pub(super) struct Route {
     pub(super) endpoint: &'static str,
     pub(super) method: Method,
     pub(super) path: &'static str,
 }
 
-/// A daemon that takes the tokens of a provider.
+/// A daemon that accepts the tokens of a provider.
 pub(super) struct World {
     azure: Azure,
     pub(super) provider: Provider,
     pub(super) daemon: Daemon,
-    /// How far the daemon's clock is from the sandbox's, in seconds.
+    /// The distance of the daemon's clock from the sandbox's, in seconds.
     clock_is_off: i64,
     sent: Vec<String>,
-    /// By endpoint and reason: what has to be in the log and in the metrics.
+    /// The refusals that have to be in the log and in the metrics, by endpoint and reason.
     refused: Vec<(String, String)>,
 }
 
@@ -36,18 +36,18 @@ impl World {
     pub(super) async fn on(azure: Azure, clock_is_off: i64) -> Self {
         let config = azure.file("rekeyd.toml");
         let provider = Provider::start(config.parent().unwrap());
-        // What nobody logs at this level is logged at none.
+        // Anything that is not logged at this level is not logged at any other.
         let log = [("REKEYD_LOG__FILTER", "trace"), ("REKEYD_LOG__FORMAT", "json")];
         let daemon = Daemon::start(&configuration(&azure, &provider), &log).await;
         Self { azure, provider, daemon, clock_is_off, sent: Vec::new(), refused: Vec::new() }
     }
 
-    /// What the daemon's clock shows, in seconds since 1970.
+    /// Returns the time of the daemon's clock, in seconds since 1970.
     pub(super) async fn now(&self) -> i64 {
         self.azure.state().await.now.unix_timestamp() + self.clock_is_off
     }
 
-    /// What a good token says, in the form of version 2: its audience is the bare id.
+    /// Returns the claims of a good token, in the form of version 2: its audience is the bare id.
     pub(super) async fn claims(&self, role: &str) -> Value {
         let now = self.now().await;
         json!({
@@ -62,7 +62,7 @@ impl World {
         })
     }
 
-    /// The same in the form of version 1.
+    /// Returns the claims of a good token in the form of version 1.
     pub(super) async fn version_1(&self, role: &str) -> Value {
         let differing = json!({
             "iss": self.version_1_issuer(), "aud": API, "appid": CALLER, "azp": null, "ver": "1.0"
@@ -70,7 +70,7 @@ impl World {
         with_all(&self.claims(role).await, &differing)
     }
 
-    /// What Event Grid's own tokens say.
+    /// Returns the claims of Event Grid's own tokens.
     pub(super) async fn event_claims(&self) -> Value {
         with_all(&self.claims(EVENT_ROLE).await, &json!({"aud": WEBHOOK, "azp": EVENT_GRID}))
     }
@@ -84,7 +84,7 @@ impl World {
         self.provider.token(&claims)
     }
 
-    /// A good token but for a time, in seconds from now.
+    /// Returns a token that is good but for a time, in seconds from now.
     pub(super) async fn good_but(&mut self, claim: &str, seconds: i64) -> String {
         let claims = self.claims(READER).await;
         let time = self.now().await + seconds;
@@ -101,7 +101,7 @@ impl World {
         self.daemon.send(route.method.clone(), route.path, Some(token)).await
     }
 
-    /// Sends `token`, which has to be refused in this way, told once and counted once.
+    /// Sends `token`, and asserts that it is refused in this way, logged once and counted once.
     pub(super) async fn refuses(
         &mut self,
         route: &Route,
@@ -121,7 +121,7 @@ impl World {
         assert_eq!(self.counted().await, counts(&self.refused), "{what}, {}", route.path);
     }
 
-    /// By endpoint and reason: the lines about refusals.
+    /// Returns the log lines about refusals, by endpoint and reason.
     fn told(&self) -> Vec<(String, String)> {
         let text = |line: &Value, key| line.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let printed = self.daemon.printed();
@@ -130,7 +130,7 @@ impl World {
         lines.map(|line: Value| (text(&line, "endpoint"), text(&line, "reason"))).collect()
     }
 
-    /// By endpoint and reason: the metric.
+    /// Returns the metric, by endpoint and reason.
     async fn counted(&self) -> BTreeMap<String, f64> {
         let (_, metrics) = self.daemon.get("/metrics").await;
         let samples = metrics.lines().filter(|line| line.starts_with(METRIC));
@@ -139,7 +139,7 @@ impl World {
         samples.filter(|(_, value)| *value > 0.0).collect()
     }
 
-    /// The log shows no token that was sent, nor the beginning of any part of one.
+    /// Asserts that the log shows no token that was sent, nor the beginning of any part of one.
     pub(super) fn has_shown_no_token(&self) {
         let printed = self.daemon.printed();
         assert!(printed.contains("\"level\":\"TRACE\""), "everything is logged");
@@ -152,7 +152,7 @@ impl World {
     }
 }
 
-/// That of the sandbox, with the tokens of the provider.
+/// Writes the sandbox's configuration, changed to accept the tokens of the provider.
 fn configuration(azure: &Azure, provider: &Provider) -> PathBuf {
     let [config, ca] = ["tokens.toml", "both-ca.pem"].map(|name| azure.file(name));
     let ca_of_azure = std::fs::read_to_string(azure.file("ca.pem")).unwrap();
@@ -174,7 +174,7 @@ fn configuration(azure: &Azure, provider: &Provider) -> PathBuf {
     config
 }
 
-/// `claims` with another value; `null` leaves the claim out.
+/// Returns `claims` with another value; `null` leaves the claim out.
 pub(super) fn with(claims: &Value, claim: &str, is: &Value) -> Value {
     with_all(claims, &json!({claim: is}))
 }
@@ -186,7 +186,7 @@ pub(super) fn with_all(claims: &Value, differing: &Value) -> Value {
     claims.into()
 }
 
-/// Problem details of this status, with the header that belongs to it.
+/// Asserts that the answer has problem details of this status, with the header that belongs to it.
 async fn assert_problem(response: Response, status: StatusCode, what: &str) {
     let headers = response.headers().clone();
     let header = |name| headers.get(name).map(|value| value.to_str().unwrap());
@@ -198,7 +198,7 @@ async fn assert_problem(response: Response, status: StatusCode, what: &str) {
     assert_eq!(body.pointer("/status"), Some(&status.as_u16().into()), "{what}");
 }
 
-/// As the metric shows them.
+/// Counts refusals as the metric shows them.
 fn counts(refused: &[(String, String)]) -> BTreeMap<String, f64> {
     let mut counts = BTreeMap::new();
     for (endpoint, reason) in refused {
