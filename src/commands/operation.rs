@@ -1,11 +1,10 @@
 //! Operations: what became of each accepted command. The API, its events and the command line show the same answer.
 
-use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::registry::AcceptedCommand;
-use crate::domain::{CommandKind, CommandOutcome, SecretId, SecretState, StatusReason};
+use crate::domain::{CommandKind, CommandOutcome, SecretId, SecretState, StatusReason, serialize_as_label};
 use crate::reconcile::{QueuedCommand, StatusBoard, WorkQueue};
 
 /// An accepted command, and what has become of it.
@@ -94,11 +93,7 @@ impl OperationState {
     }
 }
 
-impl Serialize for OperationState {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.label())
-    }
-}
+serialize_as_label! { OperationState }
 
 impl From<CommandOutcome> for OperationState {
     fn from(outcome: CommandOutcome) -> Self {

@@ -52,6 +52,7 @@ pub use command::{Command, CommandKind, CommandOutcome};
 pub use decide::{LOSS_CONFIRMED_AFTER, WORST_LAG, decide};
 pub use decision::{Action, ActionKind, Decision, PlanStatus};
 pub use inventory::{Class, CredentialSeen, Holdings, LastUse, NEAR_EXPIRY, SecretSeen};
+pub(crate) use labels::serialize_as_label;
 pub use managed::{DiscoveryRules, ManagedSecret};
 pub use marker::Marker;
 pub use names::{

@@ -178,25 +178,13 @@ impl WorkQueue {
     /// Returns the command for `secret` that no pass has completed yet.
     #[must_use]
     pub fn pending_command(&self, secret: &SecretId) -> Option<QueuedCommand> {
-        let inner = self.lock();
-        let in_work = inner
-            .in_work
-            .get(secret)
-            .copied()
-            .flatten()
-            .map(|command| QueuedCommand { command, tried: false });
-        let waiting = inner.waiting.get(secret).and_then(Waiting::queued);
-        waiting.or(in_work)
+        self.lock().queued(secret).next()
     }
 
     /// Returns the pending command that stands for `command`: the same, or a later one of its kind.
     #[must_use]
     pub fn pending(&self, secret: &SecretId, command: Command) -> Option<QueuedCommand> {
-        let inner = self.lock();
-        let waiting = inner.waiting.get(secret).and_then(Waiting::queued);
-        let in_work = inner.in_work.get(secret).copied().flatten();
-        let in_work = in_work.map(|command| QueuedCommand { command, tried: false });
-        waiting.into_iter().chain(in_work).find(|queued| command.is_merged_into(queued.command))
+        self.lock().queued(secret).find(|queued| command.is_merged_into(queued.command))
     }
 
     fn is_settled(&self, horizon: Duration) -> bool {
@@ -268,6 +256,13 @@ impl Inner {
         if let Some(replaced) = wanted.into_iter().find(|command| command.kind.label() != kept.kind.label()) {
             on_replaced(replaced, kept);
         }
+    }
+
+    /// Returns the pending commands of `secret`: the waiting one, then the one that a pass works on.
+    fn queued(&self, secret: &SecretId) -> impl Iterator<Item = QueuedCommand> {
+        let waiting = self.waiting.get(secret).and_then(Waiting::queued);
+        let in_work = self.in_work.get(secret).copied().flatten();
+        waiting.into_iter().chain(in_work.map(|command| QueuedCommand { command, tried: false }))
     }
 
     /// Notes that a pass has given `command` back; another one that was asked for meanwhile has not been tried.
