@@ -1,7 +1,6 @@
 //! One listener: plain, or with TLS whose certificate is reloaded when its files change.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -41,6 +40,8 @@ pub enum ServerError {
 #[derive(Debug, Clone)]
 pub struct Tls {
     files: TlsConfig,
+    /// The hashes of both files, taken before `config` was read from them: a change since then is noticed.
+    seen: Option<[u64; 2]>,
     config: RustlsConfig,
 }
 
@@ -50,10 +51,10 @@ impl Tls {
     /// # Errors
     /// The certificate or its key can't be used.
     pub async fn read(files: &TlsConfig) -> Result<Self, ServerError> {
-        let config = RustlsConfig::from_pem_file(&files.certificate_file, &files.private_key_file);
         let files = files.clone();
-        match config.await {
-            Ok(config) => Ok(Self { files, config }),
+        let seen = contents(&files).await;
+        match RustlsConfig::from_pem_file(&files.certificate_file, &files.private_key_file).await {
+            Ok(config) => Ok(Self { files, seen, config }),
             Err(source) => Err(ServerError::Certificate { files, source }),
         }
     }
@@ -61,11 +62,10 @@ impl Tls {
     /// Reads both files at the interval `every`, and reloads the certificate when either has changed, until `stop` is
     /// cancelled. Files that can't be used change nothing.
     pub async fn keep_fresh(self, every: Duration, stop: CancellationToken) {
-        let paths = [self.files.certificate_file.clone(), self.files.private_key_file.clone()];
-        let mut shown = contents(&paths).await;
+        let mut shown = self.seen;
         let mut ticks = tokio::time::interval(every);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            let seen = contents(&paths).await;
+            let seen = contents(&self.files).await;
             if seen.is_none() || seen == shown {
                 continue;
             }
@@ -85,9 +85,9 @@ impl Tls {
 }
 
 /// Returns the hashes of both files; `None` while a file is missing, as it may be for a moment when both are replaced.
-async fn contents(paths: &[PathBuf; 2]) -> Option<[u64; 2]> {
+async fn contents(files: &TlsConfig) -> Option<[u64; 2]> {
     let mut hashes = [0; 2];
-    for (hash, path) in hashes.iter_mut().zip(paths) {
+    for (hash, path) in hashes.iter_mut().zip([&files.certificate_file, &files.private_key_file]) {
         let content = zeroize::Zeroizing::new(tokio::fs::read(path).await.ok()?);
         let digest = <sha2::Sha256 as sha2::Digest>::digest(&*content);
         *hash = digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));

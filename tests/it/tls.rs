@@ -32,6 +32,16 @@ async fn is_trusted(port: u16, ca: &str) -> bool {
     client.get(format!("https://localhost:{port}/")).send().await.is_ok()
 }
 
+/// Waits until a client that trusts only `ca` gets an answer.
+async fn becomes_trusted(port: u16, ca: &str) {
+    let mut tries = 0;
+    while !is_trusted(port, ca).await {
+        tries += 1;
+        assert!(tries < 500, "the second certificate is never shown");
+        tokio::task::yield_now().await;
+    }
+}
+
 /// A changed certificate comes into use without a restart, and a broken one changes nothing.
 #[tokio::test]
 async fn changed_certificate_is_reloaded_without_restart() {
@@ -50,12 +60,7 @@ async fn changed_certificate_is_reloaded_without_restart() {
     assert!(is_trusted(port, &first).await);
 
     let second = write_certificate(directory.path());
-    let mut tries = 0;
-    while !is_trusted(port, &second).await {
-        tries += 1;
-        assert!(tries < 500, "the second certificate is never shown");
-        tokio::task::yield_now().await;
-    }
+    becomes_trusted(port, &second).await;
     assert!(!is_trusted(port, &first).await);
 
     std::fs::write(file("tls.crt"), "nonsense").unwrap();
@@ -73,4 +78,24 @@ async fn unusable_certificate_is_named_before_serving() {
         TlsConfig { certificate_file: "/none/tls.crt".into(), private_key_file: "/none/tls.key".into() };
     let error = Tls::read(&files).await.unwrap_err().to_string();
     assert!(error.contains("/none/tls.crt") && error.contains("/none/tls.key"), "{error}");
+}
+
+/// A certificate that changes between start and the first check is noticed too.
+#[tokio::test]
+async fn change_before_first_check_is_noticed() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let directory = tempfile::tempdir().unwrap();
+    write_certificate(directory.path());
+    let file = |name: &str| directory.path().join(name);
+    let files = TlsConfig { certificate_file: file("tls.crt"), private_key_file: file("tls.key") };
+    let (tls, stop) = (Tls::read(&files).await.unwrap(), CancellationToken::new());
+    let second = write_certificate(directory.path());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = Server::start(listener, Router::new().route("/", get(async || "here")), Some(&tls)).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+    tokio::spawn(tls.keep_fresh(Duration::from_millis(20), stop.clone()));
+    becomes_trusted(port, &second).await;
+    stop.cancel();
+    server.stop().await;
 }
