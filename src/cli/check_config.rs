@@ -1,4 +1,4 @@
-//! `rekeyd check-config`: everything that is wrong with a configuration, without opening a port.
+//! `rekeyd check-config`: lists every error in a configuration, without opening a port.
 
 use std::process::ExitCode;
 
@@ -7,16 +7,18 @@ use serde_json::json;
 
 use super::{ConfigFile, Output, USAGE, print_error, print_line};
 
-/// What `rekeyd check-config` takes.
+/// The arguments of `rekeyd check-config`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  rekeyd check-config --config rekeyd.toml\n  \
     rekeyd check-config --config rekeyd.toml --output json\n\n\
-    Environment variables (REKEYD_POLICY__OVERLAP=3d for [policy] overlap) count, as they do for `rekeyd run`.\n\
-    Exits with 64 if anything is wrong.")]
+    Environment variables override the file, as for `rekeyd run`:\n\
+    REKEYD_POLICY__OVERLAP=3d sets overlap in [policy].\n\n\
+    Exit codes: 0 the configuration is valid; 64 invalid arguments or an invalid\n\
+    configuration")]
 pub(super) struct CheckConfig {
     #[command(flatten)]
     config: ConfigFile,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
 }

@@ -1,4 +1,4 @@
-//! `rekeyd completions`: a completion script for a shell.
+//! `rekeyd completions`: prints a completion script for a shell.
 
 use std::process::ExitCode;
 
@@ -7,11 +7,11 @@ use clap_complete::Shell;
 
 use super::Cli;
 
-/// What `rekeyd completions` takes.
+/// The arguments of `rekeyd completions`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  rekeyd completions bash > /etc/bash_completion.d/rekeyd")]
 pub(super) struct Completions {
-    /// Which shell.
+    /// Shell to print the script for.
     #[arg(value_enum)]
     shell: Shell,
 }

@@ -1,4 +1,4 @@
-//! `rekeyd compromised`: the credential is compromised.
+//! `rekeyd compromised`: replaces a compromised credential and revokes all older ones.
 
 use std::process::ExitCode;
 
@@ -7,20 +7,22 @@ use clap::Args;
 use super::daemon::{self, ConnectArgs, Secrets};
 use crate::domain::CommandKind;
 
-/// What `rekeyd compromised` takes.
+/// The arguments of `rekeyd compromised`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n\x20 rekeyd compromised vault-1/app-01 --server http://localhost:8080 --token-file token --wait\n\
     \x20 rekeyd compromised vault-1/app-01 --all-credentials --config rekeyd.toml\n\n\
-    A successor is made and published, every older credential is revoked at once, and each old text is tried until\n\
-    Entra refuses it. Consumers that don't read the secret again when they are refused stay refused.\n\n\
-    Exits with 0 when done (or, without --wait, when the daemon has accepted the command), 1 if it failed or is blocked,\n\
-    2 if the daemon still waits for the moment to do it (only with --wait), 64 for wrong arguments."
+    Issues and publishes a new credential, revokes every older one at once, and\n\
+    tries each old client secret until Entra refuses it. Consumers must read the\n\
+    secret again when their sign-in is refused; otherwise they stay locked out.\n\n\
+    Exit codes: 0 completed (without --wait: accepted by the daemon); 1 failed,\n\
+    rejected or blocked; 2 not completed yet (with --wait only); 64 invalid\n\
+    arguments or an invalid configuration"
 )]
 pub(super) struct Compromised {
     #[command(flatten)]
     secrets: Secrets,
-    /// Every credential of the application is meant: the same is asked of all managed secrets that hold one of them.
+    /// Treat every credential of the application as compromised: run the command for each managed secret that holds one.
     #[arg(long)]
     all_credentials: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `rekeyd doctor`: runs the checks and prints their findings. Holds no check.
+//! `rekeyd doctor`: runs the checks of `diagnostics` and prints their findings.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,28 +14,28 @@ use super::{ConfigFile, USAGE, print_error, print_line};
 use crate::azure::EventGridHandshake;
 use crate::diagnostics::doctor::{Doctor, Finding, Verdict};
 
-/// What `rekeyd doctor` takes.
+/// The arguments of `rekeyd doctor`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  rekeyd doctor --config rekeyd.toml\n  \
-    rekeyd doctor --config rekeyd.toml --all                      show what is ok, too\n  \
+    rekeyd doctor --config rekeyd.toml --all                      show findings that are ok, too\n  \
     rekeyd doctor --config rekeyd.toml --server https://rekeyd.example.org\n  \
     rekeyd doctor --config rekeyd.toml --output json\n\n\
-    It runs read-only checks of everything that a rotation needs.\n\n\
-    Exit codes: 0 no error, though there may be warnings; 1 an error was found; 64 wrong arguments or a wrong\n\
-    configuration")]
+    Runs read-only checks of everything that a rotation needs.\n\n\
+    Exit codes: 0 no error (there may be warnings); 1 an error was found; 64 invalid\n\
+    arguments or an invalid configuration")]
 pub(super) struct DoctorCommand {
     #[command(flatten)]
     config: ConfigFile,
-    /// Where Event Grid reaches the daemon. Without it: where the configuration says that it listens.
+    /// URL at which Event Grid reaches the daemon. Default: the address that the configuration listens on.
     #[arg(long, value_name = "URL")]
     server: Option<Url>,
-    /// PEM file of the certificate authorities that the daemon is trusted by there, in the place of the system's.
+    /// PEM file with the certificate authorities to trust at --server, instead of the system's.
     #[arg(long, value_name = "FILE", requires = "server")]
     ca_file: Option<PathBuf>,
-    /// Show findings that are ok, too. JSON always does.
+    /// Show findings that are ok, too. JSON always includes them.
     #[arg(long)]
     all: bool,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, value_enum, default_value = "table")]
     output: Listing,
 }
@@ -93,7 +93,7 @@ impl DoctorCommand {
     }
 }
 
-/// Returns the cells of a finding; its remedy stands below its detail.
+/// Returns the cells of a finding, with its remedy below its detail.
 fn row(finding: &Finding) -> [String; 4] {
     let remedy = finding.remedy.as_ref().map(|remedy| format!("\n  -> {remedy}")).unwrap_or_default();
     [

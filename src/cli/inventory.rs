@@ -1,4 +1,4 @@
-//! `rekeyd inventory`: every credential and every secret that can be seen, and what is odd about it.
+//! `rekeyd inventory`: lists all credentials and secrets that rekeyd can read, by class.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
@@ -15,41 +15,43 @@ use super::{ConfigFile, print_error, print_line};
 use crate::diagnostics::inventory::{Inventory, Item};
 use crate::domain::Class;
 
-/// What `rekeyd inventory` takes.
+/// The arguments of `rekeyd inventory`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  rekeyd inventory --config rekeyd.toml\n  \
     rekeyd inventory --config rekeyd.toml --class near_expiry --class expired\n  \
-    rekeyd inventory --config rekeyd.toml --class unmanaged+near_expiry      what runs out unseen\n  \
+    rekeyd inventory --config rekeyd.toml --class unmanaged+near_expiry      what expires unnoticed\n  \
     rekeyd inventory --config rekeyd.toml --output csv > inventory.csv\n  \
     rekeyd inventory --config rekeyd.toml --no-usage --output json\n\n\
-    It shows every credential of every application that rekeyd may read, and every secret of [[vaults]]. No text of\n\
-    a secret is read. Certificates are not listed: neither those of applications nor those of vaults.\n\n\
-    Classes: managed, orphaned, foreign, unmanaged, near_expiry, expired, never_used, could_be_secretless. What a tag\n\
-    or the configuration binds and rekeyd refuses to rotate (its lists, a missing consent) is not managed.\n\n\
-    Exit codes: 0 everything was read; 1 something could not be read, and is told on standard error; 64 wrong\n\
-    arguments or a wrong configuration")]
+    Lists every client secret of every application that rekeyd may read, and every\n\
+    secret of [[vaults]]. The values of secrets are not read. Certificates of\n\
+    applications and vaults are not listed.\n\n\
+    Classes: managed, orphaned, foreign, unmanaged, near_expiry, expired,\n\
+    never_used, could_be_secretless. A secret that rekeyd refuses to rotate (by its\n\
+    allow and deny lists, or for a missing consent) is not managed.\n\n\
+    Exit codes: 0 everything was read; 1 something could not be read (see standard\n\
+    error); 64 invalid arguments or an invalid configuration")]
 pub(super) struct InventoryCommand {
     #[command(flatten)]
     config: ConfigFile,
-    /// Only what is of this class, or, as in unmanaged+near_expiry, of all these; given several times: of any.
+    /// List only items of this class, or of all classes joined by +. Repeat the option to list items of any.
     #[arg(long, value_name = "CLASS[+CLASS]")]
     class: Vec<Classes>,
-    /// Don't ask for last sign-ins: the report on them allows five applications in ten seconds.
+    /// Leave out the last sign-ins. Their report allows only five requests in ten seconds, one for each application.
     #[arg(long)]
     no_usage: bool,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, value_enum, default_value = "table")]
     output: InventoryOutput,
 }
 
-/// How an inventory is printed.
+/// Formats of an inventory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum InventoryOutput {
-    /// For people.
+    /// A table.
     Table,
     /// One JSON object.
     Json,
-    /// For spreadsheets.
+    /// CSV for spreadsheets: text that could be read as a formula is quoted.
     Csv,
 }
 
@@ -65,7 +67,7 @@ impl InventoryCommand {
         })
     }
 
-    /// Returns true if no class is asked for, or the item is of one that is.
+    /// Returns true if the item is of a selected class, or none is selected.
     fn selects(&self, item: &Item) -> bool {
         self.class.is_empty() || self.class.iter().any(|Classes(all)| all.is_subset(&item.classes))
     }
@@ -88,7 +90,7 @@ impl InventoryCommand {
     }
 }
 
-/// Classes that have to hold at a time.
+/// Classes that an item must have all at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Classes(BTreeSet<Class>);
 
@@ -160,7 +162,7 @@ fn summary(items: &[Item]) -> String {
     counted.collect::<Vec<_>>().join(", ")
 }
 
-/// With a head in lower case. No newline at its end.
+/// Formats items as CSV with a header in lower case and no newline at the end.
 fn csv(items: &[Item]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let rows = items.iter().map(record);
@@ -171,7 +173,7 @@ fn csv(items: &[Item]) -> String {
     String::from_utf8_lossy(&bytes).trim_end().to_owned()
 }
 
-/// Returns the cells of an item for a spreadsheet. A number can't be a formula, and has to stay a number.
+/// Returns the cells of an item for a spreadsheet. Numbers stay unquoted, because they can't be formulas.
 fn record(item: &Item) -> Vec<String> {
     let cells = row(item, ";", |moment| moment.format(&Rfc3339).unwrap_or_default());
     HEAD.into_iter()
@@ -180,7 +182,7 @@ fn record(item: &Item) -> Vec<String> {
         .collect()
 }
 
-/// A spreadsheet would run a text that begins like this as a formula, and anybody may name a credential.
+/// Quotes a text that a spreadsheet would run as a formula, because anyone may name a credential.
 fn inert(cell: String) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
 }
@@ -229,7 +231,7 @@ mod tests {
         let both = [Class::Unmanaged, Class::NearExpiry].into();
         assert_eq!(classes("unmanaged+near_expiry"), Ok(both));
         for wrong in ["", "unmanaged+", "Expired", "unmanaged,expired"] {
-            assert!(classes(wrong).is_err_and(|told| told.contains("could_be_secretless")), "{wrong}");
+            assert!(classes(wrong).is_err_and(|error| error.contains("could_be_secretless")), "{wrong}");
         }
     }
 

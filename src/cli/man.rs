@@ -1,4 +1,4 @@
-//! `rekeyd man`: the manual pages.
+//! `rekeyd man`: writes the manual pages.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,11 +7,11 @@ use clap::{Args, CommandFactory};
 
 use super::{Cli, print_error};
 
-/// What `rekeyd man` takes.
+/// The arguments of `rekeyd man`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  rekeyd man ~/.local/share/man/man1")]
 pub(super) struct Man {
-    /// Where to: one page of rekeyd and one of each command. Made if it is not there.
+    /// Directory to write to: one page for rekeyd and one for each command. Created if missing.
     directory: PathBuf,
 }
 

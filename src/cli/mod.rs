@@ -1,4 +1,4 @@
-//! The command line: one file a command. Arguments in, an exit code out.
+//! The command line: one file for each command. Parses arguments and returns an exit code.
 
 mod check_config;
 mod completions;
@@ -30,7 +30,7 @@ use clap::{Parser, ValueEnum};
 
 use crate::config::{Config, InvalidConfig};
 
-/// Keeps the client secrets of Microsoft Entra applications fresh in Azure Key Vault, without an outage.
+/// Rotate the client secrets of Microsoft Entra app registrations in Azure Key Vault without an outage.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
 pub struct Cli {
@@ -40,50 +40,50 @@ pub struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Subcommand {
-    /// Runs the daemon until SIGTERM or Ctrl-C.
+    /// Run the daemon until SIGTERM or Ctrl-C.
     Run(run::Run),
-    /// Looks at every secret once, does what is due, and ends: for a scheduled job.
+    /// Reconcile every secret once and exit: for a scheduled job instead of a daemon.
     Sweep(sweep::Sweep),
-    /// Makes a successor now, whatever the schedule says.
+    /// Rotate a secret now.
     Rotate(rotate::Rotate),
-    /// Publishes the previous version's text again, in the place of one that turned out to be bad.
+    /// Publish the previous version of a secret again and quarantine the current one.
     Rollback(rollback::Rollback),
-    /// Replaces a credential that is compromised, revokes every older one, and proves that they are refused.
+    /// Replace a compromised credential, revoke all older ones, and verify that they no longer work.
     Compromised(compromised::Compromised),
-    /// Ends what is superseded, without waiting for the overlap.
+    /// Revoke superseded credentials without waiting for the overlap to end.
     Retire(retire::Retire),
-    /// Stops rotation until `rekeyd resume`.
+    /// Pause the rotation of a secret until `rekeyd resume`.
     Pause(pause::Pause),
-    /// Ends a pause.
+    /// Resume the rotation of a paused secret.
     Resume(resume::Resume),
-    /// Says everything that is wrong with a configuration, and does nothing else.
+    /// Check a configuration file and list every error in it.
     CheckConfig(check_config::CheckConfig),
-    /// Says what is missing for rotations to work, and what to do about it. Changes nothing.
+    /// Check everything that a rotation needs and show how to fix what is missing. Changes nothing.
     Doctor(doctor::DoctorCommand),
-    /// Says what would happen to each managed secret, when, and why. Changes nothing.
+    /// Show what would happen to each managed secret, when and why. Changes nothing.
     Plan(plan::PlanCommand),
-    /// Lists every credential and every secret that can be seen, and what is odd about it.
+    /// List all credentials and secrets that rekeyd can read, by class. Changes nothing.
     Inventory(inventory::InventoryCommand),
-    /// Runs against a simulated Azure on this machine: nothing to set up, nothing to break.
+    /// Run against a simulated Azure on this machine: there is nothing to set up.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxCommand),
-    /// Prints a completion script for a shell.
+    /// Print a completion script for a shell.
     Completions(completions::Completions),
-    /// Writes the manual pages into a folder.
+    /// Write the manual pages to a directory.
     Man(man::Man),
 }
 
-/// How results are printed.
+/// Formats of a command's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// For people.
+    /// Plain text.
     Text,
-    /// One JSON object, on the last line.
+    /// One JSON object on the last line.
     Json,
 }
 
 impl Cli {
-    /// Does what was asked for.
+    /// Runs the command and returns the exit code of the process.
     #[must_use]
     pub fn execute(self) -> ExitCode {
         match self.command {
@@ -107,16 +107,16 @@ impl Cli {
     }
 }
 
-/// Which configuration to use.
+/// The option that selects the configuration.
 #[derive(Debug, clap::Args)]
 struct ConfigFile {
-    /// The configuration file; see config/rekeyd.toml for every key.
+    /// Path of the configuration file; config/rekeyd.toml documents every key.
     #[arg(long, value_name = "FILE", env = "REKEYD_CONFIG")]
     config: PathBuf,
 }
 
 impl ConfigFile {
-    /// The configuration, or the exit code after everything that is wrong with it was told.
+    /// Loads the configuration. Prints every error in it and returns the exit code if it is invalid.
     fn load_or_print_errors(&self) -> Result<Config, ExitCode> {
         self.load().map_err(|invalid| {
             print_error(invalid);
@@ -133,31 +133,32 @@ impl ConfigFile {
     }
 }
 
-/// Prints one line on standard output. A reader that went away is no error of ours.
+/// Prints one line to standard output. Ignores a reader that has gone away.
 fn print_line(line: impl std::fmt::Display) {
     let _ = writeln!(anstream::stdout(), "{line}");
 }
 
-/// Prints one line on standard error.
+/// Prints one line to standard error. Ignores a reader that has gone away.
 fn print_error(line: impl std::fmt::Display) {
     let _ = writeln!(anstream::stderr(), "{line}");
 }
 
-/// A usage or configuration error, as `sysexits.h` numbers it.
+/// Exit code of a usage or configuration error: `EX_USAGE` of `sysexits.h`.
 pub const USAGE: u8 = 64;
 
 const EXAMPLES: &str = "\
 Examples:
-  rekeyd sandbox --until-rotated          watch near-expiry secrets being rotated, on a simulated Azure
-  rekeyd check-config --config FILE       say everything that is wrong with FILE
-  rekeyd doctor --config FILE             run read-only checks of everything that a rotation needs
-  rekeyd plan --config FILE               say what would happen, when and why
-  rekeyd run --config FILE                keep the secrets that FILE names fresh
-  rekeyd rotate VAULT/NAME --server URL --token-file TOKEN     ask a running daemon
-  rekeyd compromised VAULT/NAME --config FILE                  do it here and now, without a daemon
+  rekeyd sandbox --until-rotated          watch secrets being rotated on a simulated Azure
+  rekeyd check-config --config FILE       list every error in FILE
+  rekeyd doctor --config FILE             check everything that a rotation needs
+  rekeyd plan --config FILE               show what would happen, when and why
+  rekeyd run --config FILE                rotate the secrets that FILE names
+  rekeyd rotate VAULT/NAME --server URL --token-file TOKEN     rotate through a running daemon
+  rekeyd compromised VAULT/NAME --config FILE                  run without a daemon
 
 Exit codes:
   0   done
-  1   failed, or something is blocked, or (sandbox) a consumer could not sign in
-  2   (plan) something is due, (commands) still under way
-  64  wrong arguments or a wrong configuration";
+  1   failed, or a secret is blocked, or (sandbox) a consumer could not sign in
+  2   (plan) a secret is due or deferred, (sweep) a due secret is held back,
+      (commands) not completed yet
+  64  invalid arguments or an invalid configuration";

@@ -1,4 +1,4 @@
-//! `rekeyd pause`: no rotation until `rekeyd resume`.
+//! `rekeyd pause`: pauses the rotation of secrets until `rekeyd resume`.
 
 use std::process::ExitCode;
 
@@ -7,14 +7,16 @@ use clap::Args;
 use super::daemon::{self, ConnectArgs, SecretsOrAll};
 use crate::domain::CommandKind;
 
-/// What `rekeyd pause` takes.
+/// The arguments of `rekeyd pause`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n\x20 rekeyd pause vault-1/app-01 --server http://localhost:8080 --token-file token\n\
     \x20 rekeyd pause --all --config rekeyd.toml\n\n\
-    Sets the tag RotationDisabled on the current version. A paused secret can run out.\n\n\
-    Exits with 0 when done (or, without --wait, when the daemon has accepted the command), 1 if it failed or is blocked,\n\
-    2 if the daemon still waits for the moment to do it (only with --wait), 64 for wrong arguments."
+    Sets the tag RotationDisabled on the current version. A paused secret is not\n\
+    rotated, even before it expires.\n\n\
+    Exit codes: 0 completed (without --wait: accepted by the daemon); 1 failed,\n\
+    rejected or blocked; 2 not completed yet (with --wait only); 64 invalid\n\
+    arguments or an invalid configuration"
 )]
 pub(super) struct Pause {
     #[command(flatten)]

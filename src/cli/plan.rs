@@ -1,4 +1,4 @@
-//! `rekeyd plan`: what would happen to each managed secret, when, and why. Nothing happens.
+//! `rekeyd plan`: shows what would happen to each managed secret, when and why, and changes nothing.
 
 use std::process::ExitCode;
 
@@ -14,41 +14,43 @@ use crate::diagnostics::plan::Planner;
 use crate::domain::{Decision, PlanStatus, SecretId};
 use crate::reconcile::{Blocked, Preview};
 
-/// What `rekeyd plan` takes.
+/// The arguments of `rekeyd plan`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  rekeyd plan --config rekeyd.toml\n  \
     rekeyd plan --config rekeyd.toml --output json\n  \
-    rekeyd plan --config rekeyd.toml || [ $? -eq 2 ]        fail only if something is wrong\n\n\
-    It looks at every managed secret as the daemon would, and changes nothing. Each is seen by itself: that those in\n\
-    front of it use up rollout.max_per_sweep or rollout.max_per_hour is not foreseen.\n\n\
-    Exit codes: 0 every secret is up_to_date; 2 one is due or deferred; 1 one is blocked, or a vault could not be\n\
-    searched; 64 wrong arguments or a wrong configuration")]
+    rekeyd plan --config rekeyd.toml || [ $? -eq 2 ]        fail only if a secret is blocked\n\n\
+    Evaluates every managed secret as the daemon would, and changes nothing. Each\n\
+    secret is evaluated by itself: the plan does not foresee that others use up\n\
+    rollout.max_per_sweep or rollout.max_per_hour.\n\n\
+    Exit codes: 0 every secret is up_to_date; 2 one is due or deferred; 1 one is\n\
+    blocked, or a vault could not be searched; 64 invalid arguments or an invalid\n\
+    configuration")]
 pub(super) struct PlanCommand {
     #[command(flatten)]
     config: ConfigFile,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, value_enum, default_value = "table")]
     output: Listing,
 }
 
-/// What would happen to one secret.
+/// The plan of one secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Line {
     secret: SecretId,
-    /// The state that a pass would leave it in.
+    /// The status after a pass.
     status: PlanStatus,
     /// The action that would be taken now.
     action: Option<&'static str>,
     reason: &'static str,
     message: String,
     needs_person: bool,
-    /// When this changes by itself, at the earliest.
+    /// The earliest time at which the status changes by itself.
     #[serde(with = "time::serde::rfc3339::option")]
     until: Option<OffsetDateTime>,
-    /// When the current credential's successor is due.
+    /// The time at which the next rotation is due.
     #[serde(with = "time::serde::rfc3339::option")]
     due: Option<OffsetDateTime>,
-    /// When the current credential ends.
+    /// The time at which the current credential expires.
     #[serde(with = "time::serde::rfc3339::option")]
     expires: Option<OffsetDateTime>,
     warnings: Vec<String>,
@@ -148,7 +150,7 @@ impl Line {
     }
 }
 
-/// The worst decides: something in the way before something due.
+/// Returns the exit code of the worst status: blocked before due or deferred.
 fn exit_code(lines: &[Line]) -> u8 {
     match lines.iter().map(|line| line.status).max() {
         Some(PlanStatus::Blocked) => FAILED,
@@ -203,7 +205,7 @@ mod tests {
         }
     }
 
-    /// A secret that `plan` could not look at is shown and counted as blocked, with its reason.
+    /// A secret that `plan` could not read is shown and counted as blocked, with its reason.
     #[test]
     fn unreadable_secret_is_shown_as_blocked() {
         let shown = shown(&[line(PlanStatus::Blocked)]);

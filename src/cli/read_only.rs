@@ -1,4 +1,4 @@
-//! What the commands that only read share: the configuration, its clock, and the ports. They log nothing.
+//! The setup of the read-only commands: the configuration, its clock and the ports. These commands log nothing.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::ports::{Clock, chain};
 use crate::shutdown::Shutdown;
 
-/// The services as a daemon with this configuration would reach them.
+/// The services, connected as a daemon with this configuration would connect them.
 pub(super) struct ReadOnly {
     pub(super) config: Config,
     pub(super) clock: Arc<dyn Clock>,
@@ -23,7 +23,7 @@ pub(super) struct ReadOnly {
     pub(super) ports: DiagnosticPorts,
 }
 
-/// Loads the configuration and runs `command`. Prints what keeps it from running at all.
+/// Loads the configuration and runs `command`. Prints the error if the configuration or the setup fails.
 pub(super) fn run_read_only(file: &ConfigFile, command: impl AsyncFnOnce(&ReadOnly) -> ExitCode) -> ExitCode {
     let config = match file.load_or_print_errors() {
         Ok(config) => config,

@@ -1,4 +1,4 @@
-//! `rekeyd resume`: the end of a pause.
+//! `rekeyd resume`: resumes the rotation of paused secrets.
 
 use std::process::ExitCode;
 
@@ -7,14 +7,15 @@ use clap::Args;
 use super::daemon::{self, ConnectArgs, SecretsOrAll};
 use crate::domain::CommandKind;
 
-/// What `rekeyd resume` takes.
+/// The arguments of `rekeyd resume`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n\x20 rekeyd resume vault-1/app-01 --server http://localhost:8080 --token-file token\n\
     \x20 rekeyd resume --all --config rekeyd.toml\n\n\
-    Takes the tag RotationDisabled off the current version.\n\n\
-    Exits with 0 when done (or, without --wait, when the daemon has accepted the command), 1 if it failed or is blocked,\n\
-    2 if the daemon still waits for the moment to do it (only with --wait), 64 for wrong arguments."
+    Removes the tag RotationDisabled from the current version.\n\n\
+    Exit codes: 0 completed (without --wait: accepted by the daemon); 1 failed,\n\
+    rejected or blocked; 2 not completed yet (with --wait only); 64 invalid\n\
+    arguments or an invalid configuration"
 )]
 pub(super) struct Resume {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `rekeyd retire`: the end of what is superseded, without waiting for the overlap.
+//! `rekeyd retire`: revokes superseded credentials without waiting for the overlap to end.
 
 use std::process::ExitCode;
 
@@ -7,14 +7,15 @@ use clap::Args;
 use super::daemon::{self, ConnectArgs, Secrets};
 use crate::domain::CommandKind;
 
-/// What `rekeyd retire` takes.
+/// The arguments of `rekeyd retire`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n\x20 rekeyd retire vault-1/app-01 --server http://localhost:8080 --token-file token --wait\n\
     \x20 rekeyd retire vault-1/app-01 --config rekeyd.toml\n\n\
-    Consumers that still use a superseded credential are refused from then on.\n\n\
-    Exits with 0 when done (or, without --wait, when the daemon has accepted the command), 1 if it failed or is blocked,\n\
-    2 if the daemon still waits for the moment to do it (only with --wait), 64 for wrong arguments."
+    Consumers that still use a superseded credential can no longer sign in with it.\n\n\
+    Exit codes: 0 completed (without --wait: accepted by the daemon); 1 failed,\n\
+    rejected or blocked; 2 not completed yet (with --wait only); 64 invalid\n\
+    arguments or an invalid configuration"
 )]
 pub(super) struct Retire {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `rekeyd rollback`: the previous version's text again, in the place of one that turned out to be bad.
+//! `rekeyd rollback`: publishes the previous version of a secret again.
 
 use std::process::ExitCode;
 
@@ -7,14 +7,16 @@ use clap::Args;
 use super::daemon::{self, ConnectArgs, Secrets};
 use crate::domain::CommandKind;
 
-/// What `rekeyd rollback` takes.
+/// The arguments of `rekeyd rollback`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n\x20 rekeyd rollback vault-1/app-01 --server http://localhost:8080 --token-file token --wait\n\
     \x20 rekeyd rollback vault-1/app-01 --config rekeyd.toml\n\n\
-    Works as long as the previous credential lives. The bad version is quarantined: it is never published again.\n\n\
-    Exits with 0 when done (or, without --wait, when the daemon has accepted the command), 1 if it failed or is blocked,\n\
-    2 if the daemon still waits for the moment to do it (only with --wait), 64 for wrong arguments."
+    Works as long as the previous credential is valid. The replaced version is\n\
+    quarantined: it is never published again.\n\n\
+    Exit codes: 0 completed (without --wait: accepted by the daemon); 1 failed,\n\
+    rejected or blocked; 2 not completed yet (with --wait only); 64 invalid\n\
+    arguments or an invalid configuration"
 )]
 pub(super) struct Rollback {
     #[command(flatten)]

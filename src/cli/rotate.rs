@@ -1,4 +1,4 @@
-//! `rekeyd rotate`: a successor now, whatever the schedule says.
+//! `rekeyd rotate`: rotates secrets now, regardless of the schedule.
 
 use std::process::ExitCode;
 
@@ -7,16 +7,17 @@ use clap::Args;
 use super::daemon::{self, ConnectArgs, SecretsOrAll};
 use crate::domain::CommandKind;
 
-/// What `rekeyd rotate` takes.
+/// The arguments of `rekeyd rotate`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n\x20 rekeyd rotate vault-1/app-01 --config rekeyd.toml\n\
     \x20 rekeyd rotate vault-1/app-01 --server http://localhost:8080 --token-file token --wait\n\
     \x20 rekeyd rotate vault-1/app-01 --server https://rekeyd.example.org --audience api://rekeyd\n\
     \x20 rekeyd rotate --all --yes --server http://localhost:8080 --token-file token\n\n\
-    Asking twice within ten minutes rotates once. What is asked for waits for no limit, window or canary of [rollout],\n\
-    also with --all: only a hard freeze holds it back.\n\n\
-    Exits with 0 when done (or, without --wait, when the daemon has accepted the command), 1 if it failed or is blocked,\n\
-    2 if the daemon still waits for the moment to do it (only with --wait), 64 for wrong arguments.")]
+    Rotates only once if repeated within ten minutes. Ignores the limits, windows\n\
+    and canaries of [rollout], also with --all: only a hard freeze delays it.\n\n\
+    Exit codes: 0 completed (without --wait: accepted by the daemon); 1 failed,\n\
+    rejected or blocked; 2 not completed yet (with --wait only); 64 invalid\n\
+    arguments or an invalid configuration")]
 pub(super) struct Rotate {
     #[command(flatten)]
     secrets: SecretsOrAll,

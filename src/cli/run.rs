@@ -1,4 +1,4 @@
-//! `rekeyd run`: the daemon.
+//! `rekeyd run`: runs the daemon.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,12 +13,14 @@ use crate::ports::{Clock, chain};
 use crate::shutdown::{Shutdown, requested};
 use crate::telemetry;
 
-/// What `rekeyd run` takes.
+/// The arguments of `rekeyd run`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  rekeyd run --config /etc/rekeyd/rekeyd.toml\n  \
     REKEYD_LISTEN=0.0.0.0:8080 rekeyd run --config rekeyd.toml\n\n\
-    SIGTERM or Ctrl-C stops it: work in hand is finished or stopped at a safe point, within\n\
-    reconcile.shutdown_grace. A second one leaves at once.")]
+    SIGTERM or Ctrl-C stops the daemon: work in progress is completed or stopped at\n\
+    a safe point, within reconcile.shutdown_grace. A second signal stops it at once.\n\n\
+    Exit codes: 0 stopped within the grace period; 1 failed, or work was still in\n\
+    progress; 64 invalid arguments or an invalid configuration")]
 pub(super) struct Run {
     #[command(flatten)]
     config: ConfigFile,
@@ -34,7 +36,7 @@ impl Run {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) => {
-                print_error(format_args!("rekeyd can't run: {}", chain(&*error)));
+                print_error(format_args!("the daemon can't run: {}", chain(&*error)));
                 ExitCode::FAILURE
             }
         }
@@ -43,7 +45,7 @@ impl Run {
 
 pub(super) type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Runs until asked to stop. Whether all work ended within the grace period.
+/// Runs the daemon until it is asked to stop. Returns true if all work ended within the grace period.
 #[tokio::main]
 async fn serve(config: &Config) -> Result<bool, AnyError> {
     telemetry::init(&config.log.filter, config.log.format, config.log.audit_file.as_deref())?;
@@ -51,12 +53,12 @@ async fn serve(config: &Config) -> Result<bool, AnyError> {
     let clock = clock(config, &polling).await?;
     let app = App::start(config, &clock, fastrand::u64(..)).await?;
     requested().await?;
-    tracing::info!("asked to stop: finishing what is in hand");
+    tracing::info!("shutdown requested: completing work in progress");
     let drained = tokio::select! {
         drained = app.drain() => drained,
         again = requested() => {
             again?;
-            tracing::warn!("asked to stop again: leaving at once");
+            tracing::warn!("shutdown requested again: stopping at once");
             false
         }
     };
@@ -64,12 +66,12 @@ async fn serve(config: &Config) -> Result<bool, AnyError> {
     Ok(drained)
 }
 
-/// The system's clock, or that of the sandbox that the configuration names.
+/// Returns the system's clock, or that of the sandbox that the configuration names.
 #[cfg(feature = "sandbox")]
 pub(super) async fn clock(config: &Config, polling: &Shutdown) -> Result<Arc<dyn Clock>, AnyError> {
     let Some(sandbox) = &config.sandbox else { return Ok(Arc::new(SystemClock)) };
     let ca = config.azure.ca_file.as_ref().map(std::fs::read).transpose()?;
-    tracing::warn!(clock = %sandbox.clock_url, "living in a sandbox's time");
+    tracing::warn!(clock = %sandbox.clock_url, "following the clock of a sandbox");
     let url = sandbox.clock_url.clone();
     Ok(crate::sandbox::RemoteClock::connect(url, ca.as_deref(), &polling.tasks(), polling.stop()).await?)
 }

@@ -1,4 +1,4 @@
-//! `rekeyd sweep`: one pass over everything, then the end. For a scheduled job in the place of a daemon.
+//! `rekeyd sweep`: reconciles every secret once and exits. For a scheduled job instead of a daemon.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -19,34 +19,37 @@ use crate::reconcile::SecretStatus;
 use crate::shutdown::{Shutdown, requested};
 use crate::telemetry;
 
-/// What `rekeyd sweep` takes.
+/// The arguments of `rekeyd sweep`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  rekeyd sweep --config /etc/rekeyd/rekeyd.toml\n  \
     rekeyd sweep --config rekeyd.toml --limit 30m --output json\n\n\
-    Does what is due, the canaries first, and follows it until nothing more is to be done within half a minute and\n\
-    nothing is in a state that is a matter of minutes. What waits for longer (an overlap, a window) is left to the\n\
-    next sweep: run it at least once a day.\n\n\
-    Exits with 1 if anything failed, is blocked, or was not over at the limit, or a vault can't be searched for\n\
-    tagged secrets; with 2 if something is due and held back by a freeze, a window, the canaries or a limit.")]
+    Rotates and retires what is due, the canaries first, and continues until nothing\n\
+    more is due within half a minute and no secret is in a state that lasts only\n\
+    minutes. Longer waits (an overlap, a window) are left to the next sweep: run it\n\
+    at least once a day.\n\n\
+    Exit codes: 0 everything that was due is done; 1 a secret failed or is blocked,\n\
+    the sweep did not finish in time, or a vault could not be searched; 2 a secret\n\
+    is due and held back by a freeze, a window, the canaries or a limit; 64 invalid\n\
+    arguments or an invalid configuration")]
 pub(super) struct Sweep {
     #[command(flatten)]
     config: ConfigFile,
-    /// How long it may take.
+    /// Maximum duration of the sweep, such as 30m.
     #[arg(long, value_name = "TIME", default_value = "2h", value_parser = humantime::parse_duration)]
     limit: Duration,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
 }
 
-/// What a sweep has come to.
+/// The result of a sweep.
 struct Summary {
     secrets: Vec<SecretStatus>,
-    /// How often each action succeeded; those that did not are left out.
+    /// The number of successes of each action that succeeded at least once.
     actions: BTreeMap<&'static str, u64>,
-    /// The vaults that may hold more secrets than were swept over.
+    /// The vaults that could not be searched and may hold more secrets.
     unsearched: Vec<VaultName>,
-    /// Whether everything came to rest in time.
+    /// True if all work ended within the limit.
     finished: bool,
 }
 
@@ -103,7 +106,7 @@ fn successes(metrics: &Metrics) -> BTreeMap<&'static str, u64> {
     counts.filter(|(_, count)| *count > 0).collect()
 }
 
-/// The canaries first: what the others may do depends on them.
+/// Sweeps over the canaries first, because the other secrets depend on their outcome.
 async fn sweep_over(engine: &Engine, config: &Config) {
     let sweeper = engine.sweeper(config);
     for canaries in [true, false] {
@@ -112,8 +115,8 @@ async fn sweep_over(engine: &Engine, config: &Config) {
     }
 }
 
-/// Until nothing more is to be done within the horizon, and no secret is in a state that the next sweep would find
-/// again: a loss has to be confirmed by looks of one process. What a service's trouble holds up is for the next one.
+/// Waits until nothing more is due within the horizon and no secret is in a state that keeps a sweep running: a loss
+/// must be confirmed by several passes of one process. Leaves secrets of an unavailable service to the next sweep.
 async fn come_to_rest(engine: &Engine) {
     loop {
         engine.queue.settled(HORIZON).await;
@@ -131,7 +134,7 @@ impl Summary {
         if failed { ExitCode::FAILURE } else { ExitCode::from(if is_held_back { 2 } else { 0 }) }
     }
 
-    /// The secrets that are blocked, were not looked at, or whose last action failed.
+    /// Returns the secrets that are blocked, were not reconciled, or whose last action failed.
     fn troubled(&self) -> impl Iterator<Item = &SecretStatus> {
         self.secrets.iter().filter(|status| {
             let failed =
@@ -140,7 +143,7 @@ impl Summary {
         })
     }
 
-    /// The secrets that are due, and wait for what the configuration says.
+    /// Returns the secrets that are due and held back by the rollout configuration.
     fn held_back(&self) -> impl Iterator<Item = &SecretStatus> {
         self.secrets.iter().filter(|status| status.reason.is_of_rollout())
     }
@@ -183,7 +186,7 @@ fn view(status: &SecretStatus) -> Value {
     json!({"secret": status.secret, "state": status.state, "reason": status.reason, "message": status.message})
 }
 
-/// What is due within this time belongs to the sweep.
+/// A sweep waits for work that is due within this time.
 pub(super) const HORIZON: time::Duration = time::Duration::seconds(30);
 
 const BETWEEN_LOOKS: time::Duration = time::Duration::milliseconds(500);

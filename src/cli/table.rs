@@ -1,19 +1,19 @@
-//! Tables for people. What comes from elsewhere can't steer the terminal: control characters are taken out.
+//! Tables on a terminal. Control characters are replaced, so that names from Azure can't control the terminal.
 
 use clap::ValueEnum;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 
-/// How a list is printed.
+/// Formats of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Listing {
-    /// For people.
+    /// A table.
     Table,
     /// One JSON object.
     Json,
 }
 
-/// A table with a head and rows, without lines, as wide as what is in it. No newline at its end.
+/// Returns a table with a header, without borders and without a newline at the end.
 pub(super) fn table<const WIDTH: usize>(
     head: [&str; WIDTH],
     rows: impl IntoIterator<Item = [String; WIDTH]>,
@@ -26,7 +26,7 @@ pub(super) fn table<const WIDTH: usize>(
     table.trim_fmt()
 }
 
-/// A cell may have several lines, and nothing else that is no text.
+/// Replaces control characters except line breaks.
 fn harmless(cell: &str) -> String {
     cell.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
