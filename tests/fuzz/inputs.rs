@@ -1,5 +1,5 @@
-//! What is done with one input, by the fuzz target and by the test that reads the corpus: its first byte picks a parser,
-//! which gets the rest. Besides a panic of the parser's own, it is a find if what was read does not read back.
+//! The handling of one input, by the fuzz target and by the test that reads the corpus: its first byte picks a parser,
+//! which gets the rest. A panic is a find, and so is a value that is not the same when it is written and read again.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -20,7 +20,7 @@ use rekeyd::triggers::schedule::next_run;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
-/// Whether it is given such inputs.
+/// Returns true if the parser is given such inputs.
 type Parser = fn(&[u8]) -> bool;
 
 /// Each parser, and the byte that picks it.
@@ -34,13 +34,13 @@ pub(crate) const PARSERS: [(u8, Parser); 7] = [
     (b'v', variables),
 ];
 
-/// Whether the input picks a parser, and is one that it is given.
+/// Returns true if the input picks a parser and is given to it.
 pub(crate) fn read(input: &[u8]) -> bool {
     let Some((picked, rest)) = input.split_first() else { return false };
     PARSERS.iter().find(|(byte, _)| byte == picked).is_some_and(|(_, parser)| parser(rest))
 }
 
-/// What Event Grid posts.
+/// A delivery of Event Grid.
 fn delivery(body: &[u8]) -> bool {
     match read_delivery(body) {
         Delivery::Events(events) => name_secrets(&events),
@@ -56,7 +56,7 @@ fn message(text: &[u8]) -> bool {
     true
 }
 
-/// What a Functions host posts.
+/// An invocation by a Functions host.
 fn invocation(body: &[u8]) -> bool {
     if let Ok(invocation) = read_invocation(body) {
         for binding in ["event", "message"] {
@@ -70,7 +70,7 @@ fn invocation(body: &[u8]) -> bool {
     true
 }
 
-/// What an event names may go into a request's path, so it has to be a name.
+/// A secret named by an event may go into a request's path, so it must be a valid name.
 fn name_secrets(events: &[Event]) {
     for event in events {
         match event {
@@ -112,7 +112,7 @@ fn tags(text: &[u8]) -> bool {
     true
 }
 
-/// The notes that rekeyd itself writes, and others may change.
+/// Notes that rekeyd writes, and others may change.
 fn notes(tags: &Tags) {
     if let Ok(Some(pending)) = tags.pending_rotation() {
         let _ = pending.under_way_until(Duration::HOUR, NOW);
@@ -154,7 +154,7 @@ fn name(text: &[u8]) -> bool {
     true
 }
 
-/// What is put on an application for a secret is known again as that secret's.
+/// The consent tag of a secret, put on an application, is recognised as that secret's.
 fn marks(secret: &SecretId) {
     assert!(consents(secret, [consent_tag(secret).as_str()].into_iter()));
     let (marker, rotation) = (Marker::of(secret), "6b7a3c1e-0d7e-4d5c-9a54-0c7c8b6f2f10".parse());
@@ -179,7 +179,7 @@ fn reads_back<T: FromStr + Display + PartialEq + Debug>(name: &T) {
 /// A configuration file.
 fn configuration(text: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(text) else { return false };
-    // A file that is named is read: no input may name one, so none may write such a key, nor spell it with escapes.
+    // A file that is named is read: no input may name one, so none may contain such a key, nor spell it with escapes.
     if ["_file", "\\u", "\\U", "\\x"].iter().any(|part| text.contains(part)) {
         return false;
     }
@@ -200,7 +200,7 @@ fn variables(text: &[u8]) -> bool {
     true
 }
 
-/// What is taken can be worked with, what is refused is told.
+/// An accepted configuration can be used; a refused one comes with a message.
 fn is_usable(parsed: Result<Config, impl Display>) {
     let config = match parsed {
         Ok(config) => config,

@@ -1,4 +1,4 @@
-//! The release archive: what a person unpacks on a machine without a container.
+//! The release archive, for machines without a container.
 
 use std::fs;
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use crate::binary::Binary;
 use crate::checkout::Checkout;
 use crate::notices;
 
-/// Packs it, and says where it is. Beside it stands its checksum.
+/// Packs the archive, prints its path, and writes its checksum beside it.
 pub fn pack(checkout: &Checkout, features: &[String]) -> Result<PathBuf> {
     let binary = Binary::build(checkout, features)?;
     let name = format!("rekeyd-{}-{}", checkout.version()?, checkout.target());
@@ -34,14 +34,14 @@ pub fn pack(checkout: &Checkout, features: &[String]) -> Result<PathBuf> {
 fn from_binary(checkout: &Checkout, binary: &Binary) -> Result<Vec<(String, Vec<u8>)>> {
     let pages = checkout.target_directory().join("man");
     let _ = fs::remove_dir_all(&pages);
-    binary.tells(&["man", &pages.to_string_lossy()])?;
+    binary.output(&["man", &pages.to_string_lossy()])?;
     let mut files = Vec::new();
     for page in fs::read_dir(&pages)? {
         let page = page?;
         files.push((format!("man/man1/{}", page.file_name().to_string_lossy()), fs::read(page.path())?));
     }
     for (shell, name) in SHELLS {
-        files.push((format!("completions/{name}"), binary.tells(&["completions", shell])?.into_bytes()));
+        files.push((format!("completions/{name}"), binary.output(&["completions", shell])?.into_bytes()));
     }
     Ok(files)
 }
@@ -72,5 +72,5 @@ const COPIES: &[(&str, &str)] = &[
     ("deploy/systemd/rekeyd.service", "systemd/rekeyd.service"),
 ];
 
-/// Shells, and what each calls the file of a command's completions.
+/// Shells, and the name that each gives to the file of a command's completions.
 const SHELLS: &[(&str, &str)] = &[("bash", "rekeyd.bash"), ("fish", "rekeyd.fish"), ("zsh", "_rekeyd")];

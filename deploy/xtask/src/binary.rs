@@ -32,8 +32,8 @@ impl Binary {
         &self.0
     }
 
-    /// What it prints when it is run so.
-    pub fn tells(&self, arguments: &[&str]) -> Result<String> {
+    /// Returns the standard output of the binary, run with these arguments.
+    pub fn output(&self, arguments: &[&str]) -> Result<String> {
         output(self.command().args(arguments))
     }
 
@@ -71,7 +71,7 @@ fn c_flags(checkout: &Checkout) -> Result<OsString> {
     Ok(flags)
 }
 
-/// Folders whose names get into a binary, and what they are called instead. The last one that fits counts.
+/// Folders whose names get into a binary, and their replacements. The last one that fits counts.
 fn folders(checkout: &Checkout) -> Result<[(PathBuf, &'static str); 3]> {
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home.or_else(|| Some(env::home_dir()?.join(".cargo")));

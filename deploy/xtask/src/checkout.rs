@@ -1,4 +1,4 @@
-//! The checkout that is packed, and what Cargo and Git know of it.
+//! The checkout that is packed, with its facts from Cargo and Git.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ impl Checkout {
         self.metadata.target_directory.as_std_path()
     }
 
-    /// Where archives go.
+    /// Returns the folder for archives.
     pub fn packages_directory(&self) -> PathBuf {
         self.target_directory().join("packages")
     }
@@ -84,13 +84,13 @@ pub fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// What a command prints, without the line's end.
+/// Returns the standard output of a command, without the line's end.
 pub fn output(command: &mut Command) -> Result<String> {
-    let told = command.output().with_context(|| format!("{command:?} does not start"))?;
-    if !told.status.success() {
-        bail!("{command:?}: {}: {}", told.status, String::from_utf8_lossy(&told.stderr).trim());
+    let output = command.output().with_context(|| format!("{command:?} does not start"))?;
+    if !output.status.success() {
+        bail!("{command:?}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
     }
-    Ok(String::from_utf8(told.stdout)?.trim_end().to_owned())
+    Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }
 
 /// Runs a command whose output is for people.

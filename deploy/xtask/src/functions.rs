@@ -1,4 +1,4 @@
-//! The package for Azure Functions: a custom handler with its functions. `deploy/functions/README.md` tells its layout.
+//! The package for Azure Functions: a custom handler with its functions. `deploy/functions/README.md` describes its layout.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -12,10 +12,10 @@ use crate::binary::Binary;
 use crate::checkout::{Checkout, output};
 use crate::notices;
 
-/// Checks the configuration with the binary that is packed, and packs both. Says where the package is.
+/// Checks the configuration with the binary that is packed, packs both, and prints the path of the package.
 pub fn pack(checkout: &Checkout, config: &Path) -> Result<PathBuf> {
     let binary = Binary::build(checkout, &[])?;
-    // As under a host, which decides for itself where it is heard.
+    // As under a host, which chooses the address itself.
     let mut check = binary.command();
     check.env("FUNCTIONS_CUSTOMHANDLER_PORT", "1").args(["check-config", "--config"]).arg(config);
     output(&mut check)?;
@@ -31,7 +31,7 @@ pub fn pack(checkout: &Checkout, config: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// `host.json`, and each folder that has a `function.json`: what else is there is for people.
+/// Lists `host.json`, and each folder that has a `function.json`: other files are documentation.
 fn handler_files(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let mut files = vec![("host.json".to_owned(), fs::read(folder.join("host.json"))?)];
     for entry in fs::read_dir(folder)? {

@@ -1,4 +1,4 @@
-//! The container image: calls a builder with what the Dockerfile can't know by itself.
+//! The container image: calls a builder with the arguments that the Dockerfile needs.
 
 use std::process::Command;
 

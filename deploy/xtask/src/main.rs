@@ -1,4 +1,4 @@
-//! `cargo xtask`: packs a checkout, and measures its code. Whatever the daemon does is in the daemon.
+//! `cargo xtask`: packs a checkout, and measure its code. It holds no logic of the daemon.
 
 mod archive;
 mod binary;
@@ -19,7 +19,7 @@ use crate::binary::Binary;
 use crate::checkout::Checkout;
 use crate::source::{Figures, Source};
 
-/// Packs rekeyd (the binary, a release archive, a Functions package, an image), and measures its code.
+/// Pack rekeyd (the binary, a release archive, a Functions package, an image), and measure its code.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", after_help = EXAMPLES)]
 struct Cli {
@@ -29,30 +29,30 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Builds the binary that is shipped: static, and the same bytes in whatever folder it is built.
+    /// Build the binary that is shipped: static, with the same bytes in any folder.
     Build(Features),
-    /// Writes the licence notices and the SBOM (CycloneDX) of that binary into a folder.
+    /// Write the licence notices and the SBOM (CycloneDX) of that binary into a folder.
     Notices {
         #[command(flatten)]
         features: Features,
-        /// Where to; made if it is not there.
+        /// The folder to write to; created if it does not exist.
         directory: PathBuf,
     },
-    /// Packs the release archive: binary, man pages, completions, notices, SBOM, example configuration, systemd unit.
+    /// Pack the release archive: binary, man pages, completions, notices, SBOM, example configuration, systemd unit.
     Archive(Features),
-    /// Packs the zip for Azure Functions: binary, host.json, the functions, notices, and your configuration.
+    /// Pack the zip for Azure Functions: binary, host.json, the functions, notices, and your configuration.
     Functions {
         /// Your configuration. It is checked first, and is `rekeyd.toml` in the package.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Builds the container image, with its labels.
+    /// Build the container image, with its labels.
     Image(image::Image),
-    /// Prints lengths of functions and closures bound to a name: the daemon, without the sandbox and tests.
+    /// Print lengths of functions and closures bound to a name: the daemon, without the sandbox and tests.
     Measure,
 }
 
-/// What of the daemon is built.
+/// The features of the daemon that are built.
 #[derive(Debug, Args)]
 struct Features {
     /// Cargo features of the daemon; by default none, so without the sandbox.
@@ -84,7 +84,7 @@ fn measure(checkout: &Checkout) -> Result<()> {
     Ok(())
 }
 
-/// The one line on standard output: where the result is.
+/// Prints the path of the result, the one line on standard output.
 fn say(path: &std::path::Path) {
     println!("{}", path.display());
 }

@@ -1,4 +1,4 @@
-//! The licence notices of what is in the binary, with their texts, and beside them the SBOM.
+//! The licence notices of the packages in the binary, with their texts, and the SBOM beside them.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use cargo_metadata::Package;
 use crate::checkout::Checkout;
 use crate::{sbom, shipped};
 
-/// Both files, by their names wherever they are shipped.
+/// Returns both files, by the names under which they are shipped.
 pub fn files(checkout: &Checkout, features: &[String]) -> Result<[(String, Vec<u8>); 2]> {
     let packages = shipped::packages(checkout, features)?;
     Ok([

@@ -64,7 +64,7 @@ fn licenses(expression: &str) -> Licenses {
     Licenses(vec![LicenseChoice::Expression(SpdxExpression::new(&expression))])
 }
 
-/// Who needs whom, of what is in the binary.
+/// Returns the dependencies of each package in the binary.
 fn dependencies(checkout: &Checkout, packages: &[&Package]) -> Result<Dependencies> {
     let references: HashMap<&PackageId, String> = packages
         .iter()

@@ -1,4 +1,4 @@
-//! What is in the binary: the packages of Cargo that are linked into it, and the two things that Cargo does not know of.
+//! The contents of the binary: the packages of Cargo that are linked into it, and two parts that Cargo does not list.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub fn packages<'a>(checkout: &'a Checkout, features: &[String]) -> Result<Vec<&
         .args(["--target", checkout.target(), "--no-default-features", "--features", &features.join(",")]);
     let mut found = BTreeMap::new();
     for line in output(&mut tree)?.lines() {
-        let (name, rest) = line.split_once(" v").with_context(|| format!("{line:?} is no package"))?;
+        let (name, rest) = line.split_once(" v").with_context(|| format!("{line:?} is not a package"))?;
         let version = rest.split(' ').next().unwrap_or_default();
         found.insert((name.to_owned(), version.to_owned()), checkout.package(name, version)?);
     }

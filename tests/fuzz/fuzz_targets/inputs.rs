@@ -1,4 +1,4 @@
-//! The fuzz target: everything that rekeyd parses of what others write. What is done with an input stands in `inputs.rs`.
+//! The fuzz target: everything from outside that rekeyd parses. The handling of an input stands in `inputs.rs`.
 #![no_main]
 
 #[path = "../inputs.rs"]
