@@ -34,7 +34,7 @@ test('an assertion of a trusted issuer signs in', async () => {
   assert.deepEqual([appid, appidacr], [clientId, '2']);
 });
 
-test('an assertion about somebody else, for somebody else, too late or forged is refused', async () => {
+test('an assertion with another subject or audience, too late or forged is refused', async () => {
   const forger = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
   const cases = [
     [assertion({ iss: 'https://other.example' }), 700211],

@@ -125,7 +125,7 @@ test('a policy refuses passwords altogether', async () => {
   assert.deepEqual([error.statusCode, error.code], [400, 'CredentialTypeNotAllowedAsPerAppPolicy']);
 });
 
-test('an application has only so many passwords', async () => {
+test('an application has a limit on the number of passwords', async () => {
   const { id } = await application('app-16');
   await control('PATCH', `applications/${id}`, { passwordLimit: 2 });
   assert.ok(await addPassword(api, id));
@@ -238,7 +238,7 @@ test('an application that admits personal accounts takes 60 writes a minute, als
   assert.ok((await addPassword(api, id)).secretText);
 });
 
-test('an answer says what it cost', async () => {
+test('an answer has its cost', async () => {
   const { token } = await client.getToken(GRAPH_SCOPE);
   const answer = await fetch(`${endpoints.graph}/v1.0/applications`, { headers: { authorization: `Bearer ${token}` } });
   assert.equal(answer.headers.get('x-ms-resource-unit'), '2');

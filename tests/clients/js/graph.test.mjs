@@ -14,7 +14,7 @@ const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z$/;
 const addPassword = (id, passwordCredential) => api.api(`/applications/${id}/addPassword`).post({ passwordCredential });
 const removePassword = (id, keyId) => api.api(`/applications/${id}/removePassword`).post({ keyId });
 
-test('addPassword tells the text once, with a hint of it', async () => {
+test('addPassword shows the text once, with its hint', async () => {
   const { id } = await application('app-05');
   const made = await addPassword(id, { displayName: 'told once' });
   assert.equal(made['@odata.context'], `${endpoints.graph}/v1.0/$metadata#microsoft.graph.passwordCredential`);
@@ -35,7 +35,7 @@ test('addPassword answers 200, not 201', async () => {
   assert.equal(answer.status, 200);
 });
 
-test('a password lasts two years on the calendar if nothing is said', async () => {
+test('a password lasts two calendar years by default', async () => {
   const { id } = await application('app-05');
   const earliest = await now();
   const { startDateTime, endDateTime } = await addPassword(id, {});
@@ -91,12 +91,12 @@ test('an unknown application is refused with 404 and Request_ResourceNotFound', 
   assert.equal((await refusal(addPassword(NOBODY, {}))).code, 'Request_ResourceNotFound');
 });
 
-test('an application id is no object id', async () => {
+test('an application id is not an object id', async () => {
   const { appId } = await application('app-05');
   assert.equal((await refusal(api.api(`/applications/${appId}`).get())).statusCode, 404);
 });
 
-test('an error says when it happened, and the ids of the request', async () => {
+test('an error has its time and the ids of the request', async () => {
   const request = api.api(`/applications/${NOBODY}`).header('client-request-id', NOBODY);
   const error = await refusal(request.get());
   const { innerError } = JSON.parse(error.body);

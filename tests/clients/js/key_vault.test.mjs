@@ -55,7 +55,7 @@ test('a secret is set and got, the latest and each version', async () => {
   assert.equal((await vault.getSecret('plain', { version: second.properties.version })).value, 'two');
 });
 
-test('a secret says all that was said of it', async () => {
+test('a secret returns everything that was set on it', async () => {
   const [notBefore, expiresOn] = [new Date('2030-01-01T00:00:00Z'), new Date('2031-01-01T00:00:00Z')];
   const tags = { CredentialId: 'one', Team: 'payments' };
   await vault.setSecret('complete', 'text', { contentType: 'text/plain', enabled: true, tags, notBefore, expiresOn });

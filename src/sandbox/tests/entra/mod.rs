@@ -324,7 +324,7 @@ async fn expired_and_disabled_have_distinct_codes() {
 }
 
 #[tokio::test]
-async fn throttling_tells_the_tenants_from_entras_own() {
+async fn tenant_throttling_differs_from_entras_own() {
     let world = World::start().await;
     for (kind, status, code) in [(FaultKind::Throttled, 429, 90_055), (FaultKind::Unavailable, 503, 90_024)] {
         world.sandbox.script_faults(vec![ScriptedFault {

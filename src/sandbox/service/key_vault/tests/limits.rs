@@ -76,7 +76,7 @@ async fn secret_name_takes_127_letters_digits_dashes() {
 }
 
 #[tokio::test]
-async fn names_do_not_tell_case() {
+async fn names_are_case_insensitive() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     let version = asker.put_text("MiXed", "one").await;
