@@ -9,20 +9,20 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum SandboxError {
     /// No key or certificate could be generated.
-    #[error("can't make a certificate")]
+    #[error("can't generate the sandbox's certificates")]
     Certificate(#[from] rcgen::Error),
     /// TLS rejects the generated certificate or key.
-    #[error("can't set up TLS")]
+    #[error("can't set up TLS for the sandbox")]
     Tls(#[from] rustls::Error),
     /// The token key is unusable.
-    #[error("can't set up the token key")]
+    #[error("can't set up the key that signs the sandbox's tokens")]
     TokenKey(#[from] jsonwebtoken::errors::Error),
     /// No port is free on loopback.
-    #[error("can't open a port on loopback")]
+    #[error("can't open a port on 127.0.0.1")]
     Bind(#[source] io::Error),
     /// The port for production names is in use or not open to this user.
     #[error(
-        "can't open port {port} of 127.0.0.1: run as root, in a network namespace of your own (unshare --net), or with another --https-port"
+        "can't open port {port} on 127.0.0.1: run as root, in a separate network namespace (unshare --net), or choose another --https-port"
     )]
     BindProduction {
         /// The port.
@@ -32,7 +32,7 @@ pub enum SandboxError {
         source: io::Error,
     },
     /// The HTTP client of the consumers or of Event Grid can't be created.
-    #[error("can't make an HTTP client")]
+    #[error("can't create the sandbox's HTTP client")]
     HttpClient(#[source] reqwest::Error),
     /// A file of the sandbox's directory can't be written.
     #[error("can't write {}", path.display())]

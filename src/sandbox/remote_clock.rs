@@ -101,7 +101,7 @@ impl Poller {
             match self.read().await {
                 Ok(reading) => clock.set(reading),
                 Err(error) => {
-                    tracing::debug!(error = %error.without_url(), "the sandbox's clock doesn't answer");
+                    tracing::debug!(error = %error.without_url(), "sandbox clock not reachable");
                 }
             }
         }

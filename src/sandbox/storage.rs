@@ -44,7 +44,7 @@ impl ExternalQueue {
                 // Event Grid is gone only while the sandbox is stopping too.
                 let _ = notices.send(Notice::Subscribe { subscription: Box::new(subscription), reply });
             }
-            Err(reason) => tracing::error!(queue = %self.url, reason, "no events go to the queue"),
+            Err(reason) => tracing::error!(queue = %self.url, reason, "queue subscription rejected"),
         }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) struct HttpsSignIn {
 pub(crate) enum Problem {
     #[error("{0} can't be reached")]
     Unreachable(&'static str, #[source] reqwest::Error),
-    #[error("{service} answered {status} {code}")]
+    #[error("{service} returned {status} {code}")]
     Refused { service: &'static str, status: u16, code: String },
 }
 

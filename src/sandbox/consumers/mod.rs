@@ -83,7 +83,8 @@ impl Consumer {
                     return;
                 }
                 Err(_) if self.is_compromised(&cached.version) => {}
-                Err(refusal) => self.fail(&format!("the cached text: AADSTS{}", refusal.code()), now),
+                Err(refusal) => self
+                    .fail(&format!("sign-in with the cached secret failed: AADSTS{}", refusal.code()), now),
             }
         }
         self.cached = self.read_and_sign_in(now);
@@ -98,7 +99,7 @@ impl Consumer {
             signed_in = self.sign_in(&current.text, now);
         }
         if let Err(refusal) = signed_in {
-            self.fail(&format!("the current text: AADSTS{}", refusal.code()), now);
+            self.fail(&format!("sign-in with the current secret failed: AADSTS{}", refusal.code()), now);
         }
         Some(current)
     }
@@ -112,7 +113,7 @@ impl Consumer {
             signed_in = self.https.sign_in(&self.secret).await;
         }
         if let Err(problem) = signed_in {
-            self.fail(&format!("the current text over HTTPS: {problem}"), now);
+            self.fail(&format!("sign-in with the current secret over HTTPS failed: {problem}"), now);
         }
     }
 

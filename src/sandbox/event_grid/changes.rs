@@ -21,7 +21,7 @@ impl EventGrid {
         let (key, now) = (subscription.name.to_ascii_lowercase(), self.now());
         let Ok(endpoint) = Endpoint::new(&subscription, self.response_timeout) else {
             // The caller may no longer be waiting.
-            let _ = reply.send(Err("the CA can't be used".to_owned()));
+            let _ = reply.send(Err("caPem is not a usable CA certificate".to_owned()));
             return;
         };
         let mut subscriber = Subscriber::new(subscription, endpoint, Standing::Asked(reply), now);
@@ -70,7 +70,7 @@ impl EventGrid {
     pub(super) fn give_up_validations(&mut self, now: OffsetDateTime) {
         for subscriber in self.subscribers.values_mut() {
             if matches!(subscriber.standing, Standing::AwaitingManualAction(until, _) if until <= now) {
-                subscriber.conclude(Err("nobody opened the validation URL within 10 minutes".to_owned()));
+                subscriber.conclude(Err("the validation URL was not opened within 10 minutes".to_owned()));
             }
         }
     }

@@ -162,7 +162,7 @@ impl RetryEntry {
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let names_a_member = ["unknown field", "missing field"].iter().any(|start| text.starts_with(start));
-    let place = || format!("not a subscription, at line {} column {}", error.line(), error.column());
+    let place = || format!("not a valid subscription, at line {} column {}", error.line(), error.column());
     if names_a_member { text } else { place() }
 }
 
@@ -171,7 +171,7 @@ fn check_name(name: &str) -> Result<(), String> {
     if (3..=64).contains(&name.len()) && name.bytes().all(is_fit) {
         return Ok(());
     }
-    Err("a subscription's name has 3 to 64 letters, digits and hyphens".to_owned())
+    Err("a subscription's name must have 3 to 64 letters, digits and hyphens".to_owned())
 }
 
 /// Returns the type without its prefix.
@@ -180,7 +180,7 @@ fn check_type(kind: &str) -> Result<String, String> {
     if EVENT_TYPES.contains(&short) {
         return Ok(short.to_owned());
     }
-    Err("includedEventTypes has a type that Key Vault doesn't know".to_owned())
+    Err("includedEventTypes contains a type that is not an event type of Key Vault".to_owned())
 }
 
 fn check_headers(headers: BTreeMap<String, SecretString>) -> Result<Vec<(HeaderName, SecretString)>, String> {
@@ -188,13 +188,18 @@ fn check_headers(headers: BTreeMap<String, SecretString>) -> Result<Vec<(HeaderN
         return Err(format!("at most {MAX_HEADERS} headers can be added to deliveries"));
     }
     let check = |(name, value): (String, SecretString)| {
-        let parsed = HeaderName::try_from(&name).map_err(|_| format!("{name:?} is no header's name"))?;
+        let parsed =
+            HeaderName::try_from(&name).map_err(|_| format!("{name:?} is not a valid header name"))?;
         if parsed.as_str().starts_with("aeg-") || parsed == header::CONTENT_TYPE {
-            return Err(format!("{name}: content-type and names that begin with aeg- are Event Grid's own"));
+            return Err(format!(
+                "{name}: content-type and names that begin with aeg- are reserved for Event Grid"
+            ));
         }
         let text = value.expose_secret();
         if text.len() > MAX_HEADER_BYTES || HeaderValue::try_from(text).is_err() {
-            return Err(format!("{name}: the value must be a header's, of at most {MAX_HEADER_BYTES} bytes"));
+            return Err(format!(
+                "{name}: the value must be a valid header value of at most {MAX_HEADER_BYTES} bytes"
+            ));
         }
         Ok((parsed, value))
     };

@@ -122,7 +122,7 @@ impl Endpoint {
             .headers(self.own_headers(IsDelivery(true)))
             .header(header::CONTENT_TYPE, kind);
         if let Err(error) = authorised(request, token.as_ref()).body(body.to_string()).send().await {
-            tracing::debug!(error = %error.without_url(), "a subscriber doesn't hear of the end");
+            tracing::debug!(error = %error.without_url(), "deletion notice not delivered");
         }
     }
 

@@ -55,7 +55,7 @@ impl Endpoint {
         let answer: Value = response.json().await.unwrap_or_default();
         match answer.get("validationResponse").and_then(Value::as_str) {
             Some(echo) if echo == code => Consent::Given,
-            Some(_) => Consent::Refused("the validation code that came back is another one".to_owned()),
+            Some(_) => Consent::Refused("the webhook returned a different validation code".to_owned()),
             None => Consent::Awaited,
         }
     }
@@ -71,15 +71,15 @@ impl Endpoint {
         match allowed.map(str::trim) {
             Some(origin) if origin == "*" || origin.eq_ignore_ascii_case(ORIGIN) => Consent::Given,
             Some(_) => Consent::Refused(format!("WebHook-Allowed-Origin is neither {ORIGIN} nor *")),
-            None => Consent::Refused("the answer has no WebHook-Allowed-Origin".to_owned()),
+            None => Consent::Refused("the response has no header WebHook-Allowed-Origin".to_owned()),
         }
     }
 }
 
 fn refused(sent: Result<reqwest::Response, reqwest::Error>) -> Consent {
     let reason = match sent {
-        Ok(response) => format!("the webhook answered {} and not 200", response.status().as_u16()),
-        Err(error) if error.is_timeout() => "the webhook didn't answer in time".to_owned(),
+        Ok(response) => format!("the webhook returned {}, expected 200", response.status().as_u16()),
+        Err(error) if error.is_timeout() => "the webhook did not respond in time".to_owned(),
         Err(_) => "the webhook can't be reached".to_owned(),
     };
     Consent::Refused(reason)

@@ -25,7 +25,7 @@ impl Outcome {
             Ok(status) => Self::Failed(status),
             Err(error) if error.is_timeout() => Self::TimedOut,
             Err(error) => {
-                tracing::debug!(error = %error.without_url(), "a subscriber can't be reached");
+                tracing::debug!(error = %error.without_url(), "subscriber not reachable");
                 Self::Unreachable
             }
         }

@@ -62,7 +62,7 @@ async fn changed_subscription_is_revalidated() {
     assert_eq!(world.provisioned(Some((500, "")), json!({})).await, "Failed");
     let shown = world.shown().await;
     assert_eq!(shown["provisioningState"], "Failed");
-    assert_eq!(shown["reason"], "the webhook answered 500 and not 200");
+    assert_eq!(shown["reason"], "the webhook returned 500, expected 200");
     world.sandbox.shutdown().await;
 }
 

@@ -35,8 +35,7 @@ impl Request {
     pub(crate) async fn read(request: http::Request<Body>) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
         let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
-            let error =
-                json!({"error": {"code": "RequestTooLarge", "message": "The body has more than 1 MiB."}});
+            let error = json!({"error": {"code": "RequestTooLarge", "message": "The request body is larger than 1 MiB."}});
             return Err(Response::json(StatusCode::PAYLOAD_TOO_LARGE, error));
         };
         let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
@@ -129,7 +128,7 @@ impl Response {
     /// Returns the 501 for a request that the sandbox doesn't model, with a clear message.
     pub(crate) fn not_modelled(request: &Request) -> Self {
         let path = request.segments.join("/");
-        let message = format!("The rekeyd sandbox doesn't model {} /{path}.", request.method);
+        let message = format!("The rekeyd sandbox does not implement {} /{path}.", request.method);
         Self::json(
             StatusCode::NOT_IMPLEMENTED,
             json!({"error": {"code": "NotModelledBySandbox", "message": message}}),

@@ -30,7 +30,7 @@ pub(crate) trait Handler: Send + Sync + 'static {
 
 /// The signal to close the connection without a response.
 #[derive(Debug, Error)]
-#[error("the connection is closed without an answer")]
+#[error("the connection was closed without a response")]
 pub(crate) struct Dropped;
 
 /// A bound port that is not served yet.
@@ -69,7 +69,7 @@ impl Listener {
                 }
                 // The usual cause is too many open files: the next connection may find one free.
                 Err(error) => {
-                    tracing::warn!(%error, "the sandbox can't accept a connection");
+                    tracing::warn!(%error, "connection not accepted");
                     tokio::task::yield_now().await;
                 }
             }
@@ -92,7 +92,7 @@ async fn serve_connection(
     };
     match tls {
         Ok(tls) => serve_requests(tls, handler, stop).await,
-        Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(error) => tracing::debug!(%error, "TLS handshake failed"),
     }
 }
 
@@ -118,7 +118,7 @@ async fn serve_requests(
         }
     };
     if let Err(error) = ended {
-        tracing::trace!(%error, "a connection ended early");
+        tracing::trace!(%error, "connection closed early");
     }
 }
 

@@ -162,7 +162,7 @@ impl Model {
     pub fn delete_policy(&self, id: Uuid) -> Result<(), GraphRefusal> {
         let mut state = self.lock();
         if state.applications.values().any(|application| application.policy == Some(id)) {
-            let message = format!("The policy '{id}' is assigned to applications still.");
+            let message = format!("The policy '{id}' is still assigned to applications.");
             return Err(GraphRefusal::bad_request(message));
         }
         state.policies.others.remove(&id).map(|_| ()).ok_or(GraphRefusal::NotFound(id))

@@ -169,7 +169,7 @@ mod tests {
     fn orphan_is_old_unpublished_and_ours() {
         let model = small_world();
         let secret = &model.managed()[0];
-        for name in ["rekeyd vault-1/app-01 1", "somebody's"] {
+        for name in ["rekeyd vault-1/app-01 1", "foreign"] {
             model.add_password(secret.object_id, Some(name), None, None, START).unwrap();
         }
         assert_eq!(model.summary(START + Duration::hours(47)).orphans_left, 0);

@@ -59,11 +59,11 @@ impl Model {
         let kept = &mut state.known_application(object_id, now)?.federated;
         if kept.len() >= MAX_CREDENTIALS {
             let message =
-                format!("The application has {MAX_CREDENTIALS} federated identity credentials already.");
+                format!("The application already has {MAX_CREDENTIALS} federated identity credentials.");
             return Err(GraphRefusal::bad_request(message));
         }
         if kept.iter().any(|found| found.name == wanted.name) {
-            let message = format!("A federated identity credential named '{}' exists already.", wanted.name);
+            let message = format!("A federated identity credential named '{}' already exists.", wanted.name);
             return Err(GraphRefusal::bad_request(message));
         }
         kept.push(wanted.clone());

@@ -99,7 +99,7 @@ fn named_port<'a>(azure: &'a Azure, port: &'a Port, request: &http::Request<Body
 }
 
 fn misdirected(request: &http::Request<Body>) -> Response {
-    let message = format!("The rekeyd sandbox serves no host named '{}'.", host(request));
+    let message = format!("The rekeyd sandbox does not serve the host '{}'.", host(request));
     let error = json!({"error": {"code": "MisdirectedRequest", "message": message}});
     Response::json(StatusCode::MISDIRECTED_REQUEST, error)
 }

@@ -31,7 +31,7 @@ async fn production_names_reach_only_their_service() {
     let unknown: Value = wrong.json().await.unwrap();
     assert_eq!(
         unknown["error"]["message"],
-        "The rekeyd sandbox serves no host named 'vault-9.vault.azure.net'."
+        "The rekeyd sandbox does not serve the host 'vault-9.vault.azure.net'."
     );
     world.sandbox.shutdown().await;
 }
@@ -108,6 +108,6 @@ async fn occupied_port_error_suggests_a_remedy() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let number = taken.local_addr().unwrap().port();
     let refused = World::start_with_production_names(number).await.map(drop).unwrap_err().to_string();
-    assert!(refused.starts_with(&format!("can't open port {number} of 127.0.0.1")), "{refused}");
+    assert!(refused.starts_with(&format!("can't open port {number} on 127.0.0.1")), "{refused}");
     assert!(refused.contains("--https-port") && refused.contains("unshare --net"), "{refused}");
 }

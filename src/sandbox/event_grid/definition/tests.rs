@@ -40,8 +40,8 @@ fn invalid_definition_is_refused_with_reason() {
         (("maxEventsPerBatch", json!(5_001)), "maxEventsPerBatch must be from 1 to 5000"),
         (("preferredBatchSizeInKilobytes", json!(0)), "must be from 1 to 1024"),
         (("headers", json!(eleven)), "at most 10 headers"),
-        (("headers", json!({"aeg-mine": "1"})), "Event Grid's own"),
-        (("headers", json!({"Content-Type": "text/plain"})), "Event Grid's own"),
+        (("headers", json!({"aeg-mine": "1"})), "reserved for Event Grid"),
+        (("headers", json!({"Content-Type": "text/plain"})), "reserved for Event Grid"),
         (("headers", json!({"x-long": "a".repeat(4_097)})), "at most 4096 bytes"),
         (("colour", json!("red")), "unknown field `colour`"),
         (("url", json!("http://example.com/x")), "https"),
@@ -78,7 +78,7 @@ fn no_secret_of_a_subscription_is_shown() {
     {
         let refused = refusal(&wrong);
         assert!(
-            refused.starts_with("not a subscription, at line 1") && !refused.contains("hidden"),
+            refused.starts_with("not a valid subscription, at line 1") && !refused.contains("hidden"),
             "{refused}"
         );
     }

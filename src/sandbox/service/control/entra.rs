@@ -24,7 +24,7 @@ pub(super) fn roll_over(azure: &Azure, request: &Request) -> Response {
     if wanted.retire {
         azure.tokens.signer.retire_old();
     } else if azure.tokens.signer.roll_over().is_err() {
-        let error = json!({"error": "no key could be made"});
+        let error = json!({"error": "the signing key can't be generated"});
         return Response::json(StatusCode::INTERNAL_SERVER_ERROR, error);
     }
     Response::no_content()

@@ -90,9 +90,10 @@ async fn advance(azure: &Azure, request: &Request) -> Response {
     });
     match moved.await {
         Ok(()) => time(azure),
-        Err(_) => {
-            Response::json(StatusCode::INTERNAL_SERVER_ERROR, json!({"error": "the clock did not move"}))
-        }
+        Err(_) => Response::json(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            json!({"error": "the clock could not be advanced"}),
+        ),
     }
 }
 
@@ -126,7 +127,7 @@ fn faults(azure: &Azure, request: &Request) -> Response {
 async fn event(azure: &Azure, vault: &str, secret: &str) -> Response {
     let found = azure.model.names(vault, secret).zip(azure.model.current_version(vault, secret));
     let Some(((vault, secret), version)) = found else {
-        let error = format!("there is no secret {vault}/{secret}");
+        let error = format!("secret {vault}/{secret} not found");
         return Response::json(StatusCode::NOT_FOUND, json!({"error": error}));
     };
     let (reply, delivered) = oneshot::channel();

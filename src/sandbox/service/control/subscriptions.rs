@@ -43,7 +43,7 @@ async fn delete(azure: &Azure, name: &str) -> Response {
     match ask(azure, |reply| Notice::Unsubscribe { name: named, reply }).await {
         Some(true) => Response::no_content(),
         Some(false) => {
-            let error = format!("there is no subscription {name}");
+            let error = format!("subscription {name} not found");
             Response::json(StatusCode::NOT_FOUND, json!({"error": error}))
         }
         None => gone(),
@@ -56,7 +56,7 @@ async fn validate(azure: &Azure, name: &str, request: &Request) -> Response {
     match ask(azure, |reply| Notice::Validate { name, token, reply }).await {
         Some(true) => Response::ok(json!("Webhook successfully validated as a subscription endpoint.")),
         Some(false) => {
-            let error = "this validation URL is not, or no longer, good";
+            let error = "the validation URL is invalid or has expired";
             Response::json(StatusCode::BAD_REQUEST, json!({"error": error}))
         }
         None => gone(),
@@ -72,6 +72,6 @@ async fn ask<T>(azure: &Azure, notice: impl FnOnce(oneshot::Sender<T>) -> Notice
 }
 
 fn gone() -> Response {
-    let error = "Event Grid doesn't answer, or another change came first";
+    let error = "Event Grid has stopped, or another change of the subscription replaced this one";
     Response::json(StatusCode::BAD_GATEWAY, json!({"error": error}))
 }

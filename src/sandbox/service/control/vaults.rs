@@ -28,7 +28,7 @@ pub(super) fn set(azure: &Azure, vault: &str, request: &Request) -> Response {
         return bad_request("\"retention_days\" must be from 7 to 90");
     }
     let Some(mut options) = azure.model.vault_options(vault) else {
-        let error = format!("there is no vault {vault}");
+        let error = format!("vault {vault} not found");
         return Response::json(StatusCode::NOT_FOUND, json!({"error": error}));
     };
     options.network = wanted.network.unwrap_or(options.network);

@@ -107,7 +107,7 @@ fn delete(call: &Call<'_>, id: Uuid) -> Outcome {
 fn wanted(call: &Call<'_>) -> Result<Option<ApplicationChange>, GraphRefusal> {
     let body: Map<String, Value> = call.request.json().ok_or_else(unreadable)?;
     if let Some(name) = CREDENTIALS.iter().find(|name| body.get(**name).is_some_and(is_set)) {
-        let message = format!("Property '{name}' can't be set here: use its own actions.");
+        let message = format!("Property '{name}' can't be set here: use the actions for it.");
         return Err(GraphRefusal::bad_request(message));
     }
     let is_known = |name: &String| SETTABLE.contains(&name.as_str()) || CREDENTIALS.contains(&name.as_str());

@@ -72,10 +72,10 @@ fn steps(request: &Request) -> Result<Vec<Step>, String> {
     for step in &steps {
         let is_unknown = |id: &&String| !known.contains(*id);
         if let Some(id) = step.depends_on.iter().find(is_unknown) {
-            return Err(format!("Request '{}' depends on '{id}', which is not before it.", step.id));
+            return Err(format!("Request '{}' depends on '{id}', which must come before it.", step.id));
         }
         if !known.insert(step.id.clone()) {
-            return Err(format!("The request id '{}' is there twice.", step.id));
+            return Err(format!("The request id '{}' is used twice.", step.id));
         }
     }
     Ok(steps)
@@ -84,7 +84,7 @@ fn steps(request: &Request) -> Result<Vec<Step>, String> {
 /// Handles one step as a request of its own, with its own faults. For a lost one, the server in front responds.
 async fn take(azure: &Azure, batch: &Request, step: &Step) -> Response {
     let Some(request) = inner(batch, step).await else {
-        let message = format!("The request '{}' has no usable method, URL or headers.", step.id);
+        let message = format!("The request '{}' has an invalid method, URL or headers.", step.id);
         return error(azure, batch, StatusCode::BAD_REQUEST, "BadRequest", &message);
     };
     match fault_injection::draw(azure, Service::Graph, &request) {
@@ -110,7 +110,7 @@ fn gateway_timeout(azure: &Azure, request: &Request) -> Response {
 }
 
 fn failed_dependency(azure: &Azure, request: &Request) -> Response {
-    let message = "A request that this one depends on has failed.";
+    let message = "A request on which this one depends has failed.";
     error(azure, request, StatusCode::FAILED_DEPENDENCY, "FailedDependency", message)
 }
 
