@@ -12,7 +12,7 @@ use super::endpoint::Endpoint;
 use super::event::Event;
 use super::notice::Provisioned;
 use super::outcome::Outcome;
-use super::subscription::{Subscription, first_version_told};
+use super::subscription::{Subscription, first_version_sent};
 use crate::ports::FAR_FUTURE;
 
 /// A subscription and everything still to be sent to it.
@@ -27,7 +27,7 @@ pub(super) struct Subscriber {
     /// True if it got events before it was last changed.
     was_live: bool,
     /// The time from which versions count; those put earlier are ignored.
-    tells_since: OffsetDateTime,
+    sends_since: OffsetDateTime,
     /// Events that wait for others to share their batch, with their total size and the time at which the wait ends.
     gathering: Vec<Event>,
     gathered_bytes: usize,
@@ -61,7 +61,7 @@ impl Subscriber {
     ) -> Self {
         Self {
             was_live: false,
-            tells_since: first_version_told(now, subscription.is_patient()),
+            sends_since: first_version_sent(now, subscription.is_patient()),
             subscription,
             endpoint: Arc::new(endpoint),
             standing,
@@ -85,7 +85,7 @@ impl Subscriber {
             return;
         }
         self.incarnation = old.incarnation;
-        self.tells_since = old.tells_since;
+        self.sends_since = old.sends_since;
         self.gathering = old.gathering;
         self.gathered_at = old.gathered_at;
         self.gathered_bytes = old.gathered_bytes;
@@ -95,7 +95,7 @@ impl Subscriber {
     }
 
     pub(super) fn wants(&self, event: &Event) -> bool {
-        let is_in_time = event.version_created >= self.tells_since;
+        let is_in_time = event.version_created >= self.sends_since;
         self.is_live() && is_in_time && self.subscription.filter.accepts(event)
     }
 

@@ -190,7 +190,7 @@ impl Default for RetryPolicy {
 }
 
 /// Returns the time from which put versions count for a subscription.
-pub(super) fn first_version_told(made: OffsetDateTime, is_built_in: bool) -> OffsetDateTime {
+pub(super) fn first_version_sent(made: OffsetDateTime, is_built_in: bool) -> OffsetDateTime {
     // The world's first versions are older than the built-in subscription, which gets their events all the same.
     if is_built_in { OffsetDateTime::UNIX_EPOCH } else { made.truncate_to_second() }
 }

@@ -20,7 +20,7 @@ async fn daemon_subscription_waits_for_its_endpoint() {
     );
     *world.receiver.handshake.lock().unwrap() = None;
     world.until(Duration::days(100)).await;
-    assert_eq!(world.receiver.days("SecretNewVersionCreated"), [0], "kept while nobody listened");
+    assert_eq!(world.receiver.days("SecretNewVersionCreated"), [0], "kept until a subscriber listened");
     assert_eq!(world.receiver.days("SecretNearExpiry"), [60]);
     assert_eq!(world.receiver.days("SecretExpired"), [90]);
     let uris: Vec<_> = world.receiver.deliveries().into_iter().map(|seen| seen.uri).collect();
@@ -76,8 +76,8 @@ async fn disabled_version_has_ordinary_events() {
     for (kind, day) in [("SecretNewVersionCreated", 0), ("SecretNearExpiry", 10), ("SecretExpired", 40)] {
         assert_eq!(world.receiver.days(kind), [day], "{kind}");
     }
-    let said = world.receiver.deliveries().iter().any(|seen| seen.text.contains("nabled"));
-    assert!(!said, "an event tells whether its version is enabled");
+    let shows_state = world.receiver.deliveries().iter().any(|seen| seen.text.contains("nabled"));
+    assert!(!shows_state, "an event shows that its version is disabled");
     world.sandbox.shutdown().await;
 }
 

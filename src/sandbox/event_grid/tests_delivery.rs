@@ -191,11 +191,11 @@ async fn undeliverable_event_is_dropped_and_counted() {
     world.until(Duration::hours(1)).await;
     let state = world.state().await;
     assert_eq!((&state["dead_letters"], &state["dropped"]), (&json!([]), &json!(1)));
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     while let Ok(event) = world.timeline.try_recv() {
-        told.push((event.kind, event.secret, event.detail));
+        reported.push((event.kind, event.secret, event.detail));
     }
-    let dropped = told.into_iter().find(|(kind, ..)| *kind == TimelineEventKind::EventDropped).unwrap();
+    let dropped = reported.into_iter().find(|(kind, ..)| *kind == TimelineEventKind::EventDropped).unwrap();
     assert_eq!((dropped.1.as_str(), dropped.2.contains("to it-is")), ("vault-1/it", true));
     world.sandbox.shutdown().await;
 }

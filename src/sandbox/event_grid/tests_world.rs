@@ -130,8 +130,8 @@ async fn receive(
 }
 
 fn answer_handshake(receiver: &Receiver, seen: &Seen) -> Response {
-    let told = *receiver.handshake.lock().unwrap();
-    let (status, echo) = told.unwrap_or((200, "as asked"));
+    let configured = *receiver.handshake.lock().unwrap();
+    let (status, echo) = configured.unwrap_or((200, "as asked"));
     let status = StatusCode::from_u16(status).unwrap();
     if seen.method == Method::OPTIONS {
         let origin = if echo == "as asked" { seen.header("webhook-request-origin") } else { echo };
@@ -161,8 +161,8 @@ impl World {
     pub(super) async fn start() -> Self {
         let tasks = TaskTracker::new();
         let (receiver, address) = Receiver::start(&tasks).await;
-        let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        let world = Self::with_daemon_at(nobody, None, receiver, address, tasks).await;
+        let unreachable = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let world = Self::with_daemon_at(unreachable, None, receiver, address, tasks).await;
         assert_eq!(world.control("DELETE", "subscriptions/rekeyd-sandbox", Value::Null).await.0, 204);
         world
     }

@@ -153,14 +153,14 @@ mod tests {
     #[test]
     fn password_limit_depends_on_application_kind() {
         let model = small_world();
-        let [usual, personal, told] = [0, 1, 2].map(|index| model.managed()[index].object_id);
+        let [usual, personal, configured] = [0, 1, 2].map(|index| model.managed()[index].object_id);
         let audience = Some(Audience::Personal);
         let change = ApplicationChange { audience, ..ApplicationChange::default() };
         model.change_application(personal, change, START).unwrap();
         let change = ApplicationChange { password_limit: Some(5), ..ApplicationChange::default() };
-        model.change_application(told, change, START).unwrap();
+        model.change_application(configured, change, START).unwrap();
         // Each begins with one.
-        for (object_id, most) in [(usual, 99), (personal, 1), (told, 4)] {
+        for (object_id, most) in [(usual, 99), (personal, 1), (configured, 4)] {
             let add = || model.add_password(object_id, None, None, None, START);
             let made: Vec<_> = (0..most).map(|_| add().unwrap()).collect();
             assert_eq!(add().unwrap_err(), GraphRefusal::TooManyPasswords);

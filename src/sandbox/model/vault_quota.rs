@@ -146,9 +146,10 @@ mod tests {
         refused(&model, "vault-1", RequestType::Create, 300);
         let later = START + Duration::milliseconds(6500);
         let spend = |now| model.spend_vault_request("vault-1", RequestType::Create, now);
-        let told: Vec<_> = (0..40).map(|_| spend(later).map_err(|throttled| throttled.retry_after)).collect();
-        assert!(told.contains(&Err(None)) && told.contains(&Err(Some(4))), "{told:?}");
-        assert!(told.iter().all(|answer| matches!(answer, Err(None | Some(4)))));
+        let refusals: Vec<_> =
+            (0..40).map(|_| spend(later).map_err(|throttled| throttled.retry_after)).collect();
+        assert!(refusals.contains(&Err(None)) && refusals.contains(&Err(Some(4))), "{refusals:?}");
+        assert!(refusals.iter().all(|answer| matches!(answer, Err(None | Some(4)))));
         assert_eq!(spend(later + Duration::seconds(4)), Ok(()));
     }
 }

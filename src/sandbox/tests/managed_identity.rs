@@ -62,7 +62,7 @@ async fn metadata_service_requires_header_and_identity() {
     let unknown = format!("{QUERY}&client_id={}", world.at.tenant_id);
     let expected = json!({"error": "invalid_request", "error_description": "Identity not found"});
     assert_eq!(answered(world.metadata(&unknown)).await, (400, expected));
-    let resource = "api-version=2019-08-01&resource=https://nobody.example";
+    let resource = "api-version=2019-08-01&resource=https://unknown.example";
     let (status, body) = answered(world.metadata(resource)).await;
     assert_eq!((status, &body["error"]), (400, &json!("invalid_resource")));
     for lacking in ["api-version=2018-02-01", "api-version=1&resource=https://vault.azure.net"] {
@@ -76,8 +76,9 @@ async fn metadata_service_requires_header_and_identity() {
 async fn metadata_service_fails_on_demand_then_recovers() {
     let world = World::start().await;
     let url = format!("{}/_sandbox/managed-identity/troubles", world.at.controls);
-    let told = world.http.post(&url).json(&json!({"statuses": [404, 410, 429, 500]})).send().await.unwrap();
-    assert_eq!(told.status(), StatusCode::NO_CONTENT);
+    let accepted =
+        world.http.post(&url).json(&json!({"statuses": [404, 410, 429, 500]})).send().await.unwrap();
+    assert_eq!(accepted.status(), StatusCode::NO_CONTENT);
     for status in [404, 410, 429, 500, 200] {
         assert_eq!(answered(world.metadata(QUERY)).await.0, status);
     }

@@ -260,7 +260,7 @@ async fn each_refusal_has_its_own_code() {
             "invalid_scope",
             70_011,
         ),
-        (token.clone(), &[("scope", "https://nobody.example/.default")], 400, "invalid_resource", 500_011),
+        (token.clone(), &[("scope", "https://unknown.example/.default")], 400, "invalid_resource", 500_011),
         (token.clone(), &[scope, ("grant_type", "password")], 400, "unsupported_grant_type", 70_003),
         (token.clone(), &[scope, ("resource", "https://vault.azure.net")], 400, "invalid_request", 901_002),
         (other(stranger), &[scope], 400, "invalid_request", 90_002),
@@ -277,7 +277,7 @@ async fn each_refusal_has_its_own_code() {
     let got = world.http.get(format!("{}/{token}", world.at.authority)).send().await.unwrap();
     assert_eq!(got.json::<Value>().await.unwrap()["error_codes"], json!([900_561]));
     let (_, resource) =
-        world.ask(&world.tenant_path("oauth2/token"), &[("resource", "https://nobody")]).await;
+        world.ask(&world.tenant_path("oauth2/token"), &[("resource", "https://unknown")]).await;
     assert_eq!(resource["error_codes"], json!([500_011]));
     world.sandbox.shutdown().await;
 }

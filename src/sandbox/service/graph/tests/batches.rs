@@ -120,9 +120,9 @@ async fn each_step_counts_as_a_request() {
     let steps: Vec<_> = (0..3).map(|index| get(index, &graph.path(index))).collect();
     assert_eq!(responses(&graph, &json!(steps)).await[1]["status"], 503);
     assert_eq!(graph.world.sandbox.summary().requests.graph - before, 4, "the batch and its three steps");
-    let told = timeline.try_recv().unwrap();
-    assert_eq!(told.kind, TimelineEventKind::FaultInjected);
-    assert!(told.detail.starts_with("Unavailable for GET /v1.0/applications/"), "{}", told.detail);
+    let event = timeline.try_recv().unwrap();
+    assert_eq!(event.kind, TimelineEventKind::FaultInjected);
+    assert!(event.detail.starts_with("Unavailable for GET /v1.0/applications/"), "{}", event.detail);
     assert!(timeline.try_recv().is_err());
     graph.world.sandbox.shutdown().await;
 }

@@ -67,8 +67,8 @@ async fn unknown_password_is_named_in_400() {
         format!("No password credential found with keyId {}", made.body["keyId"]).replace('"', "'");
     assert!(again.message().starts_with(&expected), "{}", again.message());
     assert_eq!(graph.post(&remove, &json!({"keyId": "x"})).await.refusal(), (400, "Request_BadRequest"));
-    let nobody = format!("/applications/{}/addPassword", Uuid::from_u128(1));
-    assert_eq!(graph.post(&nobody, &json!({})).await.refusal(), (404, "Request_ResourceNotFound"));
+    let unknown = format!("/applications/{}/addPassword", Uuid::from_u128(1));
+    assert_eq!(graph.post(&unknown, &json!({})).await.refusal(), (404, "Request_ResourceNotFound"));
     graph.world.sandbox.shutdown().await;
 }
 

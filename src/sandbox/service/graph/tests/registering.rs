@@ -116,14 +116,14 @@ async fn federated_identity_uses_its_issuers_keys() {
     let registered = FederatedCredential {
         client_id: other.client_id,
         issuer: issuer.clone(),
-        subject: "somebody".to_owned(),
+        subject: "subject-1".to_owned(),
         audience: audience.to_owned(),
         keys: serde_json::from_value(json!({"keys": azure.tokens.signer.documents(None)})).unwrap(),
     };
     // Another credential of the same issuer, with other keys, comes first.
     let other_keys = TokenSigner::generate().unwrap().documents(None);
     azure.model.add_federated_credential(FederatedCredential {
-        subject: "somebody else".to_owned(),
+        subject: "subject-2".to_owned(),
         keys: serde_json::from_value(json!({"keys": other_keys})).unwrap(),
         ..registered.clone()
     });
@@ -143,7 +143,7 @@ async fn federated_identity_uses_its_issuers_keys() {
     let theirs = graph.get(&their_path).await.body["value"].as_array().unwrap().clone();
     let mut subjects: Vec<_> = theirs.iter().map(|one| one["subject"].as_str().unwrap()).collect();
     subjects.sort_unstable();
-    assert_eq!(subjects, ["somebody", "somebody else"]);
+    assert_eq!(subjects, ["subject-1", "subject-2"]);
     // Those that the controls have registered can be deleted, too; their issuer's keys are still known.
     for one in &theirs {
         let path = format!("{their_path}/{}", one["id"].as_str().unwrap());

@@ -94,7 +94,7 @@ async fn refused_token_request_is_not_reported() {
     let (client_id, text) = application(&graph).await;
     control(&graph, json!({"lag": "1m"})).await;
     for (scope, code) in
-        [("https://vault.azure.net", 70_011), ("https://nobody.example/.default", 500_011), (GRAPH, 70_011)]
+        [("https://vault.azure.net", 70_011), ("https://unknown.example/.default", 500_011), (GRAPH, 70_011)]
     {
         let (_, body) = graph.world.sign_in(client_id, &text, scope).await;
         assert_eq!(body["error_codes"], json!([code]), "{scope}");

@@ -11,7 +11,7 @@ const OWNED_BY: &str = "Application.ReadWrite.OwnedBy";
 async fn owned_by_writes_only_owned_applications() {
     let graph = Graph::start().await;
     let token = graph.as_daemon_with(&[OWNED_BY]).await;
-    let foreign = graph.post("/applications", &json!({"displayName": "somebody's"})).await;
+    let foreign = graph.post("/applications", &json!({"displayName": "foreign"})).await;
     graph.pass(time::Duration::minutes(1)).await;
     let foreign = format!("/applications/{}", foreign.body["id"].as_str().unwrap());
     let owned = graph.path(0);
@@ -36,7 +36,7 @@ async fn owned_by_writes_only_owned_applications() {
 async fn owned_by_cannot_add_owners() {
     let graph = Graph::start().await;
     let daemon = graph.world.sandbox.model().tenant().daemon.object_id;
-    let made = graph.post("/applications", &json!({"displayName": "somebody's"})).await;
+    let made = graph.post("/applications", &json!({"displayName": "foreign"})).await;
     graph.pass(time::Duration::minutes(1)).await;
     let path = format!("/applications/{}", made.body["id"].as_str().unwrap());
     let client = graph.world.sandbox.model().tenant().client.object_id;

@@ -45,13 +45,13 @@ async fn authorized_caller_sees_unknown_client_id() {
         }
     }
     let path = format!("/applications(appId='{}')", Uuid::from_u128(1));
-    let nobody = graph.as_daemon_with(&[]).await;
+    let without_roles = graph.as_daemon_with(&[]).await;
     for (method, path) in [
         (Method::GET, path.clone()),
         (Method::DELETE, path.clone()),
         (Method::GET, format!("{path}/appManagementPolicies")),
     ] {
-        let refused = graph.send_as(&nobody, method, &path, &Value::Null).await;
+        let refused = graph.send_as(&without_roles, method, &path, &Value::Null).await;
         assert_eq!(refused.refusal(), (403, "Authorization_RequestDenied"));
     }
     graph.world.sandbox.shutdown().await;

@@ -85,7 +85,7 @@ async fn unreadable_body_is_bad_parameter() {
 }
 
 #[tokio::test]
-async fn what_is_not_modelled_says_so() {
+async fn unmodelled_request_gets_501() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     for path in ["keys", "certificates/x", "secrets/app-01/pending/more", "storage"] {

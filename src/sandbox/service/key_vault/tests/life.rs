@@ -192,7 +192,7 @@ async fn state_shows_deleted_secrets_without_values() {
     let world = World::start().await;
     let asker = Asker::administrator(&world).await;
     asker.control("vaults/vault-1", json!({"retention_days": 7})).await;
-    asker.put_text("it", "a text that nobody else has").await;
+    asker.put_text("it", "a unique text").await;
     asker.post("secrets/it/backup", None).await;
     asker.delete("secrets/it").await;
     let url = format!("{}/_sandbox/state", world.at.authority);
@@ -203,7 +203,7 @@ async fn state_shows_deleted_secrets_without_values() {
     let marks: Vec<_> = secrets.iter().map(|secret| (&secret["name"], secret.get("deleted"))).collect();
     assert!(marks.contains(&(&json!("it"), Some(&json!(true)))), "{marks:?}");
     assert!(marks.contains(&(&json!("app-01"), None)), "{marks:?}");
-    assert!(!text.contains("a text that nobody else has"));
+    assert!(!text.contains("a unique text"));
     asker.wait(Duration::days(7)).await;
     assert!(!state().await.contains("\"it\""));
     world.sandbox.shutdown().await;

@@ -75,15 +75,15 @@ async fn throttled_reply_has_reason_sometimes_delay() {
     for _ in 0..300 {
         asker.put_text("it", "text").await;
     }
-    let mut told = Vec::new();
+    let mut delays = Vec::new();
     for _ in 0..30 {
         let reply = asker.put("it", json!({"value": "text"})).await;
         assert_eq!(reply.problem(), "429 Throttled -");
         let message = "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached";
         assert_eq!(reply.message(), message);
-        told.push(reply.header("retry-after").map(str::to_owned));
+        delays.push(reply.header("retry-after").map(str::to_owned));
     }
-    assert!(told.contains(&None) && told.contains(&Some("10".to_owned())), "{told:?}");
+    assert!(delays.contains(&None) && delays.contains(&Some("10".to_owned())), "{delays:?}");
     assert_eq!(asker.get("secrets/it").await.status, StatusCode::OK, "reads have a quota of their own");
     let elsewhere = format!("{}/secrets/it?api-version=7.6", world.at.vaults[1].url);
     let put = asker.send(Method::PUT, &elsewhere, Some(json!({"value": "text"}))).await;
