@@ -95,5 +95,5 @@ fn layers_are_exactly_the_crate_modules() {
         assert!(root().join("src").join(layer).join("mod.rs").is_file(), "src/{layer}/mod.rs is missing");
         assert!(library.contains(&format!("pub mod {layer};")), "src/lib.rs lacks {layer}");
     }
-    assert_eq!(library.matches("mod ").count(), LAYERS.len(), "src/lib.rs has a module that is no layer");
+    assert_eq!(library.matches("mod ").count(), LAYERS.len(), "src/lib.rs has a module that is not a layer");
 }

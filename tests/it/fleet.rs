@@ -126,7 +126,7 @@ impl Fleet {
     pub(crate) async fn live(&self, duration: Duration) {
         let clock = self.sandbox.clock();
         let lived = timeout(PATIENCE, clock.run_until(clock.now() + duration));
-        lived.await.expect("virtual time stands still: somebody holds the clock");
+        lived.await.expect("virtual time stands still: a task holds the clock");
     }
 
     /// Runs the fleet until `holds`, checked every ten minutes of virtual time; fails after `limit` of it.

@@ -79,13 +79,13 @@ async fn fleet_rotation_leaves_nothing_behind() {
 async fn audit_trail_outlives_its_daemon() {
     let mut fleet = Fleet::start(options(), |text| text).await;
     let other = Fleet::start(options(), |text| text).await;
-    fleet.as_daemon(|| tracing::info!(target: "audit", event = "test", "said")).await;
-    fleet.as_daemon(|| tracing::info!(target: "elsewhere", event = "test", "said")).await;
-    other.as_daemon(|| tracing::info!(target: "audit", event = "other", "said")).await;
+    fleet.as_daemon(|| tracing::info!(target: "audit", event = "test", "line")).await;
+    fleet.as_daemon(|| tracing::info!(target: "elsewhere", event = "test", "line")).await;
+    other.as_daemon(|| tracing::info!(target: "audit", event = "other", "line")).await;
     fleet.restart().await;
-    let told =
+    let count =
         |fleet: &Fleet, event: &str| fleet.audit_lines().iter().filter(|line| line["event"] == event).count();
-    assert_eq!((told(&fleet, "test"), told(&fleet, "other"), told(&other, "other")), (1, 0, 1));
+    assert_eq!((count(&fleet, "test"), count(&fleet, "other"), count(&other, "other")), (1, 0, 1));
     fleet.end().await;
     other.end().await;
 }

@@ -5,7 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test says what it expects"
+    reason = "a test panics where its expectation fails"
 )]
 
 mod adapters;

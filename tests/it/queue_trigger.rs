@@ -100,8 +100,8 @@ impl Ground {
                 tokio::task::yield_now().await;
             }
         };
-        let told = tokio::time::timeout(Duration::from_secs(10), looking).await;
-        assert!(told.is_ok(), "{:?}", self.queue.done.lock().unwrap());
+        let waited = tokio::time::timeout(Duration::from_secs(10), looking).await;
+        assert!(waited.is_ok(), "{:?}", self.queue.done.lock().unwrap());
     }
 
     fn deleted(&self) -> Vec<String> {

@@ -65,7 +65,7 @@ async fn pain_01_old_secret_survives_rotation() {
         assert_eq!((fleet.sign_in_with(&secret, &old), fleet.sign_in(&secret)), (Ok(()), Ok(())));
     }
     fleet.live(Duration::days(6)).await;
-    assert!(fleet.sign_in_with(&secret, &old).is_err(), "it does not live for ever either");
+    assert!(fleet.sign_in_with(&secret, &old).is_err(), "it ends at some time");
     assert_eq!((fleet.sign_in(&secret), fleet.consumers_failed()), (Ok(()), 0));
     fleet.end().await;
 }
@@ -160,7 +160,7 @@ async fn pain_07_near_expiry_events_are_unnecessary() {
     let first_notice = versions(&fleet)[0].expires.unwrap() - Duration::days(30);
     fleet.until(Duration::days(10), |fleet| versions(fleet).len() == 2).await;
     let spare = first_notice - versions(&fleet)[1].created;
-    assert!(spare > Duration::days(14), "rotated {spare} before Event Grid would have said a word");
+    assert!(spare > Duration::days(14), "rotated {spare} before the first notice of Event Grid");
     fleet.end().await;
 }
 

@@ -139,7 +139,7 @@ fn lost_credential_ignores_falsely_tagged_text() {
     };
     let named = ours.properties.tags.value(tags::CREDENTIAL_ID).unwrap();
     put(colleague.unwrap().secret_text, named.to_owned());
-    put("nobody's".into(), uuid::Uuid::nil().to_string());
+    put("foreign".into(), uuid::Uuid::nil().to_string());
     world.live(Duration::hours(1));
     let texts =
         [ours.value.expose_secret(), block_on(world.current()).value.expose_secret()].map(str::to_owned);
@@ -191,7 +191,7 @@ fn disabled_application_blocks_without_minting() {
 fn unknown_text_is_reported_not_displaced() {
     let world = World::new(None);
     world.lock_consumers_out();
-    let text = "typed by somebody in a hurry".into();
+    let text = "typed by a person in a hurry".into();
     let new =
         NewVersion { value: text, enabled: true, expires: None, content_type: None, tags: Tags::default() };
     block_on(world.direct.put(&world.secret, new)).unwrap();

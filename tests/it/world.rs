@@ -261,7 +261,7 @@ fn one_life(world: &Arc<World>, end: OffsetDateTime) {
             () = world.ended.notified() => {}
             () = sweeps => {}
             lived = timeout(limit, clock.run_until(end)) => {
-                lived.expect("virtual time stands still: somebody holds the clock");
+                lived.expect("virtual time stands still: a task holds the clock");
                 world.check_promise().await;
             }
         }

@@ -63,7 +63,7 @@ async fn each_panel_of_the_dashboard_gets_data() {
         json!({"service": "graph", "path_contains": "applications", "kind": "unavailable", "count": 6});
     azure.fail(json!([unavailable])).await;
     daemon.rotate(&name_of(&azure, 0)).await;
-    let refused = daemon.send(Method::GET, "/api/v1/secrets", Some("nobody's token")).await.status();
+    let refused = daemon.send(Method::GET, "/api/v1/secrets", Some("unknown-token")).await.status();
     assert_eq!(refused, StatusCode::UNAUTHORIZED);
 
     let dashboard: Value = serde_json::from_str(&shipped("grafana/rekeyd.json")).unwrap();
@@ -198,8 +198,8 @@ fn command(directory: &Path) -> Command {
 }
 
 fn address(printed: &str) -> Option<String> {
-    let (_, told) = printed.split_once("msg=\"Listening on\" address=")?;
-    told.lines().next().map(|address| address.trim().to_owned())
+    let (_, rest) = printed.split_once("msg=\"Listening on\" address=")?;
+    rest.lines().next().map(|address| address.trim().to_owned())
 }
 
 /// Returns the rules with each `for` divided by 200, and nothing else changed.

@@ -81,9 +81,9 @@ fn man_writes_a_page_per_command() {
     }
     std::fs::write(directory.path().join("file"), "").unwrap();
     let output = finish(&["man", directory.path().join("file/man1").to_str().unwrap()]);
-    let told = String::from_utf8(output.stderr).unwrap();
+    let printed = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(told.contains("can't write manual pages into"), "{told}");
+    assert!(printed.contains("can't write manual pages into"), "{printed}");
 }
 
 /// A command with `--all` exits with 64 and asks for `--yes` if there is no terminal.
@@ -94,9 +94,9 @@ fn all_secrets_need_a_terminal_or_yes() {
             [["--config", "FILE"].as_slice(), &["--server", "http://127.0.0.1:1", "--token-file", "FILE"]]
         {
             let output = finish(&[&[command, "--all"], way].concat());
-            let told = String::from_utf8(output.stderr).unwrap();
-            assert_eq!(output.status.code(), Some(64), "{command}: {told}");
-            assert!(told.contains("--yes") && output.stdout.is_empty(), "{command}: {told}");
+            let printed = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(64), "{command}: {printed}");
+            assert!(printed.contains("--yes") && output.stdout.is_empty(), "{command}: {printed}");
         }
     }
 }
@@ -112,13 +112,13 @@ fn all_configuration_mistakes_are_named_at_once() {
     std::fs::write(&file, text).unwrap();
     for command in ["check-config", "run", "sweep"] {
         let output = finish(&[command, "--config", file.to_str().unwrap()]);
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(64), "{command}: {told}");
+        let printed = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{command}: {printed}");
         for (key, value) in MISTAKES {
-            let told_of = told.lines().any(|line| line.contains(key) && line.contains(value));
-            assert!(told_of, "{command} doesn't tell of {key} = {value}:\n{told}");
+            let is_reported = printed.lines().any(|line| line.contains(key) && line.contains(value));
+            assert!(is_reported, "{command} does not report {key} = {value}:\n{printed}");
         }
-        assert_eq!(told.matches("rekeyd.toml:").count(), MISTAKES.len(), "{told}");
+        assert_eq!(printed.matches("rekeyd.toml:").count(), MISTAKES.len(), "{printed}");
         assert!(output.stdout.is_empty());
     }
 }

@@ -67,8 +67,8 @@ async fn impossible_direct_command_fails_with_reason() {
         Some(&"rejected".into()),
         "there is no older one: {answer}"
     );
-    let told = answer.pointer("/secrets/0/message").and_then(Value::as_str).unwrap();
-    assert!(told.contains("no older version"), "{answer}");
+    let message = answer.pointer("/secrets/0/message").and_then(Value::as_str).unwrap();
+    assert!(message.contains("no older version"), "{answer}");
     assert_eq!(azure.state().await.versions_of(&secret), 1);
 }
 
@@ -83,8 +83,8 @@ async fn sweep_fails_for_a_troubled_secret() {
     let secrets = table.get_mut("secrets").and_then(toml::Value::as_array_mut).unwrap();
     let application = secrets.first_mut().and_then(toml::Value::as_table_mut).unwrap();
     application.remove("client_id");
-    let nobody = "11111111-2222-3333-4444-555555555555";
-    application.insert("application_object_id".to_owned(), nobody.into());
+    let unknown = "11111111-2222-3333-4444-555555555555";
+    application.insert("application_object_id".to_owned(), unknown.into());
     std::fs::write(&broken, table.to_string()).unwrap();
     let sweep = ["sweep", "--output", "json", "--config", broken.to_str().unwrap()];
     let (code, summary) = live_through(&azure, "sweep", &sweep).await;
@@ -105,7 +105,7 @@ async fn direct_rotation_shows_its_outcome() {
     assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"completed".into()), "{answer}");
     assert_eq!(azure.state().await.versions_of(&secret), 2);
 
-    let unknown = ["rotate", "vault-1/nobody-s", "--output", "json", "--config", config];
+    let unknown = ["rotate", "vault-1/unknown", "--output", "json", "--config", config];
     let (code, answer) = live_through(&azure, "unknown", &unknown).await;
     assert_eq!(code, Some(1), "{answer}");
     assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"rejected".into()), "{answer}");
@@ -175,11 +175,11 @@ async fn repeated_command_is_accepted_and_audited_once() {
 
     let (code, answer) = live_through(&azure, "all", &asked(&azure, &["pause", "--all", "--yes"])).await;
     assert_eq!((code, commands(&daemon, "pause").await.as_str()), (Some(0), "3"), "{answer}");
-    let unknown = asked(&azure, &["rotate", "vault-1/nobody-s"]);
+    let unknown = asked(&azure, &["rotate", "vault-1/unknown"]);
     let (code, answer) = live_through(&azure, "unknown", &unknown).await;
     assert_eq!(code, Some(1), "{answer}");
-    let told = answer.pointer("/secrets/0/message").and_then(Value::as_str).unwrap();
-    assert!(told.contains("404") && told.contains("not managed"), "{answer}");
+    let message = answer.pointer("/secrets/0/message").and_then(Value::as_str).unwrap();
+    assert!(message.contains("404") && message.contains("not managed"), "{answer}");
 }
 
 /// Returns `arguments` with the address and token of this sandbox's daemon, and JSON as output.
@@ -253,7 +253,7 @@ async fn az_login_authorizes_daemon_commands() {
     let taken = ask("api://rekeyd").await;
     assert!(taken.status.success(), "{taken:?}");
     let refused = ask("api://other").await;
-    let said = String::from_utf8_lossy(&[refused.stdout, refused.stderr].concat()).into_owned();
-    assert_eq!(refused.status.code(), Some(1), "{said}");
-    assert!(said.contains("az login"), "{said}");
+    let printed = String::from_utf8_lossy(&[refused.stdout, refused.stderr].concat()).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{printed}");
+    assert!(printed.contains("az login"), "{printed}");
 }

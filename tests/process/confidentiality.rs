@@ -40,14 +40,14 @@ async fn no_output_reveals_secrets_even_at_trace() {
     azure.settle(&daemon).await;
     texts.extend(azure.texts().await);
 
-    let mut told = answers(&daemon).await;
-    told.push(("the state of the sandbox".to_owned(), azure.state_text().await));
+    let mut outputs = answers(&daemon).await;
+    outputs.push(("the state of the sandbox".to_owned(), azure.state_text().await));
     let id = daemon.process.id();
-    told.push((
+    outputs.push((
         "the command line".to_owned(),
         String::from_utf8(std::fs::read(format!("/proc/{id}/cmdline")).unwrap()).unwrap(),
     ));
-    told.push(("the log".to_owned(), daemon.printed()));
+    outputs.push(("the log".to_owned(), daemon.printed()));
     let log_of_azure = ("the sandbox's log".to_owned(), azure.printed());
     assert!(daemon.printed().contains("\"level\":\"TRACE\""), "everything is logged");
 
@@ -55,8 +55,8 @@ async fn no_output_reveals_secrets_even_at_trace() {
     {
         texts.insert(text.to_owned());
     }
-    told.push(log_of_azure);
-    assert_tight(&told, &texts);
+    outputs.push(log_of_azure);
+    assert_tight(&outputs, &texts);
 }
 
 /// Probes, commands, the audit file and the read-only commands `doctor`, `plan` and `inventory` reveal no secret.
@@ -89,26 +89,27 @@ async fn probes_commands_and_audit_reveal_no_secrets() {
         azure.endpoint("/daemon/client_secret").to_owned(),
     ]);
 
-    let mut told = answers(&daemon).await;
-    told.push(("the log".to_owned(), daemon.printed()));
-    told.push(("the sandbox's log".to_owned(), azure.printed()));
-    told.push(("the audit file".to_owned(), std::fs::read_to_string(audit).unwrap()));
+    let mut outputs = answers(&daemon).await;
+    outputs.push(("the log".to_owned(), daemon.printed()));
+    outputs.push(("the sandbox's log".to_owned(), azure.printed()));
+    outputs.push(("the audit file".to_owned(), std::fs::read_to_string(audit).unwrap()));
     for command in [["doctor", "--all"].as_slice(), &["plan"], &["inventory"]] {
         for output in ["table", "json"] {
             let mut process = rekeyd();
             process.args(command).args(["--output", output, "--config"]).arg(&config).envs(log);
             let ended = tokio::task::spawn_blocking(move || process.output().unwrap()).await.unwrap();
             let printed = [ended.stdout, ended.stderr].concat();
-            told.push((command.join(" "), String::from_utf8(printed).unwrap()));
+            outputs.push((command.join(" "), String::from_utf8(printed).unwrap()));
         }
     }
-    let of = |place: &str| told.iter().find(|(name, _)| name == place).map(|(_, content)| content).unwrap();
+    let of =
+        |place: &str| outputs.iter().find(|(name, _)| name == place).map(|(_, content)| content).unwrap();
     assert!(of("/metrics").contains("service=\"resource\""), "the probe was asked");
     assert!(of("the audit file").contains("compromised"), "commands are audited");
     for command in ["doctor --all", "plan", "inventory"] {
         assert!(of(command).contains("vault-1/app-01"), "{command} shows something");
     }
-    assert_tight(&told, &texts);
+    assert_tight(&outputs, &texts);
 }
 
 /// Writes the configuration of the sandbox with a probe and an audit file.
@@ -130,9 +131,9 @@ fn probing(azure: &Azure) -> (PathBuf, PathBuf) {
 }
 
 /// Asserts that no output shows any of the texts, or a token.
-fn assert_tight(told: &[(String, String)], texts: &BTreeSet<String>) {
+fn assert_tight(outputs: &[(String, String)], texts: &BTreeSet<String>) {
     let mut leaks = Vec::new();
-    for (place, content) in told {
+    for (place, content) in outputs {
         let forms = texts.iter().flat_map(|text| forms(text));
         leaks.extend(forms.filter(|form| content.contains(form)).map(|form| excerpt(place, content, &form)));
         // Every access token is a JWT, and its header begins with `{"`; the second is the same as bytes.
@@ -154,7 +155,7 @@ fn forms(text: &str) -> BTreeSet<String> {
 
 /// Returns everything that the daemon answers.
 async fn answers(daemon: &Daemon) -> Vec<(String, String)> {
-    let mut told = Vec::new();
+    let mut outputs = Vec::new();
     let first = daemon.secrets().await.swap_remove(0).name;
     let one = format!("/api/v1/secrets/{first}");
     for path in [
@@ -168,11 +169,11 @@ async fn answers(daemon: &Daemon) -> Vec<(String, String)> {
         "/api/v1/openapi.json",
         "/nothing",
     ] {
-        told.push((path.to_owned(), daemon.get(path).await.1));
+        outputs.push((path.to_owned(), daemon.get(path).await.1));
     }
     for token in [None, Some(daemon.token.as_str())] {
         let response = daemon.send(Method::POST, &format!("{one}/rotate"), token).await;
-        told.push((
+        outputs.push((
             format!("{one}/rotate"),
             format!("{:?} {}", response.headers().clone(), response.text().await.unwrap()),
         ));
@@ -180,8 +181,8 @@ async fn answers(daemon: &Daemon) -> Vec<(String, String)> {
     let event = json!([{"eventType": "Microsoft.KeyVault.SecretNearExpiry", "data": {"VaultName": "vault-1", "ObjectName": "app-01"}}]);
     let (status, answer) = daemon.deliver(&event).await;
     assert_eq!(status, StatusCode::OK);
-    told.push(("/events/key-vault".to_owned(), answer));
-    told
+    outputs.push(("/events/key-vault".to_owned(), answer));
+    outputs
 }
 
 fn excerpt(place: &str, content: &str, found: &str) -> String {

@@ -147,7 +147,7 @@ async fn unproven_or_unknown_subscriptions_are_refused() {
         (
             "path-1",
             "CloudEventSchemaV1_0",
-            json!({"webhook": {"url": format!("{base}?key=another-key-of-somebody")}}),
+            json!({"webhook": {"url": format!("{base}?key=another-unknown-key")}}),
         ),
         (
             "path-1",

@@ -31,8 +31,8 @@ async fn daemon_becomes_ready_with_clean_metrics() {
         .expect("promtool, of the Debian package prometheus, is there");
     promtool.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
     let checked = promtool.wait_with_output().unwrap();
-    let said = [checked.stdout, checked.stderr].concat();
-    assert!(checked.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
+    let printed = [checked.stdout, checked.stderr].concat();
+    assert!(checked.status.success() && printed.is_empty(), "{}", String::from_utf8_lossy(&printed));
 }
 
 /// The API answers 401 without the right token, and with it 404 for an unknown path or secret.

@@ -274,10 +274,10 @@ async fn application_is_found_by_either_id() {
         graph.read_application(ApplicationRef::ClientId(ClientId(managed.client_id))).await.unwrap();
     assert_eq!(by_object, by_client);
     assert!(by_object.is_some());
-    for nobody in
+    for unknown in
         [ApplicationRef::ObjectId(AppObjectId(Uuid::nil())), ApplicationRef::ClientId(ClientId(Uuid::nil()))]
     {
-        assert_eq!(graph.read_application(nobody).await.unwrap(), None);
+        assert_eq!(graph.read_application(unknown).await.unwrap(), None);
     }
 }
 
@@ -343,7 +343,7 @@ async fn unreachable_service_was_sent_nothing() {
 #[tokio::test]
 async fn untrusted_vault_is_sent_nothing() {
     let bench = Bench::changed(|config| config.azure.ca_file = None).await;
-    let put = bench.azure.key_vault.put(&bench.secret(), version("for nobody")).await;
+    let put = bench.azure.key_vault.put(&bench.secret(), version("unsent")).await;
     assert!(matches!(put, Err(PortError::NotSent { .. } | PortError::NoToken { .. })), "{put:?}");
 }
 

@@ -51,7 +51,7 @@ async fn probe_reports_unexpected_status() {
         let answer = probe.probe(&question, &token).await;
         assert!(matches!(answer, ProbeAnswer::Unclear(_)), "{kind:?}: {answer:?}");
     }
-    question.url = format!("{}/Patient/nobody", at.url);
+    question.url = format!("{}/Patient/unknown", at.url);
     assert_eq!(probe.probe(&question, &token).await, ProbeAnswer::Unexpected(404));
     question.expected = [404].into();
     assert_eq!(probe.probe(&question, &token).await, ProbeAnswer::AsExpected);
@@ -74,7 +74,7 @@ async fn probe_protects_its_token() {
         assert!(matches!(answer, ProbeAnswer::Unclear(_)), "{answer:?}");
         shown = format!("{shown} {answer:?}");
     }
-    assert!(listener.accept().is_err(), "nobody connected");
+    assert!(listener.accept().is_err(), "no connection was made");
     assert!(!shown.contains(token.expose_secret()));
 }
 

@@ -24,7 +24,7 @@ async fn report_lists_last_sign_ins() {
     };
     let signed_in = known[&used.key_id];
     assert!((START..START + Duration::minutes(1)).contains(&signed_in), "{signed_in}");
-    assert!(!known.contains_key(&unused.key_id), "silence is no sign-in");
+    assert!(!known.contains_key(&unused.key_id), "a credential without a record has no sign-in");
 }
 
 /// A report that is refused for lack of a licence or a right is unavailable, and the reason is given.

@@ -35,7 +35,7 @@ async fn application_scope_gives_a_v2_token() {
     let token = bench.azure.entra.token(client_id, &issued.secret_text, &scope).await.unwrap();
     let claims = token.claims.unwrap();
     assert_eq!((claims.audience, claims.client_id), (client_id.to_string(), Some(client_id)));
-    assert!(claims.roles.is_empty(), "a claim that is left out is no role");
+    assert!(claims.roles.is_empty(), "a claim that is left out grants no role");
 }
 
 /// A refused token request has the same result as a refused sign-in, and a wrong scope is unclear.
@@ -48,8 +48,8 @@ async fn token_refusal_matches_sign_in_refusal() {
     };
     assert_eq!(token("wrong").await, Err(SignIn::Wrong));
     let odd =
-        bench.azure.entra.token(client_id, &issued.secret_text, "https://nobody.example/.default").await;
-    assert!(matches!(odd, Err(SignIn::Unclear(_))), "a wrong scope says nothing about the secret: {odd:?}");
+        bench.azure.entra.token(client_id, &issued.secret_text, "https://unknown.example/.default").await;
+    assert!(matches!(odd, Err(SignIn::Unclear(_))), "a wrong scope proves nothing about the secret: {odd:?}");
     assert!(bench.sandbox.model().set_application_enabled(bench.application().0, false));
     assert_eq!(token("wrong").await, Err(SignIn::ApplicationDisabled));
 }

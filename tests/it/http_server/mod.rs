@@ -193,7 +193,7 @@ struct NoKeys;
 #[async_trait::async_trait]
 impl TokenKeys for NoKeys {
     async fn fetch(&self) -> Result<IssuerKeys, PortError> {
-        Err(PortError::NotSent { operation: "read keys", source: "there is nobody to ask".into() })
+        Err(PortError::NotSent { operation: "read keys", source: "there is no key server".into() })
     }
 }
 

@@ -14,7 +14,7 @@ fn options() -> Options {
 }
 
 /// Returns the lines of the audit trail about one secret, of one kind.
-fn told(fleet: &Fleet, secret: &str, event: &str) -> Vec<Value> {
+fn audit_lines_of(fleet: &Fleet, secret: &str, event: &str) -> Vec<Value> {
     let is_it = |line: &Value| line["event"] == event && line["secret"] == secret;
     fleet.audit_lines().into_iter().filter(is_it).collect()
 }
@@ -31,21 +31,23 @@ async fn compromised_command_refuses_every_old_text() {
     let (status, _) = fleet.post(&format!("/api/v1/secrets/{secret}/compromised"), &json!({})).await;
     assert_eq!(status, StatusCode::ACCEPTED);
     let name = secret.to_string();
-    fleet.until(Duration::hours(2), |fleet| !told(fleet, &name, "compromised_proven").is_empty()).await;
+    fleet
+        .until(Duration::hours(2), |fleet| !audit_lines_of(fleet, &name, "compromised_proven").is_empty())
+        .await;
     for old in [&first, &second] {
         assert!(fleet.sign_in_with(&secret, old).is_err());
     }
     assert_eq!(fleet.sign_in(&secret), Ok(()));
     fleet.live(Duration::days(3)).await;
     assert_eq!(fleet.consumers_failed(), 0);
-    let done: Vec<_> = told(&fleet, &name, "action")
+    let done: Vec<_> = audit_lines_of(&fleet, &name, "action")
         .iter()
         .filter(|line| line["outcome"] == "success")
         .map(|line| line["action"].as_str().unwrap().to_owned())
         .collect();
     let wanted = ["issue", "quarantine", "issue", "revoke", "revoke", "disable", "disable"];
     assert_eq!(done, wanted, "in this order");
-    assert_eq!(told(&fleet, &name, "command").len(), 2);
-    assert_eq!(told(&fleet, &name, "compromised_proven")[0]["refused"], 2);
+    assert_eq!(audit_lines_of(&fleet, &name, "command").len(), 2);
+    assert_eq!(audit_lines_of(&fleet, &name, "compromised_proven")[0]["refused"], 2);
     fleet.end().await;
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use time::Duration;
 use uuid::Uuid;
 
-use super::managed::{FOUND, SWEEP, application_says, ask, current, fleet, options, set, versions};
+use super::managed::{FOUND, SWEEP, ask, current, fleet, options, set, set_application_tags, versions};
 use crate::fleet::Fleet;
 
 /// Adds an application that the daemon could write to, with one credential of another owner.
@@ -158,12 +158,12 @@ async fn named_foreign_credential_is_not_revoked() {
 async fn withdrawn_consent_stops_rotation_at_once() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(FOUND);
-    application_says(&fleet, &secret, &["something else"]);
+    set_application_tags(&fleet, &secret, &["something else"]);
     ask(&fleet, &secret, "rotate").await;
     fleet.live(Duration::hours(1)).await;
     assert_eq!(fleet.status(&secret).reason.label(), "no_consent");
     assert_eq!(versions(&fleet, &secret).len(), 1);
-    application_says(&fleet, &secret, &[&format!("rekeyd:secret={}", secret.to_string().to_uppercase())]);
+    set_application_tags(&fleet, &secret, &[&format!("rekeyd:secret={}", secret.to_string().to_uppercase())]);
     fleet.until(Duration::days(3), |fleet| versions(fleet, &secret).len() == 2).await;
     assert_eq!((fleet.sign_in(&secret), fleet.consumers_failed()), (Ok(()), 0));
     fleet.end().await;

@@ -70,7 +70,7 @@ pub(super) async fn ask(fleet: &Fleet, secret: &SecretId, command: &str) -> Stat
 }
 
 /// Replaces all tags of the secret's application.
-pub(super) fn application_says(fleet: &Fleet, secret: &SecretId, tags: &[&str]) {
+pub(super) fn set_application_tags(fleet: &Fleet, secret: &SecretId, tags: &[&str]) {
     let tags = Some(tags.iter().map(|tag| (*tag).to_owned()).collect());
     let change = ApplicationChange { tags, ..ApplicationChange::default() };
     let object_id = fleet.managed(secret).object_id;
@@ -116,7 +116,7 @@ async fn template_secret_is_adopted_without_a_write() {
     assert!(status.due > status.last_reconciled, "not due yet: {status:?}");
     assert_eq!(state(&fleet, &secret), ("waiting", "not_due"));
     let [version] = versions(&fleet, &secret).try_into().expect("one version");
-    assert_eq!(version.updated, version.created, "nobody wrote to it");
+    assert_eq!(version.updated, version.created, "it was not written to");
     assert_eq!(status.credential_id.unwrap().to_string(), version.tags[CREDENTIAL_ID]);
     fleet.until(Duration::days(60), |fleet| versions(fleet, &secret).len() == 2).await;
     assert!(fleet.sandbox.clock().now() >= status.due.unwrap(), "rotated before it was due");
@@ -254,7 +254,7 @@ async fn tags_are_followed_within_bounds() {
 async fn new_credential_is_proven_for_tagged_scope() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(FOUND);
-    set(&fleet, &secret, VERIFY_SCOPE, "https://nobody.example/.default");
+    set(&fleet, &secret, VERIFY_SCOPE, "https://unknown.example/.default");
     ask(&fleet, &secret, "rotate").await;
     // Two attempts, and no third one yet.
     fleet.live(Duration::minutes(95)).await;
@@ -301,8 +301,8 @@ async fn tag_naming_another_credential_is_warned_about() {
     set(&fleet, &secret, CREDENTIAL_ID, theirs.key_id);
     fleet.live(SWEEP).await;
     let warnings = fleet.status(&secret).warnings;
-    assert!(warnings.iter().any(|told| told.contains("begins otherwise")), "{warnings:?}");
+    assert!(warnings.iter().any(|warning| warning.contains("begins otherwise")), "{warnings:?}");
     let due = fleet.status(&secret).due.unwrap();
-    assert!(due < now + Duration::days(120), "the text, not the tag, says when it is due: {due}");
+    assert!(due < now + Duration::days(120), "the text, not the tag, decides when it is due: {due}");
     fleet.end().await;
 }

@@ -88,7 +88,7 @@ async fn missing_fhir_role_blocks_until_granted() {
     ask_to_rotate(&fleet, &secret).await;
     fleet.live(Duration::hours(5)).await;
     assert_names_role(&fleet, &secret);
-    assert_eq!(made(&fleet), (0, 0), "the current credential can tell: nothing is minted in vain");
+    assert_eq!(made(&fleet), (0, 0), "the current credential shows it: no credential is minted in vain");
     give_fhir_role(&fleet, &secret);
     published(&fleet, Duration::hours(2)).await;
     assert_eq!((made(&fleet), fleet.consumers_failed()), ((1, 1), 0));
@@ -147,8 +147,8 @@ async fn missing_app_role_blocks_until_assigned() {
     fleet.live(Duration::hours(2)).await;
     assert_eq!((state(&fleet, &secret), made(&fleet)), (("blocked", "role_missing", true), (0, 0)));
     let message = fleet.status(&secret).message;
-    let told = "lacks app role Chart.Read on the resource of scope https://graph.microsoft.com/.default";
-    assert!(message.contains(told), "{message}");
+    let cause = "lacks app role Chart.Read on the resource of scope https://graph.microsoft.com/.default";
+    assert!(message.contains(cause), "{message}");
     let resource = "https://graph.microsoft.com";
     fleet.model().set_app_roles(principal(&fleet, &secret), resource, &["Chart.Read"]);
     published(&fleet, Duration::hours(2)).await;
@@ -293,7 +293,7 @@ async fn text_matching_rejected_pattern_is_replaced() {
         assert!(first.is_ascii_digit() || ('n'..='z').contains(&first), "the text begins with {first:?}");
     }
     let (issued, published) = made(&fleet);
-    assert!(issued > published, "{issued} issued, {published} published: nothing was made anew");
+    assert!(issued > published, "{issued} issued, {published} published: no credential was replaced");
     fleet.live(Duration::days(12)).await;
     assert_eq!((credentials(&fleet, &secret), fleet.consumers_failed()), (1, 0));
     fleet.end().await;
@@ -321,12 +321,12 @@ async fn pattern_matching_every_text_backs_off() {
 async fn scope_without_tokens_mints_nothing() {
     let fleet = fleet(|text| text).await;
     let secret = fleet.secret(1);
-    retag(&fleet, &secret, "VerifyScope", "https://nobody.example/.default");
+    retag(&fleet, &secret, "VerifyScope", "https://unknown.example/.default");
     ask_to_rotate(&fleet, &secret).await;
     fleet.live(Duration::hours(6)).await;
     assert_eq!((made(&fleet), state(&fleet, &secret).0), ((0, 0), "blocked"));
     let message = fleet.status(&secret).message;
-    assert!(message.contains("https://nobody.example/.default"), "{message}");
+    assert!(message.contains("https://unknown.example/.default"), "{message}");
     retag(&fleet, &secret, "VerifyScope", "https://vault.azure.net/.default");
     published(&fleet, Duration::hours(2)).await;
     fleet.end().await;

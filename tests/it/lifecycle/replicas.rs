@@ -316,9 +316,9 @@ async fn replica_is_repaired_while_rotation_is_blocked() {
     ask(&fleet, &secret, "rotate").await;
     fleet.live(Duration::hours(2)).await;
     assert_eq!(fleet.status(&secret).reason.label(), "role_missing");
-    put_copy(&fleet, NewVersion::of("nobody's".into()));
+    put_copy(&fleet, NewVersion::of("foreign".into()));
     fleet.until(Duration::hours(5), |fleet| is_in_sync(fleet, &secret)).await;
     let message = fleet.status(&secret).message;
-    assert!(message.contains("FHIR Data Reader"), "the reason is told all the while: {message}");
+    assert!(message.contains("FHIR Data Reader"), "the reason stays in the status: {message}");
     fleet.end().await;
 }

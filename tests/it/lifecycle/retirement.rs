@@ -78,7 +78,7 @@ fn audit_has(fleet: &Fleet, secret: &SecretId, action: &str, detail: &str) -> bo
     let is_it = |line: &Value| {
         line["secret"] == secret.to_string()
             && line["action"] == action
-            && line["detail"].as_str().is_some_and(|told| told.contains(detail))
+            && line["detail"].as_str().is_some_and(|text| text.contains(detail))
     };
     fleet.audit_lines().iter().any(is_it)
 }
@@ -180,7 +180,10 @@ async fn overlap_alone_retires_without_sign_in_report() {
     straggle(&fleet, &secret, &old, 6).await;
     fleet.live(Duration::days(2)).await;
     assert!(fleet.sign_in_with(&secret, &old).is_err(), "retired by time, although in use");
-    assert!(!audit_has(&fleet, &secret, "revoke", "although it is still in use"), "nobody can know that");
+    assert!(
+        !audit_has(&fleet, &secret, "revoke", "although it is still in use"),
+        "the report that shows this is missing"
+    );
     assert_eq!(fleet.consumers_failed(), 0);
     fleet.end().await;
 }

@@ -79,7 +79,7 @@ fn rollback_without_previous_changes_nothing() {
     ask(&world, CommandKind::Rollback, Duration::seconds(2));
     assert_eq!(world.last_state(), ("blocked", "nothing_to_roll_back_to"));
     world.live(Duration::days(1));
-    assert_ne!(world.last_state().0, "blocked", "it is told, not kept");
+    assert_ne!(world.last_state().0, "blocked", "it is reported once and not kept");
     assert!(is_same(&current(&world), &before.0));
     assert_eq!(block_on(world.versions()), before.1);
 }

@@ -122,7 +122,7 @@ fn only_rotate_policy_displaces_refused_text() {
     for (adopt, made) in [(Adopt::Match, 0), (Adopt::Report, 0), (Adopt::Rotate, 1)] {
         let world = World::with_policy(PolicyValues { adopt, ..policy_values() });
         world.lock_consumers_out();
-        let text = "typed by somebody".into();
+        let text = "typed by a person".into();
         let new = NewVersion {
             value: text,
             enabled: true,

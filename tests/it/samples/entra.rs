@@ -36,8 +36,8 @@ async fn managed_identities(bench: &Bench, answers: &mut Answers) {
 async fn refusals(bench: &Bench, answers: &mut Answers) {
     let managed = bench.managed();
     let client = managed.client_id.to_string();
-    let nobody = bench.sign_in(&Uuid::new_v4().to_string(), "text", GRAPH).await;
-    answers.insert("entra/error_AADSTS700016.json", nobody);
+    let unknown = bench.sign_in(&Uuid::new_v4().to_string(), "text", GRAPH).await;
+    answers.insert("entra/error_AADSTS700016.json", unknown);
     answers.insert("entra/error_AADSTS7000215.json", bench.sign_in(&client, "text", GRAPH).await);
     let secret = bench.first_text();
     bench.control(Method::POST, "clock", json!({"advance": "200d"})).await;

@@ -51,7 +51,7 @@ async fn report(bench: &Bench, answers: &mut Answers) {
 
 /// Collects the refusals: the daemon may write to the applications that it owns, and to nothing else.
 async fn forbidden(bench: &Bench, answers: &mut Answers) {
-    let body = json!({"displayName": "somebody else's"});
+    let body = json!({"displayName": "foreign"});
     let other = bench.graph(Method::POST, "v1.0/applications", Some(body)).await;
     bench.control(Method::POST, "clock", json!({"advance": "5m"})).await;
     let id = other["id"].as_str().unwrap();

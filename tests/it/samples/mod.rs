@@ -39,7 +39,7 @@ const ACCEPTED: &[Accepted] = &[
     Accepted {
         sample: "entra/openid_configuration_docs_excerpt",
         difference: "added *",
-        why: "the page shows an excerpt and says so; what it leaves out is known from discovery documents",
+        why: "the page states that it is an excerpt; discovery documents have the rest",
     },
     Accepted { sample: "graph/addPassword_response", difference: "added /@odata.context", why: CONTEXT },
     Accepted { sample: "graph/appCredentialSignIn", difference: "added /@odata.context", why: CONTEXT },

@@ -112,7 +112,7 @@ async fn impossible_rotation_is_refused_with_detail() {
     let azure = sandbox(&["--propagation", "0s..1s"]).await;
     let handler = Handler::start(&azure, &BRIEF).await;
     for (request, status) in [
-        (json!({"Query": {"vault": "vault-1", "name": "nobody-s"}}), "404"),
+        (json!({"Query": {"vault": "vault-1", "name": "unknown"}}), "404"),
         (json!({"Query": {"vault": "vault-1"}}), "400"),
         (json!("nonsense"), "400"),
         (Value::Null, "400"),
@@ -143,8 +143,8 @@ async fn forwarded_request_names_secret_three_ways() {
     }
     for (path, expected) in [
         ("/api/Rotate", StatusCode::BAD_REQUEST),
-        ("/api/Rotate?vault=vault-1&name=nobody-s", StatusCode::NOT_FOUND),
-        ("/api/rotate/vault-1/nobody-s", StatusCode::NOT_FOUND),
+        ("/api/Rotate?vault=vault-1&name=unknown", StatusCode::NOT_FOUND),
+        ("/api/rotate/vault-1/unknown", StatusCode::NOT_FOUND),
     ] {
         let (status, answer) = handler.host.forward(path, "").await;
         assert_eq!(

@@ -39,7 +39,7 @@ async fn packaged_route_is_served_when_forwarded() {
     let (_, bindings) = functions().into_iter().find(|(name, _)| name == "Rotate").unwrap();
     let trigger = binding(&bindings, "in");
     assert_eq!(trigger.pointer("/methods"), Some(&json!(["post"])));
-    assert_eq!(text(trigger, "authLevel"), "function", "a host lets nobody in without a key");
+    assert_eq!(text(trigger, "authLevel"), "function", "a host refuses requests without a key");
     let prefix = text(host_json().pointer("/extensions/http").unwrap(), "routePrefix").to_owned();
     let route = text(trigger, "route").replace("{vault?}", &vault).replace("{name?}", &name);
     let (status, answer) = handler.host.forward(&format!("/{prefix}/{route}"), "").await;

@@ -74,7 +74,7 @@ async fn planted_faults_are_named_with_remedies() {
         ("tags", "vault-1/app-01", "warning", "correct or remove these tags"),
         ("password_room", "Application of app-06", "warning", "az ad app credential delete"),
     ] {
-        let found = told(&report, check, subject, verdict);
+        let found = reported(&report, check, subject, verdict);
         assert!(text(found, "remedy").contains(remedy), "{found:#}");
         assert!(!text(found, "detail").is_empty());
     }
@@ -130,7 +130,7 @@ async fn rule_violations_are_named_with_remedies() {
         ("vault_network", "vault vault-2", "error", "--public-network-access Enabled"),
         ("sign_in_report", "tenant", "warning", "AuditLog.Read.All"),
     ] {
-        let found = told(&report, check, subject, verdict);
+        let found = reported(&report, check, subject, verdict);
         assert!(text(found, "remedy").contains(remedy), "{found:#}");
     }
 }
@@ -217,7 +217,7 @@ async fn plant(azure: &Azure) {
         azure.call(Method::PATCH, &url, Some(&vault), body).await
     };
     retouch("vault-1/app-04", json!({"attributes": {"enabled": false}})).await;
-    retouch("vault-1/app-01", json!({"tags": {"CredentialId": "nobody's", "ValidityPeriodDays": "soon"}}))
+    retouch("vault-1/app-01", json!({"tags": {"CredentialId": "unknown", "ValidityPeriodDays": "soon"}}))
         .await;
     // The daemon lives in real time: its file has no clock.
     azure.advance("1h").await;
@@ -246,12 +246,12 @@ impl Stranger {
 }
 
 /// Returns the finding with this check, subject and verdict.
-fn told<'a>(report: &'a Value, check: &str, subject: &str, verdict: &str) -> &'a Value {
+fn reported<'a>(report: &'a Value, check: &str, subject: &str, verdict: &str) -> &'a Value {
     let is_it = |finding: &&Value| {
         text(finding, "check") == check
             && text(finding, "subject").contains(subject)
             && text(finding, "verdict") == verdict
     };
     let found = findings(report).iter().find(is_it);
-    found.unwrap_or_else(|| panic!("{check} of {subject} is not told: {report:#}"))
+    found.unwrap_or_else(|| panic!("{check} of {subject} is not reported: {report:#}"))
 }

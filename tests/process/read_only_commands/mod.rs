@@ -27,8 +27,8 @@ async fn look_with(
     process.args([command, "--output", "json", "--config"]).arg(config).args(more);
     process.envs(environment.iter().copied());
     let output = tokio::task::spawn_blocking(move || process.output().unwrap()).await.unwrap();
-    let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    let json = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}:\n{said}\n{told}"));
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let json = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}:\n{stdout}\n{stderr}"));
     (output.status.code().unwrap(), json)
 }
 
@@ -37,8 +37,8 @@ async fn finish_with_config(command: &'static str, config: &Path, more: &[&str])
     let mut process = rekeyd();
     process.args([command, "--config"]).arg(config).args(more);
     let output = tokio::task::spawn_blocking(move || process.output().unwrap()).await.unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
     String::from_utf8(output.stdout).unwrap()
 }
 

@@ -26,7 +26,7 @@ impl World {
             ("iss", json!(STRANGER), "wrong_issuer"),
             ("iss", json!(format!("https://sts.windows.net/{OTHER_TENANT}/")), "wrong_issuer"),
             ("iss", Value::Null, "malformed"),
-            ("aud", json!("api://somebody-else"), "wrong_audience"),
+            ("aud", json!("api://other"), "wrong_audience"),
             ("aud", json!(WEBHOOK), "wrong_audience"),
             ("aud", Value::Null, "malformed"),
             ("tid", json!(OTHER_TENANT), "wrong_tenant"),
@@ -88,7 +88,7 @@ pub(super) fn malformed() -> Vec<Bad> {
         ("dots", "...".to_owned(), "malformed"),
         ("two parts", "nonsense-in.two-parts".to_owned(), "malformed"),
         ("three parts", "nonsense-in.exactly-three.such-parts".to_owned(), "malformed"),
-        ("a head that says little", format!("{head}.nonsense-body.nonsense-signature"), "malformed"),
+        ("a header without claims", format!("{head}.nonsense-body.nonsense-signature"), "malformed"),
         ("long parts", [long.as_str(); 3].join("."), "malformed"),
         ("many parts", "part-of-many.".repeat(4_000), "malformed"),
     ];

@@ -112,17 +112,17 @@ impl World {
     ) {
         assert_problem(self.send(route, token).await, status, what).await;
         self.refused.push((route.endpoint.to_owned(), reason.to_owned()));
-        let told = eventually("the refusal is told", PATIENCE, async || {
-            let told = self.told();
-            (told.len() >= self.refused.len()).then_some(told)
+        let logged = eventually("the refusal is logged", PATIENCE, async || {
+            let logged = self.logged();
+            (logged.len() >= self.refused.len()).then_some(logged)
         })
         .await;
-        assert_eq!(told, self.refused, "{what}, {}", route.path);
+        assert_eq!(logged, self.refused, "{what}, {}", route.path);
         assert_eq!(self.counted().await, counts(&self.refused), "{what}, {}", route.path);
     }
 
     /// Returns the log lines about refusals, by endpoint and reason.
-    fn told(&self) -> Vec<(String, String)> {
+    fn logged(&self) -> Vec<(String, String)> {
         let text = |line: &Value, key| line.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let printed = self.daemon.printed();
         let lines = printed.lines().filter(|line| line.contains("\"a request was refused"));
