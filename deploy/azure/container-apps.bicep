@@ -1,48 +1,48 @@
-metadata description = 'rekeyd on Azure Container Apps: one daemon that nobody can reach, woken by a queue and by its schedule.'
+metadata description = 'rekeyd on Azure Container Apps: one daemon without ingress, triggered by a queue and by its schedule.'
 
 targetScope = 'resourceGroup'
 
-@description('Names everything that is made here, and the identity: lower-case letters, digits and hyphens, a letter first.')
+@description('Name of the app and of the identity, and prefix of the other resources: lower-case letters, digits and hyphens, starting with a letter.')
 @minLength(3)
 @maxLength(24)
 param name string = 'rekeyd'
 
-@description('Where everything is. Vaults may be elsewhere.')
+@description('Location of all resources. Vaults may be elsewhere.')
 param location string = resourceGroup().location
 
-@description('The image, best by its digest: REGISTRY/rekeyd@sha256:... It runs "rekeyd run" and reads /etc/rekeyd/rekeyd.toml.')
+@description('Container image, preferably by digest: REGISTRY/rekeyd@sha256:... It runs "rekeyd run" and reads /etc/rekeyd/rekeyd.toml.')
 @minLength(3)
 param image string
 
-@description('The text of rekeyd.toml, in a parameter file: loadTextContent(\'rekeyd.toml\').')
+@description('Content of rekeyd.toml. In a parameter file: loadTextContent(\'rekeyd.toml\').')
 @secure()
 @minLength(1)
 param configuration string
 
-@description('The vaults that the configuration names, replicas too. Each an object: name; resourceGroup and subscriptionId, if they are not those of this deployment; topic, the name of its system topic, if it has one.')
+@description('All vaults in the configuration, including those of replicas. Each is an object: name; resourceGroup and subscriptionId, if they differ from those of this deployment; topic, the name of its system topic, if it has one.')
 @minLength(1)
 param vaults array
 
-@description('What rekeyd may do in the vaults. custom: read, list, write and update secrets, by a role that is made for each vault. secretsOfficer: the built-in role, which may delete and purge as well; for those who may not make roles.')
+@description('Role of rekeyd in the vaults. custom: a role for each vault that may read, list, write and update secrets. secretsOfficer: the built-in role, which may also delete and purge secrets; use it if you are not allowed to create roles.')
 @allowed([
   'custom'
   'secretsOfficer'
 ])
 param vaultRole string = 'custom'
 
-@description('The name of an Azure container registry that the image is pulled from; the identity gets AcrPull on it. Empty: a registry that asks for no sign-in.')
+@description('Name of the Azure container registry to pull the image from; the identity gets AcrPull on it. Empty: a registry without authentication.')
 @maxLength(50)
 param registryName string = ''
 
-@description('The resource group of that registry, in this subscription.')
+@description('Resource group of that registry, in this subscription.')
 param registryResourceGroup string = resourceGroup().name
 
-@description('The name of the storage account for the events: 3 to 24 lower-case letters and digits, unique in all of Azure.')
+@description('Name of the storage account for events: 3 to 24 lower-case letters and digits, unique in all of Azure.')
 @minLength(3)
 @maxLength(24)
 param storageAccountName string = 'rekeyd${uniqueString(resourceGroup().id, name)}'
 
-@description('How many copies of the storage account there are, and where.')
+@description('Redundancy of the storage account.')
 @allowed([
   'Standard_LRS'
   'Standard_ZRS'
@@ -50,28 +50,28 @@ param storageAccountName string = 'rekeyd${uniqueString(resourceGroup().id, name
 ])
 param storageSku string = 'Standard_LRS'
 
-@description('The queue of events: 3 to 50 lower-case letters, digits and hyphens.')
+@description('Name of the event queue: 3 to 50 lower-case letters, digits and hyphens.')
 @minLength(3)
 @maxLength(50)
 param queueName string = 'rekeyd'
 
-@description('How many days events that could not be delivered are kept: 1 to 365.')
+@description('Retention of undelivered events in days: 1 to 365.')
 @minValue(1)
 @maxValue(365)
 param deadLetterDays int = 30
 
-@description('The resource id of a subnet to run in: /27 or more, delegated to Microsoft.App/environments, with the service endpoints Microsoft.Storage and (for vaults with a firewall) Microsoft.KeyVault. The storage account then lets in this subnet and Event Grid only. Empty: no network of your own.')
+@description('Resource id of a subnet to run in: /27 or larger, delegated to Microsoft.App/environments, with the service endpoints Microsoft.Storage and (for vaults with a firewall) Microsoft.KeyVault. The storage account then allows only this subnet and Event Grid. Empty: no virtual network.')
 param subnetId string = ''
 
-@description('How many days logs are kept, the audit trail among them: 30 to 730.')
+@description('Retention of logs, including the audit trail, in days: 30 to 730.')
 @minValue(30)
 @maxValue(730)
 param logRetentionDays int = 90
 
-@description('Whom alerts tell: resource ids of action groups. Empty: alerts are only to be seen in the portal.')
+@description('Resource ids of the action groups to notify. Empty: alerts are only visible in the portal.')
 param actionGroupIds array = []
 
-@description('How long there may be no sweep before an alert: more than the longest pause of schedule.cron. PT3H suits a sweep an hour, P2D one a day.')
+@description('Time without a sweep before the alert fires: longer than the longest interval of schedule.cron. PT3H suits hourly sweeps, P2D daily ones.')
 @allowed([
   'PT3H'
   'PT6H'
@@ -80,17 +80,17 @@ param actionGroupIds array = []
 ])
 param sweepWindow string = 'PT3H'
 
-@description('How many actions on one secret may fail in an hour before an alert: 0 to 100.')
+@description('Number of failed actions on one secret per hour above which the alert fires: 0 to 100.')
 @minValue(0)
 @maxValue(100)
 param failuresAnHour int = 3
 
-@description('How many restarts of the container are no alert: 0 to 100.')
+@description('Number of restarts of the container above which the alert fires: 0 to 100.')
 @minValue(0)
 @maxValue(100)
 param restarts int = 2
 
-@description('Processor cores, as a text: 0.25 is the least that there is, and enough for some hundred secrets.')
+@description('CPU cores, as a string. 0.25 is the minimum, and enough for a few hundred secrets.')
 @allowed([
   '0.25'
   '0.5'
@@ -99,12 +99,12 @@ param restarts int = 2
 ])
 param cpu string = '0.25'
 
-@description('Tags of everything that is made here.')
+@description('Tags of all resources.')
 param tags object = {}
 
 var deadLetterContainer = '${queueName}-dead-letters'
 
-// The platform gives each quarter of a core half a gibibyte, and takes no other pair.
+// The platform requires 0.5 GiB of memory for each 0.25 cores.
 var memory = {
   '0.25': '0.5Gi'
   '0.5': '1Gi'
@@ -173,7 +173,7 @@ module vaultAccess 'modules/vault.bicep' = [for vault in vaults: {
   }
 }]
 
-// Event Grid tries the destination as soon as there is a subscription: its rights come first.
+// Event Grid tests the destination when a subscription is created, so its roles must exist before.
 module deliveryRoles 'modules/delivery-roles.bicep' = [for (vault, i) in vaults: {
   name: '${name}-delivery-${vault.name}'
   params: {
@@ -218,7 +218,7 @@ resource hosting 'Microsoft.App/managedEnvironments@2024-03-01' = {
   location: location
   tags: tags
   properties: {
-    // By diagnostic settings, below: that needs no key of the workspace, and its tables exist from the start.
+    // Logs go through the diagnostic settings below: they need no workspace key, and their tables exist from the start.
     appLogsConfiguration: {
       destination: 'azure-monitor'
     }
@@ -268,7 +268,7 @@ resource app 'Microsoft.App/containerApps@2024-03-01' = {
     environmentId: hosting.id
     workloadProfileName: 'Consumption'
     configuration: {
-      // Two daemons would do no harm, but all the work twice. There is no ingress: nobody is meant to reach it.
+      // Two daemons are safe, but would do all work twice. No ingress: the daemon is not reachable from outside.
       activeRevisionsMode: 'Single'
       maxInactiveRevisions: 3
       registries: empty(registryName) ? [] : [
@@ -279,14 +279,14 @@ resource app 'Microsoft.App/containerApps@2024-03-01' = {
       ]
       secrets: [
         {
-          // It holds no secret. This is how the platform mounts a file.
+          // It contains no secret; the platform mounts files this way.
           name: 'configuration'
           value: configuration
         }
       ]
     }
     template: {
-      // shutdown_grace is 25 s, and the process needs a moment before and after.
+      // Longer than reconcile.shutdown_grace (25 s by default).
       terminationGracePeriodSeconds: 40
       scale: {
         minReplicas: 1
@@ -310,7 +310,7 @@ resource app 'Microsoft.App/containerApps@2024-03-01' = {
               value: events.outputs.queueUrl
             }
             {
-              // A changed secret alone restarts nothing. This does: a changed text makes a new revision.
+              // A changed secret alone does not restart the app. A changed hash creates a new revision.
               name: 'CONFIGURATION_HASH'
               value: uniqueString(configuration)
             }
@@ -335,7 +335,7 @@ resource app 'Microsoft.App/containerApps@2024-03-01' = {
               failureThreshold: 3
             }
             {
-              // Ready once each vault and Graph have answered: a revision that lacks a right does not take over.
+              // Ready once Graph and every vault have answered: a revision without permissions does not take over.
               type: 'Readiness'
               httpGet: {
                 path: '/readyz'
@@ -390,13 +390,13 @@ var actions = [for id in actionGroupIds: {
   actionGroupId: id
 }]
 
-// The platform counts since the replica began: the alert stays until a new one takes its place.
+// The platform counts restarts of a replica: the alert stays until a new replica takes over.
 resource restarting 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   name: '${name}-restarts'
   location: 'global'
   tags: tags
   properties: {
-    description: 'The container was started again and again. Exit code 64 is a wrong configuration; the log tells what is wrong with it.'
+    description: 'The container restarts repeatedly. Exit code 64 means that the configuration is invalid; the log lists the problems.'
     severity: 1
     enabled: true
     autoMitigate: true
@@ -423,26 +423,26 @@ resource restarting 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   }
 }
 
-@description('The object id of the identity: who owns applications, by deploy/azure/grant --principal.')
+@description('Object id of the identity, for deploy/azure/grant --principal.')
 output principalId string = identity.properties.principalId
 
-@description('The client id of the identity.')
+@description('Client id of the identity.')
 output clientId string = identity.properties.clientId
 
-@description('The name of the container app.')
+@description('Name of the container app.')
 output appName string = app.name
 
-@description('The name of its newest revision.')
+@description('Name of the latest revision.')
 output revision string = app.properties.latestRevisionName
 
-@description('The queue of events.')
+@description('The event queue.')
 output queueUrl string = events.outputs.queueUrl
 
 @description('The storage account.')
 output storageAccountName string = account.outputs.name
 
-@description('The container for what could not be delivered.')
+@description('The container for undelivered events.')
 output deadLetterContainer string = deadLetterContainer
 
-@description('The workspace that the logs are in.')
+@description('Resource id of the workspace that holds the logs.')
 output workspaceId string = workspace.outputs.id

@@ -1,4 +1,4 @@
-// An example. Copy it beside your own rekeyd.toml, and name the template by its path.
+// Example. Copy it next to your rekeyd.toml, and adjust the path of the template.
 using './container-apps.bicep'
 
 param image = 'ghcr.io/example/rekeyd:0.1.0'

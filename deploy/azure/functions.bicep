@@ -1,27 +1,27 @@
-metadata description = 'rekeyd as the custom handler of a function app: deploy/functions, on a Linux plan that is always there.'
+metadata description = 'rekeyd as the custom handler of a function app (deploy/functions), on a dedicated Linux plan.'
 
 targetScope = 'resourceGroup'
 
-@description('Names everything that is made here, and the identity: lower-case letters, digits and hyphens, a letter first. The address is NAME.azurewebsites.net, so that it has to be unique in all of Azure.')
+@description('Name of the app and of the identity, and prefix of the other resources: lower-case letters, digits and hyphens, starting with a letter. The host name is NAME.azurewebsites.net, so it must be unique in all of Azure.')
 @minLength(3)
 @maxLength(24)
 param name string
 
-@description('Where everything is. Vaults may be elsewhere.')
+@description('Location of all resources. Vaults may be elsewhere.')
 param location string = resourceGroup().location
 
-@description('The vaults that rekeyd.toml names, replicas too. Each an object: name; resourceGroup and subscriptionId, if they are not those of this deployment; topic, the name of its system topic, if it has one.')
+@description('All vaults in rekeyd.toml, including those of replicas. Each is an object: name; resourceGroup and subscriptionId, if they differ from those of this deployment; topic, the name of its system topic, if it has one.')
 @minLength(1)
 param vaults array
 
-@description('What rekeyd may do in the vaults. custom: read, list, write and update secrets, by a role that is made for each vault. secretsOfficer: the built-in role, which may delete and purge as well; for those who may not make roles.')
+@description('Role of rekeyd in the vaults. custom: a role for each vault that may read, list, write and update secrets. secretsOfficer: the built-in role, which may also delete and purge secrets; use it if you are not allowed to create roles.')
 @allowed([
   'custom'
   'secretsOfficer'
 ])
 param vaultRole string = 'custom'
 
-@description('The size of the plan. A plan of one\'s own: there the host lives on identities alone, and the timer is not missed.')
+@description('Size of the dedicated plan. On a dedicated plan the host needs no storage keys, and the timer never sleeps.')
 @allowed([
   'B1'
   'B2'
@@ -30,17 +30,17 @@ param vaultRole string = 'custom'
 ])
 param planSku string = 'B1'
 
-@description('The name of the storage account for the events: 3 to 24 lower-case letters and digits, unique in all of Azure.')
+@description('Name of the storage account for events: 3 to 24 lower-case letters and digits, unique in all of Azure.')
 @minLength(3)
 @maxLength(24)
 param storageAccountName string = 'rekeyd${uniqueString(resourceGroup().id, name)}'
 
-@description('The name of the storage account that the host keeps its locks and keys in: as above.')
+@description('Name of the storage account for locks and keys of the host: 3 to 24 lower-case letters and digits, unique in all of Azure.')
 @minLength(3)
 @maxLength(24)
 param hostStorageAccountName string = 'host${uniqueString(resourceGroup().id, name)}'
 
-@description('How many copies of the storage accounts there are, and where.')
+@description('Redundancy of the storage accounts.')
 @allowed([
   'Standard_LRS'
   'Standard_ZRS'
@@ -48,31 +48,31 @@ param hostStorageAccountName string = 'host${uniqueString(resourceGroup().id, na
 ])
 param storageSku string = 'Standard_LRS'
 
-@description('The queue of events: 3 to 50 lower-case letters, digits and hyphens.')
+@description('Name of the event queue: 3 to 50 lower-case letters, digits and hyphens.')
 @minLength(3)
 @maxLength(50)
 param queueName string = 'rekeyd'
 
-@description('How many days events that could not be delivered are kept: 1 to 365.')
+@description('Retention of undelivered events in days: 1 to 365.')
 @minValue(1)
 @maxValue(365)
 param deadLetterDays int = 30
 
-@description('The resource id of a subnet to reach out from: delegated to Microsoft.Web/serverFarms, with the service endpoints Microsoft.Storage and (for vaults with a firewall) Microsoft.KeyVault. The storage accounts then let in this subnet and Event Grid only. Empty: no network of your own.')
+@description('Resource id of a subnet for outbound connections: delegated to Microsoft.Web/serverFarms, with the service endpoints Microsoft.Storage and (for vaults with a firewall) Microsoft.KeyVault. The storage accounts then allow only this subnet and Event Grid. Empty: no virtual network.')
 param subnetId string = ''
 
-@description('Who may call Rotate, beside needing its key: address ranges such as 203.0.113.0/24. Empty: everybody.')
+@description('Address ranges that may call Rotate, such as 203.0.113.0/24. Every call needs the function key as well. Empty: any address.')
 param callers array = []
 
-@description('How many days logs are kept, the audit trail among them: 30 to 730.')
+@description('Retention of logs, including the audit trail, in days: 30 to 730.')
 @minValue(30)
 @maxValue(730)
 param logRetentionDays int = 90
 
-@description('Whom alerts tell: resource ids of action groups. Empty: alerts are only to be seen in the portal.')
+@description('Resource ids of the action groups to notify. Empty: alerts are only visible in the portal.')
 param actionGroupIds array = []
 
-@description('How long there may be no sweep before an alert. The timer of deploy/functions runs each hour.')
+@description('Time without a sweep before the alert fires. The timer in deploy/functions runs every hour.')
 @allowed([
   'PT3H'
   'PT6H'
@@ -81,12 +81,12 @@ param actionGroupIds array = []
 ])
 param sweepWindow string = 'PT3H'
 
-@description('How many actions on one secret may fail in an hour before an alert: 0 to 100.')
+@description('Number of failed actions on one secret per hour above which the alert fires: 0 to 100.')
 @minValue(0)
 @maxValue(100)
 param failuresAnHour int = 3
 
-@description('Tags of everything that is made here.')
+@description('Tags of all resources.')
 param tags object = {}
 
 var deadLetterContainer = '${queueName}-dead-letters'
@@ -123,7 +123,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   properties: {
     Application_Type: 'web'
     WorkspaceResourceId: workspace.outputs.id
-    // Telemetry is taken from identities only: the connection string then opens nothing.
+    // Telemetry requires an Entra identity; the connection string alone grants no access.
     DisableLocalAuth: true
   }
 }
@@ -172,7 +172,7 @@ module queueRoles 'modules/queue-roles.bicep' = {
   ]
 }
 
-// The host owns all blobs of its account. So it has one of its own, and dead letters are not among them.
+// The host owns all blobs in its account, so it gets a separate account, without the dead letters.
 module hostAccount 'modules/account.bicep' = {
   name: '${name}-host-account'
   params: {
@@ -204,7 +204,7 @@ module vaultAccess 'modules/vault.bicep' = [for vault in vaults: {
   }
 }]
 
-// Event Grid tries the destination as soon as there is a subscription: its rights come first.
+// Event Grid tests the destination when a subscription is created, so its roles must exist before.
 module deliveryRoles 'modules/delivery-roles.bicep' = [for (vault, i) in vaults: {
   name: '${name}-delivery-${vault.name}'
   params: {
@@ -236,14 +236,14 @@ module subscriptions 'modules/vault-subscription.bicep' = [for (vault, i) in vau
 }]
 
 resource plan 'Microsoft.Web/serverfarms@2023-12-01' = {
-  // checkov:skip=CKV_AZURE_225:One instance is all there is to place. If its zone is lost, the next run of the timer makes up for it.
+  // checkov:skip=CKV_AZURE_225:There is only one instance. If its zone fails, the next run of the timer makes up for it.
   name: name
   location: location
   tags: tags
   kind: 'linux'
   sku: {
     name: planSku
-    // One instance: two would do no harm, but all the work twice.
+    // One instance: two are safe, but would do all work twice.
     capacity: 1
   }
   properties: {
@@ -252,10 +252,10 @@ resource plan 'Microsoft.Web/serverfarms@2023-12-01' = {
 }
 
 resource app 'Microsoft.Web/sites@2023-12-01' = {
-  // checkov:skip=CKV_AZURE_222:Packages are uploaded and Rotate is called from outside. The parameter callers says from where, and each call needs a key.
-  // checkov:skip=CKV_AZURE_17:Callers of Rotate prove themselves by a function key. Event Grid's events come by the queue.
-  // checkov:skip=CKV_AZURE_212:One instance does all the work. What it leaves half done stands in tags, and the next one goes on.
-  // checkov:skip=CKV_AZURE_213:The host watches its handler by itself, and passes no request on to the health routes.
+  // checkov:skip=CKV_AZURE_222:Packages are uploaded and Rotate is called from outside. The parameter callers restricts the addresses, and each call needs a key.
+  // checkov:skip=CKV_AZURE_17:Callers of Rotate authenticate with a function key. Events arrive through the queue.
+  // checkov:skip=CKV_AZURE_212:One instance does all the work. Its progress is in Key Vault and Entra, and the next instance continues.
+  // checkov:skip=CKV_AZURE_213:The host monitors its handler itself, and does not forward requests to the health routes.
   name: name
   location: location
   tags: tags
@@ -275,7 +275,7 @@ resource app 'Microsoft.Web/sites@2023-12-01' = {
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     vnetRouteAllEnabled: !empty(subnetId)
     siteConfig: {
-      // The host's own image: a custom handler names no language.
+      // The host's own image: a custom handler has no language stack.
       linuxFxVersion: ''
       alwaysOn: true
       http20Enabled: true
@@ -319,7 +319,7 @@ resource app 'Microsoft.Web/sites@2023-12-01' = {
           value: 'ClientId=${identity.properties.clientId};Authorization=AAD'
         }
         {
-          // The audit trail is in the log: no line of it may be left out as one of many.
+          // The audit trail is in the log: sampling must not drop any of its lines.
           name: 'AzureFunctionsJobHost__logging__applicationInsights__samplingSettings__isEnabled'
           value: 'false'
         }
@@ -358,7 +358,7 @@ resource app 'Microsoft.Web/sites@2023-12-01' = {
   ]
 }
 
-// Packages are uploaded with an Entra token; the passwords that every app is born with open nothing.
+// Packages are uploaded with an Entra token; the default publishing passwords are disabled.
 resource noPasswords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2023-12-01' = {
   parent: app
   name: 'scm'
@@ -389,26 +389,26 @@ module alerts 'modules/alerts.bicep' = {
   }
 }
 
-@description('The object id of the identity: who owns applications, by deploy/azure/grant --principal.')
+@description('Object id of the identity, for deploy/azure/grant --principal.')
 output principalId string = identity.properties.principalId
 
-@description('The client id of the identity.')
+@description('Client id of the identity.')
 output clientId string = identity.properties.clientId
 
-@description('The name of the function app.')
+@description('Name of the function app.')
 output appName string = app.name
 
-@description('Where Rotate is asked: POST, with a function key.')
+@description('URL of Rotate: POST, with a function key.')
 output rotateUrl string = 'https://${app.properties.defaultHostName}/api/rotate'
 
-@description('The queue of events.')
+@description('The event queue.')
 output queueUrl string = events.outputs.queueUrl
 
-@description('The storage account of the events.')
+@description('The storage account for events.')
 output storageAccountName string = account.outputs.name
 
-@description('The container for what could not be delivered.')
+@description('The container for undelivered events.')
 output deadLetterContainer string = deadLetterContainer
 
-@description('The workspace that the logs are in.')
+@description('Resource id of the workspace that holds the logs.')
 output workspaceId string = workspace.outputs.id

@@ -1,4 +1,4 @@
-// An example. Copy it, and name the template by its path.
+// Example. Copy it, and adjust the path of the template.
 using './functions.bicep'
 
 param name = 'example-rekeyd'

@@ -1,17 +1,17 @@
-metadata description = 'A storage account that takes no keys: only Entra identities that have a role.'
+metadata description = 'A storage account without access keys: only Entra identities with a role have access.'
 
-@description('Its name, unique in all of Azure: 3 to 24 lower-case letters and digits.')
+@description('Name, unique in all of Azure: 3 to 24 lower-case letters and digits.')
 @minLength(3)
 @maxLength(24)
 param name string
 
-@description('Where it is.')
+@description('Location.')
 param location string
 
 @description('Tags.')
 param tags object
 
-@description('How many copies there are, and where. A lost message is made up for by the next sweep.')
+@description('Redundancy of the account. The next sweep makes up for a lost message.')
 @allowed([
   'Standard_LRS'
   'Standard_ZRS'
@@ -19,10 +19,10 @@ param tags object
 ])
 param sku string
 
-@description('The only subnet, by resource id, that may reach it; it has the service endpoint Microsoft.Storage. Empty: every network may, with a role.')
+@description('Resource id of the only subnet with access; it must have the service endpoint Microsoft.Storage. Empty: access from any network, with a role.')
 param subnetId string
 
-// Event Grid is one of the services that the firewall knows: it delivers by its own identity.
+// Event Grid is a trusted service of the firewall: it delivers with its own identity.
 var subnets = empty(subnetId) ? [] : [
   {
     id: subnetId
@@ -31,9 +31,9 @@ var subnets = empty(subnetId) ? [] : [
 ]
 
 resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
-  // checkov:skip=CKV_AZURE_35:Denied as soon as subnetId names the subnet to let in. Without a network of its own the daemon comes from an address that changes.
-  // checkov:skip=CKV_AZURE_59:As above. No blob is public, keys are not taken, and each identity has a role on one queue or container only.
-  // checkov:skip=CKV_AZURE_206:The parameter sku offers copies elsewhere. Nothing is lost with the account: a sweep finds what events told.
+  // checkov:skip=CKV_AZURE_35:Access is denied by default if subnetId is set. Without a virtual network the address of the daemon changes.
+  // checkov:skip=CKV_AZURE_59:As above. No blob is public, keys are disabled, and each identity has a role on one queue or container only.
+  // checkov:skip=CKV_AZURE_206:The parameter sku offers geo-redundancy. Nothing is lost with the account: a sweep finds what the events reported.
   name: name
   location: location
   tags: tags
@@ -58,7 +58,7 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
     }
     encryption: {
       keySource: 'Microsoft.Storage'
-      // A second layer, which can be chosen only when the account is made.
+      // A second layer of encryption, which can only be enabled when the account is created.
       requireInfrastructureEncryption: true
       services: {
         blob: {
@@ -74,8 +74,8 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   }
 }
 
-@description('Its resource id.')
+@description('Resource id.')
 output id string = account.id
 
-@description('Its name.')
+@description('Name.')
 output name string = account.name

@@ -1,24 +1,24 @@
-metadata description = 'Alerts on what rekeyd logs, whichever way its lines reach the workspace.'
+metadata description = 'Alerts on log lines of rekeyd in the workspace.'
 
-@description('Begins the names of the rules.')
+@description('Prefix of the names of the rules.')
 param name string
 
-@description('Where they are.')
+@description('Location of the rules.')
 param location string
 
 @description('Tags.')
 param tags object
 
-@description('The resource id of the workspace.')
+@description('Resource id of the workspace.')
 param workspaceId string
 
-@description('The query that yields the lines, each with the column line that holds one line of JSON.')
+@description('Query that returns the log lines; its column line holds the parsed JSON.')
 param lines string
 
-@description('Whom alerts tell: resource ids of action groups.')
+@description('Resource ids of the action groups to notify.')
 param actionGroupIds array
 
-@description('How long there may be no sweep.')
+@description('Time without a sweep before the alert fires.')
 @allowed([
   'PT3H'
   'PT6H'
@@ -27,7 +27,7 @@ param actionGroupIds array
 ])
 param sweepWindow string
 
-@description('How many actions on one secret may fail in an hour. A few do, and the next pass makes up for them.')
+@description('Number of failed actions on one secret per hour above which the alert fires. A few failures are normal: the next pass retries.')
 @minValue(0)
 @maxValue(100)
 param failuresAnHour int
@@ -37,7 +37,7 @@ var once = {
   minFailingPeriodsToAlert: 1
 }
 
-// A secret whose state a person has to mend is logged as an error at every look, which is at least once a sweep.
+// A blocked secret that needs an operator is logged as an error by every pass, at least once a sweep.
 resource blocked 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = {
   name: '${name}-blocked'
   location: location
@@ -45,7 +45,7 @@ resource blocked 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = {
   kind: 'LogAlert'
   properties: {
     displayName: '${name}: a secret is blocked'
-    description: 'A person is needed: the line tells the reason, and rekeyd doctor the remedy. The published credential goes on to work until its end.'
+    description: 'An operator must act: the log line shows the reason, rekeyd doctor the remedy. The published credential works until it expires.'
     severity: 1
     enabled: true
     scopes: [
@@ -53,7 +53,7 @@ resource blocked 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = {
     ]
     evaluationFrequency: 'PT5M'
     windowSize: 'PT5M'
-    // The table of a new workspace begins with its first line: the query can not be checked before.
+    // A new workspace has no table before its first line, so the query can't be validated at deployment.
     skipQueryValidation: true
     autoMitigate: false
     muteActionsDuration: 'PT6H'
@@ -90,15 +90,15 @@ resource blocked 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = {
   }
 }
 
-// What is an error and of no secret: a message in the poison queue above all.
+// Errors that do not belong to a secret, mainly messages moved to the poison queue.
 resource errors 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = {
   name: '${name}-errors'
   location: location
   tags: tags
   kind: 'LogAlert'
   properties: {
-    displayName: '${name}: an error that is of no secret'
-    description: 'rekeyd logs an error only where a person should act: the line says what it is about.'
+    displayName: '${name}: an error without a secret'
+    description: 'rekeyd logs an error only if an operator should act: the log line shows the cause.'
     severity: 2
     enabled: true
     scopes: [
@@ -125,7 +125,7 @@ resource errors 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = {
   }
 }
 
-// From the audit trail: what was done and did not work. "stopped" is a shutdown, and no failure.
+// Failed actions in the audit trail. "stopped" is a shutdown, not a failure.
 resource failures 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = {
   name: '${name}-failures'
   location: location
@@ -133,7 +133,7 @@ resource failures 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = {
   kind: 'LogAlert'
   properties: {
     displayName: '${name}: actions on a secret fail'
-    description: 'Steps of a rotation failed, or their outcome is unknown, more often than now and then. Look at the audit lines of this secret.'
+    description: 'Steps of a rotation fail repeatedly, or their outcome is unknown. Check the audit lines of this secret.'
     severity: 2
     enabled: true
     scopes: [
@@ -169,7 +169,7 @@ resource failures 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = {
   }
 }
 
-// The guarantee is the sweep: without it nothing is rotated in time, and nothing else would tell.
+// Rotations depend on the sweep: without it nothing is rotated in time, and no other alert fires.
 resource silence 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = {
   name: '${name}-silence'
   location: location
@@ -177,7 +177,7 @@ resource silence 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = {
   kind: 'LogAlert'
   properties: {
     displayName: '${name}: no sweep'
-    description: 'No sweep was logged for longer than there should be. Whether it runs at all, and what it logged last, comes first.'
+    description: 'No sweep was logged within the expected time. Check that rekeyd runs, and read its last log lines.'
     severity: 1
     enabled: true
     scopes: [

@@ -1,15 +1,15 @@
-metadata description = 'What Event Grid may do, on behalf of one vault: add to the queue, and write what it could not add.'
+metadata description = 'Roles of Event Grid for one vault: send to the queue, and store undelivered events.'
 
 @description('The storage account.')
 param accountName string
 
-@description('The queue of events.')
+@description('The event queue.')
 param queueName string
 
-@description('The container for what could not be delivered.')
+@description('The container for undelivered events.')
 param deadLetterContainer string
 
-@description('The object id of the identity of the system topic.')
+@description('Object id of the identity of the system topic.')
 param principalId string
 
 var sender = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a')
@@ -41,6 +41,6 @@ resource keeps 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalId: principalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: blobContributor
-    description: 'Storage Blob Data Contributor: keeps what could not be delivered'
+    description: 'Storage Blob Data Contributor: stores undelivered events'
   }
 }

@@ -1,4 +1,4 @@
-metadata description = 'The queue of events, its poison queue, and the container for what could not be delivered.'
+metadata description = 'The event queue, its poison queue, and the container for undelivered events.'
 
 @description('The storage account.')
 param accountName string
@@ -13,7 +13,7 @@ param queueName string
 @maxLength(63)
 param deadLetterContainer string
 
-@description('How many days undelivered events are kept.')
+@description('Retention of undelivered events in days.')
 @minValue(1)
 @maxValue(365)
 param deadLetterDays int
@@ -32,7 +32,7 @@ resource queue 'Microsoft.Storage/storageAccounts/queueServices/queues@2023-05-0
   name: queueName
 }
 
-// rekeyd and the Functions host both look for this name. It is made here, so that nobody needs the right to make queues.
+// rekeyd and the Functions host both expect this name. It is created here, so that neither needs permission to create queues.
 resource poison 'Microsoft.Storage/storageAccounts/queueServices/queues@2023-05-01' = {
   parent: queueService
   name: '${queueName}-poison'
@@ -87,11 +87,11 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05
   ]
 }
 
-@description('The address of the queue, for queue.url.')
+@description('URL of the queue, for queue.url.')
 output queueUrl string = '${account.properties.primaryEndpoints.queue}${queue.name}'
 
-@description('The address of the queue service, for the Functions host.')
+@description('URL of the queue service, for the Functions host.')
 output queueServiceUrl string = account.properties.primaryEndpoints.queue
 
-@description('The name of the poison queue.')
+@description('Name of the poison queue.')
 output poisonQueueName string = poison.name

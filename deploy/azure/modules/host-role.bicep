@@ -1,9 +1,9 @@
-metadata description = 'What the Functions host may do with the storage account that it keeps its locks and keys in.'
+metadata description = 'Role of the Functions host on the storage account for its locks and keys.'
 
 @description('The storage account.')
 param accountName string
 
-@description('The object id of the identity.')
+@description('Object id of the identity.')
 param principalId string
 
 var blobOwner = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b')

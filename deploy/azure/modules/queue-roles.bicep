@@ -1,15 +1,15 @@
-metadata description = 'What whoever works the queue of events off may do with it.'
+metadata description = 'Roles of the reader of the event queue.'
 
 @description('The storage account.')
 param accountName string
 
-@description('The name of the queue; its poison queue has the same with -poison behind it.')
+@description('Name of the queue; its poison queue has the suffix -poison.')
 param queueName string
 
-@description('The object id of the identity that works it off.')
+@description('Object id of the identity that reads the queue.')
 param principalId string
 
-// "Message Processor" is not enough: it may not keep a message hidden that is still worked on (Update Message).
+// "Message Processor" is not enough: it may not extend the time for which a message is hidden (Update Message).
 var contributor = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '974c5e8b-45b9-4653-ba55-5f855dd0fb88')
 
 resource queue 'Microsoft.Storage/storageAccounts/queueServices/queues@2023-05-01' existing = {

@@ -1,9 +1,9 @@
 metadata description = 'Lets an identity pull images from a container registry.'
 
-@description('The name of the registry.')
+@description('Name of the registry.')
 param registryName string
 
-@description('The object id of the identity.')
+@description('Object id of the identity.')
 param principalId string
 
 var acrPull = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '7f951dda-4ed3-4680-a7ca-43fe172d538d')

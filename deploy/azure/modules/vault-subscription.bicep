@@ -1,23 +1,23 @@
-metadata description = 'The subscription to the events of one vault, beside its topic, and the alert if they do not arrive.'
+metadata description = 'The event subscription of one vault, in the resource group of its topic, and the alert on undelivered events.'
 
-@description('The name of the system topic.')
+@description('Name of the system topic.')
 param topicName string
 
-@description('The name of the subscription.')
+@description('Name of the subscription.')
 @minLength(3)
 @maxLength(64)
 param name string
 
-@description('The resource id of the storage account that events go to.')
+@description('Resource id of the storage account for events.')
 param accountId string
 
-@description('The queue of events.')
+@description('The event queue.')
 param queueName string
 
-@description('The container for what could not be delivered.')
+@description('The container for undelivered events.')
 param deadLetterContainer string
 
-@description('Whom the alert tells: resource ids of action groups.')
+@description('Resource ids of the action groups to notify.')
 param actionGroupIds array
 
 @description('Tags of the alert.')
@@ -37,7 +37,7 @@ resource toQueue 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2022-06-15
   properties: {
     eventDeliverySchema: 'EventGridSchema'
     filter: {
-      // The three that wake rekeyd. A new version too: somebody else may have written it.
+      // The event types that rekeyd handles. A new version is one of them, because it may not be written by rekeyd.
       includedEventTypes: [
         'Microsoft.KeyVault.SecretNearExpiry'
         'Microsoft.KeyVault.SecretExpired'
@@ -53,7 +53,7 @@ resource toQueue 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2022-06-15
         properties: {
           resourceId: accountId
           queueName: queueName
-          // Seven days. What is older says nothing that the sweeps since have not seen.
+          // Seven days. Sweeps have already found whatever older events report.
           queueMessageTimeToLiveInSeconds: 604800
         }
       }
@@ -70,7 +70,7 @@ resource toQueue 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2022-06-15
         }
       }
     }
-    // A day, the most there is: a queue that is away for longer is told by the alert below.
+    // One day, the maximum. If the queue is unavailable for longer, the alert below fires.
     retryPolicy: {
       maxDeliveryAttempts: 30
       eventTimeToLiveInMinutes: 1440
@@ -83,7 +83,7 @@ resource undelivered 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   location: 'global'
   tags: tags
   properties: {
-    description: 'Event Grid could not deliver events and has put them into the dead-letter container. Sweeps go on; look at the role assignments of the identity of the topic and at the network of the storage account.'
+    description: 'Event Grid could not deliver events and has moved them to the dead-letter container. Sweeps continue. Check the role assignments of the identity of the topic and the network rules of the storage account.'
     severity: 2
     enabled: true
     autoMitigate: true
@@ -110,5 +110,5 @@ resource undelivered 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   }
 }
 
-@description('The resource id of the subscription.')
+@description('Resource id of the subscription.')
 output id string = toQueue.id

@@ -1,14 +1,14 @@
-metadata description = 'The system topic of a vault, with an identity to deliver by.'
+metadata description = 'The system topic of a vault, with an identity for deliveries.'
 
-@description('Its name.')
+@description('Name.')
 @minLength(3)
 @maxLength(50)
 param name string
 
-@description('Where it is: where the vault is.')
+@description('Location, the same as that of the vault.')
 param location string
 
-@description('The resource id of the vault.')
+@description('Resource id of the vault.')
 param vaultId string
 
 @description('Tags.')
@@ -27,8 +27,8 @@ resource topic 'Microsoft.EventGrid/systemTopics@2022-06-15' = {
   }
 }
 
-@description('Its name.')
+@description('Name.')
 output name string = topic.name
 
-@description('The object id of its identity.')
+@description('Object id of its identity.')
 output principalId string = topic.identity.principalId

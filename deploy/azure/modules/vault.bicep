@@ -1,21 +1,21 @@
-metadata description = 'One vault, in its own resource group: what rekeyd may do there, and the topic of its events.'
+metadata description = 'One vault, in its own resource group: the role of rekeyd, and the topic of its events.'
 
-@description('The name of the vault. It exists, and goes by Azure roles rather than access policies.')
+@description('Name of an existing vault that uses Azure roles, not access policies.')
 @minLength(3)
 @maxLength(24)
 param vaultName string
 
-@description('The object id of the identity that rotates its secrets.')
+@description('Object id of the identity that rotates its secrets.')
 param principalId string
 
-@description('custom: a role of its own with the four data actions that rekeyd uses; secretsOfficer: the built-in role, which may also delete, purge, back up and restore.')
+@description('custom: a role with only the four data actions that rekeyd uses. secretsOfficer: the built-in role, which may also delete, purge, back up and restore.')
 @allowed([
   'custom'
   'secretsOfficer'
 ])
 param role string
 
-@description('The name of the system topic. A vault has one at most: name the one that there is.')
+@description('Name of the system topic. A vault has at most one: if it exists, use its name.')
 param topicName string
 
 @description('Tags of the system topic.')
@@ -28,12 +28,12 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' existing = {
   name: vaultName
 }
 
-// One a vault: the name of a role is unique in the tenant, as is that of a vault.
+// One role per vault: names of roles must be unique in the tenant, and names of vaults are.
 resource rotates 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (isCustom) {
   name: guid(vault.id, 'rekeyd')
   properties: {
     roleName: 'rekeyd on ${vaultName}'
-    description: 'Reads, lists and writes secrets and changes their tags. Deletes nothing.'
+    description: 'Read, list and write secrets and update their tags. Delete nothing.'
     type: 'CustomRole'
     assignableScopes: [
       resourceGroup().id
@@ -65,7 +65,7 @@ resource mayRotate 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// A module of its own, because a place that is read from the vault can only be handed on as a parameter.
+// A separate module, because a location read from the vault can only be passed on as a parameter.
 module topic 'vault-topic.bicep' = {
   name: 'rekeyd-topic-${vaultName}'
   params: {
@@ -76,8 +76,8 @@ module topic 'vault-topic.bicep' = {
   }
 }
 
-@description('The name of the system topic.')
+@description('Name of the system topic.')
 output topicName string = topic.outputs.name
 
-@description('The object id of its identity.')
+@description('Object id of its identity.')
 output topicPrincipalId string = topic.outputs.principalId

@@ -1,17 +1,17 @@
 metadata description = 'The Log Analytics workspace.'
 
-@description('Its name.')
+@description('Name.')
 @minLength(4)
 @maxLength(63)
 param name string
 
-@description('Where it is.')
+@description('Location.')
 param location string
 
 @description('Tags.')
 param tags object
 
-@description('How many days logs, and with them the audit trail, are kept.')
+@description('Retention of logs, including the audit trail, in days.')
 @minValue(30)
 @maxValue(730)
 param retentionDays int
@@ -26,12 +26,12 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2022-10-01' = {
     }
     retentionInDays: retentionDays
     features: {
-      // Logs come by diagnostic settings and by identities: nobody needs the keys of the workspace.
+      // Logs arrive through diagnostic settings and identities, so the workspace keys are not needed.
       disableLocalAuth: true
       enableLogAccessUsingOnlyResourcePermissions: true
     }
   }
 }
 
-@description('Its resource id.')
+@description('Resource id.')
 output id string = workspace.id
