@@ -1,6 +1,6 @@
 //! Every metric, in one struct: the names, help texts, labels and the labels' values are declared here and nowhere else.
 //!
-//! Counts and renders only. A metric is read by Prometheus and by tests, never to decide something.
+//! Metrics are only counted and rendered here. Prometheus and tests read them; rekeyd never decides by a metric.
 
 mod declare;
 #[cfg(test)]
@@ -25,45 +25,45 @@ use declare::{Declaration, Family, Label, metrics, register};
 metrics! {
     /// All metrics of one daemon. Labels are bounded: configured names, and the labels of enums.
     pub struct Metrics("rekeyd_") {
-        /// Steps executed, by action and outcome.
+        /// Actions executed, by action and outcome.
         actions_total: IntCounterVec[
             action = ActionKind::ALL.iter().map(|action| action.label()),
             outcome = ActionOutcome::ALL.iter().map(|outcome| outcome.label())
         ],
-        /// When the published credential ends, in Unix seconds; 0: not known yet.
+        /// Expiry of the published credential, in Unix seconds; 0 if not known yet.
         credential_expiry_timestamp_seconds: GaugeVec[secret],
-        /// When this secret was last reconciled without an error, in Unix seconds.
+        /// Time of the last reconcile without an error, in Unix seconds.
         last_success_timestamp_seconds: GaugeVec[secret],
-        /// 1 for the state that the secret is in: unknown, waiting, rotating or blocked.
+        /// 1 for the current state of the secret: unknown, waiting, rotating or blocked.
         secret_state: IntGaugeVec[secret, state = SecretState::ALL.iter().map(|state| state.label())],
-        /// Credentials of ours that were never published.
+        /// Credentials issued by rekeyd that were never published.
         orphaned_credentials: IntGaugeVec[secret],
         /// Credentials that were published before and are not retired yet.
         superseded_credentials: IntGaugeVec[secret],
-        /// Expired credentials of the secret's application that rekeyd did not make.
+        /// Expired credentials of the secret's application that rekeyd did not issue.
         foreign_expired_credentials: IntGaugeVec[secret],
         /// Warnings about the secret, such as tags that can't be used; the API lists them.
         secret_warnings: IntGaugeVec[secret],
-        /// 1 for the state that the replica is in: in_sync, out_of_sync, disabled or unreadable.
+        /// 1 for the current state of the replica: in_sync, out_of_sync, disabled or unreadable.
         replica_state: IntGaugeVec[replica, state],
-        /// How often a secret was found blocked, by reason.
+        /// Times that a secret was found blocked, by reason.
         blocked_total: IntCounterVec[reason = BlockReason::ALL.iter().map(|reason| reason.label())],
-        /// How long one pass over one secret took.
+        /// Duration of one reconcile pass over one secret, in seconds.
         reconcile_duration_seconds: Histogram
             in [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0],
-        /// Secrets that wait for a pass now.
+        /// Secrets that are ready for a reconcile pass.
         workqueue_depth: IntGauge,
-        /// Requests to Azure, by service and HTTP status (none: no answer came).
+        /// Requests to Azure, by service and HTTP status (none: no response).
         azure_requests_total: IntCounterVec[service, status],
-        /// How long requests to Azure took.
+        /// Duration of requests to Azure, in seconds.
         azure_request_duration_seconds: HistogramVec[service],
         /// Events received from Event Grid, by path and outcome.
         events_total: IntCounterVec[path = EVENT_PATHS, outcome = EVENT_OUTCOMES],
-        /// Requests that were refused, by endpoint (api or webhook) and reason.
+        /// Requests refused, by endpoint (api or webhook) and reason.
         refused_requests_total: IntCounterVec[endpoint, reason],
-        /// Messages of the Storage Queue that were received and are not deleted yet.
+        /// Messages received from the Storage Queue and not deleted yet.
         storage_queue_messages_in_flight: IntGauge,
-        /// Messages of the Storage Queue that were moved to the poison queue.
+        /// Messages moved from the Storage Queue to the poison queue.
         storage_queue_poison_messages_total: IntCounter,
         /// Secrets added to the work queue, by trigger.
         triggers_total: IntCounterVec[trigger = TRIGGERS],
@@ -73,15 +73,15 @@ metrics! {
             command = CommandKind::LABELS,
             outcome = std::iter::once(COMMAND_ACCEPTED).chain(CommandOutcome::ALL.iter().map(|outcome| outcome.label()))
         ],
-        /// When the last sweep over all secrets began, in Unix seconds.
+        /// Start of the last sweep over all secrets, in Unix seconds.
         last_sweep_timestamp_seconds: Gauge,
-        /// When the next sweep over all secrets begins, in Unix seconds.
+        /// Start of the next sweep over all secrets, in Unix seconds.
         next_sweep_timestamp_seconds: Gauge,
         /// 1 if the last sweep could not search the vault for tagged secrets, otherwise 0.
         vault_discovery_failed: IntGaugeVec[vault],
-        /// Distance between Azure's clock and this machine's; beyond 300 nothing is changed.
+        /// Difference between Azure's clock and this machine's, in seconds; above 300 rekeyd changes nothing.
         clock_skew_seconds: Gauge,
-        /// 1; the version is a label.
+        /// Always 1; the label is the version of rekeyd.
         build_info: IntGaugeVec[version = [env!("CARGO_PKG_VERSION")]],
     }
 }
@@ -101,10 +101,10 @@ pub const EVENT_PATHS: [&str; 3] = ["webhook", "queue", "functions"];
 pub const TRIGGERS: [&str; 6] = ["schedule", "webhook", "queue", "functions", "api", "cli"];
 
 impl Metrics {
-    /// Registers all metrics, and those of the process; starts at zero what has known labels.
+    /// Registers all metrics, including those of the process. Starts every series whose labels are known at zero.
     ///
     /// # Errors
-    /// Two metrics of one name: a mistake in this file.
+    /// If two metrics have the same name, which is a bug in this file.
     pub fn new() -> Result<Self, prometheus::Error> {
         let metrics = Self::registered_with(Registry::new())?;
         metrics.registry.register(Box::new(ProcessCollector::for_self()))?;
@@ -162,7 +162,7 @@ impl Metrics {
         }
     }
 
-    /// Counts one request to Azure. `status` is `None` if no answer came.
+    /// Counts one request to Azure. `status` is `None` if there was no response.
     pub fn azure_request(&self, service: &str, status: Option<u16>, took: Duration) {
         let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
         self.azure_requests_total.with_label_values(&[service, status.as_str()]).inc();
@@ -172,7 +172,7 @@ impl Metrics {
     /// Returns all metrics in Prometheus' text format.
     ///
     /// # Errors
-    /// A metric that can't be written as text: a mistake in this file.
+    /// If a metric can't be written as text, which is a bug in this file.
     pub fn render(&self) -> Result<String, prometheus::Error> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;

@@ -1,4 +1,4 @@
-//! Series that start and end with the secrets and vaults that they are about.
+//! Series exist as long as the secrets and vaults that they describe.
 
 use super::*;
 
