@@ -184,7 +184,7 @@ impl Fleet {
     pub(crate) fn managed(&self, secret: &SecretId) -> ManagedSecret {
         let mut managed = self.model().managed().iter();
         let is_it = |one: &&ManagedSecret| format!("{}/{}", one.vault, one.name) == secret.to_string();
-        managed.find(is_it).expect("a secret that the world began with").clone()
+        managed.find(is_it).expect("a secret of the sandbox's start").clone()
     }
 
     /// Returns the daemon's metrics, as Prometheus reads them.
@@ -219,12 +219,12 @@ impl Fleet {
 
     /// Runs `work` on the daemon's thread, as a part of the daemon would.
     pub(crate) async fn as_daemon(&self, work: impl FnOnce() + Send + 'static) {
-        let runtime = self.daemon.runtime.as_ref().expect("a daemon lives");
+        let runtime = self.daemon.runtime.as_ref().expect("the daemon is running");
         runtime.spawn(async { work() }).await.unwrap();
     }
 
     fn app(&self) -> &App {
-        self.daemon.app.as_ref().expect("a daemon lives")
+        self.daemon.app.as_ref().expect("the daemon is running")
     }
 }
 
@@ -253,7 +253,7 @@ impl Daemon {
     }
 
     async fn drain(&mut self) {
-        let app = self.app.take().expect("a daemon lives");
+        let app = self.app.take().expect("the daemon is running");
         assert!(app.drain().await, "the daemon does not end");
         self.kill().await;
     }
@@ -261,7 +261,7 @@ impl Daemon {
     /// Kills the daemon, and returns once nothing of it is left.
     async fn kill(&mut self) {
         self.app = None;
-        let runtime = self.runtime.take().expect("a daemon lives");
+        let runtime = self.runtime.take().expect("the daemon is running");
         tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE)).await.unwrap();
     }
 }

@@ -145,7 +145,7 @@ async fn message_is_deleted_after_a_later_look() {
     ground.until(|done| done.renewed >= 2).await;
     ground.work.finish(&earlier.secret, None, None, |_, _| ());
     ground.until(|done| done.renewed >= 4).await;
-    assert_eq!(ground.deleted(), Vec::<String>::new(), "the look began before the message came");
+    assert_eq!(ground.deleted(), Vec::<String>::new(), "the pass began before the message came");
     let later = ground.work.next().await;
     ground.work.finish(&later.secret, None, None, |_, _| ());
     ground.until(|done| done.deleted == ["1"]).await;

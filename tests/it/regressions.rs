@@ -139,7 +139,7 @@ async fn pain_06_interrupted_rotations_leave_nothing() {
     ask_to_rotate(&fleet, &secret).await;
     fleet.live(Duration::days(9)).await;
     let summary = fleet.summary();
-    assert!(summary.issued > summary.published, "one at least was made and never published: {summary:?}");
+    assert!(summary.issued > summary.published, "at least one was issued and never published: {summary:?}");
     assert_eq!(summary.orphans_left, 0);
     let now = fleet.sandbox.clock().now();
     let application = fleet.model().application(fleet.managed(&secret).object_id, now).unwrap();
@@ -222,7 +222,7 @@ async fn pain_10_tenant_limits_are_coped_with() {
         (fleet.status(&secret).state.label(), fleet.status(&secret).reason.label()),
         ("blocked", "password_limit_reached")
     );
-    assert_eq!(fleet.summary().issued, 1, "the colleague's alone");
+    assert_eq!(fleet.summary().issued, 1, "only the colleague's credential was issued");
     model.remove_password(object_id, second.key_id, fleet.sandbox.clock().now()).unwrap();
     fleet.until(Duration::days(2), |fleet| fleet.summary().published == 1).await;
     let lives = fleet.status(&secret).expires.unwrap() - fleet.sandbox.clock().now();

@@ -65,7 +65,7 @@ async fn changed_certificate_is_reloaded_without_restart() {
 
     std::fs::write(file("tls.crt"), "nonsense").unwrap();
     for _ in 0..20 {
-        assert!(is_trusted(port, &second).await, "a broken file took the certificate away");
+        assert!(is_trusted(port, &second).await, "a broken file must not replace the certificate");
     }
     stop.cancel();
     server.stop().await;

@@ -210,13 +210,13 @@ impl World {
     /// Returns the state and reason that the last daemon showed.
     pub(crate) fn last_state(&self) -> (&'static str, &'static str) {
         let status = self.status.lock().unwrap();
-        let status = status.as_ref().expect("a daemon lived");
+        let status = status.as_ref().expect("the daemon has run");
         (status.state.label(), status.reason.label())
     }
 
     /// Returns the status message that the last daemon showed.
     pub(crate) fn last_message(&self) -> String {
-        self.status.lock().unwrap().as_ref().expect("a daemon lived").message.clone()
+        self.status.lock().unwrap().as_ref().expect("the daemon has run").message.clone()
     }
 
     fn secrets(&self) -> impl Iterator<Item = &SecretId> {
@@ -233,7 +233,7 @@ impl World {
         let mut lives = 0;
         while self.now() < end {
             lives += 1;
-            assert!(lives < 5, "the daemon ends again and again");
+            assert!(lives < 5, "the daemon ends repeatedly");
             one_life(self, end);
             assert_eq!(*self.broken.lock().unwrap(), [""; 0], "a consumer is locked out");
             // An hour passes before the process is started again.

@@ -131,7 +131,7 @@ impl Ordeal {
 }
 
 async fn rotated(azure: &Azure, secrets: &[String]) {
-    eventually("what is due is rotated", PATIENCE, async || {
+    eventually("due secrets are rotated", PATIENCE, async || {
         let state = azure.state().await;
         secrets.iter().all(|secret| state.versions_of(secret) == 2).then_some(())
     })

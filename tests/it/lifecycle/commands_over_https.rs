@@ -19,7 +19,7 @@ fn audit_lines_of(fleet: &Fleet, secret: &str, event: &str) -> Vec<Value> {
     fleet.audit_lines().into_iter().filter(is_it).collect()
 }
 
-/// It-must-show 3.
+/// A `compromised` command over the API ends every old text, and consumers keep signing in.
 #[tokio::test]
 async fn compromised_command_refuses_every_old_text() {
     let fleet = Fleet::start(options(), |text| text).await;

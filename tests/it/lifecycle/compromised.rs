@@ -72,8 +72,8 @@ fn text_older_than_compromise_is_revoked() {
     world.lock_consumers_out();
     remove(&world, current(&world).key_id);
     ask(&world, COMPROMISED, Duration::hours(3));
-    assert!(!is_same(&current(&world), &first), "what was published in between is not good enough");
-    assert!(!signs_in(&world, &first.text), "and it does not live through an overlap");
+    assert!(!is_same(&current(&world), &first), "a version published in between does not count");
+    assert!(!signs_in(&world, &first.text), "the compromised text gets no overlap");
     assert!(signs_in(&world, &current(&world).text));
 }
 
@@ -102,7 +102,10 @@ fn all_credentials_spares_sibling_consumers() {
     let siblings = current_of(&world, world.sibling());
     let colleague = issue(&world, "made by a colleague");
     ask(&world, COMPROMISED, Duration::hours(1));
-    assert!(signs_in(&world, &colleague.secret_text), "that was not asked for");
+    assert!(
+        signs_in(&world, &colleague.secret_text),
+        "the colleague's credential was not part of the command"
+    );
     assert!(is_same(&current_of(&world, world.sibling()), &siblings));
     ask(&world, ALL_COMPROMISED, Duration::hours(2));
     assert!(!signs_in(&world, &colleague.secret_text));

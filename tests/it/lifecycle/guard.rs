@@ -54,7 +54,7 @@ fn blocked_lines(fleet: &Fleet, secret: &SecretId, reason: &str) -> Vec<String> 
     of_secret.map(|line| line["detail"].as_str().unwrap().to_owned()).collect()
 }
 
-/// It must show, 2.
+/// A secret whose application does not consent to it gets no credential, and the reason is reported.
 #[tokio::test]
 async fn unconsenting_application_gets_nothing() {
     let fleet = fleet(|text| text).await;
@@ -117,7 +117,7 @@ async fn each_targeted_application_is_audited() {
     fleet.end().await;
 }
 
-/// It must show, 2: the second sentence.
+/// A foreign credential is never revoked, even if the tags of a version name it.
 #[tokio::test]
 async fn named_foreign_credential_is_not_revoked() {
     let fleet = fleet(|text| text).await;

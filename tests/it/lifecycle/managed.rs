@@ -260,7 +260,7 @@ async fn new_credential_is_proven_for_tagged_scope() {
     fleet.live(Duration::minutes(95)).await;
     assert_eq!(versions(&fleet, &secret).len(), 1, "nothing is published without the proof");
     assert_eq!(fleet.status(&secret).state.label(), "blocked", "{:?}", fleet.status(&secret));
-    assert_eq!(fleet.status(&secret).orphans, 0, "what was made is revoked");
+    assert_eq!(fleet.status(&secret).orphans, 0, "issued credentials are revoked");
     set(&fleet, &secret, VERIFY_SCOPE, "https://graph.microsoft.com/.default");
     fleet.until(Duration::days(2), |fleet| versions(fleet, &secret).len() == 2).await;
     set(&fleet, &secret, VERIFY_SCOPE, "anything");

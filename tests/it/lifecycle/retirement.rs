@@ -91,12 +91,12 @@ async fn idle_credential_is_retired_after_overlap() {
     let adopted = superseded(&fleet, &secret);
     fleet.live(Duration::days(6)).await;
     let days = retired_after(&fleet, &secret, adopted, 9).await;
-    assert!((1..=2).contains(&days), "an adopted one after {} days", 6 + days);
+    assert!((1..=2).contains(&days), "an adopted credential after {} days", 6 + days);
     rotate(&fleet, &secret).await;
     let ours = superseded(&fleet, &secret);
     fleet.live(Duration::days(6)).await;
     let days = retired_after(&fleet, &secret, ours, 9).await;
-    assert!((1..=2).contains(&days), "one of ours after {} days", 6 + days);
+    assert!((1..=2).contains(&days), "a credential of ours after {} days", 6 + days);
     fleet.live(Duration::DAY).await;
     assert_eq!((fleet.status(&secret).reason.label(), fleet.consumers_failed()), ("not_due", 0));
     fleet.end().await;

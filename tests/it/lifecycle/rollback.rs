@@ -26,7 +26,7 @@ fn rollback_restores_previous_and_quarantines_bad() {
         versions.iter().find(|version| version.tags.credential_id() == Ok(Some(bad.key_id))).unwrap();
     let quarantine = of_bad.tags.quarantine().unwrap().unwrap();
     assert_eq!(quarantine.reason, QuarantineReason::Rollback);
-    assert!(signs_in(&world, &bad.text), "who reads it still has the overlap to come back");
+    assert!(signs_in(&world, &bad.text), "its consumers still have the overlap");
     world.live(Duration::days(9));
     assert!(!is_listed(&world, bad.key_id), "the bad one is retired after its overlap");
     assert_eq!((world.issued(), enabled(&world)), (1, 2), "both versions of the previous text");
@@ -67,7 +67,7 @@ fn rotate_command_ends_a_rollback() {
     ask(&world, CommandKind::Rotate, Duration::hours(1));
     assert_eq!(world.issued(), 2);
     assert!(!tags_now(&world).is_rolled_back());
-    assert_eq!(quarantined(&world), 1, "what is quarantined stays so");
+    assert_eq!(quarantined(&world), 1, "a quarantined version stays quarantined");
 }
 
 /// A rollback with no earlier credential to return to is reported and changes nothing.
@@ -94,7 +94,7 @@ fn second_rollback_goes_one_further_back() {
     ask(&world, CommandKind::Rotate, Duration::days(1));
     ask(&world, CommandKind::Rollback, Duration::minutes(5));
     ask(&world, CommandKind::Rollback, Duration::hours(1));
-    assert!(is_same(&current(&world), &second), "asking twice did it once");
+    assert!(is_same(&current(&world), &second), "two commands roll back once");
     ask(&world, CommandKind::Rollback, Duration::hours(1));
     assert!(is_same(&current(&world), &first));
     ask(&world, CommandKind::Rollback, Duration::seconds(2));
@@ -161,7 +161,7 @@ fn retire_command_does_not_await_overlap() {
     assert!(is_listed(&world, colleague.key_id));
     ask(&world, CommandKind::Rotate, Duration::hours(1));
     ask(&world, CommandKind::Retire, Duration::hours(1));
-    assert!(!signs_in(&world, &second.text), "so with one that bears our marker");
+    assert!(!signs_in(&world, &second.text), "a credential with our marker is retired, too");
     assert_eq!(enabled(&world), 1);
     world.live(Duration::days(8));
     assert!(tags_now(&world).value(tags::SUPERSEDED_CREDENTIAL_ID).is_none());

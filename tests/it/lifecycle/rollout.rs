@@ -29,7 +29,7 @@ pub(super) fn all_due(secrets: usize) -> Options {
             credentials[0].end < START + Duration::days(60)
         })
     };
-    let seed = (0..100_000).find(is_fit).expect("one of so many worlds is as wanted");
+    let seed = (0..100_000).find(is_fit).expect("a seed with the wanted world");
     Options { seed, ..options }
 }
 

@@ -60,7 +60,11 @@ fn full_application_blocks_with_a_remedy() {
     world.live(Duration::days(5));
     assert_eq!(world.last_state(), ("blocked", "password_limit_reached"));
     assert!(world.last_message().contains("remove expired or unused ones"), "{}", world.last_message());
-    assert_eq!((world.issued(), versions(&world), attempts(&world)), (1, 1, 0), "theirs alone was made");
+    assert_eq!(
+        (world.issued(), versions(&world), attempts(&world)),
+        (1, 1, 0),
+        "only the colleague's credential was issued"
+    );
     assert!(credentials(&world).contains(&theirs));
     block_on(world.direct.revoke(object_id(&world), theirs)).unwrap();
     world.live(Duration::days(2));
@@ -75,7 +79,7 @@ fn unknown_password_limit_takes_one_refusal() {
     let theirs = [(); 2].map(|()| made(&world, "made by a colleague", Duration::days(300)));
     world.live(Duration::days(4));
     assert_eq!(world.last_state(), ("blocked", "password_limit_reached"));
-    assert_eq!(attempts(&world), 1, "it is not tried again and again");
+    assert_eq!(attempts(&world), 1, "it is not retried repeatedly");
     assert!(theirs.iter().all(|theirs| credentials(&world).contains(theirs)));
     block_on(world.direct.revoke(object_id(&world), theirs[0])).unwrap();
     world.live(Duration::days(2));

@@ -1,4 +1,4 @@
-//! It must show 5: a credential with a shorter life than the near-expiry notice does not feed itself.
+//! Credentials that live shorter than the near-expiry notice do not cause endless rotations.
 
 use rekeyd::ports::Clock;
 use rekeyd::sandbox::Options;

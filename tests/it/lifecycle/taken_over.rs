@@ -37,7 +37,7 @@ fn credential_is_adopted_by_hint_and_expiry() {
     for adopt in [Adopt::Match, Adopt::Rotate] {
         let (world, first, text) = unnamed(adopt);
         world.live(Duration::seconds(10));
-        assert_eq!((named(&world), versions(&world)), (Some(first), 1), "the tag alone is written");
+        assert_eq!((named(&world), versions(&world)), (Some(first), 1), "only the tag is written");
         // It is due: its successor follows, and then its end.
         world.live(Duration::days(6));
         assert_eq!((versions(&world), answer_to(&world, &text)), (2, SignIn::Accepted));
@@ -56,7 +56,7 @@ fn ambiguous_match_adopts_and_revokes_nothing() {
     assert_eq!((named(&world), versions(&world)), (None, 1));
     world.command(CommandKind::Rotate);
     world.live(Duration::days(10));
-    assert_eq!(versions(&world), 2, "a person's word makes a successor");
+    assert_eq!(versions(&world), 2, "an operator's command issues a credential");
     assert!([first, twin].iter().all(|key_id| credentials(&world).contains(key_id)));
 }
 
@@ -103,7 +103,7 @@ fn report_policy_changes_nothing_until_asked() {
     world.live(Duration::hours(1));
     assert_eq!((versions(&world), answer_to(&world, &text)), (2, SignIn::Accepted));
     world.live(Duration::days(9));
-    assert!(!credentials(&world).contains(&first), "its own text proved whose it is");
+    assert!(!credentials(&world).contains(&first), "its own text proved its owner");
 }
 
 /// A compromise revokes a credential that `adopt = "report"` leaves unadopted, and a new one is published.

@@ -24,7 +24,7 @@ struct Accepted {
     sample: &'static str,
     /// As [`differences`] writes it; a `*` at the end stands for anything.
     difference: &'static str,
-    #[expect(dead_code, reason = "it is there to be read")]
+    #[expect(dead_code, reason = "it documents the difference")]
     why: &'static str,
 }
 

@@ -121,7 +121,7 @@ async fn another_timer_finishes_a_killed_instance() {
     let second = Handler::start(&azure, &[&ALONE[..], &[BUDGET]].concat()).await;
     is_finished_by(&second, &azure, &due).await;
     azure.advance("25h").await;
-    let cleared = eventually("what was left behind is revoked", PATIENCE, async || {
+    let cleared = eventually("remaining credentials are revoked", PATIENCE, async || {
         swept(&second).await;
         azure.advance("30s").await;
         let state = azure.state().await;

@@ -60,7 +60,7 @@ async fn timer_run_looks_at_every_secret() {
         let begins = if is_late { "swept (late): " } else { "swept: " };
         assert!(answer.log().starts_with(begins), "{answer:?}");
     }
-    eventually("every secret is looked at, also the one that only its tags name", PATIENCE, async || {
+    eventually("every secret is reconciled, also the one that only its tags name", PATIENCE, async || {
         let (status, text) = handler.host.read("/api/v1/secrets", Some(&api_token(&azure))).await;
         assert_eq!(status, StatusCode::OK, "{text}");
         let answer: Value = serde_json::from_str(&text).unwrap();

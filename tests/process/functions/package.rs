@@ -155,7 +155,7 @@ fn functions() -> Vec<(String, Vec<Value>)> {
 fn binding<'a>(bindings: &'a [Value], direction: &str) -> &'a Value {
     let mut found = bindings.iter().filter(|binding| text(binding, "direction") == direction);
     let only = found.next().unwrap();
-    assert_eq!(found.next(), None, "one of a direction");
+    assert_eq!(found.next(), None, "there is one binding of each direction");
     only
 }
 

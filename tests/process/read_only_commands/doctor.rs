@@ -91,7 +91,7 @@ async fn planted_faults_are_named_with_remedies() {
         let mut state: Value = serde_json::from_str(state).unwrap();
         (state["applications"].take(), state["vaults"].take())
     };
-    assert_eq!(changed(&before), changed(&azure.state_text().await), "a check-up changes nothing");
+    assert_eq!(changed(&before), changed(&azure.state_text().await), "doctor must change nothing");
 }
 
 /// `doctor` names each fault that the configuration or the tenant causes, each with its own remedy.

@@ -14,7 +14,7 @@ async fn plan_lists_due_secrets_without_changes() {
     let (code, plan) = look("plan", &file, &[]).await;
     assert_eq!(code, 2, "{plan:#}");
     let lines = plan["secrets"].as_array().unwrap();
-    assert_eq!(lines.len(), 3, "the one that its tags name is among them: {plan:#}");
+    assert_eq!(lines.len(), 3, "the plan lists the secret that only its tags name: {plan:#}");
     for due in before.due_at_first() {
         let line = lines.iter().find(|line| text(line, "secret") == due).unwrap();
         let (status, action) = (text(line, "status"), text(line, "action"));

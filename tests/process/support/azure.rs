@@ -142,7 +142,7 @@ impl Azure {
             }
             None
         });
-        assert!(settled.await.is_some(), "the daemon doesn't come to rest: {last:#?}\n{}", daemon.printed());
+        assert!(settled.await.is_some(), "the daemon does not settle: {last:#?}\n{}", daemon.printed());
     }
 
     /// Sends a request that has to succeed; returns the body, or `null` if it is not JSON.
