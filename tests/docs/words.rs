@@ -106,7 +106,7 @@ fn no_file_name_has_forbidden_words() {
 #[test]
 fn forbidden_words_are_found_in_every_spelling() {
     for (text, word) in [
-        ("a Wish of somebody", "wish"),
+        ("a Wish of a person", "wish"),
         ("pub struct WishKind {", "wish"),
         ("rekeyd_wishes_total", "wishes"),
         ("const WISHES: [u8; 2]", "wishes"),
