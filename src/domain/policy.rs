@@ -231,10 +231,10 @@ type Apply = fn(&mut PolicyValues, Duration);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TagProblem {
     /// It can't be read.
-    #[error("{0}; the configured value stands")]
+    #[error("{0}; using the configured value")]
     Unusable(UnusableTag),
     /// It asks for something out of bounds.
-    #[error("tag {tag} is not followed, the configured value stands: {problem}")]
+    #[error("tag {tag} is ignored: {problem}; using the configured value")]
     Refused {
         /// Name of the tag.
         tag: &'static str,
@@ -242,7 +242,7 @@ pub enum TagProblem {
         problem: PolicyProblem,
     },
     /// It asks for more or less than the configuration allows.
-    #[error("tag {tag} asks for {}, the configuration allows {} to {}; the configured value stands",
+    #[error("tag {tag} asks for {}, but the configuration allows {} to {}; using the configured value",
         human(*.asked), human(*.bounds.start()), human(*.bounds.end()))]
     OutOfBounds {
         /// Name of the tag.
@@ -312,8 +312,7 @@ mod tests {
         let tags: Tags = [(VALIDITY_PERIOD_DAYS, "120"), (OVERLAP_DAYS, "20")].into_iter().collect();
         let (followed, problems) = policy().with_bounds(bounds).with_tags(&tags);
         assert_eq!((followed.validity(), followed.overlap()), (Duration::days(120), Duration::days(7)));
-        let told =
-            "tag OverlapDays asks for 20d, the configuration allows 2d to 10d; the configured value stands";
+        let told = "tag OverlapDays asks for 20d, but the configuration allows 2d to 10d; using the configured value";
         assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>(), [told]);
     }
 

@@ -37,13 +37,13 @@ reasons! {
         /// A configured secret has no version yet.
         FirstCredential = "first_credential", "the secret has no version yet";
         /// The current credential is near its end.
-        NearExpiry = "near_expiry", "the current credential comes near its end";
+        NearExpiry = "near_expiry", "the current credential expires soon";
         /// An operator commanded it.
-        Command = "command", "somebody asked for it";
+        Command = "command", "requested by a command";
         /// The current credential is gone from Entra and refused.
-        CurrentLost = "current_lost", "the current credential is gone from Entra and refused";
+        CurrentLost = "current_lost", "the current credential no longer exists in Entra and is refused";
         /// The current credential is past its end.
-        CurrentExpired = "current_expired", "the current credential is past its end";
+        CurrentExpired = "current_expired", "the current credential has expired";
         /// The current credential is compromised.
         Compromised = "compromised", "the current credential is compromised";
         /// No credential is known to be the current one, and the policy asks to make one.
@@ -57,7 +57,7 @@ reasons! {
         /// The current credential is gone.
         CurrentLost = "current_lost", "the current credential is lost";
         /// An operator commanded it.
-        Rollback = "rollback", "somebody went back to it";
+        Rollback = "rollback", "requested by a rollback";
     }
 }
 
@@ -65,21 +65,21 @@ reasons! {
     /// The reasons to remove a credential from Entra.
     RevokeReason {
         /// Another one is published in its place, and the overlap is over.
-        Superseded = "superseded", "its successor is published and the overlap is over";
+        Superseded = "superseded", "its successor is published and the overlap has ended";
         /// It was made and never published.
-        Orphaned = "orphaned", "it was made and never published";
+        Orphaned = "orphaned", "it was issued but never published";
         /// It is past its end.
-        Expired = "expired", "it is past its end";
+        Expired = "expired", "it has expired";
         /// It is past its end, rekeyd did not make it, and the policy asks to remove it.
-        ForeignExpired = "foreign_expired", "somebody else made it, and it is past its end";
+        ForeignExpired = "foreign_expired", "it was not issued by rekeyd and has expired";
         /// Another one is published in its place, and the longest overlap is over although it is in use.
-        MaxOverlap = "max_overlap", "its successor is published and the longest overlap is over, although it is still in use";
+        MaxOverlap = "max_overlap", "its successor is published and max_overlap has passed, although it is still in use";
         /// An operator commanded its end.
-        Retired = "retired", "its successor is published and somebody asked for its end";
+        Retired = "retired", "its successor is published and a retire command was given";
         /// It is compromised.
         Compromised = "compromised", "it is compromised and its successor is published";
         /// There has to be room for a successor.
-        Room = "room", "there has to be room for a successor";
+        Room = "room", "a successor needs its place";
     }
 }
 
@@ -87,37 +87,37 @@ reasons! {
     /// The reasons to do nothing now.
     WaitReason {
         /// The current credential is good, and its successor not due.
-        NotDue = "not_due", "the current credential is good for a while";
+        NotDue = "not_due", "the current credential is valid and its rotation is not due";
         /// A superseded credential is still in its overlap.
-        Overlap = "overlap", "consumers are moving over to the new credential";
+        Overlap = "overlap", "consumers are switching to the new credential";
         /// A rotation began a short while ago and may be under way.
-        InFlight = "in_flight", "a rotation is under way, or stopped a short while ago";
+        InFlight = "in_flight", "a rotation is in progress or was interrupted recently";
         /// An attempt failed; the next one waits.
-        BackOff = "back_off", "an attempt failed; the next one comes later";
+        BackOff = "back_off", "the last attempt failed: waiting before the next one";
         /// Too many credentials were made and never published.
-        TooManyOrphans = "too_many_orphans", "earlier attempts left credentials behind; they are revoked first";
+        TooManyOrphans = "too_many_orphans", "earlier attempts left unpublished credentials: waiting until they are revoked";
         /// The current credential looks lost; that has to be seen for a while.
-        ConfirmingLoss = "confirming_loss", "the current credential looks lost; waiting to be sure";
+        ConfirmingLoss = "confirming_loss", "the current credential appears to be lost: waiting to confirm it";
         /// The current credential was published a short while ago, and Entra's list does not show it yet.
         Propagating = "propagating", "Entra does not list the published credential yet";
         /// `RotationDisabled` is set.
-        RotationDisabled = "rotation_disabled", "tag RotationDisabled is set: remove it to go on";
+        RotationDisabled = "rotation_disabled", "tag RotationDisabled is set: run `rekeyd resume VAULT/NAME` to continue";
         /// An operator rolled back to an older version.
-        RolledBack = "rolled_back", "rolled back by a person: waits until urgent_before or asked to rotate";
+        RolledBack = "rolled_back", "rolled back by an operator: waiting until urgent_before or for `rekeyd rotate VAULT/NAME`";
         /// A superseded credential still signs in.
-        InUse = "in_use", "a superseded credential is still in use: retired when that ends, or at max_overlap";
+        InUse = "in_use", "a superseded credential is still in use: it is retired once unused, or at max_overlap";
         /// A replica is behind, or not known.
         ReplicaBehind = "replica_behind", "a replica is out of sync or can't be read: nothing is retired until it is in sync";
         /// A freeze is in effect.
-        Frozen = "frozen", "a freeze is on: due rotations wait for its end";
+        Frozen = "frozen", "a freeze is active: due rotations wait until it ends";
         /// No maintenance window is open.
-        OutsideWindow = "outside_window", "due, and waits for the next maintenance window";
+        OutsideWindow = "outside_window", "rotation is due: waiting for the next maintenance window";
         /// The canaries go first.
-        Canary = "canary", "due, and waits until the canaries have passed their first hour";
+        Canary = "canary", "rotation is due: waiting until the canaries have passed their first hour";
         /// The rollout limit is reached for now.
-        RolloutLimit = "rollout_limit", "due, and waits since enough rotations were begun for now";
+        RolloutLimit = "rollout_limit", "rotation is due: waiting because the rollout limit is reached";
         /// A compromised credential was revoked, and its text is not refused everywhere yet.
-        ProvingRevocation = "proving_revocation", "a revoked credential is not proven to be refused everywhere yet: looking again";
+        ProvingRevocation = "proving_revocation", "a revoked credential may still be accepted: checking again";
     }
 }
 
@@ -125,63 +125,63 @@ reasons! {
     /// The obstacles.
     BlockReason {
         /// A person disabled the current version.
-        CurrentDisabled = "current_disabled", "the current version is disabled: enable it, or write a new version";
+        CurrentDisabled = "current_disabled", "the current version is disabled: enable it (az keyvault secret set-attributes --vault-name VAULT --name NAME --enabled true), or write a new version";
         /// A person deleted the secret.
-        SecretDeleted = "secret_deleted", "the secret is deleted and can be recovered: recover or purge it";
+        SecretDeleted = "secret_deleted", "the secret is deleted and can be recovered: recover it (az keyvault secret recover --vault-name VAULT --name NAME), or purge it";
         /// The current version names no credential of the application.
-        UnknownCredential = "unknown_credential", "the current version's credential is not known: set its CredentialId tag, or ask for a rotation";
+        UnknownCredential = "unknown_credential", "the current version's credential is not known: set its CredentialId tag, or run `rekeyd rotate VAULT/NAME`";
         /// The current credential is in Entra and its text is refused.
-        CurrentRefused = "current_refused", "Entra refuses the current text although its credential exists: look at the version's value, or ask for a rotation";
+        CurrentRefused = "current_refused", "Entra refuses the current text although its credential exists: correct the version's value, or run `rekeyd rotate VAULT/NAME`";
         /// The application is disabled.
-        ApplicationDisabled = "application_disabled", "the application is disabled in Entra: enable it";
+        ApplicationDisabled = "application_disabled", "the application is disabled in Entra: enable it (az ad sp update --id CLIENT_ID --set accountEnabled=true)";
         /// The application does not exist.
-        ApplicationMissing = "application_missing", "the application is not in the tenant: look at the configured id";
+        ApplicationMissing = "application_missing", "the application does not exist in the tenant: correct its id in the configuration or in the tag ProviderAddress";
         /// Entra can't be asked whether the current text signs in.
-        SignInUnclear = "sign_in_unclear", "Entra can't be asked whether the current credential signs in";
+        SignInUnclear = "sign_in_unclear", "Entra can't confirm whether the current credential signs in";
         /// The new credential was never accepted.
-        NeverVerified = "never_verified", "Entra never accepted the new credential, so that nothing was published";
+        NeverVerified = "never_verified", "Entra did not accept the new credential in time: nothing was published";
         /// A permission is missing.
-        Forbidden = "forbidden", "a service refused for lack of a right: see permissions in the README";
+        Forbidden = "forbidden", "an Azure service denied access: run `rekeyd doctor`, which names the missing permission and the command that grants it";
         /// Key Vault would refuse the tags.
-        TagLimit = "tag_limit", "the version's tags leave no room: remove some or shorten them";
+        TagLimit = "tag_limit", "the version's tags leave no room for those of rekeyd: remove or shorten some";
         /// Tenant policy forbids this lifetime.
-        LifetimePolicy = "lifetime_policy", "the tenant's application management policy forbids this lifetime: shorten validity, or let rekeyd read the policy";
+        LifetimePolicy = "lifetime_policy", "the tenant's application management policy forbids this lifetime: shorten validity, or grant rekeyd Policy.Read.All to follow the policy";
         /// Tenant policy forbids passwords.
-        PasswordsForbidden = "passwords_forbidden", "the tenant's application management policy forbids client secrets: ask for an exception, or use federation or a certificate";
+        PasswordsForbidden = "passwords_forbidden", "the tenant's application management policy forbids client secrets: request an exception, or use federation or a certificate";
         /// The application does not consent to this secret holding its credential.
         NoConsent = "no_consent", "the application does not consent: add the tag rekeyd:secret=VAULT/NAME to it in Entra, or list the secret in the configuration";
         /// The configuration's lists forbid the application.
-        NotAllowed = "not_allowed", "the configuration's applications.allow or applications.deny forbids this application";
+        NotAllowed = "not_allowed", "the configuration forbids this application: change applications.allow or applications.deny";
         /// The application is the one that the daemon signs in with.
-        OwnApplication = "own_application", "this is the application that rekeyd itself signs in with: it is never rotated by itself";
+        OwnApplication = "own_application", "this is the application that rekeyd itself signs in with, which it never rotates: use a managed identity for rekeyd";
         /// A public client has no use for a secret.
-        PublicClient = "public_client", "the application is a public client, which has no use for a secret: take the secret out of rekeyd's hands, or make it a confidential client";
+        PublicClient = "public_client", "the application is a public client, which can't use a secret: stop managing the secret, or make the application a confidential client";
         /// The application can't sign in without a service principal.
         NoServicePrincipal = "no_service_principal", "the application has no service principal in the tenant: create one (az ad sp create --id CLIENT_ID)";
         /// The resource refuses the application, whatever its credential.
-        RoleMissing = "role_missing", "the protected resource refuses the application for lack of a role";
+        RoleMissing = "role_missing", "the protected resource denies access: the application lacks a role";
         /// The resource or the token is not as the proof requires.
-        NotProven = "not_proven", "the credential signs in, but the proof that verify requires was not given: nothing was published";
+        NotProven = "not_proven", "the credential signs in but failed the verification that verify requires: nothing was published";
         /// There is no older version to go back to.
-        NothingToRollBackTo = "nothing_to_roll_back_to", "no older version holds a credential of ours that still signs in: ask for a rotation in its place";
+        NothingToRollBackTo = "nothing_to_roll_back_to", "no older version holds a credential of rekeyd that still signs in: run `rekeyd rotate VAULT/NAME` instead";
         /// The `ProviderAddress` tag no longer names the application that it named when its vault was last searched.
-        NoProvider = "no_provider", "the ProviderAddress tag was removed or changed since the vault was last searched: nothing is done before the next sweep";
+        NoProvider = "no_provider", "the tag ProviderAddress was removed or changed since the vault was last searched: waiting for the next sweep";
         /// A compromised version names a credential that is not provably ours.
-        CompromisedCredentialRemains = "compromised_credential_remains", "a compromised version names a credential that is not provably rekeyd's: revoke it by hand, or ask again with all credentials";
+        CompromisedCredentialRemains = "compromised_credential_remains", "a compromised version names a credential that rekeyd can't prove to be its own: revoke it by hand, or run `rekeyd compromised VAULT/NAME --all-credentials`";
         /// The clock and Azure's differ.
-        ClockSkew = "clock_skew", "this machine's clock and Azure's differ by more than 5 minutes: set the clock";
+        ClockSkew = "clock_skew", "this machine's clock differs from Azure's by more than 5 minutes: set the clock (timedatectl set-ntp true)";
         /// The application holds as many credentials as it can.
-        PasswordLimitReached = "password_limit_reached", "the application has no room for another credential: remove expired or unused ones";
+        PasswordLimitReached = "password_limit_reached", "the application has no room for another credential: remove expired or unused ones (az ad app credential delete --id CLIENT_ID --key-id KEY_ID)";
         /// A version was written by others while an action was under way.
-        Conflict = "conflict", "somebody else wrote a version meanwhile: looking again";
+        Conflict = "conflict", "another writer changed the secret in the meantime: trying again";
         /// A rotation took longer than its deadline.
-        DeadlineExceeded = "deadline_exceeded", "the rotation took longer than its deadline, so that nothing was published";
+        DeadlineExceeded = "deadline_exceeded", "the rotation exceeded its deadline: nothing was published";
         /// A pass over the secret panicked.
-        InternalError = "internal_error", "rekeyd made a mistake: please report it with the log";
+        InternalError = "internal_error", "an internal error of rekeyd stopped this pass: report it with the log";
         /// A service could not be reached, or answered with an error.
-        ServiceUnavailable = "service_unavailable", "a service can't be reached or answers with errors";
+        ServiceUnavailable = "service_unavailable", "an Azure service is unavailable or returned an error";
         /// A service asks for fewer requests.
-        Throttled = "throttled", "a service throttles requests (429): trying again later";
+        Throttled = "throttled", "throttled by an Azure service (429): trying again later";
     }
 }
 

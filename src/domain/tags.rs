@@ -70,7 +70,7 @@ pub struct UnusableTag {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TagLimit {
     /// More than [`MAX_TAGS`].
-    #[error("{0} tags would be needed, and a version takes 15: remove some of its other tags")]
+    #[error("{0} tags are needed, but a version holds at most 15: remove some of its other tags")]
     TooMany(usize),
     /// One longer than [`MAX_TAG_LENGTH`].
     #[error("tag {0} would be longer than 256 characters: shorten it")]

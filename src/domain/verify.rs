@@ -146,7 +146,7 @@ pub enum ClaimProblem {
         expected: ClientId,
     },
     /// It is of another tenant.
-    #[error("the token is of tenant {found}, not of {expected}")]
+    #[error("the token is of tenant {found}, not of tenant {expected}")]
     Tenant {
         /// The tenant in the token.
         found: String,
@@ -154,7 +154,7 @@ pub enum ClaimProblem {
         expected: String,
     },
     /// It is past its end, or has none.
-    #[error("the token is past its end, or has none")]
+    #[error("the token has expired, or has no expiry")]
     Expired,
     /// An app role is missing.
     #[error(

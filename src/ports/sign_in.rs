@@ -47,3 +47,17 @@ pub enum SignIn {
     /// Another answer or failure, which proves nothing about the secret.
     Unclear(String),
 }
+
+impl fmt::Display for SignIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Accepted => "accepted",
+            Self::Wrong => "invalid client secret",
+            Self::Expired => "expired client secret",
+            Self::ApplicationDisabled => "application disabled",
+            Self::ApplicationUnknown => "application not found",
+            Self::NoServicePrincipal => "no service principal",
+            Self::Unclear(why) => why,
+        })
+    }
+}

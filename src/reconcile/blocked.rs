@@ -53,7 +53,7 @@ impl Blocked {
 
     /// Blocks because the daemon is stopping, at a point where that does no harm.
     pub(super) fn stopping() -> Self {
-        let detail = "stopped at a safe point, since the daemon is being stopped";
+        let detail = "stopped at a safe point because the daemon is shutting down";
         Self { cause: Cause::Stopping, ..Self::detailed(BlockReason::ServiceUnavailable, detail) }
     }
 
@@ -65,30 +65,23 @@ impl Blocked {
 
     /// Blocks because a new credential was not accepted in time. `last` is the last answer to a sign-in.
     pub(super) fn never_verified(last: &SignIn) -> Self {
-        let detail = format!("not accepted in time; the last answer was {last:?}");
+        let detail = format!("last sign-in: {last}");
         Self::detailed(BlockReason::NeverVerified, detail)
     }
 
     /// Blocks because another writer changed the secret meanwhile.
-    pub(super) fn conflict() -> Self {
-        Self::detailed(BlockReason::Conflict, "somebody else wrote a version meanwhile")
+    pub(super) const fn conflict() -> Self {
+        Self::because(BlockReason::Conflict)
     }
 
     /// Blocks because a rotation took longer than its deadline.
-    pub(super) fn deadline_exceeded() -> Self {
-        Self::detailed(BlockReason::DeadlineExceeded, "the rotation took longer than its deadline")
+    pub(super) const fn deadline_exceeded() -> Self {
+        Self::because(BlockReason::DeadlineExceeded)
     }
 
     /// Returns the same, after an earlier write whose effect `is_unknown`.
     pub(super) fn after(self, is_unknown: bool) -> Self {
         Self { is_effect_unknown: self.is_effect_unknown || is_unknown, ..self }
-    }
-
-    /// Returns the same with the reason's text as details, if it has none: a failed action is always shown with
-    /// details.
-    pub(super) fn with_text(self) -> Self {
-        let detail = self.detail.or_else(|| Some(self.reason.text().to_owned()));
-        Self { detail, ..self }
     }
 
     /// Returns true if it is certain that no write that matters has happened.

@@ -36,7 +36,7 @@ pub(super) fn is_well(decision: &Decision) -> bool {
 
 pub(super) fn message(decision: &Decision) -> String {
     match decision {
-        Decision::Act(Action::Issue { reason, .. }) => format!("making a successor: {}", reason.text()),
+        Decision::Act(Action::Issue { reason, .. }) => format!("issuing a successor: {}", reason.text()),
         Decision::Act(Action::Revoke { key_id, reason }) => format!("revoking {key_id}: {}", reason.text()),
         Decision::Act(Action::Republish { from, reason }) => {
             format!("publishing version {from} again: {}", reason.text())
@@ -44,10 +44,14 @@ pub(super) fn message(decision: &Decision) -> String {
         Decision::Act(Action::Disable { version, .. }) => {
             format!("disabling version {version}: its credential is gone")
         }
-        Decision::Act(Action::ClearIndex) => "every superseded credential is retired".to_owned(),
-        Decision::Act(Action::Adopt { key_id }) => format!("noting that the current version holds {key_id}"),
+        Decision::Act(Action::ClearIndex) => {
+            "clearing the list of superseded credentials: all are retired".to_owned()
+        }
+        Decision::Act(Action::Adopt { key_id }) => {
+            format!("recording that the current version holds {key_id}")
+        }
         Decision::Act(Action::Copy { to }) => format!("copying the current version to {to}"),
-        Decision::Act(Action::Quarantine { .. }) => "marking the current version as bad".to_owned(),
+        Decision::Act(Action::Quarantine { .. }) => "quarantining the current version".to_owned(),
         Decision::Act(Action::Pause) => "pausing".to_owned(),
         Decision::Act(Action::Resume) => "resuming".to_owned(),
         Decision::Wait { reason, .. } => reason.text().to_owned(),

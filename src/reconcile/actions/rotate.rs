@@ -105,13 +105,12 @@ async fn issue_usable(
         info!(secret = %context.secret, key_id = %issued.key_id, "the new text matches verify.reject_secret_pattern: made anew");
         // CRASH: the credential exists and no one wants it. Seen as an orphan.
         if revoke_just_issued(context, issued.key_id).await? == Revocation::NotFound {
-            let detail = "Entra doesn't know the unwanted credential to revoke yet: orphan_grace ends it";
+            let detail = "Entra does not list the rejected credential yet: it is revoked after orphan_grace";
             return Err(Blocked::detailed(BlockReason::NotProven, detail));
         }
     }
-    let detail = format!(
-        "{MAX_MINTED} texts in a row matched verify.reject_secret_pattern: does it match every text?"
-    );
+    let detail =
+        format!("{MAX_MINTED} new texts in a row matched verify.reject_secret_pattern: narrow the pattern");
     Err(Blocked::detailed(BlockReason::NotProven, detail))
 }
 

@@ -200,7 +200,7 @@ fn requested(managed: &ManagedSecret, current: &CurrentVersion) -> Requested {
     let verify = managed.verify.with_tags(tags).unwrap_or_else(|| {
         let name = tags::VERIFY_SCOPE;
         warnings.push(format!(
-            "tag {name} is not followed: it is no scope that ends in /.default, or a probe needs its own"
+            "tag {name} is ignored: it is not a scope that ends in /.default, or the probe requires its own scope"
         ));
         managed.verify.clone()
     });
@@ -258,16 +258,20 @@ fn contradictions(seen: &Observed) -> Vec<String> {
     if let (Some(named), Some(proven)) = (current.named(), current.proven)
         && named != proven
     {
-        warnings.push(format!("tag CredentialId names {named}, but the text is of {proven}"));
+        warnings.push(format!("tag CredentialId names {named}, but the version's text belongs to {proven}"));
     }
     let listed = current.named().and_then(|named| seen.credential(named));
     if let Some(named) = listed.filter(|named| !named.may_be_current_text) {
-        warnings.push(format!("tag CredentialId names {}, whose text begins otherwise", named.key_id));
+        warnings.push(format!(
+            "tag CredentialId names {}, but the version's text does not match its hint",
+            named.key_id
+        ));
     }
     if let Some(text) = current.tags.value(tags::PROVIDER_ADDRESS)
         && provider_address(text).is_none()
     {
-        warnings.push("tag ProviderAddress names no application; the configured one stands".to_owned());
+        warnings
+            .push("tag ProviderAddress does not name an application; using the configured one".to_owned());
     }
     warnings
 }

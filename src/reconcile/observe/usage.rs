@@ -23,11 +23,11 @@ impl Observer<'_> {
             Ok(Usage::Known(last)) => seen.usage = UsageFacts::Seen(last),
             Ok(Usage::Unavailable(why)) => {
                 warnings.push(format!(
-                    "no report on sign-ins ({why}): superseded credentials are retired by time alone"
+                    "sign-in report unavailable ({why}): superseded credentials are retired by time alone"
                 ));
                 seen.usage = UsageFacts::Unavailable(why);
             }
-            Err(error) => warnings.push(format!("the report on sign-ins can't be read: {}", chain(&error))),
+            Err(error) => warnings.push(format!("can't read the sign-in report: {}", chain(&error))),
         }
     }
 }

@@ -83,11 +83,10 @@ impl Reconciler {
         now: OffsetDateTime,
     ) -> Result<(), Blocked> {
         let rotation = self.lock().rotation_id();
-        let result = match rotation {
+        match rotation {
             Some(rotation) => execute(context, action, rotation, now).await,
             None => Err(Blocked::because(BlockReason::ServiceUnavailable)),
-        };
-        result.map_err(Blocked::with_text)
+        }
     }
 
     fn failed(

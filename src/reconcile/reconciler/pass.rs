@@ -200,4 +200,4 @@ const APPLICATION_BUSY_PAUSE: Duration = Duration::seconds(5);
 /// The pause between two passes over something that others bring about.
 const PATIENCE: Duration = Duration::minutes(30);
 
-const NOT_MANAGED: &str = "the secret is not managed any more";
+const NOT_MANAGED: &str = "the secret is no longer managed";

@@ -13,8 +13,10 @@ pub(super) fn shortfalls(context: &Context<'_>, token: &Token) -> Vec<Shortfall>
         return Vec::new();
     }
     let Some(claims) = &token.claims else {
-        let detail =
-            format!("the token for scope {} can't be read: set verify.claims to \"off\"", policy.scope);
+        let detail = format!(
+            "the claims of the token for scope {} can't be read: set verify.claims to \"off\"",
+            policy.scope
+        );
         return vec![Shortfall { requirement, reason: BlockReason::NotProven, detail }];
     };
     let client_id = context.observation.application.client_id;

@@ -33,10 +33,12 @@ fn detail(context: &Context<'_>, probe: &Probe, answer: &ProbeAnswer) -> Option<
         ProbeAnswer::Forbidden => Some(missing_role(context, probe)),
         ProbeAnswer::Unauthenticated => {
             let scope = &context.observation.verify.scope;
-            Some(format!("{url} does not take the token (401): is scope {scope} its own?"))
+            Some(format!(
+                "{url} refuses a token for scope {scope} (401): set verify.scope to the resource's own scope"
+            ))
         }
-        ProbeAnswer::Unexpected(status) => Some(format!("{url} answers {status}, which is not expected")),
-        ProbeAnswer::Unclear(why) => Some(format!("{url} can't be asked: {why}")),
+        ProbeAnswer::Unexpected(status) => Some(format!("{url} returned the unexpected status {status}")),
+        ProbeAnswer::Unclear(why) => Some(format!("the probe of {url} failed: {why}")),
     }
 }
 
@@ -45,7 +47,7 @@ fn missing_role(context: &Context<'_>, probe: &Probe) -> String {
     let application = &context.observation.application;
     let role = probe.kind.role().map_or_else(|| "a role".to_owned(), |role| format!("role \"{role}\""));
     format!(
-        "the credential is good, but {} refuses the application (403): assign {role} there to the service principal of {:?} (client id {})",
+        "the credential is valid, but {} denies the application access (403): assign {role} there to the service principal of {:?} (client id {})",
         probe.shown(),
         application.display_name,
         application.client_id

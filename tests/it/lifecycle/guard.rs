@@ -188,10 +188,10 @@ async fn unsuitable_applications_are_refused() {
     fleet.model().delete_service_principal(homeless.service_principal).unwrap();
     let before = fleet.summary().issued;
     for (name, address, reason, advice) in [
-        ("own", own, "own_application", "never rotated by itself"),
+        ("own", own, "own_application", "which it never rotates"),
         ("public", public, "public_client", "confidential client"),
         ("homeless", homeless.object_id, "no_service_principal", "az ad sp create"),
-        ("missing", Uuid::from_u128(7), "application_missing", "not in the tenant"),
+        ("missing", Uuid::from_u128(7), "application_missing", "does not exist in the tenant"),
     ] {
         let secret = write(&fleet, name, "some text", &[(PROVIDER_ADDRESS, address.to_string())]);
         fleet.live(SWEEP).await;

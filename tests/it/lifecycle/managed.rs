@@ -239,7 +239,10 @@ async fn tags_are_followed_within_bounds() {
     fleet.until(Duration::hours(1), |fleet| versions(fleet, &secret).len() == 2).await;
     assert_eq!(lifetime(&fleet, &secret), 30);
     let [warning] = <[String; 1]>::try_from(fleet.status(&secret).warnings).expect("one warning");
-    assert!(warning.contains("OverlapDays asks for 2d, the configuration allows 3d to 365d"), "{warning}");
+    assert!(
+        warning.contains("OverlapDays asks for 2d, but the configuration allows 3d to 365d"),
+        "{warning}"
+    );
     fleet.live(Duration::days(6)).await;
     assert_eq!(fleet.sign_in_with(&secret, &first), Ok(()), "the configured week of overlap stands");
     set(&fleet, &secret, VALIDITY_PERIOD_DAYS, 700);
@@ -301,7 +304,7 @@ async fn tag_naming_another_credential_is_warned_about() {
     set(&fleet, &secret, CREDENTIAL_ID, theirs.key_id);
     fleet.live(SWEEP).await;
     let warnings = fleet.status(&secret).warnings;
-    assert!(warnings.iter().any(|warning| warning.contains("begins otherwise")), "{warnings:?}");
+    assert!(warnings.iter().any(|warning| warning.contains("does not match its hint")), "{warnings:?}");
     let due = fleet.status(&secret).due.unwrap();
     assert!(due < now + Duration::days(120), "the text, not the tag, decides when it is due: {due}");
     fleet.end().await;

@@ -231,7 +231,7 @@ fn policy_under_one_day_blocks_without_minting() {
 fn unreadable_policy_is_learned_from_refusal() {
     for (kind, longest, reason, advice) in [
         (RestrictionKind::PasswordLifetime, Some("P30D"), "lifetime_policy", "shorten validity"),
-        (RestrictionKind::PasswordAddition, None, "passwords_forbidden", "ask for an exception"),
+        (RestrictionKind::PasswordAddition, None, "passwords_forbidden", "request an exception"),
     ] {
         let world = World::new(None);
         restrict(&world, kind, longest);

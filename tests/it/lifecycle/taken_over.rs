@@ -145,7 +145,11 @@ fn deleted_secret_blocks_before_minting() {
     world.direct.model.delete_secret(vault, name, world.now()).unwrap();
     world.live(Duration::days(3));
     assert_eq!(world.last_state(), ("blocked", "secret_deleted"));
-    assert!(world.last_message().contains("recover or purge it"), "{}", world.last_message());
+    assert!(
+        world.last_message().contains("recover it (az keyvault secret recover"),
+        "{}",
+        world.last_message()
+    );
     assert_eq!(world.issued(), 0);
     world.direct.model.recover_secret(vault, name, world.now()).unwrap();
     world.live(Duration::days(1));
