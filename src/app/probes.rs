@@ -89,7 +89,7 @@ impl Probes {
             match self.probe(&target).await {
                 Ok(()) => self.readiness.answered(&name),
                 Err(error) => {
-                    warn!(service = name, error = chain(&error), "{name} does not answer as it should");
+                    warn!(service = name, error = chain(&error), "service not ready");
                     unanswered.push(target);
                 }
             }

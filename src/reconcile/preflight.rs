@@ -50,7 +50,7 @@ async fn allowed_end(context: &Context<'_>) -> Result<OffsetDateTime, Blocked> {
     if lifetime < validity && context.reported_once.is_news(context.secret, "lifetime clamped") {
         warn!(
             secret = %context.secret, asked_days = validity.whole_days(), allowed_days = lifetime.whole_days(),
-            "the tenant's application management policy allows no longer lifetime: {} gets a shorter one", context.secret
+            "shortened lifetime to what the tenant's application management policy allows"
         );
     }
     Ok(context.ports.clock.now() + lifetime)

@@ -47,7 +47,7 @@ impl Sweeper {
         let secrets: Vec<_> =
             self.catalogue.list().into_iter().filter(|managed| which(&managed.id)).collect();
         self.metrics.last_sweep_timestamp_seconds.set(unix_seconds(self.clock.now()));
-        info!(secrets = secrets.len(), "sweeping over {} managed secrets", secrets.len());
+        info!(secrets = secrets.len(), "started sweep");
         for managed in secrets {
             self.metrics.triggers_total.with_label_values(&["schedule"]).inc();
             self.queue.enqueue(&managed.id);
@@ -67,7 +67,7 @@ impl Sweeper {
             match searched {
                 Ok(secrets) => found.extend(secrets),
                 Err(error) => {
-                    warn!(%vault, error = chain(&error), "{vault} can't be searched for tagged secrets: what was found before stays");
+                    warn!(%vault, error = chain(&error), "vault search failed: keeping the secrets found before");
                     let before = self.discovered_before();
                     found.extend(
                         before.filter(|managed| managed.id.vault == *vault).map(|managed| (*managed).clone()),
@@ -87,8 +87,8 @@ impl Sweeper {
         let before: Vec<_> = self.discovered_before().collect();
         self.catalogue.replace_discovered(found);
         for gone in before.iter().filter(|managed| self.catalogue.find(&managed.id).is_none()) {
-            let why = "its ProviderAddress tag is gone, or the secret itself: it is not managed any more";
-            warn!(secret = %gone.id, "{}: {why}", gone.id);
+            let why = "the secret or its ProviderAddress tag no longer exists";
+            warn!(secret = %gone.id, detail = why, "stopped managing secret");
             audit::blocked(&gone.id, "not_managed", why);
         }
         self.board.keep(self.catalogue.list().iter().map(|managed| &managed.id));

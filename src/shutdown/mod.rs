@@ -41,7 +41,7 @@ impl Shutdown {
         if drained {
             info!("stopped");
         } else {
-            warn!(unfinished = self.tasks.len(), "the grace period is over: leaving work behind");
+            warn!(unfinished = self.tasks.len(), "shutdown_grace exceeded: unfinished work abandoned");
         }
         drained
     }

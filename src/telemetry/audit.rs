@@ -30,40 +30,40 @@ impl<'a> From<&'a str> for Asker<'a> {
 pub fn command<'a>(secret: &SecretId, kind: CommandKind, asker: impl Into<Asker<'a>>) {
     let (asker, command) = (asker.into(), kind.label());
     info!(target: TARGET, event = "command", %secret, command, all_credentials = all_credentials(kind), by = asker.by,
-        caller = asker.caller, idempotency_key = asker.key, "{command} was asked for {secret}");
+        caller = asker.caller, idempotency_key = asker.key, "accepted command");
 }
 
 /// Records that a command was asked for and refused, for the reason `why`.
 pub fn command_rejected<'a>(secret: &SecretId, kind: CommandKind, asker: impl Into<Asker<'a>>, why: &str) {
     let (asker, command) = (asker.into(), kind.label());
     info!(target: TARGET, event = "command_rejected", %secret, command, all_credentials = all_credentials(kind),
-        by = asker.by, caller = asker.caller, idempotency_key = asker.key, reason = why, "{command} was refused for {secret}: {why}");
+        by = asker.by, caller = asker.caller, idempotency_key = asker.key, reason = why, "rejected command");
 }
 
 /// Records that a command was accepted and the command `by` took its place.
 pub fn command_replaced(secret: &SecretId, kind: CommandKind, by: &str) {
     let command = kind.label();
     info!(target: TARGET, event = "command_replaced", %secret, command, all_credentials = all_credentials(kind),
-        replaced_by = by, "{command} of {secret} was replaced by {by}");
+        replaced_by = by, "replaced command");
 }
 
 /// Records that an action was executed. `label` and `outcome` are those of the metric `rekeyd_actions_total`; `detail`
 /// names its object, by ids, or the error.
 pub fn action(secret: &SecretId, label: &str, outcome: &str, detail: &str) {
     info!(target: TARGET, event = "action", %secret, action = label, outcome, detail,
-        "{label} of {secret}: {outcome}");
+        "ended action");
 }
 
 /// Records that a secret gets no credential of the application that it is bound to. `reason` is the block reason's
 /// label.
 pub fn blocked(secret: &SecretId, reason: &str, message: &str) {
-    info!(target: TARGET, event = "blocked", %secret, reason, detail = message, "{secret} is refused: {message}");
+    info!(target: TARGET, event = "blocked", %secret, reason, detail = message, "secret blocked");
 }
 
 /// Records that each of the `refused` texts that a compromised secret had was tried, and that Entra refused it.
 pub fn proven(secret: &SecretId, refused: usize) {
     info!(target: TARGET, event = "compromised_proven", %secret, refused,
-        "{refused} compromised texts of {secret} are proven to be refused");
+        "verified revocation of compromised credentials");
 }
 
 /// Returns the field `all_credentials` for a command that has one; `None` for all others.

@@ -18,10 +18,10 @@ use crate::config::LogFormat;
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The filter can't be read.
-    #[error("the log filter {0:?} can't be read")]
+    #[error("the log filter {0:?} is not valid")]
     Filter(String, #[source] tracing_subscriber::filter::ParseError),
     /// The audit trail has nowhere to go.
-    #[error("the audit file {0} can't be appended to")]
+    #[error("can't append to the audit file {0}")]
     AuditFile(PathBuf, #[source] std::io::Error),
     /// Something else in this process logs already.
     #[error("logging is already set up")]

@@ -60,7 +60,7 @@ pub fn read_message(text: &str) -> Vec<Event> {
     match read_delivery(decoded.as_deref().unwrap_or(text.as_bytes())) {
         Delivery::Events(events) => events,
         // A queue gets no handshake: Event Grid does not ask it if it wants events.
-        Delivery::Validation { .. } => vec![malformed("a handshake in a queue")],
+        Delivery::Validation { .. } => vec![malformed("a subscription handshake in a queue")],
     }
 }
 
@@ -74,7 +74,7 @@ fn validation(event: &Value) -> Option<Delivery> {
 }
 
 fn read_event(event: &Value) -> Event {
-    let Some(event) = event.as_object() else { return malformed("an event that is no object") };
+    let Some(event) = event.as_object() else { return malformed("an event that is not an object") };
     let Some(kind) = text(event, "eventType").or_else(|| text(event, "type")) else {
         return malformed("an event without a type");
     };
@@ -88,7 +88,7 @@ fn read_event(event: &Value) -> Event {
     }
     match secret_of(event, data) {
         Some(named) => named.map_or_else(|error| malformed(&error.to_string()), Event::Secret),
-        None => malformed("an event that names no secret"),
+        None => malformed("an event without the name of a secret"),
     }
 }
 

@@ -42,7 +42,7 @@ pub struct HttpRequest {
 pub fn read_invocation(body: &[u8]) -> Result<Invocation, String> {
     let body: Value = serde_json::from_slice(body).map_err(no_invocation)?;
     if !body.is_object() {
-        return Err(no_invocation("no object"));
+        return Err(no_invocation("not an object"));
     }
     serde_json::from_value(body).map_err(no_invocation)
 }
@@ -61,7 +61,9 @@ impl Invocation {
         match read_delivery(unwrapped(data).to_string().as_bytes()) {
             Delivery::Events(events) => events,
             Delivery::Validation { .. } => {
-                vec![Event::Malformed("a handshake, which the host has to answer".to_owned())]
+                vec![Event::Malformed(
+                    "a subscription handshake, which the Functions host must answer".to_owned(),
+                )]
             }
         }
     }

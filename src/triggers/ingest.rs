@@ -78,7 +78,7 @@ impl Ingested {
 impl fmt::Display for Ingested {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Enqueued(secret, _) => write!(f, "{secret} is looked at"),
+            Self::Enqueued(secret, _) => write!(f, "enqueued {secret}"),
             Self::Nothing(label) => f.write_str(label),
             Self::Malformed(reason) => write!(f, "malformed: {reason}"),
         }
@@ -91,15 +91,12 @@ impl EventSink {
         let ingested = match event {
             Event::Secret(secret) => self.wake(secret, source),
             Event::SubscriptionDeleted(subscription) => {
-                warn!(
-                    subscription,
-                    "an event subscription was deleted: only the schedule is left of what it told"
-                );
+                warn!(subscription, "event subscription deleted: its events no longer trigger passes");
                 Ingested::Nothing("subscription_deleted")
             }
             Event::Ignored => Ingested::Nothing("ignored"),
             Event::Malformed(reason) => {
-                warn!(reason, path = source.label(), "an event can't be understood: {reason}");
+                warn!(reason, path = source.label(), "received malformed event");
                 Ingested::Malformed(reason.clone())
             }
         };
@@ -110,14 +107,14 @@ impl EventSink {
     /// Requests a pass over the secret; for a replica, over its primary.
     fn wake(&self, secret: &SecretId, source: EventSource) -> Ingested {
         if !self.vaults.contains(&secret.vault) {
-            debug!(%secret, "an event about {secret}, whose vault is not ours");
+            debug!(%secret, "ignored event: its vault is not configured");
             return Ingested::Nothing("foreign_vault");
         }
         let Some(managed) = self.catalogue.managing(secret) else {
-            debug!(%secret, "an event about {secret}, which is not managed");
+            debug!(%secret, "ignored event: its secret is not managed");
             return Ingested::Nothing("not_managed");
         };
-        debug!(%secret, "an event wakes {}", managed.id);
+        debug!(%secret, managed = %managed.id, "received event");
         self.metrics.triggers_total.with_label_values(&[source.label()]).inc();
         Ingested::Enqueued(managed.id.clone(), self.queue.enqueue(&managed.id))
     }

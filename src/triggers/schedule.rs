@@ -62,7 +62,7 @@ pub fn next_run(config: &ScheduleConfig, now: OffsetDateTime) -> Option<OffsetDa
     match config.cron.next_after(&zoned) {
         Ok(next) => OffsetDateTime::from_unix_timestamp(next.timestamp().as_second()).ok(),
         Err(error) => {
-            warn!(%error, cron = config.expression, "the schedule has no next run");
+            warn!(%error, cron = config.expression, "schedule has no next run");
             None
         }
     }

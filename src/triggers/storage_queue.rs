@@ -46,11 +46,11 @@ impl QueueTrigger {
         loop {
             let received = self.receive(&mut held).await;
             match &received {
-                Ok(_) if !was_reachable => info!("the queue of events answers again"),
+                Ok(_) if !was_reachable => info!("event queue reachable again"),
                 Err(error) if was_reachable => {
                     warn!(
                         error = chain(error),
-                        "the queue of events can't be read: only the schedule is left of what it tells"
+                        "event queue unreachable: until it is reachable its events trigger no passes"
                     );
                 }
                 Ok(_) | Err(_) => {}
@@ -122,9 +122,9 @@ impl QueueTrigger {
 
     async fn move_to_poison(&self, message: &QueueMessage) {
         error!(
-            message = message.id,
+            message_id = message.id,
             attempts = message.attempts - 1,
-            "a message of the event queue can't be used: it goes to the poison queue, for a person to look at"
+            "unusable event message: moving it to the poison queue"
         );
         match self.messages.move_to_poison(message).await {
             Ok(()) => {
@@ -132,7 +132,10 @@ impl QueueTrigger {
                 self.delete(message).await;
             }
             Err(error) => {
-                warn!(error = chain(&error), "the poison queue can't be written: the message comes again");
+                warn!(
+                    error = chain(&error),
+                    "failed to write to the poison queue: the message is received again"
+                );
             }
         }
     }
@@ -157,7 +160,10 @@ impl QueueTrigger {
 
     async fn delete(&self, message: &QueueMessage) {
         if let Err(error) = self.messages.delete(message).await {
-            debug!(error = chain(&error), "a message can't be deleted: it comes again, if it is still there");
+            debug!(
+                error = chain(&error),
+                "failed to delete message: it is received again if it still exists"
+            );
         }
     }
 
@@ -177,13 +183,13 @@ impl QueueTrigger {
             }
         }
         if before > 0 {
-            debug!(messages = before, "what is still worked on stays hidden from others");
+            debug!(messages = before, "extended visibility timeout of messages in progress");
         }
         if let Some(error) = trouble {
             warn!(
                 error = chain(&error),
-                "messages can't be kept hidden while they are worked on, and each time that they come again is a try: \
-                 if it is a refusal, the identity needs the role Storage Queue Data Contributor on the queue"
+                "failed to extend visibility timeout: messages in progress are received again, and each time counts as \
+                 an attempt; if access was denied, assign the role Storage Queue Data Contributor on the queue"
             );
         }
     }
@@ -195,7 +201,10 @@ impl QueueTrigger {
         match self.messages.hide(&mut held.message, self.config.visibility_timeout).await {
             Ok(()) => (Some(HeldMessage { hidden_since: now, ..held }), None),
             Err(error) if error.refusal() == Some(RefusalKind::MessageLost) => {
-                debug!(message = held.message.id, "a message came to somebody else before its work was done");
+                debug!(
+                    message_id = held.message.id,
+                    "message received by another process before its pass ended"
+                );
                 (None, None)
             }
             Err(error) => (Some(held), Some(error)),

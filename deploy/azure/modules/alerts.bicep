@@ -60,7 +60,7 @@ resource blocked 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = {
     criteria: {
       allOf: [
         {
-          query: '${lines}\n| where tostring(line.level) == "ERROR" and isnotempty(tostring(line.secret))\n| project TimeGenerated, secret = tostring(line.secret), reason = tostring(line.reason), message = tostring(line.message)'
+          query: '${lines}\n| where tostring(line.level) == "ERROR" and isnotempty(tostring(line.secret))\n| project TimeGenerated, secret = tostring(line.secret), reason = tostring(line.reason), detail = tostring(line.detail)'
           timeAggregation: 'Count'
           operator: 'GreaterThan'
           threshold: 0
@@ -190,7 +190,7 @@ resource silence 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = {
     criteria: {
       allOf: [
         {
-          query: '${lines}\n| where tostring(line.message) startswith "sweeping over"'
+          query: '${lines}\n| where tostring(line.message) == "started sweep"'
           timeAggregation: 'Count'
           operator: 'LessThan'
           threshold: 1

@@ -102,7 +102,7 @@ async fn issue_usable(
         if !rejected.is_some_and(|pattern| pattern.matches(issued.secret_text.expose_secret())) {
             return Ok(issued);
         }
-        info!(secret = %context.secret, key_id = %issued.key_id, "the new text matches verify.reject_secret_pattern: made anew");
+        info!(secret = %context.secret, key_id = %issued.key_id, "rejected new credential: its text matches verify.reject_secret_pattern");
         // CRASH: the credential exists and no one wants it. Seen as an orphan.
         if revoke_just_issued(context, issued.key_id).await? == Revocation::NotFound {
             let detail = "Entra does not list the rejected credential yet: it is revoked after orphan_grace";
@@ -149,7 +149,7 @@ async fn give_up(
     }
     // CRASH: the tag still shows it in flight. The next pass waits for the deadline in the place of the back-off.
     if let Err(error) = update(context, |tags| Ok(failed_tags(pending, tags))).await {
-        warn!(secret = %context.secret, %error, "could not note that the rotation failed");
+        warn!(secret = %context.secret, %error, "failed to mark rotation as failed");
     }
     blocked
 }
@@ -159,10 +159,10 @@ async fn revoke_unpublished(context: &Context<'_>, key_id: KeyId) {
     match revoke_just_issued(context, key_id).await {
         Ok(Revocation::Revoked) => {}
         Ok(Revocation::NotFound) => {
-            warn!(%secret, %key_id, "Entra doesn't know the credential to revoke; if it shows later, orphan_grace ends it");
+            warn!(%secret, %key_id, "unpublished credential not found: it is revoked after orphan_grace if it appears later");
         }
         Err(error) => {
-            warn!(%secret, %key_id, error = chain(&error), "left a credential for orphan_grace");
+            warn!(%secret, %key_id, error = chain(&error), "unpublished credential not revoked: it is revoked after orphan_grace");
         }
     }
 }

@@ -3,15 +3,16 @@
 use std::sync::atomic::AtomicBool;
 
 use time::OffsetDateTime;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{CATCH_UP_PAUSE, NextPass, RECHECK, Reconciler};
-use crate::domain::{Action, BlockReason, Command, SecretId};
+use crate::domain::{Action, BlockReason, Command, Decision, SecretId};
 use crate::reconcile::actions::{Context, execute};
 use crate::reconcile::blocked::Blocked;
 use crate::reconcile::observe::Observation;
 use crate::reconcile::permits::Permit;
 use crate::reconcile::rollout::Admission;
+use crate::reconcile::status_text::message;
 
 impl Reconciler {
     /// Executes `action` and records its end. Returns when the next pass is due. `now` is the time of the observation.
@@ -26,7 +27,8 @@ impl Reconciler {
             return NextPass::default();
         }
         let (secret, command) = (&observation.seen.secret, observation.seen.command);
-        info!(%secret, action = action.label(), detail = ?action, "executing {} for {secret}", action.label());
+        let detail = message(&Decision::Act(action.clone()));
+        info!(%secret, action = action.label(), detail, "started action");
         let admission = self.admission(observation, action);
         let context = self.context(observation, &admission, permit, now);
         let result = self.execute(&context, action, now).await;
@@ -96,11 +98,11 @@ impl Reconciler {
         blocked: &Blocked,
         command: Option<Command>,
     ) -> NextPass {
-        warn!(%secret, action = action.label(), error = %blocked, "{} failed for {secret}", action.label());
         if blocked.is_stop() {
+            info!(%secret, action = action.label(), "stopped action");
             return NextPass::default();
         }
-        let next = self.blocked(secret, blocked, command);
+        let next = self.blocked(secret, blocked, Some(action), command);
         if matches!(action, Action::Issue { .. }) {
             // Other work need not wait for the next try.
             let soon = self.ports.clock.now() + CATCH_UP_PAUSE;

@@ -136,7 +136,7 @@ impl Reconciler {
             let pass = AssertUnwindSafe(self.pass(&secret, command, &permit)).catch_unwind().await;
             // A panic is a mistake of ours: it must not keep this secret, or its application, forever.
             pass.unwrap_or_else(|_| {
-                self.blocked(&secret, &Blocked::because(BlockReason::InternalError), command)
+                self.blocked(&secret, &Blocked::because(BlockReason::InternalError), None, command)
             })
         };
         drop(permit);

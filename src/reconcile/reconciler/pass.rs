@@ -11,6 +11,7 @@ use crate::domain::{
 use crate::reconcile::blocked::Blocked;
 use crate::reconcile::observe::Observation;
 use crate::reconcile::permits::Permit;
+use crate::reconcile::status_text::message;
 
 /// An application that one pass works on, until it is dropped.
 struct Reserved<'a> {
@@ -46,7 +47,7 @@ impl Reconciler {
         let next = match reserved {
             Ok(Some(_application)) => self.observe_and_act(&managed, command, permit).await,
             Ok(None) => NextPass { at: Some(started + APPLICATION_BUSY_PAUSE), command },
-            Err(blocked) => self.blocked(secret, &blocked, command),
+            Err(blocked) => self.blocked(secret, &blocked, None, command),
         };
         let took = (self.ports.clock.now() - started).as_seconds_f64();
         self.metrics.reconcile_duration_seconds.observe(took);
@@ -85,13 +86,13 @@ impl Reconciler {
         };
         let mut observation = match observed {
             Ok(observation) => observation,
-            Err(blocked) => return self.blocked(secret, &blocked, command),
+            Err(blocked) => return self.blocked(secret, &blocked, None, command),
         };
         if observation.seen.is_command_completed() {
             self.complete_command(&mut observation);
         }
         let decision = decide(&observation.seen, &observation.policy, now);
-        debug!(%secret, ?decision, "decided");
+        debug!(%secret, decision = message(&decision), "made decision");
         self.show(managed, &observation, &decision, now);
         let next = self.follow(&observation, decision, now, permit).await;
         let published = observation.seen.current_version().map(|version| version.created);
@@ -127,7 +128,7 @@ impl Reconciler {
             }
             kept => kept,
         };
-        let next = self.blocked(secret, &self.explained(observation, reason), command);
+        let next = self.blocked(secret, &self.explained(observation, reason), None, command);
         NextPass { at: until.into_iter().chain(next.at).min(), ..next }
     }
 

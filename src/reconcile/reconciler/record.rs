@@ -21,7 +21,7 @@ impl Reconciler {
         let secret = &observation.seen.secret;
         if let CommandKind::Compromised { .. } = command.kind {
             let refused = observation.seen.older_versions().filter(|version| !version.enabled).count();
-            info!(%secret, refused, "every older credential of {secret} is revoked, and its text is refused");
+            info!(%secret, refused, "verified revocation of compromised credentials");
             audit::proven(secret, refused);
         }
         self.board.complete_command(secret, command);
@@ -47,8 +47,8 @@ impl Reconciler {
         let error = failure.map(ToString::to_string);
         let detail = message(&Decision::Act(action.clone()));
         audit::action(secret, action.label(), outcome.label(), error.as_ref().unwrap_or(&detail));
-        if matches!(action, Action::Revoke { reason: RevokeReason::MaxOverlap, .. }) {
-            warn!(%secret, outcome = outcome.label(), "{secret}: {detail}");
+        if failure.is_none() && matches!(action, Action::Revoke { reason: RevokeReason::MaxOverlap, .. }) {
+            warn!(%secret, outcome = outcome.label(), detail, "revoked credential in use");
         }
         self.board.update(secret, |status| {
             status.last_outcome = Some(LastOutcome { action: action.kind(), outcome, error, at });
@@ -78,8 +78,16 @@ impl Reconciler {
         }
     }
 
-    /// Records that a pass was blocked. Returns the next pass, after a pause that grows.
-    pub(super) fn blocked(&self, secret: &SecretId, blocked: &Blocked, command: Option<Command>) -> NextPass {
+    /// Records that a pass was blocked, by a failure of `action` if it began one. Returns the next pass, after a pause
+    /// that grows.
+    pub(super) fn blocked(
+        &self,
+        secret: &SecretId,
+        blocked: &Blocked,
+        action: Option<&Action>,
+        command: Option<Command>,
+    ) -> NextPass {
+        let action = action.map(Action::label);
         let (reason, message) = (blocked.reason, blocked.message());
         self.metrics.blocked_total.with_label_values(&[reason.label()]).inc();
         // Another application that is pointed at is news as well.
@@ -87,9 +95,9 @@ impl Reconciler {
             audit::blocked(secret, reason.label(), &message);
         }
         if reason.needs_person() {
-            error!(%secret, reason = reason.label(), "{secret} is blocked: {message}");
+            error!(%secret, reason = reason.label(), action, detail = message, "secret blocked");
         } else {
-            warn!(%secret, reason = reason.label(), "{secret} has to wait: {message}");
+            warn!(%secret, reason = reason.label(), action, detail = message, "secret blocked");
         }
         let origin = self.catalogue.find(secret).map(|managed| managed.origin);
         self.board.update(secret, |status| {
@@ -112,9 +120,9 @@ impl Reconciler {
     ) {
         let (secret, seen) = (&managed.id, &observation.seen);
         if let UsageFacts::Unavailable(why) = &seen.usage
-            && self.reported_once.is_news(secret, "no report on sign-ins")
+            && self.reported_once.is_news(secret, "sign-in report unavailable")
         {
-            warn!(%secret, "no report on sign-ins ({why}): superseded credentials of {secret} are retired by time alone");
+            warn!(%secret, detail = why, "sign-in report unavailable: superseded credentials are retired by time alone");
         }
         let current = seen.current_credential();
         let well = is_well(decision);

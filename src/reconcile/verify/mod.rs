@@ -99,7 +99,7 @@ async fn judge(context: &Context<'_>, token: &Token) -> Verification {
 /// Warns of advisory parts that are not met. They don't delay a publication.
 fn warn_of(context: &Context<'_>, unmet: &[String]) {
     for unmet in unmet {
-        warn!(secret = %context.secret, "publishing {} although {unmet}", context.secret);
+        warn!(secret = %context.secret, detail = unmet, "accepted credential despite a failed verification");
     }
 }
 

@@ -210,7 +210,7 @@ fn lifetime_is_clamped_to_tenant_policy() {
     let lifetime = current.expires.unwrap() - current.created;
     assert!((29..=30).contains(&lifetime.whole_days()), "{lifetime}");
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let logged = log.lines().filter(|line| line.contains("gets a shorter one")).collect::<Vec<_>>();
+    let logged = log.lines().filter(|line| line.contains("shortened lifetime")).collect::<Vec<_>>();
     assert_eq!(logged.len(), 1, "{logged:?}");
     assert!(logged[0].contains("allowed_days=29") && logged[0].contains("asked_days=120"), "{logged:?}");
 }

@@ -28,7 +28,7 @@ async fn event_wakes_its_secret_in_every_encoding() {
         let data = json!({"event": written(&near_expiry(secret))});
         let answer = handler.host.invoke("KeyVaultEvents", data).await;
         assert_eq!(answer.status, StatusCode::OK);
-        assert!(answer.log().contains(&format!("{secret} is looked at")), "{answer:?}");
+        assert!(answer.log().contains(&format!("enqueued {secret}")), "{answer:?}");
     }
     assert_eq!(handler.host.events("enqueued").await, 3);
     let own_runs = handler.host.count("rekeyd_triggers_total{trigger=\"schedule\"}").await;
@@ -43,7 +43,7 @@ async fn doubly_encoded_message_wakes_its_secret() {
     let secret = configured(&azure).remove(0);
     let answer = handler.host.invoke("KeyVaultQueue", message(&secret)).await;
     assert_eq!(answer.status, StatusCode::OK);
-    assert!(answer.log().contains(&format!("{secret} is looked at")), "{answer:?}");
+    assert!(answer.log().contains(&format!("enqueued {secret}")), "{answer:?}");
     assert_eq!(handler.host.events("enqueued").await, 1);
 }
 

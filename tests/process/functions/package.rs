@@ -133,7 +133,7 @@ fn is_done(answer: &Answer, kind: &str, bindings: &[Value], secret: &str) -> boo
             let output = text(binding(bindings, "out"), "name");
             answer.output(output).pointer("/statusCode") == Some(&"202".into())
         }
-        _ => answer.log().contains(&format!("{secret} is looked at")),
+        _ => answer.log().contains(&format!("enqueued {secret}")),
     }
 }
 
