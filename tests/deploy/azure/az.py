@@ -1,7 +1,7 @@
-"""A stand-in for the Azure CLI: `az rest` against a small Microsoft Graph that lives in the file $AZ_STATE.
+"""A stand-in for the Azure CLI: `az rest` against a small Microsoft Graph whose state is the file $AZ_STATE.
 
-Each call is noted in $AZ_CALLS. Lists come one element a page. What goes wrong is told in the words of the CLI.
-`signed_out` and `refused` in the state make every call, or every write, fail.
+Each call is logged to $AZ_CALLS. Lists have one element per page. Errors have the texts of the CLI. `signed_out` in the
+state makes every call fail, `refused` every write.
 """
 
 import argparse
@@ -102,7 +102,7 @@ def page(items, parts, query):
 
 
 def show(found):
-    """As the CLI prints tab-separated values: a line for each element, and `None` for nothing."""
+    """Prints tab-separated values as the CLI does: one line per element, and `None` for null."""
     for each in found if isinstance(found, list) else [found]:
         print(each)
 

@@ -1,5 +1,5 @@
-"""What a Bicep compiler would say of our templates, as far as it can be known without one, and whether they say the
-same as the code of rekeyd. Prints a line a check, `ok` or `not ok`, and what is wrong below."""
+"""Checks the Bicep templates as far as possible without a Bicep compiler, and compares them with the code of rekeyd.
+Prints one line per check, `ok` or `not ok`, followed by the problems."""
 
 import functools
 import json
@@ -21,7 +21,7 @@ def main():
     for name, check in CHECKS.items():
         try:
             problems = check()
-        except Exception as error:  # a check that breaks off has failed
+        except Exception as error:  # a check that raises has failed
             problems = [f"{type(error).__name__}: {str(error).splitlines()[0]}"]
         print(f"{'not ok' if problems else 'ok'} {name}")
         for problem in problems:
@@ -46,7 +46,7 @@ def syntax():
             parse(path)
         except Exception as error:
             problems.append(f"{path.name}: {str(error).splitlines()[0]}")
-    return problems if TEMPLATES else ["no template was found"]
+    return problems if TEMPLATES else ["found no template"]
 
 
 def modules_fit():
@@ -58,7 +58,7 @@ def modules_fit():
             where = f"{path.name}: module {name}"
             target = path.parent / module["detail"]["full"]
             if not target.is_file():
-                problems.append(f"{where}: there is no {module['detail']['full']}")
+                problems.append(f"{where}: {module['detail']['full']} does not exist")
                 continue
             inner = parse(target)
             problems += [f"{where}: {text}" for text in unfit(set(body(module)["params"]), inner)]
@@ -79,7 +79,7 @@ def body(element):
 def unfit(passed, tree):
     declared = tree.get("parameters", {})
     required = {name for name, param in declared.items() if param.get("default") is None}
-    yield from (f"there is no parameter {name}" for name in sorted(passed - set(declared)))
+    yield from (f"unknown parameter {name}" for name in sorted(passed - set(declared)))
     yield from (f"parameter {name} is missing" for name in sorted(required - passed))
 
 
@@ -89,14 +89,14 @@ def parameter_files_fit():
         text = re.sub(r"//.*", "", read(path))
         using = re.search(r"^using '([^']+)'$", text, re.MULTILINE)
         if not using or not (path.parent / using[1]).is_file():
-            problems.append(f"{path.name}: names no template that is there")
+            problems.append(f"{path.name}: does not name an existing template")
             continue
         given = set(re.findall(r"^param (\w+) =", text, re.MULTILINE))
         problems += [f"{path.name}: {text}" for text in unfit(given, parse(path.parent / using[1]))]
         for named in re.findall(r"loadTextContent\('([^']+)'\)", text):
             if not (path.parent / named).is_file():
-                problems.append(f"{path.name}: there is no {named}")
-    return problems if PARAMETERS else ["no parameter file was found"]
+                problems.append(f"{path.name}: {named} does not exist")
+    return problems if PARAMETERS else ["found no parameter file"]
 
 
 def everything_is_described():
@@ -111,7 +111,7 @@ def everything_is_described():
 
 
 def names_are_known():
-    """No name is used that nothing declares, nothing is declared in vain, and none hides a function of Bicep."""
+    """Every used name is declared, every declared name is used, and none hides a function of Bicep."""
     problems = []
     for path in TEMPLATES:
         code = without_texts(read(path))
@@ -120,7 +120,7 @@ def names_are_known():
         body = re.sub(r"^\s*\w+:", "", body_of(code), flags=re.MULTILINE)  # the keys of objects
         words = re.findall(r"(?<![.?@\w])([A-Za-z_]\w*)", body)
         for word in sorted(set(words) - declared - local - FUNCTIONS - KEYWORDS):
-            problems.append(f"{path.name}: nothing declares {word}")
+            problems.append(f"{path.name}: {word} is not declared")
         for word in sorted(declared & FUNCTIONS):
             problems.append(f"{path.name}: {word} hides a function of Bicep")
         for word in sorted(set(re.findall(r"^(?:param|var) (\w+)", code, re.MULTILINE))):
@@ -130,7 +130,7 @@ def names_are_known():
 
 
 def without_texts(code):
-    """The code with comments and texts taken out, and what texts interpolate left in."""
+    """Returns the code without comments and string literals, but with the interpolated expressions."""
     kept, at = [], 0
     while at < len(code):
         if code.startswith("//", at):
@@ -155,14 +155,14 @@ def without_texts(code):
 
 
 def body_of(code):
-    """What is declared, its type and its decorators aside."""
+    """Returns the code without names, types and decorators of declarations."""
     code = re.sub(r"^(?:targetScope|metadata).*$", "", code, flags=re.MULTILINE)
     code = re.sub(r"^(?:param|output|var|resource|module) \w+(?: (?:string|int|bool|object|array))?", "", code, flags=re.MULTILINE)
     return re.sub(r"^@\w+\(.*\)$|^@allowed\(\[[^\]]*\]\)$", "", code, flags=re.MULTILINE)
 
 
 def agrees_with_rekeyd():
-    """The templates rely on what the code does: where that changes, they have to change."""
+    """The templates match the code of rekeyd; when the code changes, they must change too."""
     problems = []
 
     def agree(what, holds):
@@ -173,12 +173,12 @@ def agrees_with_rekeyd():
     waking = re.search(r"const WAKING.*?= \[(.*?)\];", read(ROOT / "src/triggers/event_grid.rs"), re.DOTALL)[1]
     subscribed = read(AZURE / "modules/vault-subscription.bicep")
     agree(
-        "the event types are those that wake rekeyd",
+        "the event types are those that rekeyd handles",
         set(re.findall(r'"(Microsoft\.KeyVault\.\w+)"', waking)) == set(re.findall(r"'(Microsoft\.KeyVault\.\w+)'", subscribed)),
     )
     example = tomllib.loads(read(AZURE / "rekeyd.toml"))
     port = example["health"]["listen"].rpartition(":")[2]
-    agree("the probes ask the port of health.listen", set(re.findall(r"port: (\d+)", container)) == {port})
+    agree("the probes use the port of health.listen", set(re.findall(r"port: (\d+)", container)) == {port})
     agree("health.listen is not loopback", not example["health"]["listen"].startswith("127."))
     routes = "".join(read(path) for path in (ROOT / "src/http").rglob("*.rs"))
     for path in re.findall(r"path: '(/\w+)'", container):
@@ -186,28 +186,35 @@ def agrees_with_rekeyd():
     grace = int(re.search(r"terminationGracePeriodSeconds: (\d+)", container)[1])
     shutdown = int(re.search(r'"reconcile.shutdown_grace", "(\d+)s"', read(ROOT / "src/config/keys.rs"))[1])
     agree("the platform waits longer than shutdown_grace", grace > shutdown)
+<<<<<<< HEAD
     agree("alerts know how a sweep is logged", '"started sweep"' in read(ROOT / "src/reconcile/sweep.rs"))
     queries = read(AZURE / "modules/alerts.bicep")
     agree("alerts look for a sweep", '== "started sweep"' in queries)
     agree("alerts look at fields that lines have", set(re.findall(r"\bline\.(\w+)", queries)) <= FIELDS)
+=======
+    agree("a sweep is logged as the alert expects", '"sweeping over ' in read(ROOT / "src/reconcile/sweep.rs"))
+    queries = read(AZURE / "modules/alerts.bicep")
+    agree("an alert queries for sweeps", 'startswith "sweeping over"' in queries)
+    agree("alerts query existing fields", set(re.findall(r"\bline\.(\w+)", queries)) <= FIELDS)
+>>>>>>> 0f2b153 (azure: write grant's help, messages and tests in plain English)
     outcomes = read(ROOT / "src/domain/status.rs")
-    agree("alerts know the outcomes of failures", '"failed"' in outcomes and '"unknown"' in outcomes)
+    agree("the outcomes of failures are those of the alerts", '"failed"' in outcomes and '"unknown"' in outcomes)
 
-    # What a host has to be told is named in the files of its triggers.
+    # The trigger files name the settings that the host needs.
     queue = json.loads(read(ROOT / "deploy/functions/KeyVaultQueue/function.json"))["bindings"][0]
     settings = set(re.findall(r"name: '([A-Za-z_]+)'\n\s+value:", functions))
     agree("the setting of the queue's name", queue["queueName"].strip("%") in settings)
     for suffix in ["queueServiceUri", "credential", "clientId"]:
         agree(f"the setting {suffix} of the queue", f"{queue['connection']}__{suffix}" in settings)
-    agree("no setting that rekeyd would refuse", all(name in KNOWN for name in settings if name.startswith("REKEYD_")))
+    agree("rekeyd accepts every setting", all(name in KNOWN for name in settings if name.startswith("REKEYD_")))
     environment = set(re.findall(r"name: '(REKEYD_\w+)'", container))
-    agree("no variable that rekeyd would refuse", environment <= KNOWN)
-    return [f"does not hold: {problem}" for problem in problems]
+    agree("rekeyd accepts every variable", environment <= KNOWN)
+    return [f"not true: {problem}" for problem in problems]
 
 
 KNOWN = {"REKEYD_CONFIG", "REKEYD_IDENTITY__CLIENT_ID", "REKEYD_QUEUE__URL"}
 
-# Of a line of the log, of an error about a secret, and of an action in the audit trail.
+# Fields of a log line, of an error about a secret, and of an action in the audit trail.
 FIELDS = set("level target message secret reason event action outcome detail".split())
 
 KEYWORDS = set("if for in existing null true false dependsOn".split())
@@ -222,8 +229,8 @@ FUNCTIONS = set(
 
 CHECKS = {
     "every template is well-formed": syntax,
-    "modules get what they declare": modules_fit,
-    "parameter files name what there is": parameter_files_fit,
+    "modules get the parameters that they declare": modules_fit,
+    "parameter files name existing parameters and files": parameter_files_fit,
     "parameters and outputs are described": everything_is_described,
     "every name is declared and used": names_are_known,
     "the templates agree with the code": agrees_with_rekeyd,
