@@ -186,17 +186,10 @@ def agrees_with_rekeyd():
     grace = int(re.search(r"terminationGracePeriodSeconds: (\d+)", container)[1])
     shutdown = int(re.search(r'"reconcile.shutdown_grace", "(\d+)s"', read(ROOT / "src/config/keys.rs"))[1])
     agree("the platform waits longer than shutdown_grace", grace > shutdown)
-<<<<<<< HEAD
-    agree("alerts know how a sweep is logged", '"started sweep"' in read(ROOT / "src/reconcile/sweep.rs"))
+    agree("a sweep is logged as the alert expects", '"started sweep"' in read(ROOT / "src/reconcile/sweep.rs"))
     queries = read(AZURE / "modules/alerts.bicep")
-    agree("alerts look for a sweep", '== "started sweep"' in queries)
-    agree("alerts look at fields that lines have", set(re.findall(r"\bline\.(\w+)", queries)) <= FIELDS)
-=======
-    agree("a sweep is logged as the alert expects", '"sweeping over ' in read(ROOT / "src/reconcile/sweep.rs"))
-    queries = read(AZURE / "modules/alerts.bicep")
-    agree("an alert queries for sweeps", 'startswith "sweeping over"' in queries)
+    agree("an alert queries for sweeps", '== "started sweep"' in queries)
     agree("alerts query existing fields", set(re.findall(r"\bline\.(\w+)", queries)) <= FIELDS)
->>>>>>> 0f2b153 (azure: write grant's help, messages and tests in plain English)
     outcomes = read(ROOT / "src/domain/status.rs")
     agree("the outcomes of failures are those of the alerts", '"failed"' in outcomes and '"unknown"' in outcomes)
 
