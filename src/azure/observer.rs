@@ -49,7 +49,7 @@ impl RequestObserver {
         let result = request.send().await;
         let response = result.as_ref().ok();
         let date = response.and_then(|response| response.headers().get("date")?.to_str().ok());
-        self.finish(&started, response.map(|response| response.status().as_u16()), date);
+        self.finish(&started, response.map(|response| response.status().as_u16()), date).await;
         result
     }
 
@@ -58,7 +58,7 @@ impl RequestObserver {
     }
 
     /// Records the status and the `Date` of an answer, or that none came.
-    fn finish(&self, started: &StartedRequest, status: Option<u16>, date: Option<&str>) {
+    async fn finish(&self, started: &StartedRequest, status: Option<u16>, date: Option<&str>) {
         self.sinks.metrics.azure_request(self.service, status, started.took());
         // Tokens are requested too rarely for their answers to show the present error of our clock.
         if !matches!(self.service, "key_vault" | "graph") {
@@ -67,8 +67,16 @@ impl RequestObserver {
         if let Some(date) = date.and_then(|date| parse_rfc7231(date).ok()) {
             // `Date` is truncated to whole seconds.
             let sent = started.sent - time::Duration::SECOND;
-            self.sinks.skew.note(self.service, sent, self.sinks.clock.now(), date);
+            self.sinks.skew.note(self.service, sent, self.received(date).await, date);
         }
+    }
+
+    /// Returns the present time. A clock that is behind `date` may follow one that has jumped: it is read again.
+    async fn received(&self, date: OffsetDateTime) -> OffsetDateTime {
+        if self.sinks.clock.now() < date {
+            self.sinks.clock.refresh().await;
+        }
+        self.sinks.clock.now()
     }
 }
 
@@ -95,7 +103,7 @@ impl Policy for RequestObserver {
         let response = result.as_ref().ok();
         let date = response
             .and_then(|response| response.headers().get_optional_str(&HeaderName::from_static("date")));
-        self.finish(&started, response.map(|response| u16::from(response.status())), date);
+        self.finish(&started, response.map(|response| u16::from(response.status())), date).await;
         result
     }
 }

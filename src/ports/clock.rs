@@ -27,6 +27,9 @@ pub trait Clock: fmt::Debug + Send + Sync {
 
     /// Keeps a simulated clock still until the hold is dropped. Costs nothing on a real one.
     fn hold(&self) -> Hold;
+
+    /// Reads the time again from where it comes from. Only a clock that follows another process has anything to do.
+    async fn refresh(&self) {}
 }
 
 /// A hold that keeps a simulated clock from moving; released when dropped.

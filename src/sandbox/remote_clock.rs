@@ -1,4 +1,4 @@
-//! A sandbox's time as another process sees it: requested over HTTPS every 100 ms.
+//! A sandbox's time as another process sees it: requested over HTTPS every 100 ms, and when an answer is ahead of it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,7 +21,10 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The clock of a sandbox in another process. It can't be held: the sandbox runs in real time, and jumps on request.
 #[derive(Debug)]
-pub struct RemoteClock(Mutex<Reading>);
+pub struct RemoteClock {
+    last: Mutex<Reading>,
+    source: ClockSource,
+}
 
 /// The time that the sandbox's clock showed, and the real time of that reading.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +39,9 @@ struct ClockResponse {
     now: OffsetDateTime,
 }
 
-struct Poller {
+/// The sandbox's clock, and the client that reads it.
+#[derive(Debug)]
+struct ClockSource {
     http: Client,
     url: Url,
 }
@@ -58,15 +63,15 @@ impl RemoteClock {
             client = client.tls_certs_only([ca]);
         }
         let http = client.build().map_err(SandboxError::RemoteClock)?;
-        let poller = Poller { http, url: clock_url };
-        let first = poller.read().await.map_err(SandboxError::RemoteClock)?;
-        let clock = Arc::new(Self(Mutex::new(first)));
-        tasks.spawn(poller.poll(Arc::clone(&clock), stop));
+        let source = ClockSource { http, url: clock_url };
+        let first = source.read().await.map_err(SandboxError::RemoteClock)?;
+        let clock = Arc::new(Self { last: Mutex::new(first), source });
+        tasks.spawn(Arc::clone(&clock).poll(stop));
         Ok(clock)
     }
 
     fn lock(&self) -> MutexGuard<'_, Reading> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a reading unless it would turn time back.
@@ -74,6 +79,16 @@ impl RemoteClock {
         let mut last = self.lock();
         if reading.now() > last.now() {
             *last = reading;
+        }
+    }
+
+    /// Reads the clock until stopped.
+    async fn poll(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = interval() => self.refresh().await,
+            }
         }
     }
 }
@@ -84,27 +99,11 @@ impl Reading {
     }
 }
 
-impl Poller {
+impl ClockSource {
     async fn read(&self) -> Result<Reading, reqwest::Error> {
         let response = self.http.get(self.url.clone()).send().await?.error_for_status()?;
         let clock: ClockResponse = response.json().await?;
         Ok(Reading { shown: clock.now, at: Instant::now() })
-    }
-
-    /// Reads the clock until stopped. Without a response, time runs on from the last reading.
-    async fn poll(self, clock: Arc<RemoteClock>, stop: CancellationToken) {
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = interval() => {}
-            }
-            match self.read().await {
-                Ok(reading) => clock.set(reading),
-                Err(error) => {
-                    tracing::debug!(error = %error.without_url(), "sandbox clock not reachable");
-                }
-            }
-        }
     }
 }
 
@@ -122,6 +121,16 @@ impl Clock for RemoteClock {
 
     fn hold(&self) -> Hold {
         Hold::none()
+    }
+
+    /// Takes a new reading. Without a response, time runs on from the last one.
+    async fn refresh(&self) {
+        match self.source.read().await {
+            Ok(reading) => self.set(reading),
+            Err(error) => {
+                tracing::debug!(error = %error.without_url(), "sandbox clock not reachable");
+            }
+        }
     }
 }
 

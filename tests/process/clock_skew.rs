@@ -1,4 +1,4 @@
-//! A daemon whose clock is wrong.
+//! A daemon whose clock is wrong, and one whose clock follows a sandbox that jumps.
 
 use crate::support::{Azure, PATIENCE, eventually};
 
@@ -32,4 +32,22 @@ async fn daemon_with_skewed_clock_changes_nothing() {
     };
     assert_eq!(tags(&before), tags(&after));
     assert_eq!(after.consumers.failures, 0, "{}", azure.printed());
+}
+
+/// A daemon of its own process follows a jump of the sandbox's clock and never reports a wrong clock.
+#[tokio::test]
+async fn daemon_follows_jump_of_sandbox_clock() {
+    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let daemon = azure.daemon(&[]).await;
+    daemon.is_ready().await;
+    // Passes are running while the clock jumps.
+    azure.advance("25d").await;
+    azure.settle(&daemon).await;
+    azure.advance("3d").await;
+    azure.settle(&daemon).await;
+    let skew = daemon.metric("rekeyd_clock_skew_seconds").await;
+    assert!(skew.abs() < 60.0, "{skew}");
+    let printed = daemon.printed();
+    assert!(!printed.contains("clock_skew") && !printed.contains("set the clock"), "{printed}");
+    assert_eq!(azure.state().await.consumers.failures, 0, "{}", azure.printed());
 }
