@@ -47,13 +47,13 @@ pub enum AppError {
     #[error(transparent)]
     Server(#[from] ServerError),
     /// The API can't be described.
-    #[error("the description of the API can't be written")]
+    #[error("can't write the OpenAPI document")]
     Description(#[from] serde_json::Error),
     /// Azure can't be set up.
     #[error(transparent)]
     Azure(#[from] AzureError),
     /// A metric can't be registered.
-    #[error("metrics can't be set up")]
+    #[error("can't register the metrics")]
     Metrics(#[from] prometheus::Error),
 }
 

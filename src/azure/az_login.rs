@@ -47,6 +47,6 @@ impl AzLogin {
     }
 }
 
-const OPERATION: &str = "ask the Azure CLI for a token";
+const OPERATION: &str = "get a token from the Azure CLI";
 
 const SPARE: Duration = Duration::minutes(5);

@@ -92,7 +92,7 @@ impl Entra {
             // The error of a body without a token would show none of the body, but is of no use either.
             return match response.json::<TokenResponse>().await {
                 Ok(granted) => Ok(granted.access_token),
-                Err(_) => Err(SignIn::Unclear("the answer holds no token".to_owned())),
+                Err(_) => Err(SignIn::Unclear("the response does not contain a token".to_owned())),
             };
         }
         let status = response.status().as_u16();

@@ -86,8 +86,12 @@ fn interpret(status: u16, body: &Value, code: &str) -> Result<(), HandshakeError
     let is_echo = body.get("validationResponse").and_then(Value::as_str) == Some(code);
     match (status, is_echo) {
         (200, true) => Ok(()),
-        (200, false) => Err(HandshakeError::Unexpected("answers without the handshake's code".to_owned())),
-        (status, _) => Err(HandshakeError::Unexpected(format!("answers the handshake with status {status}"))),
+        (200, false) => {
+            Err(HandshakeError::Unexpected("answered without the handshake's validation code".to_owned()))
+        }
+        (status, _) => {
+            Err(HandshakeError::Unexpected(format!("answered the handshake with status {status}")))
+        }
     }
 }
 

@@ -29,7 +29,7 @@ use crate::ports::Clock;
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// The SDK refuses the settings, or a file or variable that it needs is missing.
-    #[error("the identity {kind:?} can't be set up")]
+    #[error("can't set up identity.kind = {kind:?}")]
     Sdk {
         /// The kind, as configured.
         kind: &'static str,
@@ -38,7 +38,7 @@ pub enum IdentityError {
         source: azure_core::Error,
     },
     /// A file of the certificate can't be read.
-    #[error("{} can't be read", path.display())]
+    #[error("can't read {}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -47,10 +47,10 @@ pub enum IdentityError {
         source: std::io::Error,
     },
     /// The certificate file holds no PEM certificate.
-    #[error("{} holds no PEM certificate", .0.display())]
+    #[error("{} does not contain a PEM certificate", .0.display())]
     NoCertificate(PathBuf),
     /// The key file holds no RSA key.
-    #[error("{} holds no RSA private key in PEM", path.display())]
+    #[error("{} does not contain an RSA private key in PEM", path.display())]
     NoKey {
         /// The file.
         path: PathBuf,

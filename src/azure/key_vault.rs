@@ -197,7 +197,7 @@ impl SecretStore for KeyVault {
                 return secrets.into_iter().map(|item| secret(item).ok_or_else(|| malformed(LIST))).collect();
             }
         }
-        Err(PortError::outcome_unknown(LIST, "the list has no end"))
+        Err(PortError::outcome_unknown(LIST, "the list has too many pages"))
     }
 
     async fn put(&self, secret: &SecretId, new: NewVersion) -> Result<VersionId, PortError> {
@@ -267,7 +267,7 @@ fn is_disabled(error: &PortError) -> bool {
 }
 
 fn malformed(operation: &'static str) -> PortError {
-    PortError::outcome_unknown(operation, "the answer names no version")
+    PortError::outcome_unknown(operation, "the response does not name a version")
 }
 
 fn read_version(mut found: Secret) -> Option<ReadVersion> {

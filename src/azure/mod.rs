@@ -71,13 +71,13 @@ pub enum AzureError {
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// A URL that can't be used.
-    #[error("a configured URL can't be used")]
+    #[error("a configured URL is not valid")]
     Url(#[from] url::ParseError),
     /// The SDK refuses a vault.
-    #[error("the Key Vault client can't be made")]
+    #[error("can't create the Key Vault client")]
     KeyVault(#[source] azure_core::Error),
     /// The SDK refuses the queue.
-    #[error("the Storage Queue client can't be made")]
+    #[error("can't create the Storage Queue client")]
     StorageQueue(#[source] azure_core::Error),
 }
 

@@ -46,7 +46,7 @@ impl TokenKeys for OpenId {
     async fn fetch(&self) -> Result<IssuerKeys, PortError> {
         let metadata: Metadata = self.read(self.url.clone()).await?;
         if metadata.jwks_uri.scheme() != "https" {
-            let source = "the metadata name keys that are not behind HTTPS";
+            let source = "jwks_uri in the metadata is not an HTTPS URL";
             return Err(PortError::outcome_unknown(OPERATION, source));
         }
         let keys: JwkSet = self.read(metadata.jwks_uri).await?;
@@ -54,4 +54,4 @@ impl TokenKeys for OpenId {
     }
 }
 
-const OPERATION: &str = "read the keys that tokens are signed with";
+const OPERATION: &str = "read token signing keys";

@@ -28,7 +28,7 @@ impl HttpsProbe {
 impl ResourceProbe for HttpsProbe {
     async fn probe(&self, probe: &Probe, token: &SecretString) -> ProbeAnswer {
         let Some(url) = Url::parse(&probe.url).ok().filter(|url| url.scheme() == "https") else {
-            return ProbeAnswer::Unclear("the address is no HTTPS URL".to_owned());
+            return ProbeAnswer::Unclear("the URL is not an HTTPS URL".to_owned());
         };
         let request = self.http.get(url).header("accept", accepted(probe.kind));
         match self.observer.send_once(request.bearer_auth(token.expose_secret())).await {

@@ -14,7 +14,7 @@ use crate::config::AzureConfig;
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// The extra CA file can't be read.
-    #[error("the CA file {} can't be read", path.display())]
+    #[error("can't read the CA file {}", path.display())]
     UnreadableCa {
         /// The file.
         path: PathBuf,
@@ -23,7 +23,7 @@ pub enum TransportError {
         source: std::io::Error,
     },
     /// The extra CA file holds no certificates.
-    #[error("the CA file {} holds no PEM certificates", path.display())]
+    #[error("the CA file {} does not contain a PEM certificate", path.display())]
     InvalidCa {
         /// The file.
         path: PathBuf,
@@ -32,7 +32,7 @@ pub enum TransportError {
         source: Option<reqwest::Error>,
     },
     /// There are no root certificates, or TLS can't be set up.
-    #[error("no HTTPS client can be made (are the system's CA certificates installed?)")]
+    #[error("can't create an HTTPS client: check that the system's CA certificates are installed")]
     Client(#[source] reqwest::Error),
 }
 

@@ -30,7 +30,7 @@ pub struct WebhookTarget {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HandshakeError {
     /// No answer came.
-    #[error("not reached: {0}")]
+    #[error("can't be reached: {0}")]
     Unreachable(String),
     /// The answer is not the daemon's.
     #[error("{0}")]

@@ -45,7 +45,7 @@ impl CredentialIssuer for Graph {
             .await
             .map_err(|error| PortError::outcome_unknown(OPERATION, error.without_url()))?;
         let Some(secret_text) = made.secret_text else {
-            return Err(PortError::outcome_unknown(OPERATION, "the answer holds no secretText"));
+            return Err(PortError::outcome_unknown(OPERATION, "the response does not contain secretText"));
         };
         Ok(IssuedCredential { key_id: KeyId(made.key_id), secret_text, end: made.end_date_time })
     }
@@ -79,7 +79,7 @@ impl CredentialIssuer for Graph {
     }
 
     async fn read_own_identity(&self) -> Result<OwnIdentity, PortError> {
-        const OPERATION: &str = "read the own token";
+        const OPERATION: &str = "read own token";
         let token = self.token.token(OPERATION).await?;
         // An opaque token is not an error: Graph's answers will show its permissions.
         let identity = claims(&token).map(|claims| OwnIdentity {

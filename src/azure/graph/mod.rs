@@ -60,12 +60,12 @@ impl Graph {
             let Some(next) = page.next_link else { return Ok(found) };
             // A link to another host would receive our token.
             if next.origin() != self.base.origin() {
-                let source = "the next page is said to be on another host";
+                let source = "the link to the next page names another host";
                 return Err(PortError::outcome_unknown(operation, source));
             }
             url = next;
         }
-        Err(PortError::outcome_unknown(operation, "the list has no end"))
+        Err(PortError::outcome_unknown(operation, "the list has too many pages"))
     }
 
     /// Reads one resource, with a few retries.

@@ -109,7 +109,7 @@ impl Doctor<'_> {
         identity: Option<&OwnIdentity>,
     ) -> Vec<Finding> {
         let mut findings =
-            vec![Finding::ok(CheckName::Application, bound.subject(), "is there and may be read")];
+            vec![Finding::ok(CheckName::Application, bound.subject(), "exists and can be read")];
         findings.extend(self.binding(bound, identity));
         findings.extend(self.write_permission(bound, identity).await);
         findings.push(self.service_principal(bound).await);
@@ -123,7 +123,7 @@ impl Doctor<'_> {
             (CheckName::ServicePrincipal, bound.subject(), bound.application.client_id);
         match self.ports.reconcile.issuer.read_service_principal(id).await {
             Ok(Some(principal)) if principal.is_enabled => {
-                Finding::ok(check, subject, "is there and enabled")
+                Finding::ok(check, subject, "exists and is enabled")
             }
             Ok(Some(_)) => {
                 let remedy = format!("az ad sp update --id {id} --set accountEnabled=true");
@@ -131,7 +131,12 @@ impl Doctor<'_> {
             }
             Ok(None) => {
                 let remedy = format!("az ad sp create --id {id}");
-                Finding::error(check, subject, "it has no service principal: it can't sign in", remedy)
+                Finding::error(
+                    check,
+                    subject,
+                    "it does not have a service principal: it can't sign in",
+                    remedy,
+                )
             }
             Err(error) => {
                 let remedy = "grant rekeyd Application.Read.All on Microsoft Graph, or try again later";
@@ -142,16 +147,15 @@ impl Doctor<'_> {
 
     async fn federation(&self, bound: &BoundApplication<'_>) -> Option<Finding> {
         let has = self.ports.directory.has_federated_credentials(bound.application.object_id).await;
-        let remedy =
-            "move its consumers to the federated identity, then take the secret out of rekeyd's hands";
-        let detail = "it trusts another identity provider already, and may need no secret";
+        let remedy = "move its consumers to the federated identity, then stop managing its secret";
+        let detail = "it already trusts another identity provider and may not need a secret";
         has.ok()?.then(|| Finding::warning(CheckName::Secretless, bound.subject(), detail, remedy))
     }
 }
 
 fn absent(name: ApplicationRef, secrets: &[&ManagedSecret]) -> Finding {
     let ids: Vec<_> = secrets.iter().map(|managed| managed.id.to_string()).collect();
-    let detail = format!("it is not in the tenant; bound to it: {}", ids.join(", "));
+    let detail = format!("it does not exist in the tenant; secrets bound to it: {}", ids.join(", "));
     let named_by = match secrets.iter().filter(|managed| managed.origin == Origin::Discovered).count() {
         0 => "application_object_id or client_id",
         count if count == secrets.len() => "the tag ProviderAddress",
@@ -169,13 +173,13 @@ fn room(bound: &BoundApplication<'_>) -> Finding {
     let (check, subject, application) = (CheckName::PasswordRoom, bound.subject(), &bound.application);
     let all = &application.credentials;
     let remedy = format!(
-        "remove those that nobody uses: az ad app credential list --id {id}, az ad app credential delete --id {id} \
+        "remove unused ones: az ad app credential list --id {id}, az ad app credential delete --id {id} \
          --key-id KEY_ID",
         id = application.client_id
     );
     if application.admits_personal_accounts && all.len() >= MAX_WITH_PERSONAL_ACCOUNTS {
         let detail =
-            format!("it admits personal accounts, so that two credentials fit, and has {}", all.len());
+            format!("it admits personal accounts, which limits it to two credentials, and has {}", all.len());
         // Ours make room by themselves, when their overlap is over or they are past their end.
         return if has_ours(application) {
             Finding::warning(check, subject, detail, remedy)
@@ -184,7 +188,7 @@ fn room(bound: &BoundApplication<'_>) -> Finding {
         };
     }
     if all.len() > USUAL_CREDENTIALS {
-        let detail = format!("it has {} credentials; at some number Entra takes no more", all.len());
+        let detail = format!("it has {} credentials; Entra limits their number", all.len());
         return Finding::warning(check, subject, detail, remedy);
     }
     Finding::ok(check, subject, format!("credentials: {}", all.len()))

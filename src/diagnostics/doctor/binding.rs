@@ -39,7 +39,7 @@ impl Doctor<'_> {
         ];
         let findings = parts.into_iter().map(|(check, facts, rules)| {
             match denied_reason(Origin::Configured, &facts, rules) {
-                None => Finding::ok(check, bound.subject(), "nothing speaks against it"),
+                None => Finding::ok(check, bound.subject(), "can be rotated"),
                 Some(reason) => denied(check, bound, reason),
             }
         });
@@ -51,21 +51,21 @@ impl Doctor<'_> {
 fn denied(check: CheckName, bound: &BoundApplication<'_>, reason: BlockReason) -> Finding {
     let remedy = match (check, bound.is_discovered()) {
         (CheckName::OwnApplication, true) => {
-            "remove the tag ProviderAddress from its secret, and let rekeyd sign in without one: as a managed identity"
+            "remove the tag ProviderAddress from its secret, and use a managed identity for rekeyd"
         }
         (CheckName::OwnApplication, false) => {
-            "take it out of [[secrets]], and let rekeyd sign in without a secret: as a managed identity"
+            "remove it from [[secrets]], and use a managed identity for rekeyd"
         }
         (CheckName::PublicClient, true) => {
             "remove the tag ProviderAddress from its secret, or make it a confidential client"
         }
         (CheckName::PublicClient, false) => {
-            "take its secret out of [[secrets]], or make it a confidential client"
+            "remove its secret from [[secrets]], or make it a confidential client"
         }
         (_, true) => {
-            "ask whoever runs rekeyd to let it through, or remove the tag ProviderAddress from its secret"
+            "change applications.allow or applications.deny in the configuration, or remove the tag ProviderAddress from its secret"
         }
-        (_, false) => "look at applications.allow and applications.deny in the configuration",
+        (_, false) => "change applications.allow or applications.deny in the configuration",
     };
     Finding::error(check, bound.subject(), reason.text(), remedy)
 }
@@ -82,8 +82,8 @@ fn consent(azure: &AzureConfig, bound: &BoundApplication<'_>, managed: &ManagedS
     let all: Vec<_> = application.tags.iter().chain([&tag]).map(|tag| format!("\"{tag}\"")).collect();
     let detail = format!("its tags name {}, which does not consent", bound.subject());
     let remedy = format!(
-        "if it is meant to: az rest --method PATCH --url {}/applications/{} --body \
-         '{{\"tags\": [{}]}}'; if not, somebody wants its credential: look at who wrote the secret's tags",
+        "if it should: az rest --method PATCH --url {}/applications/{} --body \
+         '{{\"tags\": [{}]}}'; if not, check who wrote the secret's tags: the secret would receive its credential",
         remedies::graph(azure),
         application.object_id,
         all.join(", ")

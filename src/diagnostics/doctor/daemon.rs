@@ -11,7 +11,7 @@ impl Doctor<'_> {
         let identity = match self.ports.reconcile.issuer.read_own_identity().await {
             Ok(identity) => identity,
             Err(error) => {
-                let detail = format!("{}; no application was looked at", chain(&error));
+                let detail = format!("{}; no application was checked", chain(&error));
                 let found = Finding::error(CheckName::GraphToken, REKEYD, detail, remedies::IDENTITY);
                 return (None, vec![found]);
             }
@@ -27,33 +27,39 @@ impl Doctor<'_> {
     fn permission(&self, identity: &OwnIdentity) -> Finding {
         let check = CheckName::GraphPermission;
         if may_write_all(identity) {
-            return Finding::ok(check, REKEYD, "may write every application");
+            return Finding::ok(check, REKEYD, "can write every application");
         }
         if identity.roles.contains(OWNED_BY) {
-            return Finding::ok(check, REKEYD, "may write the applications that it owns");
+            return Finding::ok(check, REKEYD, "can write the applications that it owns");
         }
         let is_person = matches!(self.config.identity, IdentityConfig::AzureCli);
         if is_person && identity.roles.is_empty() {
-            let detail = "the token is one of a person (az login), which tells nothing of what it may do";
-            let remedy = "look at application_write_permission of each application; a daemon needs an identity of its own";
+            let detail = "the token belongs to a person (az login) and does not list its permissions";
+            let remedy =
+                "see application_write_permission of each application; a daemon needs its own identity";
             return Finding::warning(check, REKEYD, detail, remedy);
         }
-        let detail = format!("the token has none of {OWNED_BY} and {}", WRITE_ALL.join(", "));
+        let detail = format!("the token has none of the permissions {OWNED_BY}, {}", WRITE_ALL.join(", "));
         Finding::error(check, REKEYD, detail, remedies::graph_permission(&self.config.azure, Some(identity)))
     }
 
     /// Checks this machine's clock against the `Date` of all answers so far.
     pub(super) fn time(&self) -> Finding {
         if !self.skew.is_known() {
-            let remedy = "see to what keeps Key Vault and Graph from answering first";
-            return Finding::warning(CheckName::Clock, REKEYD, "not known: no service told its time", remedy);
+            let remedy = "first fix what keeps Key Vault and Graph from answering";
+            return Finding::warning(
+                CheckName::Clock,
+                REKEYD,
+                "not known: no service returned its time",
+                remedy,
+            );
         }
         let ahead = self.skew.largest().whole_seconds();
-        let detail = format!("Azure's clock and this machine's differ by {} s", ahead.abs());
+        let detail = format!("this machine's clock differs from Azure's by {} s", ahead.abs());
         if self.skew.is_tolerable() {
             return Finding::ok(CheckName::Clock, REKEYD, detail);
         }
-        let remedy = "set this machine's clock, and keep it right (timedatectl set-ntp true): until then nothing is rotated";
+        let remedy = "set this machine's clock, and keep it synchronized (timedatectl set-ntp true): until then nothing is rotated";
         Finding::error(CheckName::Clock, REKEYD, detail, remedy)
     }
 }

@@ -18,10 +18,10 @@ impl Doctor<'_> {
         let owned = self.ownership(bound, identity).await;
         let is_explained = owned.as_ref().is_some_and(|finding| finding.remedy.is_some());
         let permission = match self.ports.directory_access.try_write_permission(id).await {
-            Ok(Permission::Granted) => Some(Finding::ok(check, subject, "its credentials may be changed")),
+            Ok(Permission::Granted) => Some(Finding::ok(check, subject, "its credentials can be changed")),
             Ok(Permission::Refused { .. }) if is_explained => None,
             Ok(Permission::Refused { code, .. }) => {
-                let detail = format!("its credentials may not be changed ({code})");
+                let detail = format!("its credentials can't be changed ({code})");
                 Some(Finding::error(
                     check,
                     subject,
@@ -30,7 +30,7 @@ impl Doctor<'_> {
                 ))
             }
             Err(error) => {
-                let remedy = "try again later; if it stays so, look at Graph's health";
+                let remedy = "try again later; if it persists, check the health of Microsoft Graph";
                 Some(Finding::warning(check, subject, format!("not known: {}", chain(&error)), remedy))
             }
         };
@@ -50,7 +50,9 @@ impl Doctor<'_> {
         Some(match self.ports.directory.list_owners(id).await {
             Ok(owners) if owners.contains(own) => Finding::ok(check, subject, "rekeyd is one of its owners"),
             Ok(_) => {
-                let detail = format!("rekeyd may write only what it owns ({OWNED_BY}), and does not own it");
+                let detail = format!(
+                    "rekeyd can write only the applications that it owns ({OWNED_BY}), and does not own this one"
+                );
                 Finding::error(check, subject, detail, remedies::ownership(id, identity))
             }
             Err(error) => {
@@ -58,7 +60,7 @@ impl Doctor<'_> {
                 Finding::warning(
                     check,
                     subject,
-                    format!("its owners are not known: {}", chain(&error)),
+                    format!("its owners can't be read: {}", chain(&error)),
                     remedy,
                 )
             }

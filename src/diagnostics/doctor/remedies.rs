@@ -11,8 +11,8 @@ pub(super) fn object_id(identity: Option<&OwnIdentity>) -> &str {
 }
 
 /// The remedy where there is no token.
-pub(super) const IDENTITY: &str = "look at [identity], and at the identity itself: it has to exist, and this machine may have \
-    to be allowed to use it (az identity show, az ad sp show --id CLIENT_ID)";
+pub(super) const IDENTITY: &str = "check [identity], and the identity itself: it must exist, and this machine may need \
+    permission to use it (az identity show, az ad sp show --id CLIENT_ID)";
 
 /// Returns the finding for a vault's error. `permission` is the check that ran into it.
 pub(super) fn vault_trouble(
@@ -28,7 +28,7 @@ pub(super) fn vault_trouble(
         return vault_refusal(permission, subject, vault, (*kind, code), identity);
     }
     let remedy = format!(
-        "look at the vault's name and address in [[vaults]], at DNS and at proxies: az keyvault show --name {vault} \
+        "check the vault's name and url in [[vaults]], DNS and proxies: az keyvault show --name {vault} \
          --query properties.vaultUri"
     );
     Finding::error(CheckName::VaultReachable, subject, chain(error), remedy)
@@ -45,17 +45,17 @@ pub(super) fn vault_refusal(
     let (check, detail, remedy) = match kind {
         RefusalKind::FirewallBlocked => (
             CheckName::VaultNetwork,
-            "the vault's firewall refuses this machine's address",
+            "the vault's firewall blocks this machine's address",
             format!(
-                "let it in (az keyvault network-rule add --name {vault} --ip-address ADDRESS), or run rekeyd in a \
-                 network that is allowed"
+                "allow it (az keyvault network-rule add --name {vault} --ip-address ADDRESS), or run rekeyd in an \
+                 allowed network"
             ),
         ),
         RefusalKind::PublicAccessDisabled => (
             CheckName::VaultNetwork,
-            "the vault is closed to public networks, and this machine comes by none of its private links",
+            "the vault disables public network access, and this machine does not use one of its private endpoints",
             format!(
-                "run rekeyd in a network with a private endpoint of the vault, or open the vault (az keyvault update \
+                "run rekeyd in a network with a private endpoint of the vault, or enable public access (az keyvault update \
                  --name {vault} --public-network-access Enabled)"
             ),
         ),
@@ -86,7 +86,7 @@ fn role_assignment(vault: &VaultName, identity: Option<&OwnIdentity>) -> String 
     format!(
         "az role assignment create --role \"Key Vault Secrets Officer\" --assignee-object-id {} \
          --assignee-principal-type ServicePrincipal --scope $(az keyvault show --name {vault} --query id --output tsv) \
-         (it takes minutes to have effect)",
+         (it takes minutes to take effect)",
         object_id(identity)
     )
 }
@@ -102,7 +102,7 @@ pub(super) fn graph_permission(azure: &AzureConfig, identity: Option<&OwnIdentit
         "assign Application.ReadWrite.OwnedBy on Microsoft Graph to rekeyd's service principal: az rest --method POST \
          --url {graph}/servicePrincipals/{id}/appRoleAssignments --body \
          '{{\"principalId\": \"{id}\", \"resourceId\": \"OBJECT_ID_OF_MICROSOFT_GRAPH\", \"appRoleId\": \
-         \"{GRAPH_ROLE_OWNED_BY}\"}}' (az ad sp show --id {GRAPH_CLIENT_ID} --query id says which object id that is)",
+         \"{GRAPH_ROLE_OWNED_BY}\"}}' (az ad sp show --id {GRAPH_CLIENT_ID} --query id shows that object id)",
         graph = graph(azure),
         id = object_id(identity)
     )

@@ -36,8 +36,8 @@ impl Doctor<'_> {
         let (mut findings, mut validity) = (Vec::new(), None);
         match self.ports.reconcile.store.read_current(id).await {
             Ok(CurrentVersion::Readable(read)) => {
-                findings.push(Finding::ok(CheckName::GetPermission, id.to_string(), "may be read"));
-                findings.push(Finding::ok(CheckName::SecretState, id.to_string(), "is there and enabled"));
+                findings.push(Finding::ok(CheckName::GetPermission, id.to_string(), "can be read"));
+                findings.push(Finding::ok(CheckName::SecretState, id.to_string(), "exists and is enabled"));
                 let found = &read.properties.tags;
                 findings.extend(tags(id, policy_of, found));
                 validity = policy_of.map(|managed| managed.policy.with_tags(found).0.validity());
@@ -48,7 +48,7 @@ impl Doctor<'_> {
         }
         findings.push(match self.ports.vault_access.try_set_permission(id).await {
             Ok(Permission::Granted) => {
-                Finding::ok(CheckName::SetPermission, id.to_string(), "may be written")
+                Finding::ok(CheckName::SetPermission, id.to_string(), "can be written")
             }
             Ok(Permission::Refused { kind, code }) => {
                 let subject = id.to_string();
@@ -75,21 +75,16 @@ fn refused(check: CheckName, id: &SecretId, error: &PortError, identity: Option<
 
 fn missing(id: &SecretId) -> Finding {
     let remedy = format!(
-        "if that is right, the first rotation makes it; if it was deleted: az keyvault secret recover --vault-name {} \
+        "if that is intended, the first rotation creates it; if it was deleted: az keyvault secret recover --vault-name {} \
          --name {}",
         id.vault, id.name
     );
-    Finding::warning(
-        CheckName::SecretState,
-        id.to_string(),
-        "there is no such secret, or it is deleted",
-        remedy,
-    )
+    Finding::warning(CheckName::SecretState, id.to_string(), "it does not exist, or it is deleted", remedy)
 }
 
 fn deleted(id: &SecretId) -> Finding {
     let remedy = format!(
-        "az keyvault secret recover --vault-name {} --name {}, or purge it: then the first rotation makes it anew",
+        "az keyvault secret recover --vault-name {} --name {}, or purge it: the first rotation then creates it again",
         id.vault, id.name
     );
     Finding::error(CheckName::SecretState, id.to_string(), "it is deleted and can be recovered", remedy)
@@ -115,11 +110,11 @@ fn tags(id: &SecretId, policy_of: Option<&ManagedSecret>, tags: &Tags) -> Vec<Fi
 
     let mut findings = Vec::new();
     if let Err(limit) = tags.with_those_of_rotation().check_limits() {
-        let remedy = "remove some of its tags, or shorten them: a rotation has to add its own";
+        let remedy = "remove or shorten some of its tags: a rotation adds its own";
         findings.push(Finding::error(CheckName::Tags, id.to_string(), limit.to_string(), remedy));
     }
     if tags.is_rotation_disabled() {
-        let remedy = format!("rekeyd resume {id}, once it may be rotated again");
+        let remedy = format!("rekeyd resume {id}, when it can be rotated again");
         findings.push(Finding::warning(
             CheckName::Tags,
             id.to_string(),

@@ -14,7 +14,7 @@ impl Doctor<'_> {
             let rules = self.ports.reconcile.issuer.read_credential_rules(bound.application.object_id).await;
             let found = match rules {
                 Ok(rules) if rules.is_known => allowed(bound, &rules),
-                Ok(_) => unreadable(TENANT.to_owned(), "rekeyd may not read the policies"),
+                Ok(_) => unreadable(TENANT.to_owned(), "rekeyd lacks the permission to read the policies"),
                 Err(error) => unreadable(bound.subject(), &chain(&error)),
             };
             if !findings.contains(&found) {
@@ -29,9 +29,9 @@ impl Doctor<'_> {
     async fn report(&self, all: &[BoundApplication<'_>]) -> Option<Finding> {
         let bound = all.iter().find(|bound| bound.relies_on_sign_ins())?;
         let remedy = "grant rekeyd AuditLog.Read.All on Microsoft Graph (the tenant needs Entra ID P1), or set \
-                      usage_gate = \"off\": until then time alone retires superseded credentials";
+                      usage_gate = \"off\": until then superseded credentials are retired by time alone";
         Some(match self.ports.reconcile.usage.last_sign_ins(bound.application.client_id).await {
-            Ok(Usage::Known(_)) => Finding::ok(CheckName::SignInReport, TENANT, "may be read"),
+            Ok(Usage::Known(_)) => Finding::ok(CheckName::SignInReport, TENANT, "can be read"),
             Ok(Usage::Unavailable(why)) => {
                 Finding::warning(CheckName::SignInReport, TENANT, format!("not available: {why}"), remedy)
             }
@@ -48,7 +48,7 @@ impl Doctor<'_> {
 fn allowed(bound: &BoundApplication<'_>, rules: &CredentialRules) -> Finding {
     let (check, subject, wanted) = (CheckName::TenantPolicy, bound.subject(), bound.validity);
     if rules.passwords_forbidden {
-        let remedy = "ask for an exception (an app management policy that is assigned to this application), or use \
+        let remedy = "request an exception (an app management policy that is assigned to this application), or use \
                       federation or a certificate";
         return Finding::error(check, subject, "the tenant's policy forbids client secrets", remedy);
     }
@@ -56,10 +56,10 @@ fn allowed(bound: &BoundApplication<'_>, rules: &CredentialRules) -> Finding {
         Some(longest) => {
             let (longest, wanted) = (longest.whole_days(), wanted.whole_days());
             let detail = format!(
-                "the tenant's policy allows {longest} days, and validity is {wanted} days: new credentials get {longest} days"
+                "the tenant's policy allows {longest} days, but validity is {wanted} days: new credentials get {longest} days"
             );
             let remedy = format!(
-                "set validity to at most {longest}d (or the tag {VALIDITY_PERIOD_DAYS}), so that it is said what happens"
+                "set validity (or the tag {VALIDITY_PERIOD_DAYS}) to at most {longest}d, so that it shows the actual lifetime"
             );
             Finding::warning(check, subject, detail, remedy)
         }
@@ -68,7 +68,7 @@ fn allowed(bound: &BoundApplication<'_>, rules: &CredentialRules) -> Finding {
 }
 
 fn unreadable(subject: String, why: &str) -> Finding {
-    let remedy = "grant rekeyd Policy.Read.All on Microsoft Graph: without it a policy is known only once it refuses a \
+    let remedy = "grant rekeyd Policy.Read.All on Microsoft Graph: without it a policy is noticed only when it refuses a \
                   rotation";
     Finding::warning(CheckName::TenantPolicy, subject, format!("not known: {why}"), remedy)
 }

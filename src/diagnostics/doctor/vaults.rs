@@ -28,7 +28,7 @@ impl Doctor<'_> {
                     findings.push(Finding::ok(
                         CheckName::ListPermission,
                         subject,
-                        "its secrets may be listed",
+                        "its secrets can be listed",
                     ));
                 }
                 Err(error @ PortError::NoToken { .. }) => {
@@ -40,14 +40,14 @@ impl Doctor<'_> {
                         remedies::vault_trouble(CheckName::ListPermission, &subject, vault, &error, identity);
                     if found.check != CheckName::ListPermission {
                         closed.insert(vault.clone());
-                        found.detail.push_str("; its secrets were not looked at");
+                        found.detail.push_str("; its secrets were not checked");
                     }
                     findings.push(found);
                 }
             }
         }
         findings.extend(tokenless.map(|error| {
-            let detail = format!("{}; no vault was looked at", chain(&error));
+            let detail = format!("{}; no vault was checked", chain(&error));
             Finding::error(CheckName::KeyVaultToken, "rekeyd", detail, remedies::IDENTITY)
         }));
         (closed, findings)

@@ -29,15 +29,15 @@ impl Doctor<'_> {
         let webhook = &self.config.webhook;
         let (detail, remedy) = if !webhook.is_open() {
             (
-                "the webhook is closed: only the schedule and the queue, if there is one, wake the loop",
-                "for events by webhook set webhook.key_files or webhook.audience, and webhook.subscriptions",
+                "the webhook is closed: only the schedule and the queue, if configured, trigger passes",
+                "to receive events by webhook, set webhook.key_files or webhook.audience, and webhook.subscriptions",
             )
         } else if webhook.subscriptions.is_empty() {
-            ("no event subscription is agreed to", "name the event subscriptions in webhook.subscriptions")
+            ("no event subscription is allowed", "list the event subscriptions in webhook.subscriptions")
         } else {
             (
-                "not tried: it takes Event Grid's own tokens only",
-                "look at the event subscription's state in Azure",
+                "not tried: it accepts only Event Grid's own tokens",
+                "check the event subscription's state in Azure (az eventgrid system-topic event-subscription show)",
             )
         };
         Finding::warning(CheckName::EventGrid, subject, detail, remedy)
@@ -73,17 +73,16 @@ fn failed(subject: String, error: &HandshakeError, is_guess: bool) -> Finding {
         HandshakeError::Unreachable(_) if is_guess => Finding::warning(
             check,
             subject,
-            "not tried: no daemon listens there now",
-            "start the daemon first (rekeyd run), or say where it is with --server",
+            "not tried: no daemon is listening there",
+            "start the daemon first (rekeyd run), or give its URL with --server",
         ),
         HandshakeError::Unreachable(_) => {
-            let remedy = "look at the address, DNS, the ingress in front of it and its certificate: Event Grid needs \
-                          HTTPS with a public one";
+            let remedy = "check the address, DNS, the ingress in front of it and its certificate: Event Grid needs \
+                          HTTPS with a publicly trusted one";
             Finding::error(check, subject, error.to_string(), remedy)
         }
         HandshakeError::Unexpected(_) => {
-            let remedy =
-                "whatever answers there is no rekeyd, or something in front of it keeps POST requests out";
+            let remedy = "check the address: the server there is not rekeyd, or a proxy in front of it blocks POST requests";
             Finding::error(check, subject, error.to_string(), remedy)
         }
     }

@@ -119,7 +119,7 @@ impl Collected {
                 Ok(false) => {}
                 Err(error) => {
                     self.notes.push(format!(
-                        "whether application {id} could be secretless is not known: {}",
+                        "can't read the federated credentials of application {id}: {}",
                         chain(&error)
                     ));
                 }
@@ -139,12 +139,12 @@ impl Collected {
                     self.usage.insert(id, seen);
                 }
                 Ok(Usage::Unavailable(why)) => {
-                    self.notes.push(format!("what was never used is not known: {why}"));
+                    self.notes.push(format!("never used credentials are not known: {why}"));
                     return;
                 }
                 Err(error) => self
                     .notes
-                    .push(format!("the last sign-ins of application {id} are not known: {}", chain(&error))),
+                    .push(format!("can't read the last sign-ins of application {id}: {}", chain(&error))),
             }
         }
     }

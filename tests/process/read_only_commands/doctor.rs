@@ -66,11 +66,11 @@ async fn planted_faults_are_named_with_remedies() {
         ("service_principal", "Application of app-01", "error", "--set accountEnabled=true"),
         ("ownership", "Application of app-02", "error", "az ad app owner add --id"),
         ("tenant_policy", "Application of app-05", "error", "exception"),
-        ("event_grid", &stranger.url, "error", "no rekeyd"),
+        ("event_grid", &stranger.url, "error", "not rekeyd"),
         ("clock", "rekeyd", "error", "set this machine's clock"),
         ("consent", "vault-1/app-07", "error", "rekeyd:secret=vault-1/app-07"),
         // Oddities that are only warnings.
-        ("tenant_policy", "Application of app-01", "warning", "set validity to at most 30d"),
+        ("tenant_policy", "Application of app-01", "warning", "to at most 30d"),
         ("tags", "vault-1/app-01", "warning", "correct or remove these tags"),
         ("password_room", "Application of app-06", "warning", "az ad app credential delete"),
     ] {
