@@ -28,9 +28,9 @@ impl Applications {
         | ApplicationRef::Either(id)) = application.value;
         let ApplicationRules { allow, deny } = &self.rules;
         let objection = if deny.contains(&id) {
-            "which applications.deny names"
+            "which applications.deny lists"
         } else if self.is_readable && !allow.is_empty() && !allow.contains(&id) {
-            "which applications.allow does not name"
+            "which applications.allow does not list"
         } else {
             return;
         };

@@ -83,7 +83,7 @@ pub(super) fn api(
     let is_given = ["token_file", "tokens", "audience"].iter().any(|key| section.has(key));
     if let Some(listen) = listen.filter(|listen| !is_given && !listen.value.ip().is_loopback()) {
         let message = format!(
-            "listen is {}, which is not loopback, and there is no api.token_file: the API would be open to the network",
+            "listen is {}, which is not a loopback address: the API would be open to the network; set api.token_file, [[api.tokens]] or api.audience",
             listen.shown
         );
         problems.add(&listen.location, message);
@@ -119,7 +119,7 @@ fn static_token(mut section: Section<'_>, problems: &Problems) -> Option<StaticT
     let role = section.required("role", values::one_of(&ROLES));
     section.finish();
     if let Some(hash) = hash.as_ref().filter(|hash| hash.value == EMPTY_TEXT) {
-        problems.add(&hash.location, "a token's sha256 is that of the empty text");
+        problems.add(&hash.location, "a token's sha256 is that of an empty token");
     }
     Some(StaticToken { name: name?.value, hash: hash?.value, role: role?.value })
 }
@@ -164,7 +164,7 @@ pub(super) fn webhook(
     if audience.is_some() && client_id.is_none() {
         problems.add(
             &location,
-            "webhook.client_id is missing: Event Grid's application in this cloud is not known",
+            "webhook.client_id is missing: it is required in this cloud, where the client id of Event Grid is not known",
         );
     }
     Some(WebhookConfig {

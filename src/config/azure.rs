@@ -118,7 +118,10 @@ fn address(
     of_cloud: impl FnOnce(Cloud) -> Option<&'static str>,
 ) -> Option<Url> {
     if cloud == Some(Cloud::Custom) && !section.has(key) {
-        section.report(format!("{} is missing, and required for a custom cloud", section.path_of(key)));
+        section.report(format!(
+            "{} is missing: it is required with azure.cloud = \"custom\"",
+            section.path_of(key)
+        ));
     }
     let given = section.text(key, without_version).map(|found| found.value);
     given.or_else(|| Url::parse(cloud.and_then(of_cloud)?).ok())
@@ -151,8 +154,7 @@ pub(super) struct Vaults {
 
 pub(super) fn vaults(sections: Vec<Section<'_>>, cloud: Option<Cloud>, problems: &Problems) -> Vaults {
     if sections.is_empty() {
-        problems
-            .add(&super::problems::Location::File, "there is no vault: at least one [[vaults]] is needed");
+        problems.add(&super::problems::Location::File, "no vault is configured: add [[vaults]]");
     }
     let mut vaults =
         Vaults { known: Vec::new(), named: Vec::new(), discovered: Vec::new(), has_unreadable_name: false };
@@ -172,7 +174,10 @@ impl Vaults {
         let name = section.required("name", values::name::<VaultName>(VAULT_NAME));
         let was_given = section.has("url");
         if cloud == Some(Cloud::Custom) && !was_given {
-            section.report(format!("{} is missing, and required for a custom cloud", section.path_of("url")));
+            section.report(format!(
+                "{} is missing: it is required with azure.cloud = \"custom\"",
+                section.path_of("url")
+            ));
         }
         let given = section.text("url", values::service_url);
         let is_searched = section.boolean("discover").is_some_and(|discover| discover.value);
@@ -185,7 +190,7 @@ impl Vaults {
                 problems.add(
                     &given.location,
                     format!(
-                        "{} is {}, which is not of the vault {}: its host must begin with that name",
+                        "{} is {}, which is not the URL of the vault {}: its host must begin with that name",
                         section.path_of("url"),
                         given.shown,
                         name.shown
@@ -223,7 +228,7 @@ pub(super) fn check_challenge(azure: &AzureParts, vaults: &Vaults, problems: &Pr
     let mut all = services.chain(vaults.known.iter().map(|vault| &vault.url));
     if let Some(url) = all.find(|url| !values::is_loopback(url)) {
         let told = format!(
-            "azure.verify_challenge_resource is false, which is allowed on loopback only, and {url} is not"
+            "azure.verify_challenge_resource is false, which is allowed on loopback only: {url} is not a loopback address"
         );
         problems.add(&verify.location, told);
     }

@@ -91,7 +91,7 @@ pub(super) fn log(mut section: Section<'_>) -> Option<LogConfig> {
     let format = section.text("format", |text: &str| match text {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
-        _ => Err("neither json nor text".to_owned()),
+        _ => Err("neither \"json\" nor \"text\"".to_owned()),
     });
     let audit_file = section.text("audit_file", values::path).map(|found| found.value);
     section.finish();
@@ -106,7 +106,8 @@ pub(super) fn sandbox(root: &mut Section<'_>) -> Option<SandboxConfig> {
         return None;
     }
     if !cfg!(feature = "sandbox") {
-        section.report("[sandbox] is refused: this rekeyd is built without the cargo feature \"sandbox\"");
+        section
+            .report("[sandbox] can't be used: this rekeyd was built without the cargo feature \"sandbox\"");
         return None;
     }
     let clock_url = section.required("clock_url", values::https_url);

@@ -77,7 +77,7 @@ impl IdentityKind {
             "client-certificate" => Ok(Self::ClientCertificate),
             "azure-cli" => Ok(Self::AzureCli),
             "client-secret" => Ok(Self::ClientSecret),
-            _ => Err("none of managed-identity, workload-identity, client-certificate, azure-cli and client-secret"
+            _ => Err("not one of managed-identity, workload-identity, client-certificate, azure-cli, client-secret"
                 .to_owned()),
         }
     }
@@ -129,12 +129,12 @@ pub(super) fn identity(mut section: Section<'_>, problems: &Problems) -> Option<
 fn check_keys(section: &Section<'_>, kind: &Found<IdentityKind>, problems: &Problems) {
     let (allowed, required) = kind.value.keys();
     for key in KEYS.iter().filter(|key| section.has(key) && !allowed.contains(key)) {
-        let message = format!("{} does not belong to the kind {}", section.path_of(key), kind.shown);
+        let message = format!("{} can't be set with identity.kind = {}", section.path_of(key), kind.shown);
         problems.add(section.location_of(key), message);
     }
     for key in required.iter().filter(|key| !section.has(key)) {
         section.report(format!(
-            "{} is missing, and required for the kind {}",
+            "{} is missing: it is required with identity.kind = {}",
             section.path_of(key),
             kind.shown
         ));
@@ -165,11 +165,11 @@ fn read_secret(file: &Path, least: usize) -> Result<SecretString, String> {
         return Err(if least == 1 {
             "is empty".to_owned()
         } else {
-            format!("holds less than {least} characters")
+            format!("has fewer than {least} characters")
         });
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("holds other characters than visible ASCII ones".to_owned());
+        return Err("has characters that are not visible ASCII".to_owned());
     }
     Ok(SecretString::from(text.to_owned()))
 }

@@ -13,18 +13,18 @@ const REFUSED: &[(&str, &str)] = &[
     (
         "[[api.tokens]]\nname = \"x\"\nrole = \"reader\"\n\
          sha256 = \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"",
-        "that of the empty text",
+        "that of an empty token",
     ),
     (
         "[[api.tokens]]\nname = \"x\"\nrole = \"king\"\n\
          sha256 = \"0000000000000000000000000000000000000000000000000000000000000001\"",
-        "none of reader, operator",
+        "not one of reader, operator",
     ),
     ("[api]\nrequests_per_minute = 0", "from 1 to 100000"),
     ("[webhook]\nkey_files = [\"/no/such/file\"]", "which can't be read"),
     ("[webhook]\nkey_files = [\"/a\", \"/b\", \"/c\"]", "more than 2 files"),
     ("[webhook]\nclient_id = \"x\"", "not a GUID"),
-    ("[tls]\ncertificate_file = \"/tls.crt\"", "needed together"),
+    ("[tls]\ncertificate_file = \"/tls.crt\"", "must be set together"),
     ("[health]\nlisten = \"9090\"", "not an IP address with a port"),
     ("[queue]\nurl = \"https://a.queue.core.windows.net/q?sig=x\"", "a URL with a query"),
     ("[queue]\nurl = \"https://a.queue.core.windows.net/\"", "not the URL of a queue"),

@@ -48,7 +48,7 @@ pub(super) fn tls(mut section: Section<'_>, problems: &Problems) -> Option<TlsCo
     let location = section.location().clone();
     section.finish();
     if certificate.is_some() != key.is_some() {
-        problems.add(&location, "tls.certificate_file and tls.private_key_file are needed together");
+        problems.add(&location, "tls.certificate_file and tls.private_key_file must be set together");
     }
     Some(TlsConfig { certificate_file: certificate?.value, private_key_file: key?.value })
 }

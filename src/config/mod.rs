@@ -165,7 +165,9 @@ impl Config {
             let file = tls.certificate_file.display();
             problems.add(
                 &problems::Location::File,
-                format!("tls.certificate_file is {file}, but the Functions host speaks plain HTTP"),
+                format!(
+                    "tls.certificate_file is {file}, but the Functions host uses plain HTTP: remove [tls]"
+                ),
             );
         }
         let reconcile = daemon::reconcile(root.table("reconcile"));

@@ -129,7 +129,7 @@ fn discovery_vault_needs_no_secret_entries() {
         "{late}"
     );
     assert!(parse(&text("[rollout]\ncanaries = [\"kv/any\"]")).is_ok());
-    assert!(refusal(parse(&text("").replace("true", "false"))).contains("there is no secret"));
+    assert!(refusal(parse(&text("").replace("true", "false"))).contains("no secret is configured"));
 }
 
 /// Lists are read from the file or, separated by commas, from an environment variable, and a bad element is reported.
@@ -176,24 +176,24 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     ("", "usage_quiet = \"1m\"", "secrets[1].usage_quiet is \"1m\": usage_quiet is"),
     ("", "jitter = \"91d\"", "secrets[1].jitter is \"91d\""),
-    ("[policy]\nusage_gate = \"on\"", "", "policy.usage_gate is \"on\", which is none of off, report"),
-    ("", "adopt = \"steal\"", "secrets[1].adopt is \"steal\", which is none of match, rotate, report"),
-    ("", "foreign_expired = true", "secrets[1].foreign_expired is true, which is not a text in quotes"),
+    ("[policy]\nusage_gate = \"on\"", "", "policy.usage_gate is \"on\", which is not one of off, report"),
+    ("", "adopt = \"steal\"", "secrets[1].adopt is \"steal\", which is not one of match, rotate, report"),
+    ("", "foreign_expired = true", "secrets[1].foreign_expired is true, which is not a string"),
     (
         "[bounds]\nmin_validity = \"800d\"",
         "",
         "bounds.min_validity is \"800d\", which is more than bounds.max_validity",
     ),
     ("[bounds]\nmax_overlap = \"1h\"", "", "which is more than bounds.max_overlap, \"1h\""),
-    ("[verify]\nclaims = \"maybe\"", "", "which is none of required, advisory, off"),
+    ("[verify]\nclaims = \"maybe\"", "", "which is not one of required, advisory, off"),
     ("[verify]\nroles = \"A\"", "", "verify.roles is \"A\", which is not an array"),
     ("[verify]\nroles = [\" \"]", "", "verify.roles[1] is \" \", which is blank"),
     (
         "[verify]\nprobe = \"ftp\"\nprobe_url = \"https://x.org\"",
         "",
-        "which is none of none, fhir, dicom, https",
+        "which is not one of none, fhir, dicom, https",
     ),
-    ("[verify]\nprobe = \"fhir\"", "", "verify.probe_url is missing, and required for the probe \"fhir\""),
+    ("[verify]\nprobe = \"fhir\"", "", "verify.probe_url is missing: it is required for the probe \"fhir\""),
     (
         "[verify]\nprobe_url = \"https://x.org\"",
         "",
@@ -214,33 +214,33 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "verify.probe_status[1] is 600, which is not a whole number from 100 to 599",
     ),
     ("[verify]\nreject_secret_pattern = \"(\"", "", "which is not a regular expression: unclosed group"),
-    ("", "[secrets.verify]\nspacing = \"30m\"", "the inherited one leaves no time for 3 sign-ins"),
+    ("", "[secrets.verify]\nspacing = \"30m\"", "is inherited and leaves no time for 3 sign-ins"),
     ("", "[secrets.verify]\nlimit = \"1s\"", "secrets[1].verify.limit is \"1s\", which leaves no time"),
     ("", "[secrets.verify]\nrole = []", "secrets[1].verify.role is not a known key; did you mean \"roles\"?"),
     ("", "replicas = [\"app\"]", "secrets[1].replicas[1] is \"app\", which is not of the form VAULT/NAME"),
-    ("", "replicas = [\"kw/a\"]", "secrets[1].replicas[1] is \"kw/a\", which is in none of [[vaults]]"),
+    ("", "replicas = [\"kw/a\"]", "secrets[1].replicas[1] is \"kw/a\", which is not in one of [[vaults]]"),
     (
         "",
         "replicas = [\"kv/a\", \"KV/A\"]",
         "secrets[1].replicas[2] is \"KV/A\", which is listed as a replica twice",
     ),
-    ("", "replicas = [\"kv/app\"]", "which is one of [[secrets]] itself"),
+    ("", "replicas = [\"kv/app\"]", "which is itself one of [[secrets]]"),
     ("[applications]\ndeny = [\"x\"]", "", "applications.deny[1] is \"x\", which is not a GUID"),
     (
         "[applications]\ndeny = [\"6f0c9d0e-3c1a-4c58-9c5e-6a1d0a7f7d11\"]",
         "",
-        "secrets[1].client_id is \"6f0c9d0e-3c1a-4c58-9c5e-6a1d0a7f7d11\", which applications.deny names",
+        "secrets[1].client_id is \"6f0c9d0e-3c1a-4c58-9c5e-6a1d0a7f7d11\", which applications.deny lists",
     ),
     (
         "[applications]\nallow = [\"00000000-3c1a-4c58-9c5e-6a1d0a7f7d11\"]",
         "",
-        "which applications.allow does not name",
+        "which applications.allow does not list",
     ),
     ("[rollout]\nmax_per_hour = -1", "", "rollout.max_per_hour is -1, which is not a whole number from 0"),
     (
         "[rollout]\ncanaries = [\"kv/b\"]",
         "",
-        "rollout.canaries[1] is \"kv/b\", which is not one of [[secrets]]",
+        "rollout.canaries[1] is \"kv/b\", which is neither one of [[secrets]] nor",
     ),
     ("[rollout]\ntime_zone = \"Mars\"", "", "rollout.time_zone is \"Mars\", which is not an IANA time zone"),
     ("[[rollout.windows]]\ncron = \"0 3 * * *\"", "", "rollout.windows[1].duration is missing"),
@@ -252,7 +252,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "",
         "which is not a date and time without a zone",
     ),
-    ("[[rollout.freezes]]\nfrom = 2026-12-20T00:00:00", "", "which is not a text in quotes"),
+    ("[[rollout.freezes]]\nfrom = 2026-12-20T00:00:00", "", "which is not a string"),
     (
         "[[rollout.freezes]]\nfrom = \"2026-12-20T00:00\"\nuntil = \"2026-12-20T00:00\"",
         "",

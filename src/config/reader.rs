@@ -164,7 +164,7 @@ impl<'p> Section<'p> {
     fn unknown(&self, key: &str) -> String {
         let path = self.path_of(key);
         if let Some(renamed) = renamed::key(&joined(&self.pattern, key)) {
-            return format!("`{path}` is called `{}` now", self.path_of(renamed.name()));
+            return format!("`{path}` has been renamed to `{}`", self.path_of(renamed.name()));
         }
         let meant = self.asked.iter().find(|known| is_one_edit_apart(key, known));
         let hint = meant.map(|known| format!("; did you mean {known:?}?")).unwrap_or_default();

@@ -22,7 +22,7 @@ impl Renamed {
 impl fmt::Display for Renamed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variable = variable_of(self.present).unwrap_or_default();
-        write!(f, "`{}` is called `{}` now: set {variable}", self.former, self.present)
+        write!(f, "`{}` has been renamed to `{}`: set {variable}", self.former, self.present)
     }
 }
 
@@ -64,9 +64,9 @@ mod tests {
         );
         insta::assert_snapshot!(refusal(parse(&text)), @"
         3 problems in the configuration:
-          rekeyd.toml:5: `policy.critical` is called `policy.urgent_before` now
-          rekeyd.toml:12: `secrets[1].critical` is called `secrets[1].urgent_before` now
-          rekeyd.toml:14: `secrets[1].verify.unwanted_text` is called `secrets[1].verify.reject_secret_pattern` now
+          rekeyd.toml:5: `policy.critical` has been renamed to `policy.urgent_before`
+          rekeyd.toml:12: `secrets[1].critical` has been renamed to `secrets[1].urgent_before`
+          rekeyd.toml:14: `secrets[1].verify.unwanted_text` has been renamed to `secrets[1].verify.reject_secret_pattern`
         ");
     }
 
@@ -75,7 +75,7 @@ mod tests {
     fn former_variable_is_refused_with_current_name() {
         insta::assert_snapshot!(refusal(with_variable("REKEYD_VERIFY__UNWANTED_TEXT", "x")), @"
         1 problem in the configuration:
-          environment variable REKEYD_VERIFY__UNWANTED_TEXT: `verify.unwanted_text` is called `verify.reject_secret_pattern` now: set REKEYD_VERIFY__REJECT_SECRET_PATTERN
+          environment variable REKEYD_VERIFY__UNWANTED_TEXT: `verify.unwanted_text` has been renamed to `verify.reject_secret_pattern`: set REKEYD_VERIFY__REJECT_SECRET_PATTERN
         ");
     }
 

@@ -95,7 +95,7 @@ fn checked_canaries(
     for (index, canary) in (1..).zip(&canaries) {
         if !secrets.may_have(&canary.value) && !vaults.discovered.contains(&canary.value.vault) {
             let message = format!(
-                "rollout.canaries[{index}] is {}, which is not one of [[secrets]], nor in a vault with discover",
+                "rollout.canaries[{index}] is {}, which is neither one of [[secrets]] nor in a vault with discover = true",
                 canary.shown
             );
             problems.add(&canary.location, message);
@@ -109,7 +109,7 @@ fn window(mut section: Section<'_>, zone: &TimeZone) -> Option<Window> {
     let cron = section.required("cron", values::cron);
     let duration = section.required("duration", |text: &str| {
         let bounds = std::time::Duration::from_secs(60)..=std::time::Duration::from_secs(7 * 86_400);
-        Duration::try_from(values::duration_within(bounds)(text)?).map_err(|_| "far too long".to_owned())
+        Duration::try_from(values::duration_within(bounds)(text)?).map_err(|_| "too long".to_owned())
     });
     section.finish();
     let (cron, expression) = cron?.value;

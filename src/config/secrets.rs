@@ -44,8 +44,7 @@ struct Replica {
 
 pub(super) fn secrets(sections: Vec<Section<'_>>, rules: &Rules<'_>) -> SecretEntries {
     if sections.is_empty() && rules.vaults.discovered.is_empty() {
-        let message =
-            "there is no secret: at least one [[secrets]] is needed, or discover = true in [[vaults]]";
+        let message = "no secret is configured: add [[secrets]], or set discover = true in [[vaults]]";
         rules.problems.add(&Location::File, message);
     }
     let mut secrets = SecretEntries::default();
@@ -133,9 +132,9 @@ impl SecretEntries {
         let mut seen = HashSet::new();
         for Replica { path, found } in &self.replicas {
             let complaint = if !rules.vaults.may_have(&found.value.vault) {
-                "which is in none of [[vaults]]"
+                "which is not in one of [[vaults]]"
             } else if self.named.contains(&found.value) {
-                "which is one of [[secrets]] itself"
+                "which is itself one of [[secrets]]"
             } else if !seen.insert(&found.value) {
                 "which is listed as a replica twice"
             } else {
@@ -150,7 +149,7 @@ fn application(section: &mut Section<'_>, rules: &Rules<'_>) -> Option<Applicati
     let is_given = (section.has("application_object_id"), section.has("client_id"));
     if is_given.0 == is_given.1 {
         let both = section.path_of("application_object_id");
-        section.report(format!("{both} or client_id: exactly one of them must be given"));
+        section.report(format!("{both} or client_id: exactly one of them must be set"));
     }
     let object_id =
         |text: &str| values::name::<AppObjectId>("an object id (a GUID)")(text).map(ApplicationRef::ObjectId);

@@ -158,10 +158,11 @@ fn the_environment_overrides_the_file() {
     "#);
     insta::assert_snapshot!(refusal(with_variable("REKEYD_LISTN", "hunter2")), @r#"
     1 problem in the configuration:
-      environment variable REKEYD_LISTN: it names no known key; did you mean REKEYD_LISTEN?
+      environment variable REKEYD_LISTN: it does not name a known key; did you mean REKEYD_LISTEN?
     "#);
     assert!(
-        refusal(with_variable("REKEYD_SECRETS__0__NAME", "x")).contains("can't be set by the environment")
+        refusal(with_variable("REKEYD_SECRETS__0__NAME", "x"))
+            .contains("can't be set by environment variables")
     );
 }
 
@@ -193,17 +194,17 @@ fn an_entry_overrides_the_policy() {
 /// Each broken rule, as (top, tables, entry, what is reported).
 const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("listen = \"0.0.0.0:80\"", "", "", "the API would be open to the network"),
-    ("listen = 5", "", "", "rekeyd.toml:1: listen is 5, which is not a text in quotes"),
+    ("listen = 5", "", "", "rekeyd.toml:1: listen is 5, which is not a string"),
     ("policy = 5", "", "", "policy is 5, which is not a table"),
-    ("x =", "", "", "rekeyd.toml:1: this is not TOML"),
-    ("", "cloud = \"mars\"", "", "azure.cloud is \"mars\", which is none of public"),
+    ("x =", "", "", "rekeyd.toml:1: invalid TOML"),
+    ("", "cloud = \"mars\"", "", "azure.cloud is \"mars\", which is not one of public"),
     ("", "graph_url = \"https://x.org\"", "", "azure.graph_url can be set only with"),
     ("", "cloud = \"custom\"", "", "azure.authority_url is missing"),
     ("", "cloud = \"custom\"", "", "vaults[1].url is missing"),
     ("", "ca_file = \"\"", "", "azure.ca_file is \"\", which is not a path"),
     ("", "verify_challenge_resource = false", "", "allowed on loopback only"),
     ("", "connect_timeout = \"0s\"", "", "\"0s\", which is out of range (100ms to 5m)"),
-    ("", "[identity]\ntoken_file = \"x\"", "", "identity.token_file does not belong to the kind"),
+    ("", "[identity]\ntoken_file = \"x\"", "", "identity.token_file can't be set with identity.kind"),
     ("", "[identity]\nkind = \"client-secret\"", "", "identity.client_secret_file is missing"),
     ("", "[policy]\nvalidity = \"1000d\"", "", "policy.validity is \"1000d\": validity is"),
     ("", "[policy]\noverlap = \"100d\"", "", "must be less than validity"),
@@ -218,10 +219,10 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("", "[api]\ntoken_file = \"/no/such/file\"", "", "which can't be read"),
     ("", "[reconcile]\nconcurrency = 0", "", "a whole number from 1 to 64"),
     ("", "[reconcile]\nshutdown_grace = \"11m\"", "", "out of range (1s to 10m)"),
-    ("", "[log]\nformat = \"xml\"", "", "neither json nor text"),
+    ("", "[log]\nformat = \"xml\"", "", "neither \"json\" nor \"text\""),
     ("", "[log]\nfilter = \"rekeyd=loud\"", "", "not a log filter"),
     ("", "[[vaults]]\nname = \"KV\"", "", "which is listed twice"),
-    ("", "", "application_object_id = \"x\"", "exactly one of them must be given"),
+    ("", "", "application_object_id = \"x\"", "exactly one of them must be set"),
     ("", "", "[[secrets]]\nvault = \"kv\"\nname = \"APP\"", "secret kv/app is listed twice"),
     ("", "[log]\naudit_file = \"\"", "", "log.audit_file is \"\", which is not a path"),
 ];
@@ -265,7 +266,7 @@ fn no_secret_is_ever_shown() {
     let config = parse(&file("listen = \"0.0.0.0:80\"", &tables, "")).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
     let message = refusal(parse(&file("", &format!("[api]\ntoken_file = {:?}", short.path()), "")));
-    assert!(message.contains("less than 16 characters") && !message.contains("hunter2"), "{message}");
+    assert!(message.contains("fewer than 16 characters") && !message.contains("hunter2"), "{message}");
 }
 
 #[test]

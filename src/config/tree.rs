@@ -45,7 +45,7 @@ impl Entry {
             | (ValueKind::Text, Raw::Text(text))
             | (ValueKind::Number, Raw::Number(text)) => Ok(text),
             (ValueKind::Boolean, Raw::Boolean(value)) => Ok(value.to_string()),
-            (ValueKind::Text, _) => Err("not a text in quotes".to_owned()),
+            (ValueKind::Text, _) => Err("not a string".to_owned()),
             (ValueKind::Number, _) => Err("not a whole number".to_owned()),
             (ValueKind::Boolean, _) => Err("neither true nor false".to_owned()),
         }
@@ -117,7 +117,7 @@ pub(super) fn parse(text: &str, problems: &Problems) -> Option<BTreeMap<String, 
         Err(error) => {
             let location = error.span().map_or(Location::File, |span| lines.location(span.start));
             let message = error.message().lines().collect::<Vec<_>>().join(", ");
-            problems.add(&location, format!("this is not TOML: {message}"));
+            problems.add(&location, format!("invalid TOML: {message}"));
             None
         }
     }
@@ -164,7 +164,7 @@ fn put(root: &mut BTreeMap<String, Entry>, path: &str, name: &str, value: &str) 
 
 fn unknown_variable(name: &str) -> String {
     if name.starts_with("REKEYD_VAULTS_") || name.starts_with("REKEYD_SECRETS_") {
-        return "vaults and secrets can't be set by the environment".to_owned();
+        return "vaults and secrets can't be set by environment variables".to_owned();
     }
     if let Some(renamed) = renamed::variable(name) {
         return renamed.to_string();
@@ -172,7 +172,7 @@ fn unknown_variable(name: &str) -> String {
     let mut known = KEYS.iter().filter_map(super::keys::ConfigKey::variable);
     let hint = known.find(|known| is_one_edit_apart(name, known));
     let hint = hint.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
-    format!("it names no known key{hint}")
+    format!("it does not name a known key{hint}")
 }
 
 fn entries_of(table: DeTable<'_>, lines: &Lines) -> BTreeMap<String, Entry> {

@@ -23,7 +23,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 
 /// Parses a duration, as the domain's type.
 pub(super) fn span(text: &str) -> Result<time::Duration, String> {
-    time::Duration::try_from(duration(text)?).map_err(|_| "far too long".to_owned())
+    time::Duration::try_from(duration(text)?).map_err(|_| "too long".to_owned())
 }
 
 pub(super) fn duration_within(bounds: RangeInclusive<Duration>) -> impl Fn(&str) -> Result<Duration, String> {
@@ -73,7 +73,7 @@ pub(super) fn one_of<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&s
             return Ok(*value);
         }
         let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        Err(format!("none of {}", known.join(", ")))
+        Err(format!("not one of {}", known.join(", ")))
     }
 }
 
@@ -100,7 +100,7 @@ pub(super) fn https_address(text: &str) -> Result<Url, String> {
 /// Parses the URL of a whole service: nothing after the host and port.
 pub(super) fn service_url(text: &str) -> Result<Url, String> {
     let url = https_url(text)?;
-    if url.path() == "/" { Ok(url) } else { Err("a URL with a path, and there must be none".to_owned()) }
+    if url.path() == "/" { Ok(url) } else { Err("a URL with a path, which must be left out".to_owned()) }
 }
 
 /// Returns true if a URL can only lead to this machine.
@@ -119,7 +119,7 @@ pub(super) fn tenant(text: &str) -> Result<String, String> {
     if is_guid || is_domain {
         Ok(text.to_owned())
     } else {
-        Err("neither a GUID nor a domain name of a tenant".to_owned())
+        Err("neither the GUID nor a domain name of a tenant".to_owned())
     }
 }
 

@@ -133,7 +133,7 @@ fn check_times(
             &limit.location,
             format!("{path} is {}, which leaves no time for {sign_ins} sign-ins", limit.shown),
         ),
-        None => section.report(format!("{path}: the inherited one leaves no time for {sign_ins} sign-ins")),
+        None => section.report(format!("{path} is inherited and leaves no time for {sign_ins} sign-ins")),
     }
 }
 
@@ -156,7 +156,7 @@ fn target(section: &mut Section<'_>, inherited: Option<&Target>, problems: &Prob
             if same.is_none() {
                 let path = section.path_of("probe_url");
                 let shown = kind_shown(kind);
-                section.report(format!("{path} is missing, and required for the probe {shown:?}"));
+                section.report(format!("{path} is missing: it is required for the probe {shown:?}"));
             }
             same.cloned()
         }
@@ -179,7 +179,7 @@ fn statuses(section: &mut Section<'_>, problems: &Problems) -> Option<BTreeSet<u
     let given = section.numbers("probe_status", values::number_within(100..=599_u16))?;
     if given.is_empty() {
         let path = section.path_of("probe_status");
-        problems.add(&location, format!("{path} is empty: no answer would be as expected"));
+        problems.add(&location, format!("{path} is empty: list at least one status"));
     }
     Some(given.into_iter().map(|status| status.value).collect())
 }
