@@ -1,4 +1,4 @@
-{{/* What several templates share: names, labels, the pod. */}}
+{{/* Definitions shared by several templates: names, labels, the pod. */}}
 
 {{/* The name of every object: "rekeyd" for a release of that name. */}}
 {{- define "rekeyd.fullname" -}}
@@ -9,7 +9,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What the selectors ask for, which can't be changed in an upgrade. */}}
+{{/* The labels of the selectors, which an upgrade can't change. */}}
 {{- define "rekeyd.selectorLabels" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -30,13 +30,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* The pod's template. Ours win over those of the values: a selector or the checksum must not be lost. */}}
+{{/* The pod's template. The chart's labels and annotations override those of the values, so that the selectors and the checksum are kept. */}}
 {{- define "rekeyd.podTemplate" -}}
 {{- $labels := include "rekeyd.selectorLabels" . | fromYaml -}}
 {{- if .Values.identity.clientId -}}
 {{- $_ := set $labels "azure.workload.identity/use" "true" -}}
 {{- end -}}
-{{- /* The daemon reads its configuration at its start, so another one needs another pod. */ -}}
+{{- /* The daemon reads its configuration at start, so a changed one needs a new pod. */ -}}
 {{- $annotations := dict "checksum/config" (.Values.config | sha256sum) -}}
 {{- $isDaemon := eq .Values.mode "daemon" -}}
 metadata:
@@ -49,11 +49,11 @@ spec:
   restartPolicy: Never
   {{- end }}
   serviceAccountName: {{ include "rekeyd.fullname" . }}
-  # Workload identity brings a token of its own, for Entra only.
+  # Workload identity mounts its own token, for Entra only.
   automountServiceAccountToken: false
-  # Addresses of other services have no use here, and a service named rekeyd-… would look like configuration.
+  # Not needed, and the variables of a service named rekeyd-… would be read as configuration.
   enableServiceLinks: false
-  # Longer than reconcile.shutdown_grace (25s), in which it ends what it has in hand.
+  # Longer than reconcile.shutdown_grace (25s), in which the daemon finishes its running work.
   terminationGracePeriodSeconds: 40
   {{- with .Values.image.pullSecrets }}
   imagePullSecrets:
@@ -80,7 +80,7 @@ spec:
     runAsNonRoot: true
     runAsUser: 65532
     runAsGroup: 65532
-    # So that it can read what is mounted for its group only.
+    # Lets the process read files that are mounted for its group only.
     fsGroup: 65532
     seccompProfile:
       type: RuntimeDefault
@@ -100,7 +100,7 @@ spec:
       {{- if or $isDaemon .Values.extraEnv }}
       env:
         {{- if $isDaemon }}
-        # Health and metrics for the probes below, which is why it stands here; everything else is in rekeyd.toml.
+        # Health and metrics, set here because the probes below use this port; everything else is in rekeyd.toml.
         - name: REKEYD_HEALTH__LISTEN
           value: 0.0.0.0:9090
         {{- end }}
@@ -120,7 +120,7 @@ spec:
         periodSeconds: 10
         timeoutSeconds: 5
         failureThreshold: 6
-      # Ready once each vault and Graph answered.
+      # Ready once Graph and every vault have answered.
       readinessProbe:
         httpGet:
           path: /readyz
