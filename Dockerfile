@@ -1,19 +1,19 @@
 # The image of rekeyd: one static binary, certificates and time zones. No shell, no package manager, no root.
-# `cargo xtask image` builds it with the arguments below filled in; `docker build .` alone works too.
+# `cargo xtask image` builds it with the arguments below; plain `docker build .` works too.
 
 ARG RUST_IMAGE=docker.io/library/rust:1.95-slim-bookworm
 
-# checkov:skip=CKV_DOCKER_7:its tag is in RUST_IMAGE
+# checkov:skip=CKV_DOCKER_7:the tag is in RUST_IMAGE
 FROM ${RUST_IMAGE} AS build
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 WORKDIR /src
 
-# What packs comes first: it changes least.
+# The packaging tool comes first, because it changes least.
 COPY .cargo .cargo
 COPY deploy/xtask deploy/xtask
 RUN cargo build --locked --manifest-path deploy/xtask/Cargo.toml
 
-# The dependencies in a layer of their own, built below an empty rekeyd.
+# The dependencies in a separate layer, built with an empty rekeyd.
 ARG FEATURES=
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src && echo 'fn main() {}' >src/main.rs && touch src/lib.rs \
@@ -21,10 +21,10 @@ RUN mkdir src && echo 'fn main() {}' >src/main.rs && touch src/lib.rs \
     && rm -r src
 
 COPY src src
-# Cargo goes by times, and those of a checkout may be older than the empty rekeyd.
+# Cargo compares modification times, and those of a checkout may be older than the empty rekeyd.
 RUN touch src/lib.rs src/main.rs && cargo xtask build --features "${FEATURES}"
 
-# All that the image holds, laid out as in the image. The notices of what comes from Debian are Debian's.
+# The content of the image, in its final layout. The notices of files from Debian are Debian's.
 COPY LICENSE ./
 RUN binary=$(cargo xtask build --features "${FEATURES}") \
     && install -D "${binary}" /image/usr/bin/rekeyd \
@@ -52,6 +52,6 @@ ENV REKEYD_CONFIG=/etc/rekeyd/rekeyd.toml
 USER 65532:65532
 EXPOSE 8080 9090
 STOPSIGNAL SIGTERM
-# checkov:skip=CKV_DOCKER_2:whoever runs it asks /livez and /readyz, and nothing in here could
+# checkov:skip=CKV_DOCKER_2:the platform probes /livez and /readyz; the image has no program to do so
 ENTRYPOINT ["/usr/bin/rekeyd"]
 CMD ["run"]
