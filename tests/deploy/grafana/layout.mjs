@@ -1,4 +1,4 @@
-// What types can't say of a dashboard: ids that are used twice, and panels that lie on each other or out of the grid.
+// Checks of a dashboard that types can't express: duplicate ids, and panels that overlap or leave the grid.
 // Prints each fault, and exits with 1 if there is one.
 import { readFileSync } from "node:fs";
 
@@ -14,9 +14,9 @@ const overlap = (one, other) =>
   one.x < other.x + other.w && other.x < one.x + one.w && one.y < other.y + other.h && other.y < one.y + one.h;
 panels.forEach((panel, index) => {
   const { x, w } = panel.gridPos;
-  if (x < 0 || x + w > 24) faults.push(`${panel.title} is out of the grid`);
+  if (x < 0 || x + w > 24) faults.push(`${panel.title} is outside of the grid`);
   const hidden = panels.slice(index + 1).find((other) => overlap(panel.gridPos, other.gridPos));
-  if (hidden) faults.push(`${panel.title} lies on ${hidden.title}`);
+  if (hidden) faults.push(`${panel.title} overlaps ${hidden.title}`);
   for (const id of twice((panel.targets ?? []).map((target) => target.refId))) {
     faults.push(`${panel.title} has two queries ${id}`);
   }

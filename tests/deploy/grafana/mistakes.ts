@@ -1,4 +1,4 @@
-// The types tell mistakes from good panels: a line below `@ts-expect-error` that is no error is one itself.
+// Shows that the types find mistakes: a line below `@ts-expect-error` without an error is itself an error.
 import type { AnyPanel } from "./types.ts";
 
 type TimeSeries = Extract<AnyPanel, { type: "timeseries" }>;
@@ -10,7 +10,7 @@ export const mistakes: unknown[] = [
   { ...legend, displayMode: "lists" } satisfies typeof legend,
   // @ts-expect-error A misspelt member.
   { calcs: [], displayMode: "list", placement: "right", showLegends: true } satisfies typeof legend,
-  // @ts-expect-error A panel type that there is not.
+  // @ts-expect-error An unknown panel type.
   "timeserie" satisfies AnyPanel["type"],
   // @ts-expect-error A fixed data source.
   { type: "prometheus", uid: "prometheus" } satisfies TimeSeries["datasource"],

@@ -1,6 +1,6 @@
-// What the dashboard's JSON has to be: Grafana's own types, put together so that nothing in it is left unchecked that
-// they know. They do not know transformations' and overrides' options, the variables in texts, names of units and colours
-// beyond `string`, whether panels overlap (layout.mjs looks), and PromQL (tests/process/alerts.rs asks a Prometheus).
+// The type of the dashboard's JSON, composed of Grafana's own types. They do not cover the options of transformations and
+// overrides, variables in texts, names of units and colours, overlapping panels (see layout.mjs), and PromQL (see
+// tests/process/alerts.rs).
 import type { DataQuery, DataSourceRef } from "@grafana/schema";
 import type * as dashboard from "@grafana/schema/dist/esm/raw/dashboard/x/dashboard_types.gen.d.ts";
 import type * as stat from "@grafana/schema/dist/esm/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen.d.ts";
@@ -8,17 +8,17 @@ import type * as table from "@grafana/schema/dist/esm/raw/composable/table/panel
 import type * as timeline from "@grafana/schema/dist/esm/raw/composable/statetimeline/panelcfg/x/StateTimelinePanelCfg_types.gen.d.ts";
 import type * as timeseries from "@grafana/schema/dist/esm/raw/composable/timeseries/panelcfg/x/TimeSeriesPanelCfg_types.gen.d.ts";
 
-/** As it stands in JSON: an enum of texts is one of those texts. */
+/** The JSON form of a type: an enum of strings becomes a union of those strings. */
 type Json<T> = T extends string ? `${T}`
   : T extends number | boolean | null | undefined ? T
   : T extends (infer Element)[] ? Json<Element>[]
   : T extends object ? { [Key in keyof T]: Json<T[Key]> }
   : T;
 
-/** Whoever looks at it chooses the data source. */
+/** The data source is a variable that the user selects. */
 type Source = Omit<DataSourceRef, "uid" | "type"> & { type: "prometheus"; uid: "${datasource}" };
 
-/** `@grafana/schema` has no queries of Prometheus: these are the members that Grafana's data source writes. */
+/** `@grafana/schema` has no Prometheus queries: these are the members that Grafana's data source writes. */
 type Target = Omit<DataQuery, "datasource"> & {
   datasource: Source;
   editorMode: "code";
@@ -29,7 +29,7 @@ type Target = Omit<DataQuery, "datasource"> & {
   range: boolean;
 };
 
-/** Each panel says what it shows, and in which unit. */
+/** A panel with a description and a unit. */
 type Described<Type, Options, Custom> =
   & Omit<dashboard.Panel, "type" | "title" | "description" | "datasource" | "fieldConfig" | "gridPos" | "id" | "options" | "targets">
   & Required<Pick<dashboard.Panel, "title" | "description" | "gridPos" | "id">>

@@ -1,4 +1,4 @@
-"""Whether a file is a CycloneDX 1.5 document in JSON, strictly."""
+"""Succeeds if a file is a strictly valid CycloneDX 1.5 document in JSON."""
 
 import sys
 from pathlib import Path

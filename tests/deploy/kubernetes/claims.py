@@ -1,7 +1,7 @@
-"""What has to be true of the rendered manifests, beyond what their schemas and checkov can know.
+"""Checks of the rendered manifests beyond their schemas and checkov.
 
-    claims.py split RENDERED PARTS    one file an object, so that the tools can read them
-    claims.py hold RENDERED ROOT      a line for each claim: "ok" or "FAILED", and what of
+    claims.py split RENDERED PARTS    writes one file per object, for the other tools
+    claims.py hold RENDERED ROOT      prints a line for each claim: "ok" or "FAILED" with the reason
 
 RENDERED is a directory with NAME.yaml for each rendering.
 """
@@ -14,7 +14,7 @@ import tomllib
 import yaml
 
 OPERATOR = "monitoring.coreos.com/v1"
-# The renderings that have to say the same, by kustomize and by the chart.
+# Pairs of renderings by kustomize and by the chart that must be equal.
 TWINS = {
     "kustomize-base": "chart-default",
     "kustomize-workload-identity": "chart-monitoring",
@@ -69,7 +69,7 @@ def is_daemon(rendering):
 # Claims about every rendering.
 
 
-def it_has_the_objects_that_it_should(rendering):
+def it_has_the_expected_objects(rendering):
     kinds = sorted(entry["kind"] for entry in rendering if entry["apiVersion"] != OPERATOR)
     wanted = ["ConfigMap", "NetworkPolicy", "ServiceAccount"]
     wanted += ["Deployment", "Service"] if is_daemon(rendering) else ["CronJob"]
@@ -77,7 +77,7 @@ def it_has_the_objects_that_it_should(rendering):
     assert len(kinds) == len(set(kinds)), kinds
 
 
-def pod_security_restricted_takes_the_pod(rendering):
+def the_pod_meets_pod_security_restricted(rendering):
     pod, only = template(rendering)["spec"], container(rendering)
     for forbidden in ["hostNetwork", "hostPID", "hostIPC", "initContainers", "ephemeralContainers"]:
         assert forbidden not in pod, forbidden
@@ -95,7 +95,7 @@ def pod_security_restricted_takes_the_pod(rendering):
     assert not any("hostPort" in port for port in only.get("ports", []))
 
 
-def the_pod_gets_nothing_of_the_cluster(rendering):
+def the_pod_has_no_access_to_the_cluster(rendering):
     pod, account = template(rendering)["spec"], one(rendering, "ServiceAccount")
     assert pod["automountServiceAccountToken"] is False
     assert account["automountServiceAccountToken"] is False
@@ -103,13 +103,13 @@ def the_pod_gets_nothing_of_the_cluster(rendering):
     assert pod["enableServiceLinks"] is False
 
 
-def the_pod_ends_after_the_daemon_has(rendering):
+def the_pod_outlives_the_shutdown_grace(rendering):
     config = tomllib.loads(one(rendering, "ConfigMap")["data"]["rekeyd.toml"])
     grace = config.get("reconcile", {}).get("shutdown_grace", "25s")
     assert template(rendering)["spec"]["terminationGracePeriodSeconds"] > int(grace.removesuffix("s"))
 
 
-def the_configuration_is_where_the_image_looks(rendering):
+def the_configuration_is_mounted_for_the_image(rendering):
     pod, config = template(rendering)["spec"], one(rendering, "ConfigMap")
     volume = next(volume for volume in pod["volumes"] if volume["name"] == "config")
     assert volume["configMap"] == {"name": config["metadata"]["name"]}
@@ -129,14 +129,14 @@ def the_selectors_find_the_pod(rendering):
         assert len(selector) == 2 and selector.items() <= labels.items(), selector
 
 
-def workload_identity_is_whole_or_not_there(rendering):
+def workload_identity_is_complete_or_absent(rendering):
     labels = template(rendering)["metadata"]["labels"]
     annotations = one(rendering, "ServiceAccount")["metadata"].get("annotations", {})
     asks = labels.get("azure.workload.identity/use") == "true"
     assert asks == ("azure.workload.identity/client-id" in annotations), (labels, annotations)
 
 
-def nothing_comes_in_but_prometheus(rendering):
+def only_prometheus_may_connect(rendering):
     policy = one(rendering, "NetworkPolicy")["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     if not is_daemon(rendering):
@@ -148,7 +148,7 @@ def nothing_comes_in_but_prometheus(rendering):
     assert rule["ports"] == [{"protocol": "TCP", "port": "health"}], rule
 
 
-def nothing_goes_out_but_dns_and_https(rendering):
+def only_dns_and_https_may_leave(rendering):
     dns, *others = one(rendering, "NetworkPolicy")["spec"]["egress"]
     (resolver,) = dns["to"]
     assert resolver == {
@@ -159,7 +159,7 @@ def nothing_goes_out_but_dns_and_https(rendering):
     for rule in others:
         (block,) = (peer["ipBlock"] for peer in rule["to"])
         ports = [(port["protocol"], port["port"]) for port in rule["ports"]]
-        # The metadata service only by a rule of its own, as a value asks for it.
+        # The metadata service is allowed only by a separate rule from the values.
         if block["cidr"] == METADATA_SERVICE:
             assert ports == [("TCP", 80)], ports
         else:
@@ -204,7 +204,7 @@ def prometheus_finds_the_service_under_the_job_of_the_rules(rendering):
     assert service["metadata"]["labels"][spec["jobLabel"]] == "rekeyd"
     (endpoint,) = spec["endpoints"]
     assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]} and endpoint["path"] == "/metrics"
-    # Or the label `service` of our metrics would be renamed, and the rules would not find it.
+    # Otherwise the label `service` of our metrics would be renamed, and the rules would not match it.
     assert endpoint["honorLabels"] is True
 
 
@@ -218,10 +218,10 @@ def everything_is_in_one_namespace(rendering):
             assert ours["metadata"]["labels"][f"pod-security.kubernetes.io/{mode}"] == "restricted", mode
 
 
-# Claims about several of them, or about one.
+# Claims about several renderings, or about a specific one.
 
 
-def both_ways_say_the_same(all_renderings, root):
+def kustomize_and_chart_are_equal(all_renderings, root):
     for ours, theirs in TWINS.items():
         by_kustomize, by_chart = (normalized(all_renderings[name]) for name in (ours, theirs))
         assert by_kustomize.keys() == by_chart.keys(), (ours, by_kustomize.keys() ^ by_chart.keys())
@@ -231,7 +231,7 @@ def both_ways_say_the_same(all_renderings, root):
 
 
 def normalized(rendering):
-    """Without what differs by design: the labels of Helm, how a change of the configuration is made seen."""
+    """Returns the rendering without intended differences: Helm's labels, the hash of the configuration."""
     config = one(rendering, "ConfigMap")["metadata"]["name"]
     text = json.dumps([entry for entry in rendering if entry["kind"] != "Namespace"])
     entries = json.loads(text.replace(f'"configMap": {{"name": "{config}"}}', '"configMap": {"name": "CONFIG"}'))
@@ -287,13 +287,13 @@ def the_values_reach_the_objects(all_renderings, root):
         assert one(labelled, kind)["metadata"]["labels"]["release"] == "prometheus", kind
 
 
-def no_value_takes_the_charts_own_labels_away(all_renderings, root):
+def no_value_overrides_the_charts_own_labels(all_renderings, root):
     metadata = template(all_renderings["chart-identity"])["metadata"]
     assert metadata["labels"]["app.kubernetes.io/name"] == "rekeyd"
     assert len(metadata["annotations"]["checksum/config"]) == 64
 
 
-def another_configuration_is_another_pod(all_renderings, root):
+def a_changed_configuration_replaces_the_pod(all_renderings, root):
     before, after = (template(all_renderings[name]) for name in ["chart-default", "chart-operator-labels"])
     assert before["metadata"]["annotations"] != after["metadata"]["annotations"]
     name = one(all_renderings["kustomize-base"], "ConfigMap")["metadata"]["name"]
@@ -306,27 +306,27 @@ def another_release_has_other_names(all_renderings, root):
 
 
 ABOUT_ONE = [
-    it_has_the_objects_that_it_should,
-    pod_security_restricted_takes_the_pod,
-    the_pod_gets_nothing_of_the_cluster,
-    the_pod_ends_after_the_daemon_has,
-    the_configuration_is_where_the_image_looks,
+    it_has_the_expected_objects,
+    the_pod_meets_pod_security_restricted,
+    the_pod_has_no_access_to_the_cluster,
+    the_pod_outlives_the_shutdown_grace,
+    the_configuration_is_mounted_for_the_image,
     the_selectors_find_the_pod,
-    workload_identity_is_whole_or_not_there,
-    nothing_comes_in_but_prometheus,
-    nothing_goes_out_but_dns_and_https,
+    workload_identity_is_complete_or_absent,
+    only_prometheus_may_connect,
+    only_dns_and_https_may_leave,
     the_probes_and_the_service_reach_the_health_listener,
     there_is_one_daemon_or_one_sweep_at_a_time,
     prometheus_finds_the_service_under_the_job_of_the_rules,
     everything_is_in_one_namespace,
 ]
 ABOUT_ALL = [
-    both_ways_say_the_same,
+    kustomize_and_chart_are_equal,
     the_rules_are_those_of_prometheus,
     the_version_is_that_of_the_program,
     the_values_reach_the_objects,
-    no_value_takes_the_charts_own_labels_away,
-    another_configuration_is_another_pod,
+    no_value_overrides_the_charts_own_labels,
+    a_changed_configuration_replaces_the_pod,
     another_release_has_other_names,
 ]
 
@@ -335,17 +335,17 @@ def hold(directory, root):
     found = renderings(directory)
     for claim in ABOUT_ONE:
         for name, rendering in found.items():
-            tell(f"{claim.__name__}: {name}", claim, rendering)
+            report(f"{claim.__name__}: {name}", claim, rendering)
     for claim in ABOUT_ALL:
-        tell(claim.__name__, claim, found, pathlib.Path(root))
+        report(claim.__name__, claim, found, pathlib.Path(root))
 
 
-def tell(name, claim, *arguments):
+def report(name, claim, *arguments):
     name = name.replace("_", " ")
     try:
         claim(*arguments)
         print(f"ok      {name}")
-    except Exception as error:  # Whatever a manifest lacks is a failure of the claim, not of the run.
+    except Exception as error:  # An incomplete manifest fails the claim, not the run.
         print(f"FAILED  {name}: {type(error).__name__}: {error}")
 
 

@@ -1,4 +1,4 @@
-// What a template may call and ask, beside its values.
+// Functions and objects of templates, apart from the values.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Sprig's functions and Helm's own. Helm takes `env` and `expandenv` away: a chart must not read its caller's machine.
+// Sprig's functions and Helm's own. Helm removes `env` and `expandenv`: a chart must not read the caller's environment.
 func functions(root *template.Template) template.FuncMap {
 	all := sprig.TxtFuncMap()
 	delete(all, "env")
@@ -29,7 +29,7 @@ func functions(root *template.Template) template.FuncMap {
 		"fromJsonArray": fromYAMLArray,
 		"required":      required,
 		"fail":          func(message string) (string, error) { return "", errors.New(message) },
-		// As without a cluster: nothing is there.
+		// Without a cluster, lookups return nothing.
 		"lookup":  func(string, string, string, string) map[string]interface{} { return map[string]interface{}{} },
 		"include": include(root),
 		"tpl":     tpl(root),
@@ -56,7 +56,7 @@ func toJSON(value interface{}) string {
 	return string(text)
 }
 
-// An error becomes the value, under "Error", as in Helm.
+// Returns an error as the value, under "Error", as Helm does.
 func fromYAML(text string) map[string]interface{} {
 	value := map[string]interface{}{}
 	if err := yaml.Unmarshal([]byte(text), &value); err != nil {
@@ -111,7 +111,7 @@ func tpl(root *template.Template) func(string, interface{}) (string, error) {
 	}
 }
 
-// What .Files answers.
+// The object .Files.
 type files map[string][]byte
 
 func (f files) GetBytes(name string) []byte { return f[name] }
@@ -151,7 +151,7 @@ func (f files) AsSecrets() string {
 	return toYAML(texts)
 }
 
-// What .Capabilities answers: without a cluster, what Kubernetes itself has.
+// The object .Capabilities. Without a cluster it contains the API versions of Kubernetes itself.
 type apiVersions []string
 
 func (a apiVersions) Has(wanted string) bool {

@@ -1,7 +1,7 @@
 // Renders a chart as `helm template` does, for machines without Helm: the same template language, the same functions
 // (sprig and Helm's own), the same objects (.Values, .Chart, .Release, .Capabilities, .Files, .Template), the same
-// precedence of values. Left out is what our chart has no use for: subcharts, hooks, the order of kinds, TOML, and a
-// cluster for `lookup`.
+// precedence of values. Features that our chart does not use are left out: subcharts, hooks, the order of kinds, TOML, and
+// a cluster for `lookup`.
 package main
 
 import (
@@ -81,7 +81,7 @@ func run() error {
 	return nil
 }
 
-// A chart as Helm loads it: templates and schema apart, everything else to be had by .Files.
+// A chart as Helm loads it: templates and schema are separate, all other files are available as .Files.
 type chart struct {
 	metadata  map[string]interface{}
 	defaults  map[string]interface{}
@@ -119,7 +119,7 @@ func load(directory string) (*chart, error) {
 			return nil, fmt.Errorf("Chart.yaml lacks %s", key)
 		}
 	}
-	// A template sees Helm's own struct, whose fields begin with a capital.
+	// Templates use Helm's own struct, whose fields start with a capital.
 	loaded.metadata = map[string]interface{}{}
 	for key, value := range metadata {
 		if key == "apiVersion" {
@@ -130,7 +130,7 @@ func load(directory string) (*chart, error) {
 	return loaded, nil
 }
 
-// Whether Go, and so Helm, can read the patterns of a schema. Python's, by which the values are tested, can say more.
+// Checks that Go, and so Helm, can compile the patterns of a schema. Python, which validates the values, accepts more.
 func compiles(schema string) error {
 	var tree interface{}
 	if err := yaml.Unmarshal([]byte(schema), &tree); err != nil {
@@ -162,7 +162,7 @@ func compiles(schema string) error {
 	return visit(tree)
 }
 
-// Every file below the directory by its path, through symbolic links, as Helm follows them.
+// Returns every file below the directory by its path. Follows symbolic links, as Helm does.
 func read(directory string) (map[string]string, error) {
 	texts := map[string]string{}
 	err := filepath.WalkDir(directory, func(file string, entry fs.DirEntry, err error) error {
@@ -180,7 +180,7 @@ func read(directory string) (map[string]string, error) {
 	return texts, err
 }
 
-// Whether Helm would install it in a cluster of that version.
+// Returns an error if Helm would refuse to install the chart in a cluster of this version.
 func (c *chart) fits(cluster string) error {
 	wanted, ok := c.metadata["KubeVersion"].(string)
 	if !ok {
@@ -200,7 +200,7 @@ func (c *chart) fits(cluster string) error {
 	return nil
 }
 
-// The defaults, and over them what the files and texts say.
+// Returns the default values, overridden by the files and strings.
 func (c *chart) values(valueFiles, textFiles []string) (map[string]interface{}, error) {
 	values := c.defaults
 	for _, file := range valueFiles {
@@ -208,7 +208,7 @@ func (c *chart) values(valueFiles, textFiles []string) (map[string]interface{}, 
 		if err != nil {
 			return nil, err
 		}
-		// Numbers become floats, here as in Helm: a template that prints a large one has to say `int`.
+		// Numbers become floats, as in Helm: a template that prints a large one must use `int`.
 		over := map[string]interface{}{}
 		if err := yaml.UnmarshalStrict(text, &over); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
@@ -229,7 +229,7 @@ func (c *chart) values(valueFiles, textFiles []string) (map[string]interface{}, 
 	return values, nil
 }
 
-// Tables are merged, anything else is replaced, and null takes a default away.
+// Merges tables, replaces other values, and removes a default if the value is null.
 func coalesce(under, over map[string]interface{}) map[string]interface{} {
 	merged := map[string]interface{}{}
 	for key, value := range under {
@@ -254,7 +254,7 @@ type output struct{ name, text string }
 
 func (c *chart) render(top map[string]interface{}) ([]output, error) {
 	root := template.New("gotpl")
-	// Helm's default: what is missing is empty, not an error.
+	// Helm's default: a missing value is empty, not an error.
 	root.Option("missingkey=zero")
 	root.Funcs(functions(root))
 	name := c.metadata["Name"].(string)
@@ -293,7 +293,7 @@ func sorted(texts map[string]string) []string {
 	return names
 }
 
-// A flag that may come several times.
+// A flag that may be repeated.
 type list []string
 
 func (l *list) String() string { return strings.Join(*l, ",") }
