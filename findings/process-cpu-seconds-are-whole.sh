@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The Rust crate `prometheus` counts `process_cpu_seconds_total` in whole seconds.
 #
-# One would guess: the process collector behaves like those of the Go, Python and Java clients, whose
+# Expected: the process collector behaves like those of the Go, Python and Java clients, whose
 # `process_cpu_seconds_total` is a floating-point counter with a resolution of 10 ms (clock ticks) or better.
-# What happens (0.14.0, src/process_collector.rs: `cpu_total: IntCounter`): the counter is an integer. A process that has used 0.9 s of CPU reports 0, and the
-# metric then moves in steps of 1.
-# Why it matters here: rekeyd uses a few milliseconds of CPU a minute, so `rate(process_cpu_seconds_total[5m])` on a stock
+# Actual (0.14.0, src/process_collector.rs: `cpu_total: IntCounter`): the counter is an integer. A process that has used
+# 0.9 s of CPU reports 0, and the metric then moves in steps of 1.
+# Relevance: rekeyd uses a few milliseconds of CPU a minute, so `rate(process_cpu_seconds_total[5m])` on a stock
 # dashboard is 0 nearly always, then 1/300 = 3.3 ms/s for one window. A CPU alert or a cost comparison must use
 # `increase(…[1d])`, or the container's own metric (`container_cpu_usage_seconds_total`), not a short rate.
 #

@@ -1,5 +1,5 @@
-//! The handling of one input, by the fuzz target and by the test that reads the corpus: its first byte picks a parser,
-//! which gets the rest. A panic is a find, and so is a value that is not the same when it is written and read again.
+//! The handling of one input, for the fuzz target and the test that reads the corpus: the first byte selects a parser, which
+//! gets the rest. A panic is a finding, and so is a value that changes when it is written and read again.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -23,7 +23,7 @@ use time::{Duration, OffsetDateTime};
 /// Returns true if the parser is given such inputs.
 type Parser = fn(&[u8]) -> bool;
 
-/// Each parser, and the byte that picks it.
+/// Each parser, and the byte that selects it.
 pub(crate) const PARSERS: [(u8, Parser); 7] = [
     (b'd', delivery),
     (b'm', message),
@@ -34,7 +34,7 @@ pub(crate) const PARSERS: [(u8, Parser); 7] = [
     (b'v', variables),
 ];
 
-/// Returns true if the input picks a parser and is given to it.
+/// Returns true if the input selects a parser and is passed to it.
 pub(crate) fn read(input: &[u8]) -> bool {
     let Some((picked, rest)) = input.split_first() else { return false };
     PARSERS.iter().find(|(byte, _)| byte == picked).is_some_and(|(_, parser)| parser(rest))
@@ -135,7 +135,7 @@ fn written(name: &str, value: &str) -> Tags {
     [(name, value)].into_iter().collect()
 }
 
-/// A text where some name is expected: of a vault or a secret, of an application, of a credential, of a role.
+/// A string in place of a name: of a vault or a secret, of an application, of a credential, of a role.
 fn name(text: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(text) else { return false };
     is_name::<VaultName>(text);
@@ -179,7 +179,7 @@ fn reads_back<T: FromStr + Display + PartialEq + Debug>(name: &T) {
 /// A configuration file.
 fn configuration(text: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(text) else { return false };
-    // A file that is named is read: no input may name one, so none may contain such a key, nor spell it with escapes.
+    // Named files would be read, so an input must not contain a key that names one, nor spell it with escapes.
     if ["_file", "\\u", "\\U", "\\x"].iter().any(|part| text.contains(part)) {
         return false;
     }
@@ -190,7 +190,7 @@ fn configuration(text: &[u8]) -> bool {
 /// Variables over a small file: a line `NAME=VALUE` for each.
 fn variables(text: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(text) else { return false };
-    // As above: none may name a file.
+    // As above: an input must not name a file.
     if text.contains("_FILE") {
         return false;
     }
@@ -225,7 +225,7 @@ fn is_usable(parsed: Result<Config, impl Display>) {
     assert!(!format!("{config:?}").is_empty());
 }
 
-/// Any moment will do.
+/// An arbitrary time.
 const NOW: OffsetDateTime = datetime!(2026-11-22 10:00:05 UTC);
 
 const SMALL_FILE: &str = r#"

@@ -1,12 +1,12 @@
-// An identity provider that shares no code with the daemon: oauth2-mock-server, behind HTTPS on a port of loopback.
+// An identity provider that shares no code with the daemon: oauth2-mock-server, with HTTPS on a port of loopback.
 //
 //     node provider.mjs KEY CERTIFICATE
 //
-// Prints {"issuer": URL} once it listens. Each line of its input is one of these commands, and gets one line back:
+// Prints {"issuer": URL} once it listens. Each line of its input is one of these commands, and is answered with one line:
 //
 //     {"claims": {…}, "header": {…}}   {"token": TEXT}: exactly these claims, and these fields of the header as well
-//     {"rotate": true}                 {"kid": TEXT}: another key, in the place of the one there was
-//     {"jwks": false}                  {"jwks": false}: its keys can't be read, until it is told that they can
+//     {"rotate": true}                 {"kid": TEXT}: replaces the key by a new one
+//     {"jwks": false}                  {"jwks": false}: its keys can't be read, until {"jwks": true}
 //     {"pem": true}                    {"pem": TEXT}: its public key
 //
 // Ends with its input.
@@ -22,7 +22,7 @@ let issuer;
 let service;
 let readable = true;
 
-/** A key can't be taken out of an issuer: another issuer, of the same name, has another key. */
+/** Replaces the issuer by one with the same name and a new key, because an issuer's key can't be removed. */
 const renew = async (url) => {
   const renewed = new OAuth2Issuer();
   renewed.url = url;
@@ -31,7 +31,7 @@ const renew = async (url) => {
   return kid;
 };
 
-/** What is not said is left out: the server's own idea of the time is not the test's. */
+/** Signs a token with exactly these claims, without the server's defaults, which depend on its own clock. */
 const sign = (claims, header = {}) =>
   issuer.buildToken({
     scopesOrTransform: (head, payload) => {
@@ -63,5 +63,5 @@ await renew(`https://localhost:${server.address().port}`);
 const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 answer({ issuer: issuer.url });
 for await (const line of createInterface({ input: process.stdin })) answer(await obey(JSON.parse(line)));
-// Connections that are kept alive would keep it.
+// Exits explicitly, because keep-alive connections would keep the process running.
 process.exit();

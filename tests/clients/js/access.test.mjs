@@ -1,4 +1,4 @@
-// Who may do what in a vault, and how much: roles, the network, and the quotas.
+// Access to a vault: roles, network rules and quotas.
 
 import assert from 'node:assert/strict';
 import test, { before } from 'node:test';
@@ -68,7 +68,7 @@ test('a role on one vault is none on another', async () => {
   await as('Key Vault Administrator', () => forbidden(secrets('vault-2', {}, visitor.identity).setSecret('guarded', 'text')));
 });
 
-test('a vault behind a firewall and one without a public network say so with 403', async () => {
+test('a vault behind a firewall or without public network access answers 403', async () => {
   const cases = { firewall: 'ForbiddenByFirewall', private: 'ForbiddenByConnection' };
   for (const [network, inner] of Object.entries(cases)) {
     await control('PUT', 'vaults/vault-1', { network });
@@ -78,7 +78,7 @@ test('a vault behind a firewall and one without a public network say so with 403
   }
 });
 
-test('a vault with access policies says AccessDenied to whom none names', async () => {
+test('a vault with access policies answers AccessDenied without a policy', async () => {
   await control('PUT', 'vaults/vault-1', { access_model: 'access_policies' });
   const error = await refusal(vault.getSecret('guarded'));
   await control('PUT', 'vaults/vault-1', { access_model: 'rbac' });

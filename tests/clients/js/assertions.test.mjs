@@ -20,7 +20,7 @@ function assertion(changes = {}, key = privateKey) {
   return `${text}.${sign('sha256', Buffer.from(text), key).toString('base64url')}`;
 }
 
-/** The service identity, whose tokens and assertions go by the time of this machine. */
+/** The service identity, whose tokens and assertions use the clock of this machine. */
 const { client_id: clientId } = endpoints.daemon;
 
 const federated = (made) =>

@@ -7,7 +7,7 @@ import { advance, all, client, control, innerCode, now, rawVault, refusal, secre
 
 const vault = secrets();
 
-/** The pollers ask again at once: it is the sandbox's time that has to pass. */
+/** The pollers don't wait: the test advances the sandbox's clock instead. */
 const polling = { intervalInMs: 1 };
 const settled = () => advance('1m');
 
@@ -22,7 +22,7 @@ async function purged(name) {
   await settled();
 }
 
-test('a deletion goes on after its answer, and the poller sees it end', async () => {
+test('a deletion continues after its response, and the poller sees it finish', async () => {
   await vault.setSecret('goes', 'text', { tags: { Team: 'payments' } });
   const poller = await vault.beginDeleteSecret('goes', polling);
   assert.equal(poller.isDone(), false);
@@ -35,7 +35,7 @@ test('a deletion goes on after its answer, and the poller sees it end', async ()
   assert.equal((await refusal(vault.getSecret('goes'))).code, 'SecretNotFound');
 });
 
-test('a deleted secret says where it is recovered from and when it is purged', async () => {
+test('a deleted secret has its recovery id and its purge date', async () => {
   await vault.setSecret('dated', 'text');
   const before = await now();
   const { properties } = await deleted('dated');
@@ -61,7 +61,7 @@ test('the name of a deleted secret is refused with 409 and ObjectIsDeletedButRec
     'and its name cannot be reused; in this state, the secret can only be recovered or purged.'}`);
 });
 
-test('a recovery goes on after its answer, and brings every version back', async () => {
+test('a recovery continues after its response, and restores every version', async () => {
   const old = await vault.setSecret('back', 'one', { tags: { Team: 'payments' } });
   const current = await vault.setSecret('back', 'two');
   await deleted('back');
@@ -91,7 +91,7 @@ test('a purge answers 204 and frees the name', async () => {
   assert.equal((await all(vault.listPropertiesOfSecretVersions('purged'))).length, 1);
 });
 
-test('a deleted secret is purged by itself after the days for which its vault keeps it', async () => {
+test('a deleted secret is purged automatically after its retention', async () => {
   const other = secrets('vault-3');
   await control('PUT', 'vaults/vault-3', { retention_days: 7 });
   const { properties } = await other.setSecret('forgotten', 'text');
@@ -118,7 +118,7 @@ test('all deleted secrets are listed, each exactly once, over the pages', async 
   assert.ok(left.every(({ name }) => !names.includes(name)));
 });
 
-test('a backup brings every version back once the secret is purged', async () => {
+test('a backup restores every version once the secret is purged', async () => {
   const old = await vault.setSecret('saved', 'one', { tags: { Team: 'payments' } });
   await vault.setSecret('saved', 'two');
   const backup = await vault.backupSecret('saved');
@@ -134,12 +134,12 @@ test('a backup brings every version back once the secret is purged', async () =>
   assert.deepEqual([first.value, first.properties.tags], ['one', { Team: 'payments' }]);
 });
 
-test('what is no backup is refused with 400 and BadParameter', async () => {
+test('a malformed backup is refused with 400 and BadParameter', async () => {
   const error = await refusal(vault.restoreSecretBackup(Buffer.from('no backup')));
   assert.deepEqual([error.statusCode, error.code], [400, 'BadParameter']);
 });
 
-test('what is not deleted can be neither recovered nor purged', async () => {
+test('a secret that is not deleted can be neither recovered nor purged', async () => {
   await vault.setSecret('alive', 'text');
   for (const request of [{ method: 'DELETE', path: '' }, { method: 'POST', path: '/recover' }]) {
     const { token } = await client.getToken(VAULT_SCOPE);

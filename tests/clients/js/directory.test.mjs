@@ -1,4 +1,4 @@
-// Graph beyond passwords: who may write, policies and limits, batches, quotas, and the report on sign-ins.
+// Graph beyond passwords: write access, policies and limits, batches, quotas, and the sign-in report.
 
 import assert from 'node:assert/strict';
 import test, { before } from 'node:test';
@@ -47,7 +47,7 @@ test('a service principal is found by object id, by application id and by filter
   assert.deepEqual(value.map(({ displayName }) => displayName), ['Microsoft Graph']);
 });
 
-test('a filter takes eq, in and startswith, and nothing that Graph does not know', async () => {
+test('a filter accepts eq, in and startswith, and only properties that Graph has', async () => {
   const [one, two] = [await application('app-10'), await application('app-11')];
   const ids = async (filter) => (await api.api('/applications').filter(filter).get()).value.map(({ id }) => id).sort();
   assert.deepEqual(await ids(`appId in ('${one.appId}','${two.appId}')`), [one.id, two.id].sort());
@@ -67,7 +67,7 @@ test('a count needs the eventual consistency level', async () => {
   assert.equal((await refusal(api.api('/applications/$count').get())).code, 'Request_BadRequest');
 });
 
-test('an application says who owns it', async () => {
+test('an application has its owners', async () => {
   const { id } = await application('app-10');
   const { value } = await api.api(`/applications/${id}/owners`).get();
   assert.deepEqual(value.map(({ appId }) => appId), [endpoints.daemon.client_id]);
@@ -84,7 +84,7 @@ test('Application.ReadWrite.OwnedBy reads all applications and writes owned ones
   assert.ok((await addPassword(as, id)).secretText);
 });
 
-test('Application.Read.All reads and does not write, and no permission is none', async () => {
+test('Application.Read.All reads and does not write, and without a permission nothing is allowed', async () => {
   const { id } = await application('app-12');
   const reader = await withRoles('Application.Read.All');
   assert.equal((await reader.api(`/applications/${id}`).get()).id, id);
@@ -112,7 +112,7 @@ test('a policy refuses a password that lasts too long, also by default', async (
   assert.ok((await addPassword(as, id, { endDateTime: await after(89) })).secretText);
 });
 
-test('a policy refuses passwords altogether', async () => {
+test('a policy refuses all passwords', async () => {
   const { id } = await application('app-15');
   const as = await withRoles('Application.ReadWrite.All', 'Policy.ReadWrite.ApplicationConfiguration');
   const passwordCredentials = [{ restrictionType: 'passwordAddition', state: 'enabled' }];
@@ -135,7 +135,7 @@ test('an application has a limit on the number of passwords', async () => {
   assert.match(error.message, /^The size of the object has exceeded its limit\./);
 });
 
-test('parallel writes to one application disturb each other, and what was answered has happened', async () => {
+test('parallel writes to one application conflict, and every confirmed write has happened', async () => {
   const { id } = await application('app-17');
   const impatiently = () => api.api(`/applications/${id}/addPassword`).middlewareOptions(impatient).post({});
   const answers = await Promise.allSettled(Array.from({ length: 10 }, impatiently));
@@ -149,7 +149,7 @@ test('parallel writes to one application disturb each other, and what was answer
   }
 });
 
-test('an application is registered, becomes known, signs in with a principal of its own, and is deleted', async () => {
+test('an application is registered, propagates, signs in with its own principal, and is deleted', async () => {
   const { id, appId } = await api.api('/applications').post({ displayName: 'made by hand' });
   await propagated();
   assert.equal((await api.api(`/applications/${id}`).get()).displayName, 'made by hand');
@@ -188,7 +188,7 @@ test('a federated credential is created, listed and deleted', async () => {
   assert.deepEqual((await api.api(federated).get()).value, []);
 });
 
-test('a batch answers each request for itself, and refuses what depends on a refused one', async () => {
+test('a batch answers each request separately, and refuses requests that depend on a refused one', async () => {
   const { id } = await application('app-10');
   const request = (path) => new Request(`${endpoints.graph}${path}`);
   const statuses = async (steps) => {
@@ -207,7 +207,7 @@ test('a batch of more than twenty requests is refused', async () => {
   assert.equal((await refusal(api.api('/$batch').post({ requests }))).statusCode, 400);
 });
 
-test('an application that admits personal accounts takes 60 writes a minute, also in batches', async () => {
+test('an application that allows personal accounts accepts 60 writes a minute, also in batches', async () => {
   const { id } = await application('app-20');
   await api.api(`/applications/${id}`).patch({ signInAudience: 'AzureADandPersonalMicrosoftAccount' });
   await advance('2m');
@@ -238,7 +238,7 @@ test('an application that admits personal accounts takes 60 writes a minute, als
   assert.ok((await addPassword(api, id)).secretText);
 });
 
-test('an answer has its cost', async () => {
+test('a response has its cost', async () => {
   const { token } = await client.getToken(GRAPH_SCOPE);
   const answer = await fetch(`${endpoints.graph}/v1.0/applications`, { headers: { authorization: `Bearer ${token}` } });
   assert.equal(answer.headers.get('x-ms-resource-unit'), '2');
@@ -246,7 +246,7 @@ test('an answer has its cost', async () => {
   assert.ok(answer.headers.get('request-id'));
 });
 
-test('the report on sign-ins is beta, lags behind, and names the credential', async () => {
+test('the sign-in report is beta, delayed, and names the credential', async () => {
   await control('PUT', 'reports', { lag: '1h', available: true });
   const { id, appId } = await application('app-21');
   const { keyId, secretText } = await addPassword(api, id);

@@ -1,4 +1,4 @@
-// Signing in: what Entra answers, as `@azure/identity` and `@azure/msal-node` understand it.
+// Signing in: Entra's responses as seen by `@azure/identity` and `@azure/msal-node`.
 
 import assert from 'node:assert/strict';
 import { createPublicKey, verify } from 'node:crypto';
@@ -105,7 +105,7 @@ test('an unknown resource is refused with AADSTS500011, a malformed scope with A
   assert.equal(malformed.errorNo, 70011);
 });
 
-test('a client that proves nothing is refused with AADSTS7000218', async () => {
+test('a client without proof is refused with AADSTS7000218', async () => {
   const { client_secret: _, ...unproved } = proof;
   const { status, body } = await rawToken({ ...unproved, scope: GRAPH_SCOPE });
   assert.equal(status, 401);
@@ -167,7 +167,7 @@ test('a token is signed with a key that the discovery document leads to', async 
   assert.ok(verify('sha256', Buffer.from(`${header}.${body}`), key, Buffer.from(signature, 'base64url')));
 });
 
-test('the token endpoint of version 1 takes a resource and writes its numbers as strings', async () => {
+test('the token endpoint of version 1 accepts a resource and returns numbers as strings', async () => {
   const url = `${endpoints.authority}/${endpoints.tenant_id}/oauth2/token`;
   const body = new URLSearchParams({ ...proof, resource: 'https://vault.azure.net' });
   const answer = await (await fetch(url, { method: 'POST', body })).json();
@@ -184,7 +184,7 @@ test('a token repeats the capability that the client claims', async () => {
   assert.equal(claims((await rawToken({ ...proof, scope: GRAPH_SCOPE })).body.access_token).xms_cc, undefined);
 });
 
-test('a secret is taken as HTTP Basic too', async () => {
+test('a secret is accepted as HTTP Basic too', async () => {
   const url = `${endpoints.authority}/${endpoints.tenant_id}/oauth2/v2.0/token`;
   const pair = [clientId, clientSecret].map(encodeURIComponent).join(':');
   const headers = { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };

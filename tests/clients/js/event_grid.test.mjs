@@ -84,7 +84,7 @@ test('a refused delivery is tried again with a higher count', async () => {
   assert.equal(body[0].id, first.body[0].id);
 });
 
-test('an event wanted by the controls is delivered', async () => {
+test('an event requested by the controls is delivered', async () => {
   const delivered = await control('POST', 'events/vault-1/first-event');
   assert.equal(typeof delivered, 'object');
   const { body } = await receiver.delivery(about('first-event', NEAR_EXPIRY));
@@ -121,7 +121,7 @@ test('a webhook that does not consent is not subscribed', async () => {
   assert.ok(reason);
 });
 
-test('an event is delivered for a disabled version too, and does not say so', async () => {
+test('an event is delivered for a disabled version too, without a mark', async () => {
   const { delivery } = await put('disabled-event', { enabled: false });
   assert.ok(!JSON.stringify(delivery.body).toLowerCase().includes('enabled'));
 });

@@ -1,4 +1,4 @@
-// Applications and their passwords: what Graph answers, as `@microsoft/microsoft-graph-client` understands it.
+// Applications and their passwords: Graph's responses as seen by `@microsoft/microsoft-graph-client`.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -14,7 +14,7 @@ const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z$/;
 const addPassword = (id, passwordCredential) => api.api(`/applications/${id}/addPassword`).post({ passwordCredential });
 const removePassword = (id, keyId) => api.api(`/applications/${id}/removePassword`).post({ keyId });
 
-test('addPassword shows the text once, with its hint', async () => {
+test('addPassword returns the text once, with its hint', async () => {
   const { id } = await application('app-05');
   const made = await addPassword(id, { displayName: 'told once' });
   assert.equal(made['@odata.context'], `${endpoints.graph}/v1.0/$metadata#microsoft.graph.passwordCredential`);
@@ -48,7 +48,7 @@ test('a password lasts two calendar years by default', async () => {
   assert.equal(end.getTime(), inTwoYears.getTime());
 });
 
-test('a password lasts as long as was said', async () => {
+test('a password lasts as long as requested', async () => {
   const { id } = await application('app-05');
   const endDateTime = new Date((await now()).getTime() + 86_400_000);
   const made = await addPassword(id, { endDateTime: endDateTime.toISOString() });

@@ -1,4 +1,4 @@
-// What the rotated secrets are for: an FHIR and a DICOM service that take tokens of `@azure/identity`.
+// The protected services: FHIR and DICOM, which accept tokens of `@azure/identity`.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -25,13 +25,13 @@ const scopeOf = ({ audience }) => `${audience}/.default`;
 const patients = `${fhir.url}/Patient?_count=1&_elements=id`;
 const studies = `${dicom.url}/v2/studies?limit=1`;
 
-test('FHIR tells everybody what it can do', async () => {
+test('FHIR shows its capabilities without a token', async () => {
   const { status, headers, body } = await get(`${fhir.url}/metadata`);
   assert.deepEqual([status, body.resourceType, body.fhirVersion], [200, 'CapabilityStatement', '4.0.1']);
   assert.match(headers.get('content-type'), /^application\/fhir\+json/);
 });
 
-test('FHIR gives a patient to an application with audience and role', async () => {
+test('FHIR returns a patient to an application with audience and role', async () => {
   const identity = await rotated();
   assert.equal(claims((await identity.getToken(scopeOf(fhir))).token).aud, fhir.audience);
   const { status, body } = await get(patients, identity, scopeOf(fhir));
@@ -39,7 +39,7 @@ test('FHIR gives a patient to an application with audience and role', async () =
   assert.equal(body.entry[0].resource.resourceType, 'Patient');
 });
 
-test('FHIR refuses no token and another audience with 401, and no role with 403, as outcomes', async () => {
+test('FHIR refuses a missing token or another audience with 401, a missing role with 403, as outcomes', async () => {
   const cases = [
     [await get(patients), 401, 'login', 'Authentication failed.'],
     [await get(patients, await rotated(), GRAPH_SCOPE), 401, 'login', 'Authentication failed.'],
@@ -51,7 +51,7 @@ test('FHIR refuses no token and another audience with 401, and no role with 403,
   }
 });
 
-test('DICOM gives a study to an application with audience and role, and refuses all others', async () => {
+test('DICOM returns a study to an application with audience and role, and refuses all others', async () => {
   const { status, headers, body } = await get(studies, await rotated(), scopeOf(dicom));
   assert.deepEqual([status, body.length], [200, 1]);
   assert.match(headers.get('content-type'), /^application\/dicom\+json/);

@@ -1,4 +1,4 @@
-// Secrets and their versions: what Key Vault answers, as `@azure/keyvault-secrets` understands it.
+// Secrets and their versions: Key Vault's responses as seen by `@azure/keyvault-secrets`.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -13,7 +13,7 @@ const challenge = new RegExp(
   `^Bearer authorization="https://[^"]+/${endpoints.tenant_id}", resource="https://vault\\.azure\\.net"$`,
 );
 
-test('a request without a token is challenged before anything else is looked at', async () => {
+test('a request without a token is challenged before any other check', async () => {
   for (const request of [{}, { method: 'PUT' }, { method: 'PUT', body: 'not JSON' }]) {
     const { status, headers, body } = await rawVault('/secrets/challenged?api-version=7.4', request);
     assert.equal(status, 401);
@@ -45,7 +45,7 @@ test('a token for another audience is refused with 401 and AKV10022', async () =
   assert.match(body.error.message, /^AKV10022: Invalid audience\. Expected https:\/\/vault\.azure\.net .*found: https:\/\/graph\.microsoft\.com/);
 });
 
-test('a secret is set and got, the latest and each version', async () => {
+test('a secret is set and read, the latest and each version', async () => {
   const first = await vault.setSecret('plain', 'one');
   const second = await vault.setSecret('plain', 'two');
   assert.match(first.properties.version, /^[0-9a-f]{32}$/);
@@ -159,13 +159,13 @@ test('a secret outside of its dates can be read', async () => {
   assert.equal((await vault.getSecret('future')).value, 'text');
 });
 
-test('names are the same in capitals', async () => {
+test('names ignore case', async () => {
   const { properties } = await vault.setSecret('Mixed-Case', 'text');
   assert.equal((await vault.getSecret('mixed-case')).properties.version, properties.version);
   assert.equal((await vault.getSecret('MIXED-CASE', { version: properties.version.toUpperCase() })).value, 'text');
 });
 
-test('a secret named with what Key Vault does not take is refused with 400 and BadParameter', async () => {
+test('an invalid secret name is refused with 400 and BadParameter', async () => {
   for (const name of ['under_score', 'd.t', 'x'.repeat(128)]) {
     const error = await refusal(vault.setSecret(name, 'text'));
     assert.equal(error.statusCode, 400);
@@ -189,7 +189,7 @@ test('the limits of value, content type and tags are those of Key Vault', async 
   }
 });
 
-test('each documented api-version is taken and any other is refused', async () => {
+test('each documented api-version is accepted and any other is refused', async () => {
   await vault.setSecret('versions', 'text');
   for (const serviceVersion of ['7.2', '7.3', '7.4', '7.5', '7.6', '2025-07-01', '2026-04-01']) {
     assert.equal((await secrets('vault-1', { serviceVersion }).getSecret('versions')).value, 'text');
@@ -200,7 +200,7 @@ test('each documented api-version is taken and any other is refused', async () =
   assert.equal((await rawVault('/secrets/versions', { token })).status, 400);
 });
 
-test('an answer has the headers of Key Vault, and the id that the client gave', async () => {
+test('a response has the headers of Key Vault, and the request id of the client', async () => {
   const { headers } = await rawVault('/secrets?api-version=7.4', { headers: { 'x-ms-client-request-id': 'mine' } });
   for (const name of ['x-ms-keyvault-region', 'x-ms-keyvault-service-version', 'x-ms-request-id', 'date']) {
     assert.ok(headers.get(name), name);
@@ -208,7 +208,7 @@ test('an answer has the headers of Key Vault, and the id that the client gave', 
   assert.equal(headers.get('x-ms-client-request-id'), 'mine');
 });
 
-test('what is not modelled says so with 501', async () => {
+test('an operation that is not modelled answers 501', async () => {
   const { token } = await client.getToken(VAULT_SCOPE);
   const { status, body } = await rawVault('/keys?api-version=7.4', { token });
   assert.equal(status, 501);

@@ -1,4 +1,4 @@
-// One rotation by hand, from the first look to the last: an application and its secret with all clients together.
+// One manual rotation from start to end: an application and its secret, with all clients together.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -28,7 +28,7 @@ test('a secret and its application live through a rotation', async (t) => {
     assert.ok((await credential(appId, old.value).getToken(GRAPH_SCOPE)).token);
   });
 
-  await t.test('it is published in a version of its own', async () => {
+  await t.test('it is published in a new version', async () => {
     const options = { tags: { CredentialId: made.keyId }, expiresOn: new Date(made.endDateTime) };
     published = await vault.setSecret('app-13', made.secretText, options);
     const current = await vault.getSecret('app-13');

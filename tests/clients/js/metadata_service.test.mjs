@@ -1,4 +1,4 @@
-// Managed identity on a machine: `@azure/identity` asks the metadata service, wherever the environment says it is.
+// Managed identity on a machine: `@azure/identity` calls the metadata service at the address in the environment.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -10,7 +10,7 @@ process.env.AZURE_POD_IDENTITY_AUTHORITY_HOST = endpoints.imds_endpoint;
 
 const url = `${endpoints.imds_endpoint}/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://vault.azure.net`;
 
-test('on a machine the identity signs in and opens a vault, though the service is ill at first', async () => {
+test('on a machine the identity signs in and opens a vault, although the service fails at first', async () => {
   await control('POST', 'managed-identity/troubles', { statuses: [503] });
   const identity = new ManagedIdentityCredential({ retryOptions: { retryDelayInMs: 1 } });
   const { appid, aud } = claims((await identity.getToken(VAULT_SCOPE)).token);
@@ -38,7 +38,7 @@ test('the metadata service refuses a request without its header with 400', async
   assert.deepEqual(await answer.json(), { error: 'bad_request_102', error_description });
 });
 
-test('the metadata service refuses an identity that is not there with 400', async () => {
+test('the metadata service refuses an unknown identity with 400', async () => {
   const answer = await fetch(`${url}&client_id=11111111-2222-3333-4444-555555555555`, { headers: { Metadata: 'true' } });
   assert.equal(answer.status, 400);
   assert.deepEqual(await answer.json(), { error: 'invalid_request', error_description: 'Identity not found' });

@@ -12,7 +12,7 @@ const names = Array.from({ length: MANY }, (_, n) => `listed-${n}`);
 const versions = [];
 
 before(async () => {
-  // One after the other: before its first challenge this client mixes up the bodies of parallel requests.
+  // Sequential, because before its first challenge this client mixes up the bodies of parallel requests.
   for (const name of names) await vault.setSecret(name, 'text', { tags: { Name: name } });
   for (let n = 0; n < MANY; n += 1) {
     versions.push((await vault.setSecret('many-versions', `text ${n}`)).properties.version);
@@ -31,7 +31,7 @@ test('all versions are listed, each exactly once, over the pages', async () => {
   assert.deepEqual(sorted(listed), sorted(versions));
 });
 
-test('a page has 25 items if nothing else is wanted', async () => {
+test('a page has 25 items by default', async () => {
   const pages = await all(vault.listPropertiesOfSecretVersions('many-versions').byPage());
   assert.deepEqual(pages.map((page) => page.length), [25, 25, 10]);
 });

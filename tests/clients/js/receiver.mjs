@@ -1,4 +1,4 @@
-// A webhook on loopback that keeps what Event Grid delivers, and shakes hands if it is to. Holds no test.
+// A webhook on loopback that stores Event Grid's deliveries and answers its handshakes. Contains no tests.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -12,10 +12,10 @@ export class Receiver {
   /** Every request, oldest first: `{ method, headers, body }`. */
   requests = [];
 
-  /** What the next deliveries are answered with. */
+  /** The status of the responses to the next deliveries. */
   status = 200;
 
-  /** Whether it answers handshakes as it should. */
+  /** If true, handshakes are answered correctly. */
   consents = true;
 
   #server = createServer((request, response) => this.#take(request, response));
@@ -28,14 +28,14 @@ export class Receiver {
     return receiver;
   }
 
-  /** Subscribes this webhook; answers with what the sandbox says of it. */
+  /** Subscribes this webhook; returns the sandbox's response. */
   async subscribe(name, { webhook = {}, ...definition } = {}) {
     this.#subscriptions.push(name);
     const url = `http://127.0.0.1:${this.#server.address().port}/events`;
     return control('PUT', `subscriptions/${name}`, { ...definition, destination: { webhook: { url, ...webhook } } });
   }
 
-  /** The first delivery from now on, or already there, that fits. */
+  /** Returns the first matching delivery, waiting for it if necessary. */
   async delivery(fits) {
     const signal = AbortSignal.timeout(PATIENCE);
     for (;;) {

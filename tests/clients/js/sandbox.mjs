@@ -1,4 +1,4 @@
-// The sandbox that `with-sandbox` started, and Microsoft's clients pointed at it. Holds no test and asserts nothing.
+// The sandbox that `with-sandbox` started, and Microsoft's clients pointed at it. Contains no tests and no assertions.
 
 import { readFileSync } from 'node:fs';
 import { ClientSecretCredential } from '@azure/identity';
@@ -9,7 +9,7 @@ import { Client } from '@microsoft/microsoft-graph-client';
 export const GRAPH_SCOPE = 'https://graph.microsoft.com/.default';
 export const VAULT_SCOPE = 'https://vault.azure.net/.default';
 
-/** An id that nobody has. */
+/** An id that does not exist. */
 export const NOBODY = '11111111-2222-3333-4444-555555555555';
 
 /** The directory with `ca.pem`, `endpoints.json` and `rekeyd.toml`. */
@@ -23,7 +23,7 @@ export const entra = { authorityHost: endpoints.authority, disableInstanceDiscov
 export const credential = (clientId, secret, tenant = endpoints.tenant_id) =>
   new ClientSecretCredential(tenant, clientId, secret, entra);
 
-/** The identity that may do everything. */
+/** The identity with all permissions. */
 export const client = credential(endpoints.client.client_id, endpoints.client.client_secret);
 
 /** `@azure/msal-node`, which keeps the number and the status of an Entra error. */
@@ -43,7 +43,7 @@ export const signIn = (clientId, secret, scope = GRAPH_SCOPE) =>
 
 export const vaultUrl = (name) => endpoints.vaults.find((vault) => vault.name === name).url;
 
-/** `@azure/keyvault-secrets` on a vault. A retry would only hide what was answered first. */
+/** `@azure/keyvault-secrets` on a vault. Without retries, which would hide the first response. */
 export const secrets = (vault = 'vault-1', options = {}, identity = client) =>
   new SecretClient(vaultUrl(vault), identity, {
     disableChallengeResourceVerification: true,
@@ -59,7 +59,7 @@ export const graph = (identity = client) =>
     customHosts: new Set([new URL(endpoints.graph).hostname]),
   });
 
-/** An application that the world began with, `app-01` and so on. Each test takes one of its own. */
+/** An application of the initial world, `app-01` and so on. Each test uses a different one. */
 export async function application(name) {
   const { value } = await graph().api('/applications').top(999).get();
   return value.find((found) => found.displayName === `Application of ${name}`);
@@ -73,15 +73,15 @@ export async function control(method, what, body) {
   return text && JSON.parse(text);
 }
 
-/** What a token says. */
+/** The claims of a token. */
 export const claims = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
 
-/** An identity that the world began without rights: an application, with a password of its own that is known by now. */
+/** An identity without permissions: an application of the initial world, with a new password that has propagated. */
 export async function stranger(name) {
   const { id, appId } = await application(name);
   const { secretText } = await graph().api(`/applications/${id}/addPassword`).post({});
   await propagated();
-  // A token of its own for each request: new rights count at once, and the sandbox's time may have passed.
+  // A new token for each request: new permissions have effect at once, and the sandbox's clock may have moved.
   const getToken = async (scopes) => {
     const { accessToken, expiresOn } = await signIn(appId, secretText, [scopes].flat()[0]);
     return { token: accessToken, expiresOnTimestamp: expiresOn.getTime() };
@@ -90,16 +90,16 @@ export async function stranger(name) {
   return { appId, principal: claims(token).oid, identity: { getToken } };
 }
 
-/** Lets the sandbox's time pass; answers when everybody has lived through it. */
+/** Advances the sandbox's clock; resolves when all its events have happened. */
 export const advance = (by) => control('POST', 'clock', { advance: by });
 
-/** Longer than any change takes to be known everywhere: twice the longest `--propagation`. */
+/** Longer than any change takes to propagate: twice the longest `--propagation`. */
 export const propagated = () => advance('40s');
 
 /** The sandbox's time. */
 export const now = async () => new Date((await control('GET', 'clock')).now);
 
-/** A request to a vault as no client would send it; its JSON in `body`. */
+/** A raw request to a vault; its JSON in `body`. */
 export async function rawVault(path, { method = 'GET', token, headers = {}, body, vault = 'vault-1' } = {}) {
   const authorization = token ? { authorization: `Bearer ${token}` } : {};
   const answer = await fetch(`${vaultUrl(vault)}${path}`, {
@@ -110,7 +110,7 @@ export async function rawVault(path, { method = 'GET', token, headers = {}, body
   return { status: answer.status, headers: answer.headers, body: await answer.json() };
 }
 
-/** What a promise is rejected with; a success is an error here. */
+/** Returns the reason that a promise is rejected with; a success is an error here. */
 export async function refusal(promise) {
   let value;
   try {
@@ -118,7 +118,7 @@ export async function refusal(promise) {
   } catch (error) {
     return error;
   }
-  throw new Error(`it was to be refused, and gave ${JSON.stringify(value)}`);
+  throw new Error(`expected a rejection, got ${JSON.stringify(value)}`);
 }
 
 /** All elements of an async iterable. */

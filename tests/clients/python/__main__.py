@@ -1,4 +1,4 @@
-"""Runs the tests of this directory, or of the one in it that is named. The clients' own log lines are left out."""
+"""Runs the tests of this directory, or of the named subdirectory. Suppresses the clients' own log lines."""
 
 import logging
 import sys

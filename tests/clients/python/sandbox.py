@@ -1,4 +1,4 @@
-"""The sandbox that `with-sandbox` started, and Microsoft's clients pointed at it. Holds no test and asserts nothing."""
+"""The sandbox that `with-sandbox` started, and Microsoft's clients pointed at it. Contains no tests and no assertions."""
 
 import base64
 import json
@@ -13,14 +13,14 @@ from azure.keyvault.secrets import SecretClient
 GRAPH_SCOPE = "https://graph.microsoft.com/.default"
 VAULT_SCOPE = "https://vault.azure.net/.default"
 
-# An id that nobody has.
+# An id that does not exist.
 NOBODY = "11111111-2222-3333-4444-555555555555"
 
 # The directory with `ca.pem`, `endpoints.json` and `rekeyd.toml`.
 DIRECTORY = Path(os.environ["SANDBOX_DIR"])
 ENDPOINTS = json.loads((DIRECTORY / "endpoints.json").read_text())
 
-# Long enough for a busy machine; an answer takes milliseconds.
+# Long enough for a busy machine; a response takes milliseconds.
 PATIENCE = 30
 
 
@@ -30,7 +30,7 @@ def credential(client_id: str, secret: str, tenant: str = ENDPOINTS["tenant_id"]
     return ClientSecretCredential(tenant, client_id, secret, **entra, **options)
 
 
-# The identity that may do everything.
+# The identity with all permissions.
 CLIENT = credential(ENDPOINTS["client"]["client_id"], ENDPOINTS["client"]["client_secret"])
 
 
@@ -39,12 +39,12 @@ def vault_url(name: str) -> str:
 
 
 def secrets(vault: str = "vault-1", identity=CLIENT, **options) -> SecretClient:
-    """`azure-keyvault-secrets` on a vault. A retry would only hide what was answered first."""
+    """`azure-keyvault-secrets` on a vault. Without retries, which would hide the first response."""
     return SecretClient(vault_url(vault), identity, verify_challenge_resource=False, retry_total=0, **options)
 
 
 def raw_vault(path: str, token: str | None = None, vault: str = "vault-1", **request) -> requests.Response:
-    """A request to a vault as no client would send it."""
+    """A raw request to a vault."""
     headers = {"authorization": f"Bearer {token}"} if token else {}
     method = request.pop("method", "GET")
     return requests.request(method, vault_url(vault) + path, headers=headers, timeout=PATIENCE, **request)
@@ -58,7 +58,7 @@ def graph(method: str, path: str, body: object = None, identity=CLIENT) -> reque
 
 
 def application(name: str) -> dict:
-    """An application that the world began with, `app-01` and so on. Each test takes one of its own."""
+    """An application of the initial world, `app-01` and so on. Each test uses a different one."""
     found = graph("GET", "/applications?$top=999").json()["value"]
     return next(one for one in found if one["displayName"] == f"Application of {name}")
 
@@ -82,12 +82,12 @@ def control(method: str, what: str, body: object = None) -> requests.Response:
 
 
 def advance(by: str) -> None:
-    """Lets the sandbox's time pass; returns when everybody has lived through it."""
+    """Advances the sandbox's clock; returns when all its events have happened."""
     control("POST", "clock", {"advance": by})
 
 
 def propagated() -> None:
-    """Longer than any change takes to be known everywhere: twice the longest `--propagation`."""
+    """Longer than any change takes to propagate: twice the longest `--propagation`."""
     advance("40s")
 
 

@@ -1,4 +1,4 @@
-"""Who may do what in a vault, and how much: roles and quotas."""
+"""Access to a vault: roles and quotas."""
 
 import unittest
 from contextlib import contextmanager

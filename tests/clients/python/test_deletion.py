@@ -9,7 +9,7 @@ from sandbox import advance, secrets, vault_url
 
 VAULT = secrets()
 
-# The pollers ask again at once: it is the sandbox's time that has to pass.
+# The pollers don't wait: the test advances the sandbox's clock instead.
 POLLING = {"_polling_interval": 0.01}
 
 
@@ -33,7 +33,7 @@ class Deletion(unittest.TestCase):
         self.assertEqual(found, (409, "Conflict", {"code": inner}))
         return error
 
-    def test_a_deletion_goes_on_after_its_answer_and_the_poller_sees_it_end(self):
+    def test_a_deletion_continues_after_its_response_and_the_poller_sees_it_finish(self):
         VAULT.set_secret("goes", "text", tags={"Team": "payments"})
         poller = VAULT.begin_delete_secret("goes", **POLLING)
         with self.assertRaises(ResourceNotFoundError):
@@ -44,7 +44,7 @@ class Deletion(unittest.TestCase):
         with self.assertRaises(ResourceNotFoundError):
             VAULT.get_secret("goes")
 
-    def test_a_deleted_secret_says_where_it_is_recovered_from_and_when_it_is_purged(self):
+    def test_a_deleted_secret_has_its_recovery_id_and_its_purge_date(self):
         VAULT.set_secret("dated", "text")
         gone = deleted("dated")
         self.assertEqual(gone.recovery_id, f"{vault_url('vault-1')}/deletedsecrets/dated")
@@ -62,7 +62,7 @@ class Deletion(unittest.TestCase):
         error = self.conflict("taken", "ObjectIsDeletedButRecoverable")
         self.assertTrue(error.error.message.startswith("Secret taken is currently in a deleted but recoverable state"))
 
-    def test_a_recovery_goes_on_after_its_answer_and_brings_every_version_back(self):
+    def test_a_recovery_continues_after_its_response_and_restores_every_version(self):
         old = VAULT.set_secret("back", "one", tags={"Team": "payments"}).properties.version
         VAULT.set_secret("back", "two")
         deleted("back")
@@ -92,7 +92,7 @@ class Deletion(unittest.TestCase):
         listed = sorted(found.name for found in other.list_deleted_secrets())
         self.assertEqual([name for name in listed if name in names], names)
 
-    def test_a_backup_brings_every_version_back_once_the_secret_is_purged(self):
+    def test_a_backup_restores_every_version_once_the_secret_is_purged(self):
         old = VAULT.set_secret("saved", "one", tags={"Team": "payments"}).properties.version
         VAULT.set_secret("saved", "two")
         backup = VAULT.backup_secret("saved")

@@ -1,4 +1,4 @@
-"""Signing in: what Entra answers, as `azure-identity` understands it."""
+"""Signing in: Entra's responses as seen by `azure-identity`."""
 
 import unittest
 from datetime import datetime, timedelta, timezone
@@ -20,7 +20,7 @@ def sandbox_now() -> datetime:
 
 class Entra(unittest.TestCase):
     def refused(self, client_id: str, secret: str, scope: str = GRAPH_SCOPE) -> tuple[int, dict, str]:
-        """Status and body of the answer, and the message that the client makes of them."""
+        """Returns status and body of the response, and the client's message for them."""
         answers = []
         identity = credential(client_id, secret, raw_response_hook=lambda seen: answers.append(seen.http_response))
         with self.assertRaises(ClientAuthenticationError) as caught:

@@ -1,4 +1,4 @@
-"""Applications and their passwords over plain requests: this suite has no client for Graph."""
+"""Applications and their passwords with plain requests: this suite has no client for Graph."""
 
 import unittest
 
@@ -12,7 +12,7 @@ class Graph(unittest.TestCase):
         self.assertEqual({"date", "request-id", "client-request-id"}, set(error["innerError"]))
         return error["message"]
 
-    def test_add_password_tells_the_text_once_with_a_hint_of_it(self):
+    def test_add_password_returns_the_text_once_with_its_hint(self):
         object_id = application("app-05")["id"]
         made = add_password(object_id, displayName="told once")
         self.assertEqual(made["hint"], made["secretText"][:3])
@@ -21,7 +21,7 @@ class Graph(unittest.TestCase):
         read = next(one for one in shown if one["keyId"] == made["keyId"])
         self.assertEqual((read["displayName"], read["hint"], read["secretText"]), ("told once", made["hint"], None))
 
-    def test_a_password_lasts_two_years_if_nothing_is_said(self):
+    def test_a_password_lasts_two_years_by_default(self):
         made = add_password(application("app-05")["id"])
         start, end = made["startDateTime"], made["endDateTime"]
         self.assertEqual(int(end[:4]) - int(start[:4]), 2)
@@ -41,7 +41,7 @@ class Graph(unittest.TestCase):
     def test_an_unknown_application_is_refused_with_404(self):
         self.refused(graph("GET", f"/applications/{NOBODY}"), 404, "Request_ResourceNotFound")
 
-    def test_two_slashes_are_taken_as_one(self):
+    def test_two_slashes_are_accepted_as_one(self):
         app = application("app-05")
         self.assertEqual(graph("GET", f"//applications/{app['id']}").json()["appId"], app["appId"])
 

@@ -43,7 +43,7 @@ class Assertions(unittest.TestCase):
     def test_an_assertion_of_a_trusted_issuer_signs_in(self):
         self.assertEqual(claims(self.token())["appidacr"], "2")
 
-    def test_an_assertion_about_somebody_else_or_too_late_is_refused(self):
+    def test_an_assertion_for_another_subject_or_expired_is_refused(self):
         for changes, code in (({"sub": "other"}, 700213), ({"exp": int(time.time()) - 60}, 700024)):
             with self.assertRaisesRegex(ClientAuthenticationError, f"AADSTS{code}:"):
                 self.token(**changes)
@@ -51,23 +51,23 @@ class Assertions(unittest.TestCase):
 
 class ManagedIdentities(unittest.TestCase):
     def signed_in(self, variables: dict, **options) -> str:
-        """The client id of the identity that this environment leads to, once it has read a secret."""
+        """Returns the client id of the identity in this environment, after it has read a secret."""
         with mock.patch.dict(os.environ, variables):
             identity = ManagedIdentityCredential(**options)
             self.assertEqual(secrets("vault-1", identity).get_secret("app-01").name, "app-01")
             return claims(identity.get_token(VAULT_SCOPE))["appid"]
 
-    def test_app_service_gives_the_token_of_the_system_assigned_identity(self):
+    def test_app_service_returns_the_token_of_the_system_assigned_identity(self):
         self.assertEqual(self.signed_in(APP_SERVICE), DAEMON)
 
-    def test_app_service_gives_the_token_of_a_user_assigned_identity(self):
+    def test_app_service_returns_the_token_of_a_user_assigned_identity(self):
         wanted = ENDPOINTS["client"]["client_id"]
         self.assertEqual(self.signed_in(APP_SERVICE, client_id=wanted), wanted)
 
-    def test_the_metadata_service_gives_the_token_of_the_machines_identity(self):
+    def test_the_metadata_service_returns_the_token_of_the_machines_identity(self):
         self.assertEqual(self.signed_in(MACHINE), DAEMON)
 
-    def test_the_metadata_service_gives_the_token_of_a_user_assigned_identity(self):
+    def test_the_metadata_service_returns_the_token_of_a_user_assigned_identity(self):
         wanted = ENDPOINTS["client"]["client_id"]
         self.assertEqual(self.signed_in(MACHINE, client_id=wanted), wanted)
 

@@ -1,4 +1,4 @@
-"""Secrets and their versions: what Key Vault answers, as `azure-keyvault-secrets` understands it."""
+"""Secrets and their versions: Key Vault's responses as seen by `azure-keyvault-secrets`."""
 
 import unittest
 from datetime import datetime, timezone
@@ -13,7 +13,7 @@ CHALLENGE = f'^Bearer authorization="https://[^"]+/{ENDPOINTS["tenant_id"]}", re
 
 
 class Recorder:
-    """A credential that remembers what it was asked for."""
+    """A credential that records the requested scopes."""
 
     def __init__(self):
         self.asked = []
@@ -24,7 +24,7 @@ class Recorder:
 
 
 class KeyVault(unittest.TestCase):
-    def test_a_request_without_a_token_is_challenged_before_anything_else_is_looked_at(self):
+    def test_a_request_without_a_token_is_challenged_before_any_other_check(self):
         for request in ({}, {"method": "PUT"}, {"method": "PUT", "data": "not JSON"}):
             answer = raw_vault("/secrets/challenged?api-version=7.4", **request)
             self.assertEqual(answer.status_code, 401)
@@ -34,7 +34,7 @@ class KeyVault(unittest.TestCase):
 
     def test_the_client_learns_tenant_and_scope_from_the_challenge_and_succeeds(self):
         recorder = Recorder()
-        # A vault of this client's own: challenges are kept by address for the whole process.
+        # A separate vault, because challenges are cached by address for the whole process.
         self.assertEqual(secrets("vault-3", recorder).set_secret("learned", "text").value, "text")
         self.assertEqual(recorder.asked, [((VAULT_SCOPE,), ENDPOINTS["tenant_id"])])
 
@@ -53,7 +53,7 @@ class KeyVault(unittest.TestCase):
             secrets("vault-1", Elsewhere()).get_secret("any")
         self.assertEqual(caught.exception.status_code, 401)
 
-    def test_a_secret_is_set_and_got_the_latest_and_each_version(self):
+    def test_a_secret_is_set_and_read_the_latest_and_each_version(self):
         first, second = VAULT.set_secret("plain", "one"), VAULT.set_secret("plain", "two")
         self.assertRegex(first.properties.version, "^[0-9a-f]{32}$")
         self.assertEqual(first.id, f"{vault_url('vault-1')}/secrets/plain/{first.properties.version}")
@@ -61,7 +61,7 @@ class KeyVault(unittest.TestCase):
         self.assertEqual(VAULT.get_secret("plain", first.properties.version).value, "one")
         self.assertEqual(VAULT.get_secret("plain", second.properties.version).value, "two")
 
-    def test_a_secret_says_all_that_was_said_of_it(self):
+    def test_a_secret_returns_everything_that_was_set_on_it(self):
         tags, not_before = {"CredentialId": "one", "Team": "payments"}, datetime(2030, 1, 1, tzinfo=timezone.utc)
         VAULT.set_secret(
             "complete", "text", enabled=True, tags=tags, content_type="text/plain", not_before=not_before,
@@ -134,7 +134,7 @@ class KeyVault(unittest.TestCase):
         self.assertEqual(VAULT.get_secret("past").value, "text")
         self.assertEqual(VAULT.get_secret("future").value, "text")
 
-    def test_a_name_that_key_vault_does_not_take_is_refused_with_400_and_bad_parameter(self):
+    def test_an_invalid_name_is_refused_with_400_and_bad_parameter(self):
         for name in ("under_score", "d.t", "x" * 128):
             error = self.refused_parameter(name, "text")
             self.assertRegex(error.error.message, "^The request URI contains an invalid name: ")
@@ -177,7 +177,7 @@ class Paging(unittest.TestCase):
     def test_all_versions_are_listed_each_exactly_once_over_the_pages(self):
         self.assertEqual(sorted(found.version for found in self.list_versions()), self.versions)
 
-    def test_a_page_has_25_items_if_nothing_else_is_wanted(self):
+    def test_a_page_has_25_items_by_default(self):
         sizes = [len(list(page)) for page in self.list_versions().by_page()]
         self.assertEqual(sizes, [25, 25, 10])
 
@@ -185,7 +185,7 @@ class Paging(unittest.TestCase):
         sizes = [len(list(page)) for page in self.list_versions(max_page_size=7).by_page()]
         self.assertEqual(sizes, [7] * 8 + [4])
 
-    def test_a_listing_goes_on_from_a_continuation_token(self):
+    def test_a_listing_continues_from_a_continuation_token(self):
         pages = self.list_versions(max_page_size=20).by_page()
         first = [found.version for found in next(pages)]
         rest = self.list_versions().by_page(continuation_token=pages.continuation_token)

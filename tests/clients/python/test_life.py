@@ -1,4 +1,4 @@
-"""One rotation by hand, from the first look to the last: an application and its secret."""
+"""One manual rotation from start to end: an application and its secret."""
 
 import unittest
 

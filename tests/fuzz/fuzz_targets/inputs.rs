@@ -1,4 +1,4 @@
-//! The fuzz target: everything from outside that rekeyd parses. The handling of an input stands in `inputs.rs`.
+//! The fuzz target: all external input that rekeyd parses. `inputs.rs` handles one input.
 #![no_main]
 
 #[path = "../inputs.rs"]

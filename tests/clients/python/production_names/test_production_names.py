@@ -1,4 +1,4 @@
-"""Azure's own names: each client is made as its documentation says, without any option that names an endpoint."""
+"""Azure's own names: each client is created as documented, without any endpoint option."""
 
 import json
 import os
