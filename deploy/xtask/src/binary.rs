@@ -13,8 +13,7 @@ use crate::checkout::{Checkout, cargo, output, run};
 pub struct Binary(PathBuf);
 
 impl Binary {
-    /// Builds it: linked statically, so that an image needs nothing else but certificates, and without a trace of the
-    /// folders it was built in.
+    /// Builds the binary: statically linked, so that an image only adds certificates, and without the paths of the build.
     pub fn build(checkout: &Checkout, features: &[String]) -> Result<Self> {
         let target = checkout.target();
         let mut build = cargo();
@@ -37,7 +36,7 @@ impl Binary {
         output(self.command().args(arguments))
     }
 
-    /// It, without the overrides that whoever packs happens to have set.
+    /// Returns the command that runs the binary, without configuration overrides from the caller's environment.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.0);
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REKEYD_")) {

@@ -1,4 +1,4 @@
-//! `cargo xtask`: packs a checkout, and measure its code. It holds no logic of the daemon.
+//! `cargo xtask`: packs a checkout, and measures its code. It holds no logic of the daemon.
 
 mod archive;
 mod binary;

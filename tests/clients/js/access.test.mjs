@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test, { before } from 'node:test';
 
-import { advance, all, client, control, innerCode, rawVault, refusal, secrets, stranger, VAULT_SCOPE } from './sandbox.mjs';
+import { advance, all, client, control, innerCode, rawVault, refusal, secrets, unprivileged, VAULT_SCOPE } from './sandbox.mjs';
 
 const SCOPE = { vault: 'vault-1' };
 let visitor;
@@ -11,7 +11,7 @@ let vault;
 
 before(async () => {
   await secrets().setSecret('guarded', 'text');
-  visitor = await stranger('app-09');
+  visitor = await unprivileged('app-09');
   vault = secrets('vault-1', {}, visitor.identity);
 });
 

@@ -5,7 +5,7 @@ import test, { before } from 'node:test';
 import { BatchRequestContent, BatchResponseContent, GraphError, RetryHandlerOptions } from '@microsoft/microsoft-graph-client';
 
 import {
-  advance, application, client, claims, control, endpoints, graph, NOBODY, now, propagated, refusal, signIn, stranger,
+  advance, application, client, claims, control, endpoints, graph, UNKNOWN_ID, now, propagated, refusal, signIn, unprivileged,
   GRAPH_SCOPE,
 } from './sandbox.mjs';
 
@@ -18,7 +18,7 @@ const impatient = [new RetryHandlerOptions(undefined, 0)];
 
 let visitor;
 before(async () => {
-  visitor = await stranger('app-10');
+  visitor = await unprivileged('app-10');
 });
 
 /** Graph in the visitor's name, with these permissions and no others. */
@@ -53,7 +53,7 @@ test('a filter accepts eq, in and startswith, and only properties that Graph has
   assert.deepEqual(await ids(`appId in ('${one.appId}','${two.appId}')`), [one.id, two.id].sort());
   assert.deepEqual(await ids(`id eq '${one.id}'`), [one.id]);
   assert.ok((await ids("startswith(displayName,'Application of app-1')")).includes(two.id));
-  assert.deepEqual(await ids("startswith(displayName,'nobody')"), []);
+  assert.deepEqual(await ids("startswith(displayName,'unknown')"), []);
   const error = await refusal(api.api('/applications').filter("keyCredentials eq 'x'").get());
   assert.deepEqual([error.statusCode, error.code], [400, 'Request_UnsupportedQuery']);
 });
@@ -89,9 +89,9 @@ test('Application.Read.All reads and does not write, and without a permission no
   const reader = await withRoles('Application.Read.All');
   assert.equal((await reader.api(`/applications/${id}`).get()).id, id);
   await denied(addPassword(reader, id));
-  const nobody = await withRoles();
-  await denied(nobody.api(`/applications/${id}`).get());
-  await denied(nobody.api('/applications').get());
+  const powerless = await withRoles();
+  await denied(powerless.api(`/applications/${id}`).get());
+  await denied(powerless.api('/applications').get());
 });
 
 test('a policy refuses a password that lasts too long, also by default', async () => {
@@ -196,7 +196,7 @@ test('a batch answers each request separately, and refuses requests that depend 
     const answers = new BatchResponseContent(await api.api('/$batch').post(content));
     return steps.map((step) => answers.getResponseById(step.id).status);
   };
-  const [known, unknown] = [`/applications/${id}`, `/applications/${NOBODY}`].map(request);
+  const [known, unknown] = [`/applications/${id}`, `/applications/${UNKNOWN_ID}`].map(request);
   assert.deepEqual(await statuses([{ id: '1', request: known }, { id: '2', request: unknown }]), [200, 404]);
   const dependent = { id: '2', request: known, dependsOn: ['1'] };
   assert.deepEqual(await statuses([{ id: '1', request: unknown }, dependent]), [404, 424]);
@@ -212,7 +212,7 @@ test('an application that allows personal accounts accepts 60 writes a minute, a
   await api.api(`/applications/${id}`).patch({ signInAudience: 'AzureADandPersonalMicrosoftAccount' });
   await advance('2m');
   const write = (n) => ({
-    id: `${n}`, method: 'POST', url: `/applications/${id}/removePassword`, body: { keyId: NOBODY },
+    id: `${n}`, method: 'POST', url: `/applications/${id}/removePassword`, body: { keyId: UNKNOWN_ID },
     headers: { 'Content-Type': 'application/json' },
   });
   const requests = Array.from({ length: 20 }, (_, n) => write(n));

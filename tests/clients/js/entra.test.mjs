@@ -5,7 +5,7 @@ import { createPublicKey, verify } from 'node:crypto';
 import test from 'node:test';
 
 import {
-  advance, application, claims, client, credential, endpoints, graph, msal, NOBODY, now, propagated, refusal, secrets,
+  advance, application, claims, client, credential, endpoints, graph, msal, UNKNOWN_ID, now, propagated, refusal, secrets,
   signIn, GRAPH_SCOPE, VAULT_SCOPE,
 } from './sandbox.mjs';
 
@@ -77,22 +77,22 @@ test('an expired secret is refused with 401 and AADSTS7000222', async () => {
 });
 
 test('an unknown application is refused with AADSTS700016', async () => {
-  const error = await refusal(signIn(NOBODY, 'any'));
+  const error = await refusal(signIn(UNKNOWN_ID, 'any'));
   assert.equal(error.errorCode, 'unauthorized_client');
   assert.equal(error.errorNo, 700016);
   assert.equal(error.status, 400);
-  const seen = await refusal(credential(NOBODY, 'any').getToken(GRAPH_SCOPE));
+  const seen = await refusal(credential(UNKNOWN_ID, 'any').getToken(GRAPH_SCOPE));
   assert.match(seen.message, /AADSTS700016: Application with identifier/);
 });
 
 test('an unknown tenant is refused with AADSTS90002, before any secret is sent', async () => {
-  const { status, body } = await rawToken({ ...proof, scope: GRAPH_SCOPE }, NOBODY);
+  const { status, body } = await rawToken({ ...proof, scope: GRAPH_SCOPE }, UNKNOWN_ID);
   assert.equal(status, 400);
   assert.equal(body.error, 'invalid_request');
   assert.deepEqual(body.error_codes, [90002]);
-  const error = await refusal(msal(clientId, clientSecret, NOBODY).acquireTokenByClientCredential({ scopes: [GRAPH_SCOPE] }));
+  const error = await refusal(msal(clientId, clientSecret, UNKNOWN_ID).acquireTokenByClientCredential({ scopes: [GRAPH_SCOPE] }));
   assert.equal(error.errorCode, 'endpoints_resolution_error');
-  const seen = await refusal(credential(clientId, clientSecret, NOBODY).getToken(GRAPH_SCOPE));
+  const seen = await refusal(credential(clientId, clientSecret, UNKNOWN_ID).getToken(GRAPH_SCOPE));
   assert.equal(seen.name, 'CredentialUnavailableError');
 });
 

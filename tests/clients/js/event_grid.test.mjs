@@ -24,7 +24,7 @@ const eventsOf = ({ body }) => [body].flat();
 const about = (subject, type = NEW_VERSION) => (delivery) =>
   eventsOf(delivery).some((event) => event.subject === subject && (event.eventType ?? event.type) === type);
 
-/** Puts a secret and waits for what Event Grid says of it. */
+/** Sets a secret and waits for its event. */
 async function put(name, options) {
   const { properties } = await vault.setSecret(name, 'text', options);
   await advance('2m');

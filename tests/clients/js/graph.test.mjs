@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { GraphError, PageIterator } from '@microsoft/microsoft-graph-client';
 
-import { application, client, endpoints, graph, NOBODY, now, propagated, refusal, stranger, VAULT_SCOPE } from './sandbox.mjs';
+import { application, client, endpoints, graph, UNKNOWN_ID, now, propagated, refusal, unprivileged, VAULT_SCOPE } from './sandbox.mjs';
 
 const api = graph();
 
@@ -16,9 +16,9 @@ const removePassword = (id, keyId) => api.api(`/applications/${id}/removePasswor
 
 test('addPassword returns the text once, with its hint', async () => {
   const { id } = await application('app-05');
-  const made = await addPassword(id, { displayName: 'told once' });
+  const made = await addPassword(id, { displayName: 'shown once' });
   assert.equal(made['@odata.context'], `${endpoints.graph}/v1.0/$metadata#microsoft.graph.passwordCredential`);
-  assert.equal(made.displayName, 'told once');
+  assert.equal(made.displayName, 'shown once');
   assert.match(made.secretText, /^[0-9A-Za-z~._-]{40}$/);
   assert.equal(made.hint, made.secretText.slice(0, 3));
   assert.equal(made.customKeyIdentifier, null);
@@ -72,7 +72,7 @@ test('removing an unknown password is refused with 400, also one that was remove
   const { keyId } = await addPassword(id, {});
   await propagated();
   await removePassword(id, keyId);
-  for (const unknown of [NOBODY, keyId]) {
+  for (const unknown of [UNKNOWN_ID, keyId]) {
     const error = await refusal(removePassword(id, unknown));
     assert.ok(error instanceof GraphError);
     assert.equal(error.statusCode, 400);
@@ -82,13 +82,13 @@ test('removing an unknown password is refused with 400, also one that was remove
 });
 
 test('an unknown application is refused with 404 and Request_ResourceNotFound', async () => {
-  for (const path of [`/applications/${NOBODY}`, `/applications(appId='${NOBODY}')`]) {
+  for (const path of [`/applications/${UNKNOWN_ID}`, `/applications(appId='${UNKNOWN_ID}')`]) {
     const error = await refusal(api.api(path).get());
     assert.ok(error instanceof GraphError);
     assert.equal(error.statusCode, 404);
     assert.equal(error.code, 'Request_ResourceNotFound');
   }
-  assert.equal((await refusal(addPassword(NOBODY, {}))).code, 'Request_ResourceNotFound');
+  assert.equal((await refusal(addPassword(UNKNOWN_ID, {}))).code, 'Request_ResourceNotFound');
 });
 
 test('an application id is not an object id', async () => {
@@ -97,11 +97,11 @@ test('an application id is not an object id', async () => {
 });
 
 test('an error has its time and the ids of the request', async () => {
-  const request = api.api(`/applications/${NOBODY}`).header('client-request-id', NOBODY);
+  const request = api.api(`/applications/${UNKNOWN_ID}`).header('client-request-id', UNKNOWN_ID);
   const error = await refusal(request.get());
   const { innerError } = JSON.parse(error.body);
   assert.deepEqual(Object.keys(innerError).sort(), ['client-request-id', 'date', 'request-id']);
-  assert.equal(innerError['client-request-id'], NOBODY);
+  assert.equal(innerError['client-request-id'], UNKNOWN_ID);
   assert.equal(error.requestId, innerError['request-id']);
   assert.ok(error.date instanceof Date && !Number.isNaN(error.date.getTime()));
 });
@@ -113,7 +113,7 @@ test('an application is found by object id, by application id and by filter', as
   assert.equal((await api.api(`/applications/${id}`).get()).appId, appId);
   const { value } = await api.api('/applications').filter(`appId eq '${appId}'`).get();
   assert.deepEqual(value.map((found) => found.id), [id]);
-  assert.deepEqual((await api.api('/applications').filter(`appId eq '${NOBODY}'`).get()).value, []);
+  assert.deepEqual((await api.api('/applications').filter(`appId eq '${UNKNOWN_ID}'`).get()).value, []);
 });
 
 test('passwords are added and removed by application id too', async () => {
@@ -160,7 +160,7 @@ test('a token for another audience is refused with 401 and InvalidAuthentication
 
 test('an application without a permission is refused with 403 and Authorization_RequestDenied', async () => {
   const { id } = await application('app-08');
-  const { identity } = await stranger('app-08');
+  const { identity } = await unprivileged('app-08');
   const error = await refusal(graph(identity).api(`/applications/${id}/addPassword`).post({}));
   assert.equal(error.statusCode, 403);
   assert.equal(error.code, 'Authorization_RequestDenied');

@@ -10,7 +10,7 @@ export const GRAPH_SCOPE = 'https://graph.microsoft.com/.default';
 export const VAULT_SCOPE = 'https://vault.azure.net/.default';
 
 /** An id that does not exist. */
-export const NOBODY = '11111111-2222-3333-4444-555555555555';
+export const UNKNOWN_ID = '11111111-2222-3333-4444-555555555555';
 
 /** The directory with `ca.pem`, `endpoints.json` and `rekeyd.toml`. */
 export const directory = process.env.SANDBOX_DIR;
@@ -77,7 +77,7 @@ export async function control(method, what, body) {
 export const claims = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
 
 /** An identity without permissions: an application of the initial world, with a new password that has propagated. */
-export async function stranger(name) {
+export async function unprivileged(name) {
   const { id, appId } = await application(name);
   const { secretText } = await graph().api(`/applications/${id}/addPassword`).post({});
   await propagated();

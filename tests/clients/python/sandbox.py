@@ -14,7 +14,7 @@ GRAPH_SCOPE = "https://graph.microsoft.com/.default"
 VAULT_SCOPE = "https://vault.azure.net/.default"
 
 # An id that does not exist.
-NOBODY = "11111111-2222-3333-4444-555555555555"
+UNKNOWN_ID = "11111111-2222-3333-4444-555555555555"
 
 # The directory with `ca.pem`, `endpoints.json` and `rekeyd.toml`.
 DIRECTORY = Path(os.environ["SANDBOX_DIR"])

@@ -7,7 +7,7 @@ import requests
 from azure.core.exceptions import ClientAuthenticationError
 
 from sandbox import (
-    CLIENT, ENDPOINTS, GRAPH_SCOPE, NOBODY, PATIENCE, VAULT_SCOPE, add_password, advance, application, claims,
+    CLIENT, ENDPOINTS, GRAPH_SCOPE, UNKNOWN_ID, PATIENCE, VAULT_SCOPE, add_password, advance, application, claims,
     control, credential, propagated, remove_password, secrets,
 )
 
@@ -51,16 +51,16 @@ class Entra(unittest.TestCase):
         self.assertIn("AADSTS7000222: The provided client secret keys for app", message)
 
     def test_an_unknown_application_is_refused_with_aadsts700016(self):
-        status, body, message = self.refused(NOBODY, "any")
+        status, body, message = self.refused(UNKNOWN_ID, "any")
         self.assertEqual((status, body["error"], body["error_codes"]), (400, "unauthorized_client", [700016]))
         self.assertIn("AADSTS700016: Application with identifier", message)
 
     def test_an_unknown_tenant_is_refused_with_aadsts90002(self):
-        url = f"{ENDPOINTS['authority']}/{NOBODY}/v2.0/.well-known/openid-configuration"
+        url = f"{ENDPOINTS['authority']}/{UNKNOWN_ID}/v2.0/.well-known/openid-configuration"
         answer = requests.get(url, timeout=PATIENCE)
         self.assertEqual((answer.status_code, answer.json()["error_codes"]), (400, [90002]))
         with self.assertRaisesRegex(Exception, "(?i)unable to get authority configuration"):
-            credential(ID, SECRET, NOBODY).get_token(GRAPH_SCOPE)
+            credential(ID, SECRET, UNKNOWN_ID).get_token(GRAPH_SCOPE)
 
     def test_an_unknown_resource_is_refused_with_aadsts500011(self):
         _, body, message = self.refused(ID, SECRET, "https://nothing.example/.default")

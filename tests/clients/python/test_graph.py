@@ -2,7 +2,7 @@
 
 import unittest
 
-from sandbox import NOBODY, add_password, application, credential, graph, propagated, remove_password
+from sandbox import UNKNOWN_ID, add_password, application, credential, graph, propagated, remove_password
 
 
 class Graph(unittest.TestCase):
@@ -14,12 +14,12 @@ class Graph(unittest.TestCase):
 
     def test_add_password_returns_the_text_once_with_its_hint(self):
         object_id = application("app-05")["id"]
-        made = add_password(object_id, displayName="told once")
+        made = add_password(object_id, displayName="shown once")
         self.assertEqual(made["hint"], made["secretText"][:3])
         propagated()
         shown = graph("GET", f"/applications/{object_id}").json()["passwordCredentials"]
         read = next(one for one in shown if one["keyId"] == made["keyId"])
-        self.assertEqual((read["displayName"], read["hint"], read["secretText"]), ("told once", made["hint"], None))
+        self.assertEqual((read["displayName"], read["hint"], read["secretText"]), ("shown once", made["hint"], None))
 
     def test_a_password_lasts_two_years_by_default(self):
         made = add_password(application("app-05")["id"])
@@ -34,12 +34,12 @@ class Graph(unittest.TestCase):
         propagated()
         removed = remove_password(app["id"], key_id)
         self.assertEqual((removed.status_code, removed.content), (204, b""))
-        for unknown in (NOBODY, key_id):
+        for unknown in (UNKNOWN_ID, key_id):
             message = self.refused(remove_password(app["id"], unknown), 400, "Request_BadRequest")
             self.assertTrue(message.startswith(f"No password credential found with keyId '{unknown}'"), message)
 
     def test_an_unknown_application_is_refused_with_404(self):
-        self.refused(graph("GET", f"/applications/{NOBODY}"), 404, "Request_ResourceNotFound")
+        self.refused(graph("GET", f"/applications/{UNKNOWN_ID}"), 404, "Request_ResourceNotFound")
 
     def test_two_slashes_are_accepted_as_one(self):
         app = application("app-05")
