@@ -1,5 +1,5 @@
 //! The documents agree with the code: README.md, CHANGELOG.md, config/rekeyd.toml, the doc comments of actions, the
-//! order of the layers, names, and the shape of the code.
+//! order of the layers, names, the shape of the code, and the tiers of the tests.
 
 #![expect(clippy::expect_used, reason = "a test may fail")]
 
@@ -11,6 +11,7 @@ mod sandbox_modules;
 mod shape;
 #[path = "../../deploy/xtask/src/source/mod.rs"]
 mod source;
+mod tiers;
 mod words;
 
 use std::fs;

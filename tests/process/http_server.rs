@@ -8,20 +8,26 @@ use serde_json::Value;
 
 use crate::support::{Azure, Daemon, PATIENCE, eventually};
 
-/// The daemon becomes live and ready, and `promtool` finds no fault in its metrics.
+/// The daemon becomes live and ready, and its metrics have the prefix of rekeyd or the names of a process.
 #[tokio::test]
-async fn daemon_becomes_ready_with_clean_metrics() {
+async fn daemon_becomes_ready_and_names_its_metrics() {
     let azure = Azure::start(&["--propagation", "0s..1s"]).await;
     let daemon = azure.daemon(&[]).await;
     assert_eq!(daemon.try_get("/livez").await, Some(StatusCode::OK));
     daemon.is_ready().await;
-    azure.settle(&daemon).await;
-
-    let (status, metrics) = daemon.get("/metrics").await;
-    assert_eq!(status, StatusCode::OK);
-    for sample in metrics.lines().filter(|line| !line.starts_with('#')) {
+    for sample in metrics(&azure, &daemon).await.lines().filter(|line| !line.starts_with('#')) {
         assert!(sample.starts_with("rekeyd_") || sample.starts_with("process_"), "{sample}");
     }
+}
+
+/// `promtool` finds no fault in the daemon's metrics.
+#[tokio::test]
+#[ignore = "needs promtool"]
+async fn promtool_accepts_the_metrics() {
+    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let daemon = azure.daemon(&[]).await;
+    daemon.is_ready().await;
+    let metrics = metrics(&azure, &daemon).await;
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
@@ -33,6 +39,14 @@ async fn daemon_becomes_ready_with_clean_metrics() {
     let checked = promtool.wait_with_output().unwrap();
     let printed = [checked.stdout, checked.stderr].concat();
     assert!(checked.status.success() && printed.is_empty(), "{}", String::from_utf8_lossy(&printed));
+}
+
+/// Returns the metrics of a daemon that has nothing left to do.
+async fn metrics(azure: &Azure, daemon: &Daemon) -> String {
+    azure.settle(daemon).await;
+    let (status, metrics) = daemon.get("/metrics").await;
+    assert_eq!(status, StatusCode::OK);
+    metrics
 }
 
 /// The API answers 401 without the right token, and with it 404 for an unknown path or secret.

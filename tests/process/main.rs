@@ -1,8 +1,9 @@
 //! The program as its users run it: real processes, real signals, HTTPS on loopback.
 //!
 //! `REKEYD_BIN` names the binary to run in place of the one that cargo has built; if it is set, the long runs are run
-//! in full. `REKEYD_ROUNDS` sets how often the daemon is killed, `REKEYD_SEED` when. Prometheus and `promtool`, of
-//! Debian's package prometheus, have to be there, and Node with `tests/identity-provider` (`.ci/install`).
+//! in full. `REKEYD_ROUNDS` sets how often the daemon is killed, `REKEYD_SEED` when, and `REKEYD_EVENTS` the number of
+//! events for each secret of the flood (50: ten thousand messages). Tests that need Azurite, Node, Prometheus or
+//! `promtool` are ignored, and `.ci/install` installs what they need.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may stop here")]
 #![expect(clippy::print_stdout, reason = "what a run has shown is of interest even if it passes")]
