@@ -156,8 +156,11 @@ impl Engine {
         self.rollout.is_canary(secret)
     }
 
-    /// Takes no more work and waits for the passes in progress, at most the grace period. Returns true if all ended.
+    /// Takes no more work and waits for the passes in progress, at most the grace period; then rejects the commands that
+    /// are not done. Returns true if all passes ended.
     pub async fn drain(&self) -> bool {
-        self.shutdown.drain(self.grace).await
+        let drained = self.shutdown.drain(self.grace).await;
+        self.commands.reject_pending();
+        drained
     }
 }

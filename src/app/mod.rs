@@ -123,6 +123,8 @@ impl App {
         self.readiness.drain();
         let drained = self.engine.drain().await;
         self.servers.close().await;
+        // A request may have been under way when it began.
+        self.engine.commands.reject_pending();
         drained
     }
 }

@@ -16,10 +16,10 @@ pub use operation::{Operation, OperationState};
 
 use self::idempotency::IdempotencyKeys;
 use self::registry::OperationRegistry;
-use crate::domain::{Command, CommandKind, CommandOutcome, ManagedSecret, SecretId};
+use crate::domain::{Command, CommandKind, CommandOutcome, ManagedSecret, PendingCommand, SecretId};
 use crate::metrics::{COMMAND_ACCEPTED, Metrics};
 use crate::ports::Clock;
-use crate::reconcile::{Catalogue, QueuedCommand, SecretStatus, StatusBoard, WorkQueue};
+use crate::reconcile::{Catalogue, SecretStatus, StatusBoard, WorkQueue};
 use crate::telemetry::audit::{self, Asker};
 
 /// Everything that commands need: where they go, and where their outcome is seen.
@@ -34,13 +34,13 @@ pub struct Commands {
     keys: IdempotencyKeys,
 }
 
-/// A managed secret: its status, and the command that is not completed yet.
+/// A managed secret: its status, and the commands that are not completed yet.
 #[derive(Debug)]
 pub struct SecretRecord {
     /// The status.
     pub status: SecretStatus,
-    /// The command.
-    pub pending_command: Option<QueuedCommand>,
+    /// The commands: the one in work first, then the next in turn.
+    pub pending_commands: Vec<PendingCommand>,
 }
 
 /// The reason why a secret takes no commands.
@@ -50,7 +50,7 @@ pub enum NotManaged {
     #[error("{0} is not managed")]
     Unknown(SecretId),
     /// It follows another one.
-    #[error("{replica} is a replica of {primary}: ask for that")]
+    #[error("{replica} is a replica of {primary}: name {primary} instead")]
     Replica {
         /// The one that was named.
         replica: SecretId,
@@ -62,7 +62,7 @@ pub enum NotManaged {
 /// The reason why a command is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
-    /// The secret can't be asked for.
+    /// The secret takes no commands.
     #[error(transparent)]
     NotManaged(#[from] NotManaged),
     /// The idempotency key came with another command within the last day.
@@ -114,7 +114,9 @@ impl Commands {
             }
             None => self.accept(secret, kind, asker)?,
         };
-        self.operation(id).ok_or_else(|| NotManaged::Unknown(secret.clone()).into())
+        let accepted = self.operations.get(id).ok_or_else(|| NotManaged::Unknown(secret.clone()))?;
+        let operation = operation::of(&accepted, &self.queue, &self.board);
+        Ok(operation.unwrap_or_else(|| operation::forgotten(accepted)))
     }
 
     /// Counts and logs a command that is not accepted, for the reason of this label.
@@ -126,12 +128,10 @@ impl Commands {
             .inc();
     }
 
-    /// Rejects every pending command for the reason `why`: called when the loop ends for good.
-    pub fn reject_pending(&self, why: &str) {
-        for SecretRecord { status, pending_command } in self.list() {
-            if let Some(QueuedCommand { command, .. }) = pending_command {
-                self.board.reject_command(&status.secret, command, why);
-            }
+    /// Rejects every pending command because the daemon stops. Called when the loop has ended for good.
+    pub fn reject_pending(&self) {
+        for (secret, command) in self.queue.drain_all_commands() {
+            self.board.reject_command(&secret, command, STOPPED);
         }
     }
 
@@ -154,7 +154,7 @@ impl Commands {
     /// Returns the operation of this id as it is now; none if it is not known.
     #[must_use]
     pub fn operation(&self, id: Uuid) -> Option<Operation> {
-        self.operations.get(id).map(|accepted| operation::of(&accepted, &self.queue, &self.board))
+        self.operations.get(id).and_then(|accepted| operation::of(&accepted, &self.queue, &self.board))
     }
 
     /// Lists the operations since the start, the latest first, at most 1,000.
@@ -162,7 +162,7 @@ impl Commands {
     pub fn operations(&self) -> Vec<Operation> {
         self.register_passed_on();
         let latest = self.operations.latest();
-        latest.iter().map(|accepted| operation::of(accepted, &self.queue, &self.board)).collect()
+        latest.iter().filter_map(|accepted| operation::of(accepted, &self.queue, &self.board)).collect()
     }
 
     /// Returns a receiver that is notified when anything has changed.
@@ -197,9 +197,7 @@ impl Commands {
         audit::command(secret, command.kind, asker);
         self.metrics.commands_total.with_label_values(&[command.kind.label(), COMMAND_ACCEPTED]).inc();
         self.metrics.triggers_total.with_label_values(&[asker.by]).inc();
-        self.queue.enqueue_command(secret, command, |replaced, by| {
-            self.board.replace_command(secret, replaced, by);
-        });
+        self.queue.enqueue_command(secret, command, |replaced| self.board.replace_command(secret, replaced));
     }
 
     /// Gives an operation to each command that the loop passed on to other secrets of a compromised application.
@@ -217,9 +215,10 @@ impl Commands {
 
     /// Returns true if this very command is pending for `secret`, or ended.
     fn has_received(&self, secret: &SecretId, command: Command) -> bool {
-        let pending = self.queue.pending(secret, command).map(|queued| queued.command);
+        let pending = self.queue.pending_commands(secret).into_iter().map(|pending| pending.command);
+        let pending = pending.filter(|pending| command.is_merged_into(*pending));
         let ended = self.board.ended(secret, command).map(|ended| ended.command);
-        pending.into_iter().chain(ended).any(|received| received.at == command.at)
+        pending.chain(ended).any(|received| received.at == command.at)
     }
 
     fn find(&self, secret: &SecretId) -> Result<Arc<ManagedSecret>, NotManaged> {
@@ -230,10 +229,12 @@ impl Commands {
     }
 
     fn record(&self, status: SecretStatus) -> SecretRecord {
-        let pending_command = self.queue.pending_command(&status.secret);
-        SecretRecord { status, pending_command }
+        let pending_commands = self.queue.pending_commands(&status.secret);
+        SecretRecord { status, pending_commands }
     }
 }
+
+const STOPPED: &str = "the daemon stopped before it was done: run it again";
 
 /// Every command, in the order of [`CommandKind::LABELS`].
 pub const COMMANDS: [CommandKind; 6] = [

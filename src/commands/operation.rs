@@ -4,8 +4,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::registry::AcceptedCommand;
-use crate::domain::{CommandKind, CommandOutcome, SecretId, SecretState, StatusReason, serialize_as_label};
-use crate::reconcile::{QueuedCommand, StatusBoard, WorkQueue};
+use crate::domain::{
+    CommandKind, CommandOutcome, PendingCommand, SecretId, SecretState, StatusReason, serialize_as_label,
+};
+use crate::reconcile::{StatusBoard, WorkQueue};
 
 /// An accepted command, and what has become of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +49,7 @@ pub enum OperationState {
     Completed,
     /// It will not be done, for the reason in the message.
     Rejected,
-    /// Another command for the same secret took its place.
+    /// A rollback that was requested after it took its place.
     Replaced,
 }
 
@@ -105,39 +107,65 @@ impl From<CommandOutcome> for OperationState {
     }
 }
 
-/// Returns the operation of `accepted` as the queue and the board show it now.
-pub(super) fn of(accepted: &AcceptedCommand, queue: &WorkQueue, board: &StatusBoard) -> Operation {
+/// Returns the operation of `accepted` as the queue and the board show it now; `None` if neither knows the command any
+/// more.
+pub(super) fn of(accepted: &AcceptedCommand, queue: &WorkQueue, board: &StatusBoard) -> Option<Operation> {
     let AcceptedCommand { id, secret, command, by, also } = accepted.clone();
     // A command that ends is on the board before it leaves the queue: read in the other order, one of them has it.
-    let pending = queue.pending(&secret, command);
+    let pending = queue.pending_commands(&secret);
     let ended = board.ended(&secret, command);
     let status = board.show(&secret);
     let secret_state = status.as_ref().map_or(SecretState::Unknown, |status| status.state);
     let reason = status.as_ref().map_or(StatusReason::NotReconciledYet, |status| status.reason);
-    let (state, message) = match (pending, ended, status) {
-        (_, Some(ended), Some(status)) if ended.outcome == CommandOutcome::Completed => {
-            (OperationState::Completed, status.message)
+    let (state, message) = match ended {
+        Some(ended) => (ended.outcome.into(), ended.reason),
+        None => {
+            let index = pending.iter().position(|pending| command.is_merged_into(pending.command))?;
+            let message = status.map(|status| status.message).unwrap_or_default();
+            progress(&pending, index, secret_state, message)
         }
-        (_, Some(ended), _) => (ended.outcome.into(), ended.reason),
-        (_, None, None) => (OperationState::Rejected, NOT_MANAGED.to_owned()),
-        (Some(pending), None, Some(status)) => progress(pending, status.state, status.message),
-        (None, None, Some(_)) => (OperationState::Rejected, FORGOTTEN.to_owned()),
     };
     let (at, command) = (command.at, command.kind);
-    Operation { id, secret, command, by, at, also, state, message, secret_state, reason }
+    Some(Operation { id, secret, command, by, at, also, state, message, secret_state, reason })
 }
 
-fn progress(pending: QueuedCommand, state: SecretState, message: String) -> (OperationState, String) {
-    match state {
-        SecretState::Rotating => (OperationState::Running, message),
-        SecretState::Blocked if pending.tried => (OperationState::Blocked, message),
-        SecretState::Waiting | SecretState::Unknown if pending.tried => (OperationState::Waiting, message),
-        SecretState::Blocked | SecretState::Waiting | SecretState::Unknown => {
+/// Returns the operation of a command that was accepted under a repeated key and whose end is not remembered any more.
+pub(super) fn forgotten(accepted: AcceptedCommand) -> Operation {
+    let AcceptedCommand { id, secret, command, by, also } = accepted;
+    Operation {
+        id,
+        secret,
+        command: command.kind,
+        by,
+        at: command.at,
+        also,
+        state: OperationState::Rejected,
+        message: "the end of this command is no longer known: run it again with another key".to_owned(),
+        secret_state: SecretState::Unknown,
+        reason: StatusReason::NotReconciledYet,
+    }
+}
+
+/// Returns how far the command at `index` of those that are pending has come. Only the first of them is worked on.
+fn progress(
+    pending: &[PendingCommand],
+    index: usize,
+    state: SecretState,
+    message: String,
+) -> (OperationState, String) {
+    let is_tried = pending.first().is_some_and(PendingCommand::is_tried);
+    match (pending.first().filter(|_| index > 0), state) {
+        (Some(first), _) if is_tried => {
+            (OperationState::Waiting, format!("waits for {}: {message}", first.command.kind.label()))
+        }
+        (Some(first), _) => {
+            (OperationState::Accepted, format!("waits for {} to be done", first.command.kind.label()))
+        }
+        (None, SecretState::Rotating) => (OperationState::Running, message),
+        (None, SecretState::Blocked) if is_tried => (OperationState::Blocked, message),
+        (None, SecretState::Waiting | SecretState::Unknown) if is_tried => (OperationState::Waiting, message),
+        (None, SecretState::Blocked | SecretState::Waiting | SecretState::Unknown) => {
             (OperationState::Accepted, "the next pass over the secret executes it".to_owned())
         }
     }
 }
-
-const NOT_MANAGED: &str = "the secret is not managed any more";
-
-const FORGOTTEN: &str = "the daemon no longer knows this command (it may have restarted): run it again";

@@ -45,21 +45,21 @@ impl CommandKind {
         }
     }
 
-    /// All names.
-    pub const LABELS: [&'static str; 6] = ["rotate", "rollback", "compromised", "retire", "pause", "resume"];
-
-    /// Returns the rank of the command: if several are pending, only the one with the highest rank is kept.
+    /// Returns the meaning of the command's completion.
     #[must_use]
-    pub const fn rank(self) -> u8 {
+    pub const fn completed_text(self) -> &'static str {
         match self {
-            Self::Compromised { all_credentials: true } => 6,
-            Self::Compromised { all_credentials: false } => 5,
-            Self::Rollback => 4,
-            Self::Pause | Self::Resume => 3,
-            Self::Rotate => 2,
-            Self::Retire => 1,
+            Self::Rotate => "a new credential is published",
+            Self::Rollback => "the previous credential is published again",
+            Self::Compromised { .. } => "every older credential is revoked, and its text is refused",
+            Self::Retire => "every credential that was superseded before the command is revoked",
+            Self::Pause => "rotation is paused",
+            Self::Resume => "rotation is not paused",
         }
     }
+
+    /// All names.
+    pub const LABELS: [&'static str; 6] = ["rotate", "rollback", "compromised", "retire", "pause", "resume"];
 }
 
 /// The way a command ended.
@@ -69,7 +69,7 @@ pub enum CommandOutcome {
     Completed,
     /// It was not done, and is not tried again.
     Rejected,
-    /// Another command for the same secret took its place.
+    /// A rollback that was requested after it took its place.
     Replaced,
 }
 
@@ -89,30 +89,30 @@ impl CommandOutcome {
 }
 
 impl Command {
-    /// Returns the command that is pending if both were given: the graver one, and of two equal ones the later.
-    ///
-    /// Of two compromises the wider one is pending, with the later time: actions between the two do not complete it.
+    /// Returns true if both are of the same kind; of a compromise, whatever the extent.
     #[must_use]
-    pub fn combined_with(self, other: Self) -> Self {
-        let (graver, lesser) = if other.weight() > self.weight() { (other, self) } else { (self, other) };
-        match lesser.kind {
-            CommandKind::Compromised { .. } => Self { at: graver.at.max(lesser.at), ..graver },
-            CommandKind::Rotate
+    pub fn is_of_kind(self, other: Self) -> bool {
+        self.kind.label() == other.kind.label()
+    }
+
+    /// Returns this command with the extent of `earlier`, if that is wider. Both are of the same kind.
+    #[must_use]
+    pub fn covering(self, earlier: Self) -> Self {
+        match earlier.kind {
+            CommandKind::Compromised { all_credentials: true } => Self { kind: earlier.kind, ..self },
+            CommandKind::Compromised { all_credentials: false }
+            | CommandKind::Rotate
             | CommandKind::Rollback
             | CommandKind::Retire
             | CommandKind::Pause
-            | CommandKind::Resume => graver,
+            | CommandKind::Resume => self,
         }
-    }
-
-    const fn weight(self) -> (u8, OffsetDateTime) {
-        (self.kind.rank(), self.at)
     }
 
     /// Returns true if `kept` covers this command as well: it is of the same kind, and not older.
     #[must_use]
     pub fn is_merged_into(self, kept: Self) -> bool {
-        self.kind.label() == kept.kind.label() && kept.at >= self.at
+        self.is_of_kind(kept) && kept.at >= self.at
     }
 
     /// Returns true if something that happened at `moment` completes this command: commanding twice acts once.

@@ -1,7 +1,28 @@
-//! Completion of commands: derived from the observation, so that no record of past actions is needed.
+//! Completion of commands: derived from the observation, so that no record of past actions is needed, and noted at once
+//! after the action that completes one.
+
+use time::{Duration, OffsetDateTime};
 
 use super::command::{Command, CommandKind};
+use super::decision::Action;
 use super::observed::{CurrentSignIn, Observed, VersionFacts};
+use super::quarantine::QuarantineReason;
+use super::reasons::RepublishReason;
+
+impl Command {
+    /// Returns true if the success of `action` completes the command. All others are completed by what a later pass
+    /// observes.
+    #[must_use]
+    pub const fn is_completed_by_action(&self, action: &Action) -> bool {
+        matches!(
+            (self.kind, action),
+            (CommandKind::Rotate, Action::Issue { .. })
+                | (CommandKind::Rollback, Action::Republish { reason: RepublishReason::Rollback, .. })
+                | (CommandKind::Pause, Action::Pause)
+                | (CommandKind::Resume, Action::Resume)
+        )
+    }
+}
 
 impl Observed {
     /// Returns true if the pending command is completed, false if there is none.
@@ -19,6 +40,26 @@ impl Observed {
             CommandKind::Pause => self.is_paused() == Some(true),
             CommandKind::Resume => self.is_paused() == Some(false),
         })
+    }
+
+    /// Returns true if the pending command has had an effect that has to be followed by another one: a rollback or a
+    /// compromise is recorded, or a rotation began within its `deadline` and may have been published.
+    #[must_use]
+    pub fn is_command_half_done(&self, deadline: Duration, now: OffsetDateTime) -> bool {
+        self.command.is_some_and(|command| match command.kind {
+            CommandKind::Rotate => {
+                self.pending().is_some_and(|pending| pending.under_way_until(deadline, now).is_some())
+            }
+            CommandKind::Rollback => self.is_rollback_recorded(),
+            CommandKind::Compromised { .. } => self.is_compromised() || self.is_compromise_unfinished(),
+            CommandKind::Retire | CommandKind::Pause | CommandKind::Resume => false,
+        })
+    }
+
+    /// Returns true if the current version is marked as bad by a rollback, and nothing is published in its place yet.
+    #[must_use]
+    pub fn is_rollback_recorded(&self) -> bool {
+        self.current_quarantine().is_some_and(|quarantine| quarantine.reason == QuarantineReason::Rollback)
     }
 
     /// Returns true if a rotation completed this command: any since shortly before it whose version did not turn out to

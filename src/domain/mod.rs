@@ -34,6 +34,9 @@ mod marker;
 mod names;
 mod observed;
 mod pending;
+mod pending_commands;
+#[cfg(test)]
+mod pending_commands_tests;
 mod policy;
 mod policy_values;
 mod quarantine;
@@ -49,7 +52,7 @@ pub use binding::{
     ApplicationFacts, ApplicationRules, Origin, consent_tag, consents, denied_reason, provider_address,
 };
 pub use command::{Command, CommandKind, CommandOutcome};
-pub use decide::{LOSS_CONFIRMED_AFTER, WORST_LAG, decide};
+pub use decide::{CommandRejection, LOSS_CONFIRMED_AFTER, WORST_LAG, command_rejection, decide};
 pub use decision::{Action, ActionKind, Decision, PlanStatus};
 pub use inventory::{Class, CredentialSeen, Holdings, LastUse, NEAR_EXPIRY, SecretSeen};
 pub(crate) use labels::serialize_as_label;
@@ -62,6 +65,7 @@ pub use names::{
 pub use observed::{
     CredentialFacts, Current, CurrentSignIn, Observed, SignInProblem, UsageFacts, VersionFacts,
 };
+pub use pending_commands::{CommandProgress, PendingCommand, PendingCommands, ReplacedCommand};
 pub use policy::{RotationPolicy, TagBounds, TagProblem};
 pub use policy_values::{
     Adopt, ForeignExpired, PolicyDuration, PolicyProblem, PolicyValues, UsageGate, human,

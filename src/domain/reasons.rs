@@ -162,8 +162,6 @@ reasons! {
         RoleMissing = "role_missing", "the protected resource denies access: the application lacks a role";
         /// The resource or the token is not as the proof requires.
         NotProven = "not_proven", "the credential signs in but failed the verification that verify requires: nothing was published";
-        /// There is no older version to go back to.
-        NothingToRollBackTo = "nothing_to_roll_back_to", "no older version holds a credential of rekeyd that still signs in: run `rekeyd rotate VAULT/NAME` instead";
         /// The `ProviderAddress` tag no longer names the application that it named when its vault was last searched.
         NoProvider = "no_provider", "the tag ProviderAddress was removed or changed since the vault was last searched: waiting for the next sweep";
         /// A compromised version names a credential that is not provably ours.
@@ -206,25 +204,6 @@ impl WaitReason {
             | Self::InUse
             | Self::ReplicaBehind
             | Self::ProvingRevocation => false,
-        }
-    }
-
-    /// Returns true if a command to rotate stays pending during this wait: it is not completed, only not yet possible.
-    #[must_use]
-    pub const fn keeps_command(self) -> bool {
-        match self {
-            Self::InFlight
-            | Self::BackOff
-            | Self::TooManyOrphans
-            | Self::ConfirmingLoss
-            | Self::Propagating
-            | Self::ReplicaBehind
-            | Self::Frozen
-            | Self::OutsideWindow
-            | Self::Canary
-            | Self::RolloutLimit
-            | Self::ProvingRevocation => true,
-            Self::NotDue | Self::Overlap | Self::RotationDisabled | Self::RolledBack | Self::InUse => false,
         }
     }
 }
@@ -317,7 +296,6 @@ impl BlockReason {
             | Self::NoServicePrincipal
             | Self::RoleMissing
             | Self::NotProven
-            | Self::NothingToRollBackTo
             | Self::NoProvider
             | Self::CompromisedCredentialRemains
             | Self::ClockSkew
@@ -359,7 +337,6 @@ impl BlockReason {
             | Self::PublicClient
             | Self::NoServicePrincipal
             | Self::RoleMissing
-            | Self::NothingToRollBackTo
             | Self::CompromisedCredentialRemains
             | Self::PasswordLimitReached
             | Self::ClockSkew => true,

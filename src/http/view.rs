@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use crate::commands::{Operation, OperationState, SecretRecord};
 use crate::domain::{
-    ActionKind, ActionOutcome, CommandKind, CommandOutcome, KeyId, Origin, ReplicaState, SecretId,
-    SecretState, StatusReason,
+    ActionKind, ActionOutcome, CommandKind, CommandOutcome, KeyId, Origin, PendingCommand, ReplicaState,
+    SecretId, SecretState, StatusReason,
 };
-use crate::reconcile::{EndedCommand, LastOutcome, QueuedCommand, ReplicaStatus};
+use crate::reconcile::{EndedCommand, LastOutcome, ReplicaStatus};
 
-/// A managed secret: its status, and the command that is not completed yet.
+/// A managed secret: its status, and the commands that are not completed yet.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Secret)]
 pub(super) struct SecretView {
@@ -71,8 +71,9 @@ pub(super) struct SecretView {
     orphans: usize,
     /// Oddities that are ignored, for example unusable tags.
     warnings: Vec<String>,
-    /// The command that is not completed yet.
-    pending_command: Option<PendingCommandView>,
+    /// The commands that are not completed yet, at most one of each kind: the one in work first, then the others in the
+    /// order in which they run.
+    pending_commands: Vec<PendingCommandView>,
 }
 
 /// A command that ended.
@@ -198,7 +199,7 @@ impl From<Operation> for OperationView {
 }
 
 impl From<SecretRecord> for SecretView {
-    fn from(SecretRecord { status, pending_command }: SecretRecord) -> Self {
+    fn from(SecretRecord { status, pending_commands }: SecretRecord) -> Self {
         Self {
             secret: status.secret,
             state: status.state,
@@ -222,7 +223,7 @@ impl From<SecretRecord> for SecretView {
             last_command: status.last_command.map(Into::into),
             orphans: status.orphans,
             warnings: status.warnings,
-            pending_command: pending_command.map(Into::into),
+            pending_commands: pending_commands.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -233,8 +234,9 @@ impl From<EndedCommand> for LastCommandView {
     }
 }
 
-impl From<QueuedCommand> for PendingCommandView {
-    fn from(QueuedCommand { command, tried }: QueuedCommand) -> Self {
+impl From<PendingCommand> for PendingCommandView {
+    fn from(pending: PendingCommand) -> Self {
+        let (command, tried) = (pending.command, pending.is_tried());
         Self { kind: command.kind, at: command.at, tried }
     }
 }

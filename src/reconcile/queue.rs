@@ -1,12 +1,12 @@
 //! The work queue: one place a secret, however often and from wherever it is asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Notify;
 
-use crate::domain::{Command, SecretId};
+use crate::domain::{Command, CommandProgress, PendingCommand, PendingCommands, ReplacedCommand, SecretId};
 use crate::metrics::Metrics;
 use crate::ports::{Clock, FAR_FUTURE, Hold, while_released};
 
@@ -21,9 +21,12 @@ pub struct WorkQueue {
 
 #[derive(Debug, Default)]
 struct Inner {
-    waiting: BTreeMap<SecretId, Waiting>,
-    /// The secrets that a pass works on, with the command that each pass has taken.
-    in_work: BTreeMap<SecretId, Option<Command>>,
+    /// The secrets that a pass is asked for, and when each is due.
+    waiting: BTreeMap<SecretId, OffsetDateTime>,
+    /// The secrets that a pass works on.
+    in_work: BTreeSet<SecretId>,
+    /// The commands that are not completed yet, of the secrets that have any.
+    commands: BTreeMap<SecretId, PendingCommands>,
     /// When the last pass over each secret ended.
     finished: BTreeMap<SecretId, OffsetDateTime>,
     /// The number of requests so far; a pass serves those that were made before it began.
@@ -35,23 +38,6 @@ struct Inner {
     unseen: Option<Hold>,
 }
 
-#[derive(Debug)]
-struct Waiting {
-    at: OffsetDateTime,
-    command: Option<Command>,
-    /// True if the command comes from a pass that could not complete it yet.
-    tried: bool,
-}
-
-/// A command that is not completed yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QueuedCommand {
-    /// The command, with the time at which it was requested.
-    pub command: Command,
-    /// True if a pass has ended without completing it. It is tried again.
-    pub tried: bool,
-}
-
 /// The receipt for a request: shows when a pass over the secret that began after the request has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(u64);
@@ -61,8 +47,10 @@ pub struct Ticket(u64);
 pub struct WorkItem {
     /// The secret.
     pub secret: SecretId,
-    /// The command of a person, if one is pending.
+    /// The person's command whose turn it is, if any is pending.
     pub command: Option<Command>,
+    /// True if an earlier pass has left that command half done.
+    pub is_half_done: bool,
     /// Held to the end of the pass.
     pub hold: Hold,
 }
@@ -81,20 +69,23 @@ impl WorkQueue {
         self.add(secret, last.map_or(now, |last| now.max(last + MIN_GAP)))
     }
 
-    /// Asks for a pass over `secret` now that executes `command`.
+    /// Asks for a pass over `secret` now, and adds `command` to those that its passes work on.
     ///
-    /// Only one command is kept: `on_replaced` is called with the command that gives way and the one that is kept,
-    /// before anyone can see that the first is gone. It must not use the queue.
+    /// If it replaces another command, `on_replaced` is called before anyone can see that the other one is gone. It must
+    /// not use the queue.
     pub fn enqueue_command(
         &self,
         secret: &SecretId,
         command: Command,
-        on_replaced: impl FnOnce(Command, Command),
+        on_replaced: impl FnOnce(ReplacedCommand),
     ) {
         let now = self.clock.now();
         self.change(|inner| {
             inner.asked += 1;
-            inner.add(secret, now, Some(command), on_replaced);
+            inner.add(secret, now);
+            if let Some(replaced) = inner.commands.entry(secret.clone()).or_default().add(command) {
+                on_replaced(replaced);
+            }
         });
     }
 
@@ -105,7 +96,7 @@ impl WorkQueue {
         self.lock().met.get(secret).is_some_and(|met| *met >= ticket.0)
     }
 
-    /// Returns once [`Self::is_met`] is true. The caller's hold, if it has one, is given up meanwhile.
+    /// Returns once [`Self::is_met`] is true. A simulated clock runs meanwhile only if the caller holds it nowhere.
     pub async fn until_met(&self, secret: &SecretId, ticket: Ticket) {
         loop {
             let changed = self.changed.notified();
@@ -142,24 +133,26 @@ impl WorkQueue {
         }
     }
 
-    /// Ends the pass over `secret`, and asks for the next one, with the command that is still to be done. `on_replaced`
-    /// is as in [`Self::enqueue_command`].
+    /// Ends the pass over `secret`, and asks for the next one at `next`: now, if another command's turn has come. A
+    /// command that the pass worked on and `left` undone stays pending. `on_replaced` is as in
+    /// [`Self::enqueue_command`].
     pub fn finish(
         &self,
         secret: &SecretId,
         next: Option<OffsetDateTime>,
-        command: Option<Command>,
-        on_replaced: impl FnOnce(Command, Command),
+        left: Option<CommandProgress>,
+        on_replaced: impl FnOnce(ReplacedCommand),
     ) {
+        let now = self.clock.now();
         self.change(|inner| {
             inner.in_work.remove(secret);
             if let Some(begun_at) = inner.begun_at.remove(secret) {
                 inner.met.insert(secret.clone(), begun_at);
             }
-            inner.finished.insert(secret.clone(), self.clock.now());
-            if let Some(at) = next {
-                inner.add(secret, at, command, on_replaced);
-                inner.note_try(secret, command);
+            inner.finished.insert(secret.clone(), now);
+            let is_next_in_turn = inner.end_command(secret, left, on_replaced);
+            if let Some(at) = if is_next_in_turn { Some(now) } else { next } {
+                inner.add(secret, at);
             }
         });
     }
@@ -175,26 +168,45 @@ impl WorkQueue {
         }
     }
 
-    /// Returns the command for `secret` that no pass has completed yet.
+    /// Returns the commands for `secret` that are not completed yet: the one in work first, then the next in turn.
     #[must_use]
-    pub fn pending_command(&self, secret: &SecretId) -> Option<QueuedCommand> {
-        self.lock().queued(secret).next()
+    pub fn pending_commands(&self, secret: &SecretId) -> Vec<PendingCommand> {
+        self.lock().commands.get(secret).map(PendingCommands::list).unwrap_or_default()
     }
 
-    /// Returns the pending command that stands for `command`: the same, or a later one of its kind.
+    /// Removes and returns every command, when no pass follows any more.
     #[must_use]
-    pub fn pending(&self, secret: &SecretId, command: Command) -> Option<QueuedCommand> {
-        self.lock().queued(secret).find(|queued| command.is_merged_into(queued.command))
+    pub fn drain_all_commands(&self) -> Vec<(SecretId, Command)> {
+        let drained = self.change(|inner| std::mem::take(&mut inner.commands));
+        let listed = drained.into_iter().map(|(secret, commands)| (secret, commands.list()));
+        listed
+            .flat_map(|(secret, commands)| {
+                commands.into_iter().map(move |pending| (secret.clone(), pending.command))
+            })
+            .collect()
+    }
+
+    /// Removes and returns the commands for a secret that is not managed any more, but for one that a pass works on.
+    #[must_use]
+    pub fn drain_commands(&self, secret: &SecretId) -> Vec<Command> {
+        self.change(|inner| {
+            let Some(mut commands) = inner.commands.remove(secret) else { return Vec::new() };
+            let drained = commands.drain();
+            if commands.in_work().is_some() {
+                inner.commands.insert(secret.clone(), commands);
+            }
+            drained
+        })
     }
 
     fn is_settled(&self, horizon: Duration) -> bool {
         let (inner, until) = (self.lock(), self.clock.now().saturating_add(horizon));
-        inner.in_work.is_empty() && inner.waiting.values().all(|waiting| waiting.at > until)
+        inner.in_work.is_empty() && inner.waiting.values().all(|at| *at > until)
     }
 
     fn add(&self, secret: &SecretId, at: OffsetDateTime) -> Ticket {
         self.change(|inner| {
-            inner.add(secret, at, None, |_, _| ());
+            inner.add(secret, at);
             inner.asked += 1;
             Ticket(inner.asked)
         })
@@ -219,12 +231,15 @@ impl WorkQueue {
         if at > now {
             return Err(at);
         }
-        let command = inner.waiting.remove(&secret).and_then(|waiting| waiting.command);
-        inner.in_work.insert(secret.clone(), command);
+        inner.waiting.remove(&secret);
+        inner.in_work.insert(secret.clone());
+        let taken = inner.commands.get_mut(&secret).and_then(PendingCommands::begin);
         let asked = inner.asked;
         inner.begun_at.insert(secret.clone(), asked);
         self.metrics.workqueue_depth.set(inner.depth(now));
-        Ok(WorkItem { secret, command, hold: self.clock.hold() })
+        let is_half_done = taken.is_some_and(|taken| taken.is_half_done());
+        let command = taken.map(|taken| taken.command);
+        Ok(WorkItem { secret, command, is_half_done, hold: self.clock.hold() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -232,59 +247,45 @@ impl WorkQueue {
     }
 }
 
-impl Waiting {
-    fn queued(&self) -> Option<QueuedCommand> {
-        Some(QueuedCommand { command: self.command?, tried: self.tried })
-    }
-}
-
 impl Inner {
-    fn add(
+    /// Asks for a pass at `at`; an earlier one that is already asked for stands.
+    fn add(&mut self, secret: &SecretId, at: OffsetDateTime) {
+        let due = self.waiting.entry(secret.clone()).or_insert(at);
+        *due = at.min(*due);
+    }
+
+    /// Ends the work of a pass on its command. Returns true if it is another command's turn now.
+    fn end_command(
         &mut self,
         secret: &SecretId,
-        at: OffsetDateTime,
-        command: Option<Command>,
-        on_replaced: impl FnOnce(Command, Command),
-    ) {
-        let none = Waiting { at, command: None, tried: false };
-        let waiting = self.waiting.entry(secret.clone()).or_insert(none);
-        waiting.at = waiting.at.min(at);
-        waiting.tried &= command.is_none();
-        let wanted = waiting.command.into_iter().chain(command);
-        waiting.command = wanted.clone().reduce(Command::combined_with);
-        let Some(kept) = waiting.command else { return };
-        if let Some(replaced) = wanted.into_iter().find(|command| command.kind.label() != kept.kind.label()) {
-            on_replaced(replaced, kept);
+        left: Option<CommandProgress>,
+        on_replaced: impl FnOnce(ReplacedCommand),
+    ) -> bool {
+        let Some(mut commands) = self.commands.remove(secret) else { return false };
+        let worked_on = commands.in_work();
+        if let Some(replaced) = commands.end(left) {
+            on_replaced(replaced);
         }
-    }
-
-    /// Returns the pending commands of `secret`: the waiting one, then the one that a pass works on.
-    fn queued(&self, secret: &SecretId) -> impl Iterator<Item = QueuedCommand> {
-        let waiting = self.waiting.get(secret).and_then(Waiting::queued);
-        let in_work = self.in_work.get(secret).copied().flatten();
-        waiting.into_iter().chain(in_work.map(|command| QueuedCommand { command, tried: false }))
-    }
-
-    /// Notes that a pass has given `command` back; another one that was asked for meanwhile has not been tried.
-    fn note_try(&mut self, secret: &SecretId, command: Option<Command>) {
-        if let Some(waiting) = self.waiting.get_mut(secret) {
-            waiting.tried = command.is_some() && waiting.command == command;
+        let next = commands.next();
+        if next.is_some() {
+            self.commands.insert(secret.clone(), commands);
         }
+        next.is_some() && next != worked_on.filter(|_| left.is_some())
     }
 
     /// Returns the secret that is due first, and its time, among those that no pass works on.
     fn earliest(&self) -> Option<(SecretId, OffsetDateTime)> {
-        let earliest = self.free().min_by_key(|(_, waiting)| waiting.at);
-        earliest.map(|(secret, waiting)| (secret.clone(), waiting.at))
+        let earliest = self.free().min_by_key(|(_, at)| **at);
+        earliest.map(|(secret, at)| (secret.clone(), *at))
     }
 
     fn depth(&self, now: OffsetDateTime) -> i64 {
-        let due = self.free().filter(|(_, waiting)| waiting.at <= now).count();
+        let due = self.free().filter(|(_, at)| **at <= now).count();
         i64::try_from(due).unwrap_or(i64::MAX)
     }
 
-    fn free(&self) -> impl Iterator<Item = (&SecretId, &Waiting)> {
-        self.waiting.iter().filter(|(secret, _)| !self.in_work.contains_key(*secret))
+    fn free(&self) -> impl Iterator<Item = (&SecretId, &OffsetDateTime)> {
+        self.waiting.iter().filter(|(secret, _)| !self.in_work.contains(*secret))
     }
 }
 

@@ -51,6 +51,9 @@ impl StatusBoard {
             kept.iter().filter(|(_, status)| status.last_reconciled.is_none()).map(|(secret, _)| secret),
         );
         *statuses = kept;
+        let mut ends = self.ends();
+        let released = ends.secrets().filter(|secret| !statuses.contains_key(*secret)).cloned().collect();
+        ends.release(released);
     }
 
     /// Returns the status of one secret, if it is managed.

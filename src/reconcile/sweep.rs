@@ -90,6 +90,9 @@ impl Sweeper {
             let why = "the secret or its ProviderAddress tag no longer exists";
             warn!(secret = %gone.id, detail = why, "stopped managing secret");
             audit::blocked(&gone.id, "not_managed", why);
+            for command in self.queue.drain_commands(&gone.id) {
+                self.board.reject_command(&gone.id, command, why);
+            }
         }
         self.board.keep(self.catalogue.list().iter().map(|managed| &managed.id));
     }

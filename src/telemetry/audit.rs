@@ -33,11 +33,18 @@ pub fn command<'a>(secret: &SecretId, kind: CommandKind, asker: impl Into<Asker<
         caller = asker.caller, idempotency_key = asker.key, "accepted command");
 }
 
-/// Records that a command was asked for and refused, for the reason `why`.
+/// Records that a command was refused, or accepted and not done, for the reason `why`.
 pub fn command_rejected<'a>(secret: &SecretId, kind: CommandKind, asker: impl Into<Asker<'a>>, why: &str) {
     let (asker, command) = (asker.into(), kind.label());
     info!(target: TARGET, event = "command_rejected", %secret, command, all_credentials = all_credentials(kind),
         by = asker.by, caller = asker.caller, idempotency_key = asker.key, reason = why, "rejected command");
+}
+
+/// Records that a command was accepted and is done.
+pub fn command_completed(secret: &SecretId, kind: CommandKind) {
+    let command = kind.label();
+    info!(target: TARGET, event = "command_completed", %secret, command, all_credentials = all_credentials(kind),
+        "completed command");
 }
 
 /// Records that a command was accepted and the command `by` took its place.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rekeyd::domain::SecretState;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -97,9 +96,9 @@ async fn operation_events_end_with_the_operation() {
     let first = events.chunk().await.unwrap().unwrap();
     assert!(String::from_utf8_lossy(&first).contains("\"state\":\"accepted\""), "{first:?}");
     let secret = "kv-1/app-foo".parse().unwrap();
-    assert_eq!(server.queued().len(), 1);
-    server.queue.finish(&secret, None, None, |_, _| ());
-    server.board.update(&secret, |status| status.state = SecretState::Waiting);
+    let command = server.queue.next().await.command.unwrap();
+    server.board.reject_command(&secret, command, "the reason");
+    server.queue.finish(&secret, None, None, |_| ());
     let mut rest = String::new();
     let to_the_end = async {
         while let Some(chunk) = events.chunk().await.unwrap() {
@@ -107,7 +106,7 @@ async fn operation_events_end_with_the_operation() {
         }
     };
     tokio::time::timeout(Duration::from_secs(20), to_the_end).await.expect("the events end");
-    assert!(rest.contains("event: operation") && rest.contains("\"state\":\"rejected\""), "{rest}");
+    assert!(rest.contains("event: operation") && rest.contains("\"message\":\"the reason\""), "{rest}");
 }
 
 /// Unknown operations are not found, oversized bodies are not read, and wrong methods are not allowed.

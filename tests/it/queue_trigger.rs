@@ -143,11 +143,11 @@ async fn message_is_deleted_after_a_later_look() {
     *ground.queue.messages.lock().unwrap() = vec![message("1", &event("kv-1", "app-foo"), 1)];
     // The work takes longer than the message is hidden: its lease is renewed.
     ground.until(|done| done.renewed >= 2).await;
-    ground.work.finish(&earlier.secret, None, None, |_, _| ());
+    ground.work.finish(&earlier.secret, None, None, |_| ());
     ground.until(|done| done.renewed >= 4).await;
     assert_eq!(ground.deleted(), Vec::<String>::new(), "the pass began before the message came");
     let later = ground.work.next().await;
-    ground.work.finish(&later.secret, None, None, |_, _| ());
+    ground.work.finish(&later.secret, None, None, |_| ());
     ground.until(|done| done.deleted == ["1"]).await;
 }
 
@@ -157,7 +157,7 @@ async fn interrupted_look_deletes_no_message() {
     let ground = Ground::new(Queue::default(), vec![message("1", &event("kv-1", "app-foo"), 1)]);
     let item = ground.work.next().await;
     ground.stop.cancel();
-    ground.work.finish(&item.secret, None, None, |_, _| ());
+    ground.work.finish(&item.secret, None, None, |_| ());
     ground.task.await.unwrap();
     assert_eq!(ground.queue.done.lock().unwrap().deleted, Vec::<String>::new());
 }

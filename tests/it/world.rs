@@ -214,6 +214,13 @@ impl World {
         (status.state.label(), status.reason.label())
     }
 
+    /// Returns the command that ended last while the last daemon lived, and its outcome.
+    pub(crate) fn last_command(&self) -> (&'static str, &'static str) {
+        let status = self.status.lock().unwrap();
+        let ended = status.as_ref().and_then(|status| status.last_command.as_ref()).expect("a command ended");
+        (ended.command.kind.label(), ended.outcome.label())
+    }
+
     /// Returns the status message that the last daemon showed.
     pub(crate) fn last_message(&self) -> String {
         self.status.lock().unwrap().as_ref().expect("the daemon has run").message.clone()
@@ -250,7 +257,7 @@ fn one_life(world: &Arc<World>, end: OffsetDateTime) {
     runtime.block_on(async {
         let daemon = Daemon::start(world, 1);
         for command in world.commands.lock().unwrap().drain(..) {
-            daemon.queue.enqueue_command(&world.secret, command, |_, _| ());
+            daemon.queue.enqueue_command(&world.secret, command, |_| ());
         }
         let clock = world.clock();
         let secrets: Vec<_> = world.secrets().cloned().collect();

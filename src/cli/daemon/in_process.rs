@@ -67,7 +67,6 @@ impl InProcess {
 
     pub(super) async fn end(self) {
         self.engine.drain().await;
-        self.engine.commands.reject_pending("the process that was to execute it ends");
         self.polling.stop().cancel();
     }
 }

@@ -78,7 +78,6 @@ fn each_command_has_its_first_step() {
     let rollback = commanded(CommandKind::Rollback, with_fallback(rotated()));
     let quarantine = |reason| act(Action::Quarantine { reason });
     let issue = act(Action::Issue { reason: IssueReason::Command, attempt: 1 });
-    let told = Decision::Blocked { until: None, reason: BlockReason::NothingToRollBackTo };
     for (seen, first) in [
         (
             commanded(CommandKind::Rotate, {
@@ -90,7 +89,6 @@ fn each_command_has_its_first_step() {
             issue,
         ),
         (rollback, quarantine(QuarantineReason::Rollback)),
-        (commanded(CommandKind::Rollback, rotated()), told),
         (commanded(COMPROMISED, rotated()), quarantine(QuarantineReason::Compromised)),
         (commanded(COMPROMISED, paused(rotated())), quarantine(QuarantineReason::Compromised)),
         (commanded(CommandKind::Retire, rotated()), revoke(1, RevokeReason::Retired)),
@@ -98,6 +96,28 @@ fn each_command_has_its_first_step() {
         (commanded(CommandKind::Resume, paused(rotated())), act(Action::Resume)),
     ] {
         assert_eq!(decided(&seen), first, "{:?}", seen.command);
+    }
+}
+
+/// A command that can't be done is rejected, and the secret's decision is as if it had not been given.
+#[test]
+fn impossible_command_decides_nothing() {
+    let alone = Observed { held_elsewhere: None, ..rotated() };
+    for (kind, seen, expected) in [
+        (CommandKind::Rollback, rotated(), Some(CommandRejection::NothingToRollBackTo)),
+        (CommandKind::Rollback, with_fallback(rotated()), None),
+        (CommandKind::Rollback, with_fallback(paused(rotated())), Some(CommandRejection::Paused)),
+        (CommandKind::Rotate, paused(rotated()), Some(CommandRejection::Paused)),
+        (CommandKind::Retire, paused(rotated()), Some(CommandRejection::Paused)),
+        (CommandKind::Retire, alone, Some(CommandRejection::SiblingUnknown)),
+        (COMPROMISED, paused(rotated()), None),
+        (CommandKind::Pause, paused(rotated()), None),
+        (CommandKind::Resume, paused(rotated()), None),
+    ] {
+        let free = decided(&seen);
+        let commanded = commanded(kind, seen);
+        assert_eq!(command_rejection(&commanded), expected, "{kind:?}");
+        assert!(expected.is_none() || decided(&commanded) == free, "{kind:?}: {free:?}");
     }
 }
 
@@ -257,6 +277,7 @@ fn paused_secret_still_repairs_locked_out_replica() {
 
 fn any_kind() -> impl Strategy<Value = CommandKind> {
     prop_oneof![
+        Just(CommandKind::Rotate),
         Just(CommandKind::Rollback),
         Just(CommandKind::Retire),
         Just(COMPROMISED),
@@ -301,6 +322,17 @@ proptest! {
             let marked = seen.credential(key_id).unwrap().rotation.is_some();
             let proven = seen.older_versions().any(|version| version.proven == Some(key_id));
             prop_assert!(marked || proven || seen.wants_all_credentials_gone());
+        }
+    }
+
+    /// A pending command that is neither completed nor rejected never waits for what it does not depend on.
+    #[test]
+    fn pending_command_never_waits_idly(seen in any_commanded()) {
+        let is_open = !seen.is_command_completed() && command_rejection(&seen).is_none();
+        if let Decision::Wait { reason, .. } = decided(&seen) {
+            let is_idle = matches!(reason, WaitReason::NotDue | WaitReason::Overlap | WaitReason::InUse
+                | WaitReason::RolledBack | WaitReason::RotationDisabled);
+            prop_assert!(!is_open || !is_idle, "{reason:?} {:?}", seen.command);
         }
     }
 

@@ -7,8 +7,11 @@ mod cleanup;
 mod idle;
 mod issue;
 mod operator;
+mod rejection;
 
 use time::{Duration, OffsetDateTime};
+
+pub use rejection::{CommandRejection, command_rejection};
 
 use super::decision::Decision;
 use super::observed::Observed;

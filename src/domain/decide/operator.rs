@@ -36,10 +36,14 @@ pub(super) fn rotation_disabled(
     _: &RotationPolicy,
     now: OffsetDateTime,
 ) -> Option<Decision> {
-    let disabled = seen.current_version()?.tags.is_rotation_disabled();
-    let urgent = seen.is_compromise_news() || seen.is_compromised() || seen.is_compromise_unfinished();
     let left_alone = Decision::Wait { until: None, reason: WaitReason::RotationDisabled };
-    (disabled && !urgent).then(|| cleanup::replica_locked_out(seen, now).unwrap_or(left_alone))
+    is_held_by_pause(seen).then(|| cleanup::replica_locked_out(seen, now).unwrap_or(left_alone))
+}
+
+/// Returns true if `RotationDisabled` is set and no compromise outranks it.
+pub(super) fn is_held_by_pause(seen: &Observed) -> bool {
+    let is_disabled = seen.current_version().is_some_and(|version| version.tags.is_rotation_disabled());
+    is_disabled && !seen.is_compromise_news() && !seen.is_compromised() && !seen.is_compromise_unfinished()
 }
 
 /// Blocks if a person disabled the version that consumers read.
@@ -59,7 +63,8 @@ pub(super) fn compromise_reported(
     seen.is_compromise_news().then_some(Decision::Act(Action::Quarantine { reason }))
 }
 
-/// Decides to roll back: the bad version is marked first, so that it is never published again.
+/// Decides to roll back: the bad version is marked first, so that it is never published again. Without a version to roll
+/// back to the command is rejected (see [`super::command_rejection`]), and nothing is decided here.
 pub(super) fn rollback_asked_for(seen: &Observed, _: &RotationPolicy, _: OffsetDateTime) -> Option<Decision> {
     let current = seen.current_version()?;
     seen.command.filter(|command| command.kind == CommandKind::Rollback)?;
@@ -67,10 +72,7 @@ pub(super) fn rollback_asked_for(seen: &Observed, _: &RotationPolicy, _: OffsetD
         return None;
     }
     let reason = QuarantineReason::Rollback;
-    Some(match seen.fallback {
-        Some(_) => Decision::Act(Action::Quarantine { reason }),
-        None => Decision::Blocked { until: None, reason: BlockReason::NothingToRollBackTo },
-    })
+    seen.fallback.as_ref().map(|_| Decision::Act(Action::Quarantine { reason }))
 }
 
 /// Decides on the replacement of a current version that is marked as bad: the previous text, otherwise a new one.

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use tracing::info;
 
 use super::{CATCH_UP_PAUSE, NextPass, RECHECK, Reconciler};
-use crate::domain::{Action, BlockReason, Command, Decision, SecretId};
+use crate::domain::{Action, BlockReason, Command, CommandKind, CommandProgress, Decision, SecretId};
 use crate::reconcile::actions::{Context, execute};
 use crate::reconcile::blocked::Blocked;
 use crate::reconcile::observe::Observation;
@@ -24,24 +24,56 @@ impl Reconciler {
         permit: &Permit,
     ) -> NextPass {
         if self.stop.is_cancelled() {
-            return NextPass::default();
+            return NextPass::cut_short();
         }
-        let (secret, command) = (&observation.seen.secret, observation.seen.command);
+        let secret = &observation.seen.secret;
         let detail = message(&Decision::Act(action.clone()));
         info!(%secret, action = action.label(), detail, "started action");
         let admission = self.admission(observation, action);
         let context = self.context(observation, &admission, permit, now);
         let result = self.execute(&context, action, now).await;
         if result.as_ref().is_err_and(Blocked::is_rollout_limit) {
-            return NextPass { at: Some(now + RECHECK), command };
+            return NextPass { at: Some(now + RECHECK), left: Some(CommandProgress::HeldUp) };
         }
         self.record(secret, observation, action, result.as_ref().err());
         if admission.is_granted() && result.as_ref().is_err_and(Blocked::had_no_effect) {
             self.rollout.came_to_nothing(now);
         }
         match result {
-            Ok(()) => NextPass { at: Some(self.ports.clock.now() + CATCH_UP_PAUSE), command },
-            Err(blocked) => self.failed(secret, action, &blocked, command),
+            Ok(()) => {
+                let left =
+                    observation.seen.command.and_then(|command| self.acted(observation, action, command));
+                NextPass { at: Some(self.ports.clock.now() + CATCH_UP_PAUSE), left }
+            }
+            Err(blocked) => self.failed(secret, action, &blocked),
+        }
+    }
+
+    /// Ends the command at once if the action that was done completes it: no one may have to look for its end. Returns
+    /// its progress if it goes on.
+    fn acted(&self, observation: &Observation, action: &Action, command: Command) -> Option<CommandProgress> {
+        let secret = &observation.seen.secret;
+        if command.is_completed_by_action(action) {
+            self.board.complete_command(secret, command);
+            return None;
+        }
+        match action {
+            Action::Issue { .. }
+                if command.kind == CommandKind::Rollback && observation.seen.is_rollback_recorded() =>
+            {
+                self.board.reject_command(secret, command, NO_OLDER_VERSION);
+                None
+            }
+            Action::Quarantine { .. } => Some(CommandProgress::HalfDone),
+            Action::Issue { .. }
+            | Action::Republish { .. }
+            | Action::Revoke { .. }
+            | Action::Disable { .. }
+            | Action::ClearIndex
+            | Action::Adopt { .. }
+            | Action::Copy { .. }
+            | Action::Pause
+            | Action::Resume => Some(CommandProgress::Waiting),
         }
     }
 
@@ -91,18 +123,15 @@ impl Reconciler {
         }
     }
 
-    fn failed(
-        &self,
-        secret: &SecretId,
-        action: &Action,
-        blocked: &Blocked,
-        command: Option<Command>,
-    ) -> NextPass {
+    fn failed(&self, secret: &SecretId, action: &Action, blocked: &Blocked) -> NextPass {
         if blocked.is_stop() {
             info!(%secret, action = action.label(), "stopped action");
-            return NextPass::default();
+            return NextPass::cut_short();
         }
-        let next = self.blocked(secret, blocked, Some(action), command);
+        let mut next = self.blocked(secret, blocked, Some(action));
+        if !blocked.had_no_effect() {
+            next.left = Some(CommandProgress::HalfDone);
+        }
         if matches!(action, Action::Issue { .. }) {
             // Other work need not wait for the next try.
             let soon = self.ports.clock.now() + CATCH_UP_PAUSE;
@@ -112,3 +141,6 @@ impl Reconciler {
         next
     }
 }
+
+const NO_OLDER_VERSION: &str =
+    "no older version could be published again, so a new credential was published in its place";

@@ -8,17 +8,14 @@ mod preview;
 mod record;
 mod siblings;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::FutureExt;
 use time::{Duration, OffsetDateTime};
 use tokio_util::sync::CancellationToken;
 
 pub use preview::Preview;
 
 use super::Ports;
-use super::blocked::Blocked;
 use super::catalogue::Catalogue;
 use super::permits::PassLimiter;
 use super::queue::{WorkItem, WorkQueue};
@@ -27,7 +24,7 @@ use super::rollout::Rollout;
 use super::status_board::StatusBoard;
 use super::volatile::Volatile;
 use crate::clock::ClockSkew;
-use crate::domain::{ApplicationRules, BlockReason, ClientId, Command};
+use crate::domain::{ApplicationRules, ClientId, CommandProgress};
 use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
 
@@ -82,11 +79,19 @@ pub struct Deps {
     pub stop: CancellationToken,
 }
 
-/// The next pass over a secret: its time, and the command that is still pending then.
-#[derive(Debug, Default)]
+/// The end of a pass: when the next one is due, and the progress of the command that the pass worked on.
+#[derive(Debug)]
 struct NextPass {
     at: Option<OffsetDateTime>,
-    command: Option<Command>,
+    /// `None` if the command has ended. Without a command it means nothing.
+    left: Option<CommandProgress>,
+}
+
+impl NextPass {
+    /// Ends a pass that the stop of the daemon cut short: its command stays as it was.
+    const fn cut_short() -> Self {
+        Self { at: None, left: Some(CommandProgress::Untried) }
+    }
 }
 
 impl Reconciler {
@@ -128,22 +133,14 @@ impl Reconciler {
 
     /// Makes one pass over one secret and asks for the next, whatever becomes of it.
     async fn work(self: Arc<Self>, item: WorkItem) {
-        let WorkItem { secret, command, hold } = item;
         let permit = self.limiter.acquire().await;
-        let next = if self.stop.is_cancelled() {
-            NextPass::default()
-        } else {
-            let pass = AssertUnwindSafe(self.pass(&secret, command, &permit)).catch_unwind().await;
-            // A panic is a mistake of ours: it must not keep this secret, or its application, forever.
-            pass.unwrap_or_else(|_| {
-                self.blocked(&secret, &Blocked::because(BlockReason::InternalError), None, command)
-            })
-        };
+        let next =
+            if self.stop.is_cancelled() { NextPass::cut_short() } else { self.pass(&item, &permit).await };
         drop(permit);
-        self.queue.finish(&secret, next.at, next.command, |replaced, by| {
-            self.board.replace_command(&secret, replaced, by);
-        });
-        drop(hold);
+        let secret = &item.secret;
+        self.queue
+            .finish(secret, next.at, next.left, |replaced| self.board.replace_command(secret, replaced));
+        drop(item);
     }
 
     fn lock(&self) -> MutexGuard<'_, Volatile> {

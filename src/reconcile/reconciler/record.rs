@@ -5,8 +5,8 @@ use tracing::{error, info, warn};
 
 use super::{NextPass, Reconciler};
 use crate::domain::{
-    Action, ActionOutcome, BlockReason, Command, CommandKind, Decision, KeyId, ManagedSecret, Observed,
-    RevokeReason, SecretId, SecretState, StatusReason, UsageFacts, VersionFacts,
+    Action, ActionOutcome, BlockReason, CommandKind, CommandProgress, Decision, KeyId, ManagedSecret,
+    Observed, RevokeReason, SecretId, SecretState, StatusReason, UsageFacts, VersionFacts, command_rejection,
 };
 use crate::reconcile::blocked::Blocked;
 use crate::reconcile::observe::Observation;
@@ -15,7 +15,7 @@ use crate::reconcile::status_text::{is_well, message, shown};
 use crate::telemetry::audit;
 
 impl Reconciler {
-    /// Clears a command once it has been completed.
+    /// Clears and ends a command that the observation shows to be completed.
     pub(super) fn complete_command(&self, observation: &mut Observation) {
         let Some(command) = observation.seen.command.take() else { return };
         let secret = &observation.seen.secret;
@@ -27,9 +27,22 @@ impl Reconciler {
         self.board.complete_command(secret, command);
     }
 
-    /// Rejects a command that can't be done now, so that it surprises no one later.
-    pub(super) fn reject_command(&self, secret: &SecretId, command: Command, why: &str) -> Option<Command> {
-        self.board.reject_command(secret, command, why);
+    /// Clears and ends a command that can't be done, so that it surprises no one later, unless its grace lasts: then
+    /// the moment is returned when that is over. Nothing is wrong with the secret itself.
+    pub(super) fn reject_command(
+        &self,
+        observation: &mut Observation,
+        now: OffsetDateTime,
+    ) -> Option<OffsetDateTime> {
+        let command = observation.seen.command?;
+        let rejection = command_rejection(&observation.seen)?;
+        let over = command.at.saturating_add(rejection.grace());
+        if now < over {
+            return Some(over);
+        }
+        let secret = &observation.seen.secret;
+        self.board.reject_command(secret, command, &rejection.text(secret));
+        observation.seen.command = None;
         None
     }
 
@@ -80,13 +93,7 @@ impl Reconciler {
 
     /// Records that a pass was blocked, by a failure of `action` if it began one. Returns the next pass, after a pause
     /// that grows.
-    pub(super) fn blocked(
-        &self,
-        secret: &SecretId,
-        blocked: &Blocked,
-        action: Option<&Action>,
-        command: Option<Command>,
-    ) -> NextPass {
+    pub(super) fn blocked(&self, secret: &SecretId, blocked: &Blocked, action: Option<&Action>) -> NextPass {
         let action = action.map(Action::label);
         let (reason, message) = (blocked.reason, blocked.message());
         self.metrics.blocked_total.with_label_values(&[reason.label()]).inc();
@@ -108,7 +115,8 @@ impl Reconciler {
             status.needs_person = reason.needs_person();
         });
         let pause = self.lock().blocked_pause(secret, reason.needs_person());
-        NextPass { at: Some(self.ports.clock.now() + pause), command }
+        let progress = if reason.is_short() { CommandProgress::Waiting } else { CommandProgress::HeldUp };
+        NextPass { at: Some(self.ports.clock.now() + pause), left: Some(progress) }
     }
 
     pub(super) fn show(

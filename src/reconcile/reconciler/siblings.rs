@@ -47,8 +47,8 @@ impl Reconciler {
         let compromised: BTreeSet<_> = compromised.iter().map(|credential| credential.key_id).collect();
         for sibling in siblings.iter().filter(|sibling| is_for_all || self.holds_any(sibling, &compromised)) {
             if self.reported_once.is_news(sibling, &format!("compromised at {}", command.at)) {
-                self.queue.enqueue_command(sibling, command, |replaced, by| {
-                    self.board.replace_command(sibling, replaced, by);
+                self.queue.enqueue_command(sibling, command, |replaced| {
+                    self.board.replace_command(sibling, replaced);
                 });
             }
         }

@@ -70,16 +70,16 @@ fn rotate_command_ends_a_rollback() {
     assert_eq!(quarantined(&world), 1, "a quarantined version stays quarantined");
 }
 
-/// A rollback with no earlier credential to return to is reported and changes nothing.
+/// A rollback with no earlier credential to return to is rejected, blocks nothing and changes nothing.
 #[test]
 fn rollback_without_previous_changes_nothing() {
     let world = World::new(None);
     world.live(Duration::days(20));
     let before = (current(&world), block_on(world.versions()));
     ask(&world, CommandKind::Rollback, Duration::seconds(2));
-    assert_eq!(world.last_state(), ("blocked", "nothing_to_roll_back_to"));
+    assert_eq!(world.last_command(), ("rollback", "rejected"));
+    assert_eq!(world.last_state(), ("waiting", "not_due"), "nothing is wrong with the secret");
     world.live(Duration::days(1));
-    assert_ne!(world.last_state().0, "blocked", "it is reported once and not kept");
     assert!(is_same(&current(&world), &before.0));
     assert_eq!(block_on(world.versions()), before.1);
 }
@@ -98,7 +98,8 @@ fn second_rollback_goes_one_further_back() {
     ask(&world, CommandKind::Rollback, Duration::hours(1));
     assert!(is_same(&current(&world), &first));
     ask(&world, CommandKind::Rollback, Duration::seconds(2));
-    assert_eq!(world.last_state(), ("blocked", "nothing_to_roll_back_to"));
+    assert_eq!(world.last_command(), ("rollback", "rejected"));
+    assert_eq!(world.last_state(), ("waiting", "rolled_back"));
     assert!(is_same(&current(&world), &first));
     assert_eq!(quarantined(&world), 2);
 }
