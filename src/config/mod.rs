@@ -14,6 +14,7 @@ mod listeners;
 mod policy;
 mod problems;
 mod reader;
+mod reference;
 mod renamed;
 mod role;
 mod rollout;
@@ -41,6 +42,7 @@ pub use identity::IdentityConfig;
 pub use keys::{ConfigKey, KEYS};
 pub use listeners::{FunctionsConfig, QueueConfig, TlsConfig};
 pub use problems::{ConfigProblem, InvalidConfig};
+pub use reference::{ReferenceEntry, ReferenceTable, reference};
 pub use role::Role;
 pub use rollout::{FreezePeriod, RolloutConfig, Window};
 

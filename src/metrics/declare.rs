@@ -35,14 +35,17 @@ macro_rules! metrics {
             /// Names of all metrics, except for the standard ones of a process.
             pub const NAMES: &[&str] = &[$(concat!($prefix, stringify!($field))),+];
 
+            /// Declarations of all metrics, in the order of [`Self::NAMES`].
+            pub const DECLARATIONS: &[Declaration] = &[$(
+                metrics!(@declare $prefix $field $kind [$($help)+] [$($($label)+)?] [$($($bucket)+)?])
+            ),+];
+
             fn registered_with(registry: Registry) -> Result<Self, prometheus::Error> {
                 Ok(Self {
-                    $($field: register(&registry, &Declaration {
-                        name: concat!($prefix, stringify!($field)),
-                        help: concat!($($help),+).trim(),
-                        labels: &[$($(stringify!($label)),+)?],
-                        buckets: &[$($($bucket),+)?],
-                    })?,)+
+                    $($field: register(
+                        &registry,
+                        &metrics!(@declare $prefix $field $kind [$($help)+] [$($($label)+)?] [$($($bucket)+)?]),
+                    )?,)+
                     registry,
                 })
             }
@@ -59,27 +62,43 @@ macro_rules! metrics {
             }
         }
     };
+    (@declare $prefix:literal $field:ident $kind:ident [$($help:literal)+] [$($label:ident)*] [$($bucket:literal)*]) => {
+        Declaration {
+            name: concat!($prefix, stringify!($field)),
+            kind: stringify!($kind),
+            help: concat!($($help),+),
+            labels: &[$(stringify!($label)),*],
+            buckets: &[$($bucket),*],
+        }
+    };
     (@values) => { Vec::new() };
     (@values $values:expr) => { $values.into_iter().collect() };
 }
 
 pub(super) use metrics;
 
-/// A metric's name, help text, labels, and the upper bounds of a histogram's buckets (none: the library's).
-pub(super) struct Declaration {
-    pub(super) name: &'static str,
-    pub(super) help: &'static str,
-    pub(super) labels: &'static [&'static str],
-    pub(super) buckets: &'static [f64],
+/// The declaration of a metric.
+#[derive(Debug)]
+pub struct Declaration {
+    /// The name, with its prefix.
+    pub name: &'static str,
+    /// The type in Rust, such as `IntCounterVec`.
+    pub kind: &'static str,
+    /// The help text.
+    pub help: &'static str,
+    /// The names of the labels.
+    pub labels: &'static [&'static str],
+    /// The upper bounds of a histogram's buckets; none: those of the library.
+    pub buckets: &'static [f64],
 }
 
 impl Declaration {
     fn opts(&self) -> Opts {
-        Opts::new(self.name, self.help)
+        Opts::new(self.name, self.help.trim())
     }
 
     fn histogram_opts(&self) -> HistogramOpts {
-        let opts = HistogramOpts::new(self.name, self.help);
+        let opts = HistogramOpts::new(self.name, self.help.trim());
         if self.buckets.is_empty() { opts } else { opts.buckets(self.buckets.to_vec()) }
     }
 }

@@ -20,7 +20,8 @@ use crate::domain::{
     ActionKind, ActionOutcome, BlockReason, CommandKind, CommandOutcome, ReplicaState, SecretId, SecretState,
     VaultName,
 };
-use declare::{Declaration, Family, Label, metrics, register};
+pub use declare::Declaration;
+use declare::{Family, Label, metrics, register};
 
 metrics! {
     /// All metrics of one daemon. Labels are bounded: configured names, and the labels of enums.
