@@ -2,7 +2,7 @@
 //!
 //! The layers, from the bottom up: each may use only those listed before it.
 //! [`domain`], [`ports`], [`clock`], [`config`], [`metrics`], [`telemetry`], [`shutdown`], [`reconcile`],
-//! [`commands`], [`diagnostics`], [`azure`], [`triggers`], [`http`], `sandbox`, [`app`], [`cli`].
+//! [`commands`], [`diagnostics`], [`azure`], [`triggers`], [`http`], `sandbox`, [`app`], [`manual`], [`cli`].
 
 pub mod app;
 pub mod azure;
@@ -13,6 +13,7 @@ pub mod config;
 pub mod diagnostics;
 pub mod domain;
 pub mod http;
+pub mod manual;
 pub mod metrics;
 pub mod ports;
 pub mod reconcile;

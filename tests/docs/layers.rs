@@ -6,7 +6,7 @@ use crate::source::Source;
 use crate::{root, sources};
 
 /// The layers, from the bottom up; a layer may use those before it. `main` and `lib` may use all.
-const LAYERS: [&str; 16] = [
+const LAYERS: [&str; 17] = [
     "domain",
     "ports",
     "clock",
@@ -22,6 +22,7 @@ const LAYERS: [&str; 16] = [
     "http",
     "sandbox",
     "app",
+    "manual",
     "cli",
 ];
 

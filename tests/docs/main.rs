@@ -1,11 +1,13 @@
-//! The documents agree with the code: README.md, CHANGELOG.md, config/rekeyd.toml, the doc comments of actions, the
-//! order of the layers, names, the shape of the code, and the tiers of the tests.
+//! The documents agree with the code: README.md, the manual, CHANGELOG.md, the doc comments of actions, the order of
+//! the layers, names, the shape of the code, and the tiers of the tests.
 
 #![expect(clippy::expect_used, reason = "a test may fail")]
 
 mod boundaries;
 mod contracts;
+mod generated;
 mod layers;
+mod manual;
 mod names;
 mod sandbox_modules;
 mod shape;
@@ -17,8 +19,6 @@ mod words;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rekeyd::config::KEYS;
-use rekeyd::http::ROUTES;
 use rekeyd::metrics::Metrics;
 
 use crate::source::Source;
@@ -47,29 +47,10 @@ fn names(text: &str, word: &str) -> bool {
     })
 }
 
-#[test]
-fn the_readme_names_every_route() {
-    let readme = read("README.md");
-    let missing: Vec<_> = ROUTES
-        .iter()
-        .map(|(method, path)| format!("`{method} {path}`"))
-        .filter(|route| !readme.contains(route))
-        .collect();
-    assert!(missing.is_empty(), "README.md lacks the routes {missing:?}");
-}
-
-#[test]
-fn the_readme_names_every_metric() {
-    let readme = read("README.md");
-    assert!(Metrics::NAMES.len() > 10 && Metrics::NAMES.iter().all(|name| name.starts_with("rekeyd_")));
-    let missing: Vec<_> = Metrics::NAMES.iter().filter(|name| !names(&readme, name)).collect();
-    assert!(missing.is_empty(), "README.md lacks the metrics {missing:?}");
-}
-
-/// The README, the alert rules and the dashboard name only metrics that exist.
+/// The manual, the alert rules and the dashboard name only metrics that exist.
 #[test]
 fn documents_name_only_existing_metrics() {
-    for path in ["README.md", "deploy/prometheus/rules.yml", "deploy/grafana/rekeyd.json"] {
+    for path in ["src/manual/metrics.md", "deploy/prometheus/rules.yml", "deploy/grafana/rekeyd.json"] {
         let text = read(path);
         let unknown: Vec<_> = text
             .split(|character: char| !(character.is_ascii_alphanumeric() || character == '_'))
@@ -85,24 +66,6 @@ fn is_metric(name: &str) -> bool {
         .iter()
         .filter_map(|suffix| name.strip_suffix(suffix))
         .any(|name| Metrics::NAMES.contains(&name))
-}
-
-#[test]
-fn the_reference_configuration_names_every_key() {
-    let reference = read("config/rekeyd.toml");
-    let last = |path: &'static str| path.rsplit(['.', ']']).next().unwrap_or(path);
-    let given = |name: &str| {
-        let mut lines = reference.lines().map(|line| line.trim_start_matches(['#', ' ']));
-        lines.any(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(" = ")))
-    };
-    let missing: Vec<_> = KEYS.iter().map(|key| &*key.path).filter(|path| !given(last(path))).collect();
-    assert!(missing.is_empty(), "config/rekeyd.toml lacks {missing:?}");
-}
-
-#[test]
-fn the_readme_is_under_two_hundred_lines() {
-    let lines = read("README.md").lines().count();
-    assert!(lines < 200, "README.md has {lines} lines");
 }
 
 /// Every relative link in the documents leads to an existing file.
