@@ -5,6 +5,7 @@ mod completions;
 mod compromised;
 mod daemon;
 mod doctor;
+mod help;
 mod inventory;
 mod man;
 mod pause;
@@ -32,7 +33,7 @@ use crate::config::{Config, InvalidConfig};
 
 /// Rotate the client secrets of Microsoft Entra app registrations in Azure Key Vault without an outage.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES)]
+#[command(version, disable_help_subcommand = true, after_help = format!("{}\n\n{EXAMPLES}", help::topics()))]
 pub struct Cli {
     #[command(subcommand)]
     command: Subcommand,
@@ -69,8 +70,10 @@ enum Subcommand {
     Sandbox(sandbox::SandboxCommand),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
-    /// Write the manual pages to a directory.
+    /// Write the man pages to a directory.
     Man(man::Man),
+    /// Print the help of a command, or a page of the manual.
+    Help(help::HelpCommand),
 }
 
 /// Formats of a command's result.
@@ -103,6 +106,7 @@ impl Cli {
             Subcommand::Sandbox(command) => command.execute(),
             Subcommand::Completions(command) => command.execute(),
             Subcommand::Man(command) => command.execute(),
+            Subcommand::Help(command) => command.execute(),
         }
     }
 }
