@@ -72,18 +72,18 @@ fn a_completion_script_is_printed() {
 #[test]
 fn man_writes_a_page_per_command() {
     let directory = TempDir::new().unwrap();
-    let pages = directory.path().join("new/man1");
+    let pages = directory.path().join("new");
     let output = finish(&["man", pages.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     for command in COMMANDS {
-        let page = std::fs::read_to_string(pages.join(format!("rekeyd-{command}.1"))).unwrap();
-        assert!(page.contains(".SH SYNOPSIS") && page.contains("Example"), "{command}: {page}");
+        let page = std::fs::read_to_string(pages.join(format!("man1/rekeyd-{command}.1"))).unwrap();
+        assert!(page.contains(".SH SYNOPSIS") && page.contains(".SH EXAMPLES"), "{command}: {page}");
     }
     std::fs::write(directory.path().join("file"), "").unwrap();
     let output = finish(&["man", directory.path().join("file/man1").to_str().unwrap()]);
     let printed = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(printed.contains("can't write manual pages into"), "{printed}");
+    assert!(printed.contains("can't write man pages to"), "{printed}");
 }
 
 /// A command with `--all` exits with 64 and asks for `--yes` if there is no terminal.
@@ -123,7 +123,7 @@ fn all_configuration_mistakes_are_named_at_once() {
     }
 }
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "run",
     "sweep",
     "rotate",
@@ -136,6 +136,7 @@ const COMMANDS: [&str; 12] = [
     "sandbox",
     "completions",
     "man",
+    "help",
 ];
 
 const MISTAKES: [(&str, &str); 5] = [

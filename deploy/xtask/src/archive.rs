@@ -36,9 +36,12 @@ fn from_binary(checkout: &Checkout, binary: &Binary) -> Result<Vec<(String, Vec<
     let _ = fs::remove_dir_all(&pages);
     binary.output(&["man", &pages.to_string_lossy()])?;
     let mut files = Vec::new();
-    for page in fs::read_dir(&pages)? {
-        let page = page?;
-        files.push((format!("man/man1/{}", page.file_name().to_string_lossy()), fs::read(page.path())?));
+    for section in MAN_SECTIONS {
+        for page in fs::read_dir(pages.join(section))? {
+            let page = page?;
+            let name = format!("man/{section}/{}", page.file_name().to_string_lossy());
+            files.push((name, fs::read(page.path())?));
+        }
     }
     for (shell, name) in SHELLS {
         files.push((format!("completions/{name}"), binary.output(&["completions", shell])?.into_bytes()));
@@ -71,6 +74,9 @@ const COPIES: &[(&str, &str)] = &[
     ("deploy/prometheus/rules.yml", "prometheus/rules.yml"),
     ("deploy/systemd/rekeyd.service", "systemd/rekeyd.service"),
 ];
+
+/// The sections of the manual for which the binary writes pages.
+const MAN_SECTIONS: &[&str] = &["man1", "man5"];
 
 /// Shells, and the name that each gives to the file of a command's completions.
 const SHELLS: &[(&str, &str)] = &[("bash", "rekeyd.bash"), ("fish", "rekeyd.fish"), ("zsh", "_rekeyd")];
