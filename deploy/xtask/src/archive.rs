@@ -13,11 +13,10 @@ use crate::checkout::Checkout;
 use crate::notices;
 
 /// Packs the archive, prints its path, and writes its checksum beside it.
-pub fn pack(checkout: &Checkout, features: &[String]) -> Result<PathBuf> {
-    let binary = Binary::build(checkout, features)?;
+pub fn pack(checkout: &Checkout, features: &[String], binary: &Binary) -> Result<PathBuf> {
     let name = format!("rekeyd-{}-{}", checkout.version()?, checkout.target());
     let mut files = vec![(String::from("rekeyd"), fs::read(binary.path())?)];
-    files.extend(from_binary(checkout, &binary)?);
+    files.extend(from_binary(checkout, binary)?);
     for (path, name) in COPIES {
         let bytes = fs::read(checkout.root().join(path)).with_context(|| path.to_owned())?;
         files.push(((*name).to_owned(), bytes));

@@ -27,6 +27,11 @@ impl Binary {
         Ok(Self(checkout.target_directory().join(target).join(PROFILE).join("rekeyd")))
     }
 
+    /// A binary that was built before, by its file.
+    pub fn at(path: &Path) -> Result<Self> {
+        Ok(Self(path.canonicalize().with_context(|| path.display().to_string())?))
+    }
+
     pub fn path(&self) -> &Path {
         &self.0
     }

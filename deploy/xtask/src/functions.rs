@@ -13,8 +13,7 @@ use crate::checkout::{Checkout, output};
 use crate::notices;
 
 /// Checks the configuration with the binary that is packed, packs both, and prints the path of the package.
-pub fn pack(checkout: &Checkout, config: &Path) -> Result<PathBuf> {
-    let binary = Binary::build(checkout, &[])?;
+pub fn pack(checkout: &Checkout, binary: &Binary, config: &Path) -> Result<PathBuf> {
     // As under a host, which chooses the address itself.
     let mut check = binary.command();
     check.env("FUNCTIONS_CUSTOMHANDLER_PORT", "1").args(["check-config", "--config"]).arg(config);

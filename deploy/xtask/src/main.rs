@@ -2,6 +2,7 @@
 
 mod archive;
 mod binary;
+mod check;
 mod checkout;
 mod functions;
 mod image;
@@ -19,7 +20,7 @@ use crate::binary::Binary;
 use crate::checkout::Checkout;
 use crate::source::{Figures, Source};
 
-/// Pack rekeyd (the binary, a release archive, a Functions package, an image), and measure its code.
+/// Pack rekeyd (the binary, a release archive, a Functions package, an image), and check and measure its code.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", after_help = EXAMPLES)]
 struct Cli {
@@ -39,15 +40,24 @@ enum Task {
         directory: PathBuf,
     },
     /// Pack the release archive: binary, man pages, completions, notices, SBOM, example configuration, systemd unit.
-    Archive(Features),
+    Archive {
+        #[command(flatten)]
+        features: Features,
+        #[command(flatten)]
+        built: Built,
+    },
     /// Pack the zip for Azure Functions: binary, host.json, the functions, notices, and your configuration.
     Functions {
         /// Your configuration. It is checked first, and is `rekeyd.toml` in the package.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        #[command(flatten)]
+        built: Built,
     },
     /// Build the container image, with its labels.
     Image(image::Image),
+    /// Check format, lints, unit tests and the tests of documents: minutes, before each commit.
+    Check,
     /// Print lengths of functions and closures bound to a name: the daemon, without the sandbox and tests.
     Measure,
 }
@@ -60,6 +70,23 @@ struct Features {
     features: Vec<String>,
 }
 
+/// A binary that was built before.
+#[derive(Debug, Args)]
+struct Built {
+    /// The binary to pack, with the same features. Default: build one.
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+}
+
+impl Built {
+    fn or_build(self, checkout: &Checkout, features: &[String]) -> Result<Binary> {
+        match self.binary {
+            Some(path) => Binary::at(&path),
+            None => Binary::build(checkout, features),
+        }
+    }
+}
+
 fn main() -> Result<()> {
     let task = Cli::parse().task;
     let checkout = Checkout::here()?;
@@ -69,9 +96,16 @@ fn main() -> Result<()> {
             notices::write(&checkout, &features.features, &directory)?;
             say(&directory);
         }
-        Task::Archive(features) => say(&archive::pack(&checkout, &features.features)?),
-        Task::Functions { config } => say(&functions::pack(&checkout, &config)?),
+        Task::Archive { features: Features { features }, built } => {
+            let binary = built.or_build(&checkout, &features)?;
+            say(&archive::pack(&checkout, &features, &binary)?);
+        }
+        Task::Functions { config, built } => {
+            let binary = built.or_build(&checkout, &[])?;
+            say(&functions::pack(&checkout, &binary, &config)?);
+        }
         Task::Image(image) => image.build(&checkout)?,
+        Task::Check => check::all(&checkout)?,
         Task::Measure => measure(&checkout)?,
     }
     Ok(())
@@ -96,6 +130,8 @@ Examples:
   cargo xtask functions --config my/rekeyd.toml   target/packages/rekeyd-functions-VERSION-….zip
   cargo xtask image                               docker build … -t rekeyd:VERSION
   cargo xtask image --builder buildah -- --pull-never --isolation chroot
+  cargo xtask archive --binary FILE               the same, of a binary that `cargo xtask build` made elsewhere
+  cargo xtask check                               format, lints, unit tests, tests of documents
   cargo xtask measure                             lengths of functions, and closures that are bound to a name
 
 Archives and images are dated by the commit, or of SOURCE_DATE_EPOCH where that is set.";
