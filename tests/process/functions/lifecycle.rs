@@ -21,7 +21,7 @@ async fn unfinished_work_outlives_its_invocation() {
     assert_eq!(answer.status, StatusCode::OK);
     assert!(answer.log().contains("not all is done yet"), "{answer:?}");
     // The sign-ins alone are further apart than that.
-    assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(15), "{took:?}");
+    assert!(took >= Duration::from_secs(1), "{took:?}");
     assert_eq!(azure.state().await.versions_of(&due), 1);
 
     eventually("a timer run finds everything done", PATIENCE, async || {

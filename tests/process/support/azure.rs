@@ -6,22 +6,19 @@ use std::time::Duration;
 use reqwest::{Certificate, Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::RwLockReadGuard;
 
-use super::{Daemon, MACHINE, PATIENCE, Process, State, eventually, rekeyd};
+use super::{Daemon, PATIENCE, Process, State, eventually, rekeyd};
 
 pub(crate) struct Azure {
     process: Process,
     directory: TempDir,
     endpoints: Value,
     http: Client,
-    _shared: RwLockReadGuard<'static, ()>,
 }
 
 impl Azure {
     /// Starts `rekeyd sandbox --azure-only` with `arguments`, and returns once it is ready.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
-        let shared = MACHINE.read().await;
         let directory = TempDir::new().unwrap();
         let mut command = rekeyd();
         command.args(["sandbox", "--azure-only", "--dir"]).arg(directory.path()).args(arguments);
@@ -38,7 +35,7 @@ impl Azure {
             .tls_certs_only([Certificate::from_pem(&ca).unwrap()])
             .build()
             .unwrap();
-        Self { process, directory, endpoints, http, _shared: shared }
+        Self { process, directory, endpoints, http }
     }
 
     /// Returns the whole state, which never has a secret's text.

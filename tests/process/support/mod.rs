@@ -9,17 +9,12 @@ mod state;
 
 use std::time::{Duration, Instant};
 
-use tokio::sync::RwLock;
-
 pub(crate) use azure::Azure;
 pub(crate) use azurite::{Azurite, free_port};
 pub(crate) use daemon::Daemon;
 pub(crate) use process::{Process, finish, program, rekeyd, variable};
 pub(crate) use provider::Provider;
 pub(crate) use state::State;
-
-/// Tests that measure time have the machine for themselves (write); all others share it (read).
-pub(crate) static MACHINE: RwLock<()> = RwLock::const_new(());
 
 /// Returns the first answer of `probe`. The test fails if there is none within `limit`.
 pub(crate) async fn eventually<T>(what: &str, limit: Duration, probe: impl AsyncFnMut() -> Option<T>) -> T {
