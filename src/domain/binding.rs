@@ -19,6 +19,9 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// Every origin.
+    pub const ALL: [Self; 2] = [Self::Configured, Self::Discovered];
+
     /// Returns the name in the API and in logs.
     #[must_use]
     pub const fn label(self) -> &'static str {

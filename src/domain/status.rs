@@ -66,11 +66,15 @@ impl StatusReason {
     /// Returns the reason of this label; none if a newer daemon has labels that are not known here.
     #[must_use]
     pub fn from_label(label: &str) -> Option<Self> {
-        let wait = WaitReason::from_label(label).map(Self::Waiting);
-        let block = BlockReason::from_label(label).map(Self::Blocked);
-        let act = ActionKind::ALL.into_iter().find(|action| action.label() == label).map(Self::Acting);
-        let none = Some(Self::NotReconciledYet).filter(|reason| reason.label() == label);
-        wait.or(block).or(act).or(none)
+        Self::all().find(|reason| reason.label() == label)
+    }
+
+    /// Returns every reason.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let waiting = WaitReason::ALL.iter().copied().map(Self::Waiting);
+        let blocked = BlockReason::ALL.iter().copied().map(Self::Blocked);
+        let acting = ActionKind::ALL.into_iter().map(Self::Acting);
+        waiting.chain(blocked).chain(acting).chain([Self::NotReconciledYet])
     }
 
     /// Returns true if the state passes within minutes: a command is followed through it.

@@ -3,25 +3,27 @@
 use std::cmp::Ordering;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
 use super::HttpState;
-use super::problem::{CommonResponses, Problem, ProblemDetails};
+use super::extract::{NamedSecret, Params, SecretPath};
+use super::problem::{Problem, ProblemDetails};
+use super::responses::{CommonResponses, LookupResponses};
+use super::schema::read_state;
 use super::view::SecretView;
 use crate::commands::SecretRecord;
-use crate::domain::{SecretId, SecretState};
+use crate::domain::SecretState;
 
 /// Filter, order and page of a list of secrets.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct SecretQuery {
     /// Only secrets in this state.
-    #[param(inline)]
-    state: Option<StateFilter>,
+    #[serde(default, deserialize_with = "read_state")]
+    state: Option<SecretState>,
     /// Only secrets of this vault.
     vault: Option<String>,
     /// Only secrets whose `vault/name` contains this text, in any letter case.
@@ -35,28 +37,6 @@ pub(super) struct SecretQuery {
     /// Number of secrets to skip; default 0.
     #[param(maximum = 4_294_967_295_u32)]
     offset: Option<u32>,
-}
-
-/// The path of a secret.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-#[expect(dead_code, reason = "for the description of the API only")]
-pub(super) struct SecretPath {
-    /// The vault's name.
-    vault: String,
-    /// The secret's name.
-    name: String,
-}
-
-/// A state of a secret, in a query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = SecretState)]
-enum StateFilter {
-    Unknown,
-    Waiting,
-    Rotating,
-    Blocked,
 }
 
 /// The sort key of a list.
@@ -88,6 +68,7 @@ pub(super) struct SecretList {
     /// Number of all secrets that match the filters.
     total: usize,
     /// The next page's offset, if there is one.
+    #[schema(required)]
     next_offset: Option<usize>,
 }
 
@@ -98,21 +79,12 @@ pub(super) struct ScheduleView {
     /// The cron expression, as configured.
     cron: String,
     /// The IANA name of the time zone.
+    #[schema(required)]
     time_zone: Option<String>,
     /// The next sweep, without jitter.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
     next_sweep: Option<OffsetDateTime>,
-}
-
-impl From<StateFilter> for SecretState {
-    fn from(filter: StateFilter) -> Self {
-        match filter {
-            StateFilter::Unknown => Self::Unknown,
-            StateFilter::Waiting => Self::Waiting,
-            StateFilter::Rotating => Self::Rotating,
-            StateFilter::Blocked => Self::Blocked,
-        }
-    }
 }
 
 impl SecretOrder {
@@ -141,7 +113,7 @@ impl SecretOrder {
 impl SecretQuery {
     fn matches(&self, record: &SecretRecord) -> bool {
         let status = &record.status;
-        self.state.is_none_or(|state| SecretState::from(state) == status.state)
+        self.state.is_none_or(|state| state == status.state)
             && self
                 .vault
                 .as_ref()
@@ -157,21 +129,20 @@ impl SecretQuery {
         if (1..=MAX_LIMIT).contains(&limit) {
             Ok(limit)
         } else {
-            Err(Problem::WrongQuery(format!("limit has to be from 1 to {MAX_LIMIT}")))
+            Err(Problem::WrongQuery(format!("limit must be from 1 to {MAX_LIMIT}")))
         }
     }
 }
 
 /// Lists the managed secrets, each with its state, the reason, and the time of the next reconcile.
 #[utoipa::path(get, path = "/api/v1/secrets", tag = "secrets", params(SecretQuery), responses(
-    (status = 200, description = "A page of them.", body = SecretList),
-    (status = 400, description = "The query can't be used.", body = ProblemDetails,
+    (status = 200, description = "A page of secrets.", body = SecretList),
+    (status = 400, description = "The query is not valid.", body = ProblemDetails,
         content_type = "application/problem+json"), CommonResponses))]
 pub(super) async fn list_secrets(
     State(state): State<HttpState>,
-    query: Result<Query<SecretQuery>, QueryRejection>,
+    Params(query): Params<SecretQuery>,
 ) -> Result<Json<SecretList>, Problem> {
-    let Query(query) = query.map_err(|error| Problem::WrongQuery(error.body_text()))?;
     let limit = query.limit()?;
     let mut secrets = state.commands.list();
     secrets.retain(|record| query.matches(record));
@@ -185,14 +156,11 @@ pub(super) async fn list_secrets(
 
 /// Returns one managed secret.
 #[utoipa::path(get, path = "/api/v1/secrets/{vault}/{name}", tag = "secrets", params(SecretPath), responses(
-    (status = 200, description = "What is known of it.", body = SecretView),
-    (status = 404, description = "It is not managed.", body = ProblemDetails,
-        content_type = "application/problem+json"), CommonResponses))]
+    (status = 200, description = "The secret.", body = SecretView), LookupResponses, CommonResponses))]
 pub(super) async fn show_secret(
     State(state): State<HttpState>,
-    Path((vault, name)): Path<(String, String)>,
+    NamedSecret(secret): NamedSecret,
 ) -> Result<Json<SecretView>, Problem> {
-    let secret = parse(&vault, &name)?;
     Ok(Json(state.commands.get(&secret)?.into()))
 }
 
@@ -205,13 +173,6 @@ pub(super) async fn show_schedule(State(state): State<HttpState>) -> Json<Schedu
         time_zone: state.schedule.time_zone.iana_name().map(str::to_owned),
         next_sweep: crate::triggers::schedule::next_run(&state.schedule, state.clock.now()),
     })
-}
-
-pub(super) fn parse(vault: &str, name: &str) -> Result<SecretId, Problem> {
-    match (vault.parse(), name.parse()) {
-        (Ok(vault), Ok(name)) => Ok(SecretId::new(vault, name)),
-        (Err(_), _) | (_, Err(_)) => Err(Problem::UnknownSecret("a secret of that name".to_owned())),
-    }
 }
 
 const DEFAULT_LIMIT: usize = 100;

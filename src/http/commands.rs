@@ -3,8 +3,8 @@
 use axum::Extension;
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -14,8 +14,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::HttpState;
 use super::access::Caller;
-use super::api::{SecretPath, parse};
-use super::problem::{CommonResponses, Problem, ProblemDetails};
+use super::extract::{NamedSecret, SecretPath};
+use super::problem::Problem;
+use super::responses::{CommandResponses, CommonResponses};
 use super::view::OperationView;
 use crate::commands::Operation;
 use crate::domain::{CommandKind, SecretId};
@@ -41,79 +42,72 @@ pub(super) struct CompromisedBody {
 #[expect(dead_code, reason = "for the description of the API only")]
 pub(super) struct KeyHeader {
     /// A request with the same key from the same caller does not start another command.
-    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
+    #[param(
+        rename = "Idempotency-Key",
+        nullable = false,
+        min_length = 1,
+        max_length = 128,
+        pattern = "^[!-~]+$"
+    )]
     idempotency_key: Option<String>,
-}
-
-/// Responses to any command.
-#[derive(utoipa::IntoResponses)]
-#[expect(dead_code, reason = "for the description of the API only")]
-pub(super) enum CommandResponses {
-    /// The command is accepted; `Location` is the operation.
-    #[response(status = 202)]
-    Accepted(OperationView),
-    /// The body is not JSON, or the key can't be used.
-    #[response(status = 400, content_type = "application/problem+json")]
-    NoJson(ProblemDetails),
-    /// The secret is not managed, or it is a replica.
-    #[response(status = 404, content_type = "application/problem+json")]
-    NotManaged(ProblemDetails),
-    /// The body has unsupported content, or the key came with another request.
-    #[response(status = 422, content_type = "application/problem+json")]
-    WrongBody(ProblemDetails),
 }
 
 /// A request for a command, before any of it is checked.
 pub(super) type CommandRequest =
-    (State<HttpState>, Extension<Caller>, Path<(String, String)>, HeaderMap, Result<Bytes, BytesRejection>);
+    (State<HttpState>, Extension<Caller>, NamedSecret, HeaderMap, Result<Bytes, BytesRejection>);
 
-/// Rotates the secret now, regardless of the schedule. Two requests within ten minutes rotate once.
+/// Rotates the secret now, regardless of the schedule.
+///
+/// Two requests within ten minutes rotate once.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/rotate", tag = "commands", params(SecretPath, KeyHeader),
-    request_body(content = Option<EmptyBody>), responses(CommandResponses, CommonResponses))]
+    request_body = EmptyBody, responses(CommandResponses, CommonResponses))]
 pub(super) async fn rotate(request: CommandRequest) -> Result<Response, Problem> {
     accept(CommandKind::Rotate, request)
 }
 
-/// Publishes the previous version's text again, while its credential lives, and quarantines the bad version.
+/// Publishes the previous version's text again, and quarantines the current version.
+///
+/// The previous version's credential must still exist.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/rollback", tag = "commands", params(SecretPath, KeyHeader),
-    request_body(content = Option<EmptyBody>), responses(CommandResponses, CommonResponses))]
+    request_body = EmptyBody, responses(CommandResponses, CommonResponses))]
 pub(super) async fn rollback(request: CommandRequest) -> Result<Response, Problem> {
     accept(CommandKind::Rollback, request)
 }
 
-/// Publishes a successor, revokes every older credential at once, and verifies that by trying each old text.
+/// Replaces a compromised credential and revokes all older ones.
+///
+/// Verifies that they no longer work by signing in with each of them.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/compromised", tag = "commands", params(SecretPath, KeyHeader),
-    request_body(content = Option<CompromisedBody>), responses(CommandResponses, CommonResponses))]
+    request_body = CompromisedBody, responses(CommandResponses, CommonResponses))]
 pub(super) async fn compromised(request: CommandRequest) -> Result<Response, Problem> {
     accept(CommandKind::Compromised { all_credentials: false }, request)
 }
 
 /// Revokes superseded credentials without waiting for the overlap to end.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/retire", tag = "commands", params(SecretPath, KeyHeader),
-    request_body(content = Option<EmptyBody>), responses(CommandResponses, CommonResponses))]
+    request_body = EmptyBody, responses(CommandResponses, CommonResponses))]
 pub(super) async fn retire(request: CommandRequest) -> Result<Response, Problem> {
     accept(CommandKind::Retire, request)
 }
 
 /// Pauses rotation until `resume`.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/pause", tag = "commands", params(SecretPath, KeyHeader),
-    request_body(content = Option<EmptyBody>), responses(CommandResponses, CommonResponses))]
+    request_body = EmptyBody, responses(CommandResponses, CommonResponses))]
 pub(super) async fn pause(request: CommandRequest) -> Result<Response, Problem> {
     accept(CommandKind::Pause, request)
 }
 
 /// Ends a pause.
 #[utoipa::path(post, path = "/api/v1/secrets/{vault}/{name}/resume", tag = "commands", params(SecretPath, KeyHeader),
-    request_body(content = Option<EmptyBody>), responses(CommandResponses, CommonResponses))]
+    request_body = EmptyBody, responses(CommandResponses, CommonResponses))]
 pub(super) async fn resume(request: CommandRequest) -> Result<Response, Problem> {
     accept(CommandKind::Resume, request)
 }
 
 /// Accepts the command `kind`. Two requests within ten minutes have the effect of one, and so do two with one key.
 fn accept(kind: CommandKind, request: CommandRequest) -> Result<Response, Problem> {
-    let (State(state), Extension(caller), Path((vault, name)), headers, body) = request;
+    let (State(state), Extension(caller), NamedSecret(secret), headers, body) = request;
     let body = body.map_err(|_| Problem::TooLarge)?;
-    let secret = parse(&vault, &name)?;
     let (key, kind) = (key_of(&headers)?, in_full(kind, &body)?);
     let asker = Asker { by: "api", caller: Some(&caller.name), key };
     let operation = OperationView::from(submit(&state, &secret, kind, asker)?);
@@ -162,7 +156,7 @@ fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Problem> {
         }
         // An array would be read as the members in their order.
         Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Err(Problem::WrongBody("it is no object".to_owned()))
+            Err(Problem::WrongBody("it is not an object".to_owned()))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -10,6 +10,7 @@ use serde_json::json;
 use tracing::info;
 
 use super::HttpState;
+use super::extract::Params;
 use super::problem::Problem;
 use crate::triggers::event_grid::{Delivery, Event, read_delivery};
 use crate::triggers::ingest::{EventSource, Ingested};
@@ -25,26 +26,33 @@ pub(super) struct WebhookKey {
 /// Malformed events are answered with 200 as well: after a 400 Event Grid drops the event permanently.
 pub(super) async fn deliver(
     State(state): State<HttpState>,
-    Query(WebhookKey { key }): Query<WebhookKey>,
+    Params(WebhookKey { key }): Params<WebhookKey>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     if state.readiness.is_draining() {
         return Problem::Stopping.into_response();
     }
-    if let Err(refusal) = state.webhook.admit(&headers, key.as_deref()).await {
-        return Problem::Refused(refusal).into_response();
+    if let Err(rejection) = state.webhook.admit(&headers, key.as_deref()).await {
+        return Problem::Refused(rejection).into_response();
     }
     match read_delivery(&body) {
-        Delivery::Validation { code, topic } => agree(&state, &headers, &code, &topic).into_response(),
+        Delivery::Validation { code, topic } => {
+            accept_subscription(&state, &headers, &code, &topic).into_response()
+        }
         Delivery::Events(events) => take(&state, &events),
     }
 }
 
-fn agree(state: &HttpState, headers: &HeaderMap, code: &str, topic: &str) -> Result<Response, Problem> {
+fn accept_subscription(
+    state: &HttpState,
+    headers: &HeaderMap,
+    code: &str,
+    topic: &str,
+) -> Result<Response, Problem> {
     let name = headers.get("aeg-subscription-name").and_then(|name| name.to_str().ok()).unwrap_or_default();
     state.webhook.admit_subscription(name, topic).map_err(Problem::Refused)?;
-    info!(subscription = name, topic, "answering the handshake of an Event Grid subscription");
+    info!(subscription = name, topic, "accepted Event Grid subscription");
     Ok(Json(json!({"validationResponse": code})).into_response())
 }
 
@@ -66,17 +74,17 @@ fn take(state: &HttpState, events: &[Event]) -> Response {
 /// Answers the handshake of the CloudEvents schema.
 pub(super) async fn consent(
     State(state): State<HttpState>,
-    Query(WebhookKey { key }): Query<WebhookKey>,
+    Params(WebhookKey { key }): Params<WebhookKey>,
     headers: HeaderMap,
 ) -> Response {
     let Some(origin) = headers.get("webhook-request-origin") else {
         return (StatusCode::NO_CONTENT, [(header::ALLOW, "POST, OPTIONS")]).into_response();
     };
     let name = origin.to_str().unwrap_or_default().trim();
-    if let Err(refusal) = state.webhook.admit_origin(&headers, key.as_deref(), name).await {
-        return Problem::Refused(refusal).into_response();
+    if let Err(rejection) = state.webhook.admit_origin(&headers, key.as_deref(), name).await {
+        return Problem::Refused(rejection).into_response();
     }
-    info!(origin = name, "answering the handshake of a CloudEvents subscription");
+    info!(origin = name, "accepted CloudEvents subscription");
     let allowed = [
         (HeaderName::from_static("webhook-allowed-origin"), origin.clone()),
         (HeaderName::from_static("webhook-allowed-rate"), HeaderValue::from_static("*")),

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path as RoutePath, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -18,8 +18,8 @@ use futures::future::join_all;
 use serde_json::json;
 
 use super::HttpState;
-use super::api::parse;
 use super::commands::submit;
+use super::extract::{NamedSecret, Params, secret_id};
 use super::problem::{self, Problem};
 use super::router::with_common_layers;
 use crate::domain::{CommandKind, SecretId};
@@ -126,7 +126,7 @@ async fn rotate(
 /// Handles the HTTP trigger as the host forwards it, with the secret in the query or the body.
 async fn rotate_forwarded(
     State(state): State<HttpState>,
-    Query(query): Query<serde_json::Value>,
+    Params(query): Params<serde_json::Value>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let body = body.map_err(|_| Problem::TooLarge)?;
@@ -138,16 +138,16 @@ async fn rotate_forwarded(
 /// Handles the forwarded HTTP trigger with the secret in the route.
 async fn rotate_in_route(
     State(state): State<HttpState>,
-    RoutePath((vault, name)): RoutePath<(String, String)>,
+    NamedSecret(secret): NamedSecret,
 ) -> Result<Response, Problem> {
-    Ok(accepted(wanted(&state, &parse(&vault, &name)?)?))
+    Ok(accepted(wanted(&state, &secret)?))
 }
 
 fn asked(state: &HttpState, request: &HttpRequest) -> Result<(uuid::Uuid, String), Problem> {
     let missing =
-        || Problem::WrongQuery("name the secret: vault and name (or KeyVaultName and SecretName)".to_owned());
+        || Problem::WrongQuery("vault and name (or KeyVaultName and SecretName) are required".to_owned());
     let (vault, name) = request.secret().ok_or_else(missing)?;
-    wanted(state, &parse(&vault, &name)?)
+    wanted(state, &secret_id(&vault, &name)?)
 }
 
 fn wanted(state: &HttpState, secret: &SecretId) -> Result<(uuid::Uuid, String), Problem> {
@@ -182,7 +182,7 @@ fn invocation(
 }
 
 fn stopping() -> FailedInvocation {
-    FailedInvocation(StatusCode::SERVICE_UNAVAILABLE, "the daemon is being stopped: try again".to_owned())
+    FailedInvocation(StatusCode::SERVICE_UNAVAILABLE, "the daemon is shutting down: retry".to_owned())
 }
 
 fn take_events(state: &HttpState, invocation: &Invocation, binding: &str) -> Vec<Ingested> {
@@ -217,7 +217,7 @@ async fn answered(
 /// Time in addition to the budget, to read the invocation and to search for tagged secrets.
 const MARGIN: Duration = Duration::from_secs(60);
 
-const LEFT_OVER: &str = "not all is done yet: it goes on, and the next timer run finishes it";
+const LEFT_OVER: &str = "not finished yet: the work continues, and the next timer run completes it";
 
 /// Passes that are due within this time are waited for: those that follow an action.
 const HORIZON: time::Duration = time::Duration::minutes(2);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tracing::error;
@@ -14,7 +14,7 @@ use tracing::error;
 use super::HttpState;
 use super::problem::Problem;
 
-/// The daemon's readiness: each vault and Graph answered once, and the daemon is not being stopped.
+/// The daemon's readiness: each vault and Graph answered once, and the daemon is not shutting down.
 #[derive(Debug)]
 pub struct Readiness {
     awaited: Mutex<BTreeSet<String>>,
@@ -32,12 +32,12 @@ impl Readiness {
         self.awaited.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
-    /// Records that the daemon is being stopped: from now on it is not ready.
+    /// Records that the daemon is shutting down: from now on it is not ready.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Returns true if the daemon is being stopped.
+    /// Returns true if the daemon is shutting down.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
@@ -53,11 +53,25 @@ pub(super) async fn livez() -> &'static str {
     "alive\n"
 }
 
-pub(super) async fn readyz(State(state): State<HttpState>) -> (StatusCode, Json<Value>) {
+/// Answers with 200 if the daemon is ready; otherwise with problem details, which have the same members as well.
+pub(super) async fn readyz(State(state): State<HttpState>) -> Response {
     let (awaited, draining) = (state.readiness.awaited(), state.readiness.is_draining());
-    let ready = awaited.is_empty() && !draining;
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({"ready": ready, "draining": draining, "awaited": awaited})))
+    let problem = match (draining, awaited.as_slice()) {
+        (true, _) => Problem::Stopping,
+        (false, []) => return Json(readiness(true, false, &[])).into_response(),
+        (false, awaited) => Problem::NotReady(format!("no answer yet from {}", awaited.join(", "))),
+    };
+    let mut details = problem.to_value();
+    if let (Value::Object(details), Value::Object(members)) =
+        (&mut details, readiness(false, draining, &awaited))
+    {
+        details.extend(members);
+    }
+    problem.respond_with(details)
+}
+
+fn readiness(ready: bool, draining: bool, awaited: &[String]) -> Value {
+    json!({"ready": ready, "draining": draining, "awaited": awaited})
 }
 
 pub(super) async fn metrics(State(state): State<HttpState>) -> Response {
@@ -66,7 +80,7 @@ pub(super) async fn metrics(State(state): State<HttpState>) -> Response {
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
         }
         Err(error) => {
-            error!(%error, "metrics can't be written");
+            error!(%error, "failed to render metrics");
             Problem::Internal.into_response()
         }
     }

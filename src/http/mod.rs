@@ -6,12 +6,16 @@ pub mod access;
 mod api;
 mod commands;
 mod events;
+mod extract;
 mod functions;
 mod health;
 mod openapi;
 mod operations;
 mod problem;
+mod problem_type;
+mod responses;
 mod router;
+mod schema;
 mod server;
 mod view;
 
@@ -22,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 pub use functions::{FunctionsParts, functions_router};
 pub use health::Readiness;
 pub use operations::EventStreams;
+pub use problem_type::ProblemType;
 pub use router::{ROUTES, describe, health_router, router};
 pub use server::{Server, ServerError, Tls};
 

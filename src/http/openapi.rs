@@ -13,14 +13,15 @@ use super::HttpState;
 #[openapi(
     info(
         title = "rekeyd",
-        description = "What is known of the managed secrets, and what a person can ask for. No answer holds a secret.",
+        description = "Status of the managed client secrets, and commands for operators. No response contains the text of a secret.",
         license(name = "MIT", identifier = "MIT")
     ),
     tags(
-        (name = "secrets", description = "What is known of them. Needs the role Rekeyd.Reader."),
-        (name = "commands", description = "What a person can ask for. Needs the role Rekeyd.Operator."),
-        (name = "operations", description = "What became of a command. Needs the role Rekeyd.Reader.")
+        (name = "secrets", description = "Status of the managed secrets. Requires the role Rekeyd.Reader."),
+        (name = "commands", description = "Commands for operators. Require the role Rekeyd.Operator."),
+        (name = "operations", description = "Progress and outcome of commands. Requires the role Rekeyd.Reader.")
     ),
+    servers((url = "/", description = "The daemon that serves this description.")),
     security(("token" = [])),
     modifiers(&BearerSecurity)
 )]
@@ -31,14 +32,14 @@ struct BearerSecurity;
 impl Modify for BearerSecurity {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
-            "A token of Entra for the configured audience, with an app role, or a token that the configuration has the hash of.",
+            "A token from Entra for the configured audience with an app role, or a token whose hash is in the configuration.",
         ));
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
     }
 }
 
-/// Returns the description. Open without a token, because its content is public in the project's own pages.
+/// Returns the description. Needs no token, because its content is public.
 pub(super) async fn show(State(state): State<HttpState>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], state.description.to_string())
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
 use serde::Serialize;
@@ -13,7 +13,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::HttpState;
-use super::problem::{CommonResponses, Problem, ProblemDetails};
+use super::extract::{NamedOperation, OperationPath};
+use super::problem::Problem;
+use super::responses::{CommonResponses, LookupResponses};
 use super::view::OperationView;
 use crate::commands::Operation;
 
@@ -36,7 +38,7 @@ pub(super) struct OperationList {
 
 /// Lists the operations since the daemon started.
 #[utoipa::path(get, path = "/api/v1/operations", tag = "operations", responses(
-    (status = 200, description = "The latest first.", body = OperationList), CommonResponses))]
+    (status = 200, description = "The operations, the latest first.", body = OperationList), CommonResponses))]
 pub(super) async fn list_operations(State(state): State<HttpState>) -> Json<OperationList> {
     let operations = state.commands.operations();
     Json(OperationList { operations: operations.into_iter().map(OperationView::from).collect() })
@@ -44,29 +46,25 @@ pub(super) async fn list_operations(State(state): State<HttpState>) -> Json<Oper
 
 /// Returns the current state of one operation.
 #[utoipa::path(get, path = "/api/v1/operations/{id}", tag = "operations",
-    params(("id" = Uuid, Path, description = "Its id, as the answer to the command has it")),
-    responses((status = 200, description = "As it is now.", body = OperationView),
-        (status = 404, description = "No such operation is known.", body = ProblemDetails,
-            content_type = "application/problem+json"), CommonResponses))]
+    params(OperationPath), responses((status = 200, description = "The operation.", body = OperationView), LookupResponses, CommonResponses))]
 pub(super) async fn show_operation(
     State(state): State<HttpState>,
-    Path(id): Path<String>,
+    NamedOperation(id): NamedOperation,
 ) -> Result<Json<OperationView>, Problem> {
-    find(&state, &id).map(|operation| Json(operation.into()))
+    find(&state, id).map(|operation| Json(operation.into()))
 }
 
-/// Streams one operation: an event of the type `operation` for each change, until the operation is over.
+/// Streams the changes of one operation as server-sent events, until the operation is over.
+///
+/// Each event has the type `operation`.
 #[utoipa::path(get, path = "/api/v1/operations/{id}/events", tag = "operations",
-    params(("id" = Uuid, Path, description = "Its id, as the answer to the command has it")),
-    responses((status = 200, description = "Server-sent events; the data of each is an operation.",
-            body = String, content_type = "text/event-stream"),
-        (status = 404, description = "No such operation is known.", body = ProblemDetails,
-            content_type = "application/problem+json"), CommonResponses))]
+    params(OperationPath), responses((status = 200, description = "Server-sent events. The data of each is an operation.",
+            body = String, content_type = "text/event-stream"), LookupResponses, CommonResponses))]
 pub(super) async fn follow_operation(
     State(state): State<HttpState>,
-    Path(id): Path<String>,
+    NamedOperation(id): NamedOperation,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let id = find(&state, &id)?.id;
+    let id = find(&state, id)?.id;
     let permit = Arc::clone(&state.event_streams.0).try_acquire_owned().map_err(|_| Problem::Overloaded)?;
     let changes = state.commands.changes();
     let following = OperationEvents { state, id, changes, last: None, is_over: false, _permit: permit };
@@ -77,8 +75,7 @@ pub(super) async fn follow_operation(
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
 }
 
-fn find(state: &HttpState, id: &str) -> Result<Operation, Problem> {
-    let id = Uuid::try_parse(id).map_err(|_| Problem::UnknownOperation)?;
+fn find(state: &HttpState, id: Uuid) -> Result<Operation, Problem> {
     state.commands.operation(id).ok_or(Problem::UnknownOperation)
 }
 

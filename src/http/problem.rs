@@ -1,13 +1,16 @@
 //! Errors of the HTTP API, as problem details (RFC 9457).
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use utoipa::{IntoResponses, ToSchema};
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::access::AuthRejection;
+use super::problem_type::ProblemType;
 use crate::commands::{NotManaged, SubmitError};
 
 /// The reason why a request failed.
@@ -17,35 +20,41 @@ pub(super) enum Problem {
     Refused(AuthRejection),
     /// Too many requests of this caller; the time to wait.
     RateLimited(Duration),
-    /// Too many requests of all callers.
+    /// Too many concurrent requests of all callers.
     Overloaded,
     /// No such secret is managed.
     UnknownSecret(String),
     /// The secret is a replica; the text names its primary.
     Replica(String),
-    /// No operation of that id is remembered.
+    /// No operation with this id is known.
     UnknownOperation,
     /// There is no such route.
     UnknownRoute,
     /// The route does not support this method.
     WrongMethod,
-    /// The query has unsupported content.
+    /// The request can't be read.
+    Malformed,
+    /// The path can't be decoded; the cause.
+    WrongPath(String),
+    /// A query parameter is not valid; the cause.
     WrongQuery(String),
-    /// The body is not JSON.
+    /// The body is not JSON; the cause.
     NoJson(String),
-    /// The body has unsupported content.
+    /// The body is JSON and not valid; the cause.
     WrongBody(String),
-    /// The body is too large.
+    /// The body exceeds the size limit.
     TooLarge,
     /// The request took too long.
     TooSlow,
-    /// The `Idempotency-Key` is empty, too long, or has characters that can't be seen.
+    /// The `Idempotency-Key` is empty, too long or has other characters than visible ASCII.
     UnusableKey,
-    /// The `Idempotency-Key` came with another request before.
+    /// The `Idempotency-Key` was used for a different request.
     KeyReused,
-    /// The daemon is being stopped.
+    /// The daemon is not ready; the cause.
+    NotReady(String),
+    /// The daemon is shutting down.
     Stopping,
-    /// Metrics can't be written.
+    /// A panic, or metrics that can't be rendered.
     Internal,
 }
 
@@ -53,36 +62,15 @@ pub(super) enum Problem {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(super) struct ProblemDetails {
-    /// Always `about:blank`: the status is the kind of problem.
+    /// The type of the problem. The manual lists each with its fix.
     #[serde(rename = "type")]
-    kind: &'static str,
-    /// The status in words.
+    kind: ProblemType,
+    /// The summary, which is the same for every problem of this type.
     title: &'static str,
     /// The HTTP status.
     status: u16,
-    /// The cause and the fix.
+    /// The cause of this problem and, if there is one, the fix.
     detail: String,
-}
-
-/// Responses of any route of the API.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "for the description of the API only")]
-pub(super) enum CommonResponses {
-    /// No token, or one that is not accepted.
-    #[response(status = 401, content_type = "application/problem+json")]
-    Unauthorized(ProblemDetails),
-    /// A valid token without a sufficient role.
-    #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(ProblemDetails),
-    /// The body is too large.
-    #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(ProblemDetails),
-    /// Too many requests: retry after the time in `Retry-After`.
-    #[response(status = 429, content_type = "application/problem+json")]
-    TooMany(ProblemDetails),
-    /// Tokens can't be checked now, the daemon is being stopped, or there are too many requests at a time.
-    #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(ProblemDetails),
 }
 
 impl From<NotManaged> for Problem {
@@ -104,48 +92,61 @@ impl From<SubmitError> for Problem {
 }
 
 impl Problem {
-    const fn status(&self) -> StatusCode {
+    const fn kind(&self) -> ProblemType {
         match self {
-            Self::Refused(refusal) => refusal.status(),
-            Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::UnknownSecret(_) | Self::Replica(_) | Self::UnknownOperation | Self::UnknownRoute => {
-                StatusCode::NOT_FOUND
-            }
-            Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::WrongQuery(_) | Self::NoJson(_) | Self::UnusableKey => StatusCode::BAD_REQUEST,
-            Self::WrongBody(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Overloaded | Self::TooSlow | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Refused(rejection) => rejection.problem_type(),
+            Self::RateLimited(_) => ProblemType::RateLimited,
+            Self::Overloaded => ProblemType::Overloaded,
+            Self::UnknownSecret(_) => ProblemType::NotManaged,
+            Self::Replica(_) => ProblemType::IsAReplica,
+            Self::UnknownOperation => ProblemType::UnknownOperation,
+            Self::UnknownRoute => ProblemType::UnknownRoute,
+            Self::WrongMethod => ProblemType::MethodNotAllowed,
+            Self::Malformed => ProblemType::MalformedRequest,
+            Self::WrongPath(_) => ProblemType::InvalidPath,
+            Self::WrongQuery(_) => ProblemType::InvalidQuery,
+            Self::NoJson(_) => ProblemType::InvalidJson,
+            Self::WrongBody(_) => ProblemType::InvalidBody,
+            Self::TooLarge => ProblemType::BodyTooLarge,
+            Self::TooSlow => ProblemType::RequestTimeout,
+            Self::UnusableKey => ProblemType::InvalidIdempotencyKey,
+            Self::KeyReused => ProblemType::IdempotencyKeyReused,
+            Self::NotReady(_) => ProblemType::NotReady,
+            Self::Stopping => ProblemType::ShuttingDown,
+            Self::Internal => ProblemType::InternalError,
         }
     }
 
-    fn detail(&self) -> String {
-        match self {
-            Self::Refused(refusal) => refusal.text().to_owned(),
-            Self::RateLimited(_) => AuthRejection::RateLimited.text().to_owned(),
-            Self::Overloaded => "too many requests at a time: ask again".to_owned(),
+    fn detail(&self) -> Cow<'static, str> {
+        let fixed = match self {
             Self::UnknownSecret(name) => {
-                format!("{name} is not managed: GET /api/v1/secrets lists those that are")
+                return format!("{name} is not managed: GET /api/v1/secrets lists the managed secrets")
+                    .into();
             }
-            Self::Replica(detail) => detail.clone(),
+            Self::Replica(cause) | Self::NotReady(cause) => return cause.clone().into(),
+            Self::WrongPath(cause) => return format!("the path is not valid: {cause}").into(),
+            Self::WrongQuery(cause) => return format!("the query is not valid: {cause}").into(),
+            Self::NoJson(cause) => return format!("the body is not JSON: {cause}").into(),
+            Self::WrongBody(cause) => return format!("the body is not valid: {cause}").into(),
+            Self::Refused(rejection) => rejection.text(),
+            Self::RateLimited(_) => AuthRejection::RateLimited.text(),
+            Self::Overloaded => "too many concurrent requests: retry",
             Self::UnknownOperation => {
-                "no operation of that id is known: they are forgotten when the daemon starts".to_owned()
+                "no operation with this id is known: operations are kept until the daemon restarts"
             }
-            Self::UnknownRoute => "there is no such route".to_owned(),
-            Self::WrongMethod => "this route has other methods".to_owned(),
-            Self::WrongQuery(why) => format!("the query can't be used: {why}"),
-            Self::NoJson(why) => format!("the body is not JSON: {why}"),
-            Self::WrongBody(why) => format!("the body can't be used: {why}"),
-            Self::TooLarge => "the body is too large".to_owned(),
-            Self::TooSlow => "the request took too long: ask again".to_owned(),
-            Self::UnusableKey => "Idempotency-Key has to be 1 to 128 visible characters".to_owned(),
+            Self::UnknownRoute => "no such route: GET /api/v1/openapi.json describes the API",
+            Self::WrongMethod => "method not allowed: the Allow header lists the methods of this route",
+            Self::Malformed => "the request can't be read",
+            Self::TooLarge => "the body exceeds the size limit of this route",
+            Self::TooSlow => "the request took too long: retry",
+            Self::UnusableKey => "Idempotency-Key must be 1 to 128 visible ASCII characters",
             Self::KeyReused => {
-                "this Idempotency-Key came with another request within the last 24 hours".to_owned()
+                "this Idempotency-Key was used for a different request within the last 24 hours: use a new one"
             }
-            Self::Stopping => "the daemon is being stopped: ask again".to_owned(),
-            Self::Internal => "see the daemon's log".to_owned(),
-        }
+            Self::Stopping => "the daemon is shutting down: retry",
+            Self::Internal => "internal error: the daemon's log has the cause",
+        };
+        fixed.into()
     }
 
     /// Returns the time to wait in seconds, if waiting helps.
@@ -153,38 +154,40 @@ impl Problem {
         if let Self::RateLimited(wait) = self {
             return Some(wait.as_secs() + 1);
         }
-        (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_SECONDS)
+        (self.kind().status() == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_SECONDS)
     }
 
-    /// Returns the problem details as JSON, for a tool that reads no headers.
-    pub(super) fn to_value(&self) -> serde_json::Value {
-        serde_json::to_value(self.details()).unwrap_or_default()
-    }
-
-    fn details(&self) -> ProblemDetails {
-        let status = self.status();
-        let title = status.canonical_reason().unwrap_or("error");
-        ProblemDetails { kind: "about:blank", title, status: status.as_u16(), detail: self.detail() }
+    /// Returns the problem details as JSON.
+    pub(super) fn to_value(&self) -> Value {
+        let kind = self.kind();
+        let (title, status, detail) = (kind.title(), self.code(), self.detail().into_owned());
+        serde_json::to_value(ProblemDetails { kind, title, status, detail }).unwrap_or_default()
     }
 
     /// Returns the status as a number.
     pub(super) const fn code(&self) -> u16 {
-        self.status().as_u16()
+        self.kind().status().as_u16()
     }
-}
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let mut response = (self.status(), axum::Json(self.details())).into_response();
+    /// Returns the response with `details`: those of this problem, with or without members of the route's own.
+    pub(super) fn respond_with(&self, details: Value) -> Response {
+        let status = self.kind().status();
+        let mut response = (status, axum::Json(details)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
-        if self.status() == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.respond_with(self.to_value())
     }
 }
 

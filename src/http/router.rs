@@ -21,6 +21,7 @@ use utoipa_axum::routes;
 
 use super::openapi::Description;
 use super::problem::Problem;
+use super::schema::mark_bodies_optional;
 use super::{HttpState, access, api, commands, events, health, openapi, operations, problem};
 
 /// Every route, for documentation and the test that compares the two.
@@ -70,8 +71,10 @@ fn operator_routes() -> OpenApiRouter<HttpState> {
 /// # Errors
 /// The description can't be written, because of a mistake in a handler's own.
 pub fn describe() -> Result<String, serde_json::Error> {
-    let described = OpenApiRouter::with_openapi(Description::openapi());
-    described.merge(reader_routes()).merge(operator_routes()).into_openapi().to_pretty_json()
+    let routes = OpenApiRouter::with_openapi(Description::openapi());
+    let mut description = routes.merge(reader_routes()).merge(operator_routes()).into_openapi();
+    mark_bodies_optional(&mut description);
+    description.to_pretty_json()
 }
 
 /// Returns the daemon's routes: the API and the webhook.
@@ -123,12 +126,13 @@ fn header(name: &'static str, value: &'static str) -> SetResponseHeaderLayer<Hea
     SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
 }
 
-/// Replaces plain-text errors of the layers with problem details.
+/// Replaces plain-text errors of the layers and of extractors with problem details.
 async fn in_detail(response: Response) -> Response {
     let has_details =
         response.headers().get("content-type").is_some_and(|kind| kind == problem::CONTENT_TYPE);
     match response.status() {
         _ if has_details => response,
+        StatusCode::BAD_REQUEST if is_plain_text(&response) => Problem::Malformed.into_response(),
         StatusCode::PAYLOAD_TOO_LARGE => Problem::TooLarge.into_response(),
         StatusCode::SERVICE_UNAVAILABLE if response.headers().get("content-type").is_none() => {
             Problem::TooSlow.into_response()
@@ -136,6 +140,11 @@ async fn in_detail(response: Response) -> Response {
         StatusCode::INTERNAL_SERVER_ERROR => Problem::Internal.into_response(),
         _ => response,
     }
+}
+
+fn is_plain_text(response: &Response) -> bool {
+    let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("text/plain"))
 }
 
 /// Event Grid's largest batch is 1 MB.

@@ -32,7 +32,7 @@ pub enum ServerError {
         source: std::io::Error,
     },
     /// The port can't be used.
-    #[error("the port can't be served")]
+    #[error("failed to serve the port")]
     Port(#[source] std::io::Error),
 }
 
@@ -74,9 +74,9 @@ impl Tls {
                 .reload_from_pem_file(&self.files.certificate_file, &self.files.private_key_file)
                 .await
             {
-                Ok(()) => info!("the changed TLS certificate is in use"),
+                Ok(()) => info!("reloaded TLS certificate"),
                 Err(error) => {
-                    warn!(%error, "the changed TLS certificate can't be used: the one before stays in use");
+                    warn!(%error, "failed to reload TLS certificate: the previous one stays in use");
                 }
             }
             shown = seen;
@@ -122,7 +122,7 @@ impl Server {
         #[expect(clippy::disallowed_methods, reason = "it outlives the tasks that shutdown waits for")]
         let task = tokio::spawn(async move {
             if let Err(error) = serving.await {
-                warn!(%error, "the HTTP server ended");
+                warn!(%error, "HTTP server stopped");
             }
         });
         Ok(Self { handle, task })
@@ -134,7 +134,7 @@ impl Server {
         let begun = Instant::now();
         self.handle.graceful_shutdown(Some(GRACE));
         let _ = tokio::time::timeout(GRACE + Duration::from_secs(1), self.task).await;
-        tracing::debug!(took = ?begun.elapsed(), "the listener is closed");
+        tracing::debug!(seconds = begun.elapsed().as_secs_f64(), "closed listener");
     }
 }
 

@@ -19,43 +19,48 @@ pub(super) struct SecretView {
     /// `vault/name`.
     #[schema(value_type = String)]
     secret: SecretId,
-    /// `unknown` (not reconciled yet), `waiting`, `rotating` or `blocked`.
-    #[schema(value_type = String)]
+    /// The state.
     state: SecretState,
-    /// The reason's short name.
-    #[schema(value_type = String)]
+    /// The reason for that state.
     reason: StatusReason,
-    /// The reason in words and, if a person has to act, the fix.
+    /// The reason in words and, if a person must act, the fix.
     message: String,
     /// True if only a person can end this state.
     needs_person: bool,
     /// The published credential.
-    #[schema(value_type = Option<uuid::Uuid>)]
+    #[schema(required, value_type = Option<uuid::Uuid>)]
     credential_id: Option<KeyId>,
     /// When the published credential ends.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
     expires: Option<OffsetDateTime>,
     /// When its successor is due.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
     due: Option<OffsetDateTime>,
     /// When it was last reconciled.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
     last_reconciled: Option<OffsetDateTime>,
-    /// When a pass last found nothing wrong.
+    /// When it was last reconciled without an error.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
     last_success: Option<OffsetDateTime>,
     /// When it will be reconciled next, if nothing wakes it earlier.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
     next_reconcile: Option<OffsetDateTime>,
     /// The last action and how it ended.
+    #[schema(required)]
     last_outcome: Option<LastOutcomeView>,
-    /// Why it is managed: `configured` or `discovered`.
-    #[schema(value_type = String)]
+    /// The source of its management.
     origin: Origin,
-    /// Its owner, by its `Owner` tag.
+    /// The owner, from the secret's `Owner` tag.
+    #[schema(required)]
     owner: Option<String>,
     /// When the version that consumers read was published.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
     published: Option<OffsetDateTime>,
     /// True if a rotation by rekeyd made that version.
     is_rotated: bool,
@@ -66,10 +71,11 @@ pub(super) struct SecretView {
     /// The other vault secrets that hold the same credential.
     replicas: Vec<ReplicaView>,
     /// The last command that ended.
+    #[schema(required)]
     last_command: Option<LastCommandView>,
     /// Credentials of ours that were never published.
     orphans: usize,
-    /// Oddities that are ignored, for example unusable tags.
+    /// Ignored problems, for example tags that can't be parsed.
     warnings: Vec<String>,
     /// The commands that are not completed yet, at most one of each kind: the one in work first, then the others in the
     /// order in which they run.
@@ -80,14 +86,12 @@ pub(super) struct SecretView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LastCommand)]
 pub(super) struct LastCommandView {
-    /// `rotate`, `rollback`, `compromised`, `retire`, `pause` or `resume`.
-    #[schema(value_type = String)]
+    /// The kind of command.
     kind: CommandKind,
     /// When it was accepted.
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
-    /// `completed`, `rejected` or `replaced`.
-    #[schema(value_type = String)]
+    /// How it ended.
     outcome: CommandOutcome,
     /// Why, in words.
     reason: String,
@@ -97,13 +101,12 @@ pub(super) struct LastCommandView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PendingCommand)]
 pub(super) struct PendingCommandView {
-    /// `rotate`, `rollback`, `compromised`, `retire`, `pause` or `resume`.
-    #[schema(value_type = String)]
+    /// The kind of command.
     kind: CommandKind,
     /// When it was accepted.
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
-    /// True if it was tried already, and will be tried again: the secret's state shows what it waits for.
+    /// True if it was tried and will be retried: the state of the secret shows the reason.
     tried: bool,
 }
 
@@ -114,10 +117,10 @@ pub(super) struct ReplicaView {
     /// `vault/name`.
     #[schema(value_type = String)]
     secret: SecretId,
-    /// `in_sync`, `out_of_sync`, `disabled` or `unreadable`.
-    #[schema(value_type = String)]
+    /// The state.
     state: ReplicaState,
     /// Why it can't be read, if it can't.
+    #[schema(required)]
     error: Option<String>,
 }
 
@@ -125,13 +128,12 @@ pub(super) struct ReplicaView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LastOutcome)]
 pub(super) struct LastOutcomeView {
-    /// The action's label.
-    #[schema(value_type = String)]
+    /// The kind of action.
     action: ActionKind,
-    /// `success`, `failed`, `unknown` or `stopped`.
-    #[schema(value_type = String)]
+    /// How it ended.
     outcome: ActionOutcome,
     /// The error, if there was one.
+    #[schema(required)]
     error: Option<String>,
     /// When it ended.
     #[serde(with = "time::serde::rfc3339")]
@@ -147,8 +149,7 @@ pub(super) struct OperationView {
     /// `vault/name`.
     #[schema(value_type = String)]
     secret: SecretId,
-    /// `rotate`, `rollback`, `compromised`, `retire`, `pause` or `resume`.
-    #[schema(value_type = String)]
+    /// The kind of command.
     command: CommandKind,
     /// The caller.
     by: String,
@@ -158,16 +159,13 @@ pub(super) struct OperationView {
     /// The other secrets that got the same command with it.
     #[schema(value_type = Vec<String>)]
     also: Vec<SecretId>,
-    /// `accepted`, `running`, `waiting`, `blocked`; at the end `completed`, `rejected` or `replaced`.
-    #[schema(value_type = String)]
+    /// The state.
     state: OperationState,
     /// The reason why it waits or ended, or the current activity of the secret.
     message: String,
     /// The state of the secret.
-    #[schema(value_type = String)]
     secret_state: SecretState,
     /// The reason for that state.
-    #[schema(value_type = String)]
     reason: StatusReason,
     /// The path of the secret.
     secret_url: String,

@@ -9,6 +9,7 @@
 )]
 
 mod adapters;
+mod api_description;
 mod corpus;
 mod crash;
 mod fleet;

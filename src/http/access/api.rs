@@ -64,7 +64,7 @@ impl ApiAuth {
         let given = bearer(headers).ok_or(AuthRejection::Missing)?;
         match (self.known(given), &self.audience) {
             (Some(caller), _) => Ok(caller),
-            (None, Some(audience)) if given.contains('.') => self.entra_s(given, audience).await,
+            (None, Some(audience)) if given.contains('.') => self.entra_caller(given, audience).await,
             (None, _) => Err(AuthRejection::Unknown),
         }
     }
@@ -76,7 +76,7 @@ impl ApiAuth {
         matching.first().map(|token| Caller { name: token.name.clone(), role: token.role })
     }
 
-    async fn entra_s(&self, token: &str, audience: &str) -> Result<Caller, AuthRejection> {
+    async fn entra_caller(&self, token: &str, audience: &str) -> Result<Caller, AuthRejection> {
         let claims = self.rules.check(token, audience).await?;
         let role = Role::highest(&claims.roles).ok_or(AuthRejection::NoRole)?;
         Ok(Caller { name: claims.caller(), role })
@@ -86,7 +86,7 @@ impl ApiAuth {
     async fn admit(&self, headers: &HeaderMap, peer: Option<IpAddr>, least: Role) -> Result<Caller, Problem> {
         let caller = match self.caller(headers).await {
             Ok(caller) => caller,
-            Err(refusal) => return Err(self.refused(refusal, None, peer)),
+            Err(rejection) => return Err(self.refused(rejection, None, peer)),
         };
         if let Err(wait) = self.caller_limits.check(&caller.name) {
             return Err(self.limited(wait, &caller.name));
@@ -97,32 +97,21 @@ impl ApiAuth {
         Ok(caller)
     }
 
-    fn refused(&self, refusal: AuthRejection, caller: Option<&str>, peer: Option<IpAddr>) -> Problem {
+    fn refused(&self, rejection: AuthRejection, caller: Option<&str>, peer: Option<IpAddr>) -> Problem {
         if let Err(wait) = self.unauthenticated_limits.check(&peer) {
-            return self.limited(wait, "somebody without a good token");
+            return self.limited(wait, "unauthenticated");
         }
         let peer = peer.map(|peer| peer.to_string());
-        warn!(
-            endpoint = "api",
-            reason = refusal.label(),
-            caller,
-            peer,
-            "a request was refused: {}",
-            refusal.text()
-        );
-        self.metrics.refused_requests_total.with_label_values(&["api", refusal.label()]).inc();
-        Problem::Refused(refusal)
+        let (reason, detail) = (rejection.label(), rejection.text());
+        warn!(endpoint = "api", reason, caller, peer, detail, "refused request");
+        self.metrics.refused_requests_total.with_label_values(&["api", reason]).inc();
+        Problem::Refused(rejection)
     }
 
     fn limited(&self, wait: Duration, caller: &str) -> Problem {
         let reason = AuthRejection::RateLimited.label();
-        tracing::debug!(
-            endpoint = "api",
-            reason,
-            caller,
-            "a request was refused: {}",
-            AuthRejection::RateLimited.text()
-        );
+        let detail = AuthRejection::RateLimited.text();
+        tracing::debug!(endpoint = "api", reason, caller, detail, "refused request");
         self.metrics.refused_requests_total.with_label_values(&["api", reason]).inc();
         Problem::RateLimited(wait)
     }
@@ -139,7 +128,7 @@ pub(in crate::http) async fn require_reader(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let_in(&state, request, next, Role::Reader).await
+    authorize(&state, request, next, Role::Reader).await
 }
 
 pub(in crate::http) async fn require_operator(
@@ -147,10 +136,10 @@ pub(in crate::http) async fn require_operator(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let_in(&state, request, next, Role::Operator).await
+    authorize(&state, request, next, Role::Operator).await
 }
 
-async fn let_in(
+async fn authorize(
     state: &HttpState,
     mut request: Request,
     next: Next,

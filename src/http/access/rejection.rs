@@ -1,7 +1,6 @@
-//! Reasons to refuse a request: a bounded list, the same in responses, logs and metrics. Never any part of a token.
+//! Reasons to refuse a request: a bounded list, for responses, logs and metrics. Never any part of a token.
 
-use axum::http::StatusCode;
-
+use crate::http::ProblemType;
 use crate::metrics::Metrics;
 
 /// The reason why a request is refused, or can't be judged now.
@@ -104,13 +103,12 @@ impl AuthRejection {
         }
     }
 
-    /// Returns the HTTP status. Event Grid drops an event permanently after a 401 or 403, so only the caller's own
-    /// faults get one of these (contract C.3).
-    #[must_use]
-    pub const fn status(self) -> StatusCode {
+    /// Returns the type of the problem, which has the HTTP status. Event Grid drops an event permanently after a 401 or
+    /// 403, so only the caller's own faults get one of these (contract C.3).
+    pub(in crate::http) const fn problem_type(self) -> ProblemType {
         match self {
-            Self::Closed
-            | Self::Missing
+            Self::Closed => ProblemType::AuthenticationNotConfigured,
+            Self::Missing
             | Self::Malformed
             | Self::WrongAlgorithm
             | Self::UnknownKey
@@ -120,14 +118,13 @@ impl AuthRejection {
             | Self::WrongTenant
             | Self::Expired
             | Self::NotYetValid
-            | Self::Unknown => StatusCode::UNAUTHORIZED,
-            Self::WrongClient
-            | Self::NoRole
-            | Self::RoleTooLow
-            | Self::UnknownSubscription
-            | Self::UnknownOrigin => StatusCode::FORBIDDEN,
-            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::CannotJudge => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::Unknown => ProblemType::Unauthenticated,
+            Self::NoRole | Self::RoleTooLow => ProblemType::MissingRole,
+            Self::WrongClient | Self::UnknownSubscription | Self::UnknownOrigin => {
+                ProblemType::SubscriptionNotAllowed
+            }
+            Self::RateLimited => ProblemType::RateLimited,
+            Self::CannotJudge => ProblemType::TokensNotVerifiable,
         }
     }
 
@@ -136,30 +133,34 @@ impl AuthRejection {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Closed => {
-                "this is closed: set api.token_file, api.tokens or api.audience (webhook.key_files or webhook.audience for events) in the configuration"
+                "authentication is not configured: set api.token_file, api.tokens or api.audience (for events, webhook.key_files or webhook.audience)"
             }
-            Self::Missing => "send a token: Authorization: Bearer TOKEN (the webhook takes a key as well)",
-            Self::Malformed => "this is no token that is taken here",
+            Self::Missing => {
+                "a token is required: send Authorization: Bearer TOKEN (the webhook accepts a key as well)"
+            }
+            Self::Malformed => "the token is malformed",
             Self::WrongAlgorithm => "the token is not signed with RS256",
-            Self::UnknownKey => "the token's signing key is not one of its issuer's",
-            Self::BadSignature => "the token's signature is wrong",
-            Self::WrongIssuer => "the token is not of the configured tenant's issuer",
-            Self::WrongAudience => "the token is for somebody else: ask for one for the configured audience",
-            Self::WrongTenant => "the token is of another tenant",
+            Self::UnknownKey => "the token's signing key does not belong to its issuer",
+            Self::BadSignature => "the token's signature is not valid",
+            Self::WrongIssuer => "the token was not issued by the configured tenant",
+            Self::WrongAudience => {
+                "the token is for another audience: request one for the configured audience"
+            }
+            Self::WrongTenant => "the token belongs to another tenant",
             Self::Expired => "the token has expired",
             Self::NotYetValid => "the token is not valid yet",
-            Self::Unknown => "this token, or key, is not known",
-            Self::WrongClient => "the token is not Event Grid's",
+            Self::Unknown => "the token or key is not known",
+            Self::WrongClient => "the token was not issued to Event Grid",
             Self::NoRole => {
-                "the token carries no role that counts here: assign the app role Rekeyd.Reader or Rekeyd.Operator (for events, webhook.role)"
+                "the token has no accepted role: assign the app role Rekeyd.Reader or Rekeyd.Operator (for events, webhook.role)"
             }
-            Self::RoleTooLow => "this needs the role Rekeyd.Operator",
+            Self::RoleTooLow => "the role Rekeyd.Operator is required",
             Self::UnknownSubscription => {
-                "neither this subscription nor its topic is agreed to: add it to webhook.subscriptions and, if that is set, webhook.topics"
+                "the subscription or its topic is not allowed: add it to webhook.subscriptions and, if that is set, webhook.topics"
             }
-            Self::UnknownOrigin => "this origin is not agreed to: add it to webhook.origins",
-            Self::RateLimited => "too many requests: ask again later",
-            Self::CannotJudge => "tokens can't be checked at the moment: try again",
+            Self::UnknownOrigin => "the origin is not allowed: add it to webhook.origins",
+            Self::RateLimited => "too many requests: retry after the seconds in Retry-After",
+            Self::CannotJudge => "tokens can't be verified at the moment: retry",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Webhook access: Event Grid, by its own token or by a shared key; and the subscriptions that are agreed to.
+//! Webhook access: Event Grid, by its own token or by a shared key; and the subscriptions that are allowed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ impl WebhookAuth {
         Self { keys, config, rules, metrics }
     }
 
-    /// Checks that a delivery is Event Grid's, by its token or by a key in the header [`KEY_HEADER`] or the query.
+    /// Checks that a delivery comes from Event Grid, by its token or by a key in the header [`KEY_HEADER`] or the query.
     ///
     /// # Errors
     /// The delivery is not Event Grid's, or that can't be known now.
@@ -42,7 +42,7 @@ impl WebhookAuth {
         headers: &HeaderMap,
         key: Option<&str>,
     ) -> Result<(), AuthRejection> {
-        self.told(self.check(headers, key).await)
+        self.check(headers, key).await.map_err(|rejection| self.refused(rejection, None))
     }
 
     /// Checks that the CloudEvents handshake may be answered: it carries no topic, and perhaps no token.
@@ -60,21 +60,22 @@ impl WebhookAuth {
             Err(AuthRejection::Missing) if self.config.audience.is_some() => Ok(()),
             checked => checked,
         };
-        let agreed = has(&self.config.origins, "*") || has(&self.config.origins, origin);
-        self.told(checked.and(if agreed { Ok(()) } else { Err(AuthRejection::UnknownOrigin) }))
+        let allowed = has(&self.config.origins, "*") || has(&self.config.origins, origin);
+        let checked = checked.and(if allowed { Ok(()) } else { Err(AuthRejection::UnknownOrigin) });
+        checked.map_err(|rejection| self.refused(rejection, None))
     }
 
-    /// Checks that the subscription of this name on this topic may be agreed to.
+    /// Checks that the subscription of this name on this topic is allowed.
     ///
     /// # Errors
-    /// The subscription may not be agreed to.
+    /// The subscription is not allowed.
     pub(in crate::http) fn admit_subscription(&self, name: &str, topic: &str) -> Result<(), AuthRejection> {
         let (subscriptions, topics) = (&self.config.subscriptions, &self.config.topics);
-        let agreed = has(subscriptions, name) && (topics.is_empty() || has(topics, topic));
-        if !agreed {
-            warn!(subscription = name, topic, "a handshake of a subscription that is not agreed to");
+        let allowed = has(subscriptions, name) && (topics.is_empty() || has(topics, topic));
+        if allowed {
+            return Ok(());
         }
-        self.told(if agreed { Ok(()) } else { Err(AuthRejection::UnknownSubscription) })
+        Err(self.refused(AuthRejection::UnknownSubscription, Some((name, topic))))
     }
 
     async fn check(&self, headers: &HeaderMap, key: Option<&str>) -> Result<(), AuthRejection> {
@@ -103,16 +104,13 @@ impl WebhookAuth {
         if bool::from(matching) { Ok(()) } else { Err(AuthRejection::Unknown) }
     }
 
-    fn told(&self, checked: Result<(), AuthRejection>) -> Result<(), AuthRejection> {
-        checked.inspect_err(|refusal| {
-            warn!(
-                endpoint = "webhook",
-                reason = refusal.label(),
-                "a request was refused: {}",
-                refusal.text()
-            );
-            self.metrics.refused_requests_total.with_label_values(&["webhook", refusal.label()]).inc();
-        })
+    /// Logs and counts a rejection; the subscription and its topic, if it is a handshake.
+    fn refused(&self, rejection: AuthRejection, handshake: Option<(&str, &str)>) -> AuthRejection {
+        let (subscription, topic) = handshake.unzip();
+        let (reason, detail) = (rejection.label(), rejection.text());
+        warn!(endpoint = "webhook", reason, subscription, topic, detail, "refused request");
+        self.metrics.refused_requests_total.with_label_values(&["webhook", reason]).inc();
+        rejection
     }
 }
 

@@ -125,7 +125,7 @@ impl World {
     fn logged(&self) -> Vec<(String, String)> {
         let text = |line: &Value, key| line.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let printed = self.daemon.printed();
-        let lines = printed.lines().filter(|line| line.contains("\"a request was refused"));
+        let lines = printed.lines().filter(|line| line.contains("\"refused request\""));
         let lines = lines.map(|line| serde_json::from_str(line).unwrap());
         lines.map(|line: Value| (text(&line, "endpoint"), text(&line, "reason"))).collect()
     }
