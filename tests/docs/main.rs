@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "a test may fail")]
 
 mod boundaries;
+mod closed_sets;
 mod contracts;
 mod generated;
 mod layers;
