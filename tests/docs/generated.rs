@@ -5,6 +5,7 @@ use std::iter::repeat_n;
 
 use rekeyd::config::{KEYS, ReferenceEntry, ReferenceTable, reference};
 use rekeyd::domain::{BlockReason, WaitReason};
+use rekeyd::http::ProblemType;
 use rekeyd::metrics::{Declaration, Metrics};
 
 use crate::{read, root};
@@ -166,6 +167,18 @@ fn api_page_matches_the_reasons() {
         .map(|reason| wrapped("* ", &format!("`{}`: {}", reason.label(), with_code(reason.text()))));
     let [blocked, waiting] = [blocked.collect::<Vec<_>>(), waiting.collect()].map(|lines| lines.join("\n"));
     check("api", "reasons", &format!("`blocked`:\n\n{blocked}\n\n`waiting`:\n\n{waiting}"));
+}
+
+/// The page `api` has every type of problem with its status, meaning and fix.
+#[test]
+fn api_page_matches_the_problem_types() {
+    let rows: Vec<_> = ProblemType::ALL.iter().copied().map(problem).collect();
+    let head = "| type | status | meaning | what to do |\n|---|---|---|---|";
+    check("api", "problems", &format!("{head}\n{}", rows.join("\n")));
+}
+
+fn problem(kind: ProblemType) -> String {
+    format!("| `{}` | {} | {} | {} |", kind.label(), kind.status().as_u16(), kind.meaning(), kind.fix())
 }
 
 /// The page `alerts` has every alert with its description and runbook.
