@@ -12,14 +12,16 @@ pub(crate) use ports::Interference;
 use rekeyd::clock::ClockSkew;
 use rekeyd::config::RolloutConfig;
 use rekeyd::domain::{
-    AppObjectId, ApplicationRef, ApplicationRules, ClientId, Command, CommandKind, ManagedSecret, Origin,
-    PolicyValues, RotationPolicy, SecretId, VerifyPolicy,
+    AppObjectId, ApplicationRef, ApplicationRules, BlockReason, ClientId, Command, CommandKind,
+    ManagedSecret, Origin, PolicyValues, RotationPolicy, SecretId, VerifyPolicy,
 };
 use rekeyd::metrics::Metrics;
 use rekeyd::ports::{
     Application, Clock, CredentialIssuer, CurrentVersion, ReadVersion, SecretStore, Version, sleep,
 };
-use rekeyd::reconcile::{Catalogue, Deps, Ports, Reconciler, Rollout, SecretStatus, StatusBoard, WorkQueue};
+use rekeyd::reconcile::{
+    Catalogue, Deps, EndedCommand, Ports, Reconciler, Rollout, SecretStatus, StatusBoard, WorkQueue,
+};
 use rekeyd::sandbox::model::{Model, Seed};
 use rekeyd::sandbox::{DirectPorts, SandboxClock};
 use rekeyd::shutdown::Shutdown;
@@ -41,12 +43,19 @@ pub(crate) struct World {
     interfered: AtomicBool,
     /// Notified when the process ends.
     ended: Notify,
-    /// The commands that a person gives when the next daemon starts.
+    /// The commands that a person gives while the next daemon lives, each at its time.
     commands: Mutex<Vec<Command>>,
+    /// The commands that ended while the last daemon lived, and those that were pending when it ended.
+    ends: Mutex<Vec<EndedCommand>>,
+    pending: Mutex<Vec<CommandKind>>,
+    /// The number of passes of the last daemon that were blocked.
+    blocked: Mutex<u64>,
     /// The last daemon's status of the secret when it ended.
     status: Mutex<Option<SecretStatus>>,
     /// Another managed secret of the same application, if there is one.
     sibling: Option<SecretId>,
+    /// True if the sweeps ask for a pass over that one too.
+    sweeps_sibling: bool,
     /// Other vault secrets that hold the same credential.
     replicas: Vec<SecretId>,
     /// The rotation that has issued a credential and not published it yet.
@@ -91,6 +100,14 @@ impl World {
         Arc::new(world)
     }
 
+    /// Creates a world in which another secret shares the application, and nothing asks for a pass over that one.
+    pub(crate) fn with_unread_sibling() -> Arc<Self> {
+        let mut world = Self::make(None, Duration::ZERO, 1);
+        world.sibling = Some(format!("{}/sibling", world.secret.vault).parse().unwrap());
+        world.sweeps_sibling = false;
+        Arc::new(world)
+    }
+
     /// Creates a world in which another secret, without a version yet, holds the same credential.
     pub(crate) fn with_replica() -> Arc<Self> {
         let mut world = Self::make(None, Duration::ZERO, 1);
@@ -124,8 +141,12 @@ impl World {
             interfered: AtomicBool::new(false),
             ended: Notify::new(),
             commands: Mutex::default(),
+            ends: Mutex::default(),
+            pending: Mutex::default(),
+            blocked: Mutex::default(),
             status: Mutex::default(),
             sibling: None,
+            sweeps_sibling: true,
             replicas: Vec::new(),
             issuing: Mutex::default(),
             policy: policy(),
@@ -195,6 +216,29 @@ impl World {
         self.commands.lock().unwrap().push(Command { kind, at: self.now() });
     }
 
+    /// Gives a command, as a person does through the API, after this time of the next daemon's life.
+    pub(crate) fn command_after(&self, kind: CommandKind, delay: Duration) {
+        self.commands.lock().unwrap().push(Command { kind, at: self.now() + delay });
+    }
+
+    /// Returns the outcome of a command that was given to the last daemon, and the reason.
+    pub(crate) fn end_of(&self, kind: CommandKind) -> (&'static str, String) {
+        let ended = self.ends.lock().unwrap();
+        let ended = ended.iter().find(|ended| ended.command.kind == kind);
+        let ended = ended.unwrap_or_else(|| panic!("{kind:?} has not ended"));
+        (ended.outcome.label(), ended.reason.clone())
+    }
+
+    /// Returns the commands that were pending when the last daemon ended, in the order in which they run.
+    pub(crate) fn pending(&self) -> Vec<CommandKind> {
+        self.pending.lock().unwrap().clone()
+    }
+
+    /// Returns the number of passes of the last daemon that were blocked.
+    pub(crate) fn blocked_passes(&self) -> u64 {
+        *self.blocked.lock().unwrap()
+    }
+
     /// Makes services report a time that is `distance` ahead from now on.
     pub(crate) fn skew_clock(&self, distance: Duration) {
         self.skew.note("graph", self.now(), self.now(), self.now() + distance);
@@ -219,6 +263,11 @@ impl World {
         let status = self.status.lock().unwrap();
         let ended = status.as_ref().and_then(|status| status.last_command.as_ref()).expect("a command ended");
         (ended.command.kind.label(), ended.outcome.label())
+    }
+
+    /// Returns true if the last daemon showed that only a person can end the state of the secret.
+    pub(crate) fn needs_person(&self) -> bool {
+        self.status.lock().unwrap().as_ref().expect("a daemon lived").needs_person
     }
 
     /// Returns the status message that the last daemon showed.
@@ -256,23 +305,32 @@ fn one_life(world: &Arc<World>, end: OffsetDateTime) {
     let runtime = runtime();
     runtime.block_on(async {
         let daemon = Daemon::start(world, 1);
-        for command in world.commands.lock().unwrap().drain(..) {
-            daemon.queue.enqueue_command(&world.secret, command, |_| ());
-        }
         let clock = world.clock();
-        let secrets: Vec<_> = world.secrets().cloned().collect();
+        let commands: Vec<_> = world.commands.lock().unwrap().drain(..).collect();
+        let (now, later): (Vec<_>, Vec<_>) =
+            commands.iter().copied().partition(|command| command.at <= world.now());
+        now.into_iter().for_each(|command| daemon.give(&world.secret, command));
+        let secrets = world.secrets().filter(|secret| world.sweeps_sibling || **secret == world.secret);
+        let secrets: Vec<_> = secrets.cloned().collect();
         let sweeps = sweep(Arc::clone(&daemon.queue), secrets, clock.clone());
         let limit = StdDuration::from_secs(60);
         tokio::select! {
             biased;
             () = world.ended.notified() => {}
             () = sweeps => {}
+            () = give_each(&daemon, &world.secret, later, clock.clone()) => {}
             lived = timeout(limit, clock.run_until(end)) => {
                 lived.expect("virtual time stands still: a task holds the clock");
                 world.check_promise().await;
             }
         }
         *world.status.lock().unwrap() = daemon.board.show(&world.secret);
+        let ended = commands.iter().filter_map(|command| daemon.board.ended(&world.secret, *command));
+        *world.ends.lock().unwrap() = ended.collect();
+        let pending = daemon.queue.pending_commands(&world.secret);
+        *world.pending.lock().unwrap() = pending.iter().map(|pending| pending.command.kind).collect();
+        let blocked = BlockReason::ALL.iter().map(|reason| daemon.blocked(*reason));
+        *world.blocked.lock().unwrap() = blocked.sum();
     });
     // Everything that was under way is gone, wherever it was.
     runtime.shutdown_background();
@@ -289,6 +347,16 @@ async fn sweep(queue: Arc<WorkQueue>, secrets: Vec<SecretId>, clock: SandboxCloc
     }
 }
 
+/// Gives the commands, each at its time. Never returns.
+async fn give_each(daemon: &Daemon, secret: &SecretId, commands: Vec<Command>, clock: SandboxClock) {
+    let _hold = clock.hold();
+    for command in commands {
+        clock.sleep_until(command.at).await;
+        daemon.give(secret, command);
+    }
+    sleep(&clock, Duration::days(10_000)).await;
+}
+
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
@@ -298,9 +366,19 @@ pub(crate) struct Daemon {
     pub(crate) queue: Arc<WorkQueue>,
     pub(crate) board: Arc<StatusBoard>,
     pub(crate) shutdown: Shutdown,
+    metrics: Arc<Metrics>,
 }
 
 impl Daemon {
+    /// Gives a command, as the API does.
+    fn give(&self, secret: &SecretId, command: Command) {
+        self.queue.enqueue_command(secret, command, |replaced| self.board.replace_command(secret, replaced));
+    }
+
+    fn blocked(&self, reason: BlockReason) -> u64 {
+        self.metrics.blocked_total.with_label_values(&[reason.label()]).get()
+    }
+
     /// Starts a loop over the world's secret, on the current runtime.
     pub(crate) fn start(world: &Arc<World>, seed: u64) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(world.clock());
@@ -334,12 +412,12 @@ impl Daemon {
             concurrency: 2,
             queue: Arc::clone(&queue),
             board: Arc::clone(&board),
-            metrics,
+            metrics: Arc::clone(&metrics),
             seed,
             stop: shutdown.stop(),
         });
         shutdown.spawn(Arc::new(reconciler).run(shutdown.clone()));
-        Self { queue, board, shutdown }
+        Self { queue, board, shutdown, metrics }
     }
 }
 

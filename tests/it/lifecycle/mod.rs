@@ -1,6 +1,8 @@
 //! The whole life of a credential on the sandbox: each promise has a test here.
 
+mod commands_order;
 mod commands_over_https;
+mod commands_rejected;
 mod compromised;
 mod guard;
 mod interrupted;
