@@ -72,8 +72,9 @@ impl EventQueue for StorageQueue {
         let text = NewMessage { message_text: Some(message.text.clone()) };
         let content: RequestContent<NewMessage, XmlFormat> =
             text.try_into().map_err(|error| from_sdk(OPERATION, error))?;
-        let for_ever = QueueClientSendMessageOptions { message_time_to_live: Some(-1), ..Default::default() };
-        let sent = self.poison.send_message(content, Some(for_ever)).await;
+        let never_expires =
+            QueueClientSendMessageOptions { message_time_to_live: Some(-1), ..Default::default() };
+        let sent = self.poison.send_message(content, Some(never_expires)).await;
         sent.map(drop).map_err(|error| from_sdk(OPERATION, error))
     }
 }

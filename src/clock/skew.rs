@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn skew_is_distance_from_call_interval() {
         let skew = ClockSkew::default();
-        assert!(!skew.is_known(), "nobody has answered");
+        assert!(!skew.is_known(), "no service has answered");
         let (sent, received) = (datetime!(2026-01-01 10:00 UTC), datetime!(2026-01-01 10:01 UTC));
         for (date, expected, tolerable) in [
             (datetime!(2026-01-01 10:00:30 UTC), Duration::ZERO, true),

@@ -81,7 +81,7 @@ mod tests {
         let rotation = "0123456789ab".parse().unwrap();
         let noted = PendingRotation { rotation, began, attempt: 1, failed: false };
         let until = |now| noted.under_way_until(deadline, now);
-        assert_eq!(until(began - lead - second), None, "nobody's clock is that far ahead");
+        assert_eq!(until(began - lead - second), None, "no clock is that far ahead");
         assert_eq!(until(began - lead), Some(began + deadline));
         assert_eq!(until(began + deadline - second), Some(began + deadline));
         assert_eq!(until(began + deadline), None, "its time is over");

@@ -139,7 +139,7 @@ fn only_unneeded_credentials_make_room() {
         Decision::Blocked { reason, .. } => reason == BlockReason::PasswordLimitReached,
         Decision::Act(_) | Decision::Wait { .. } => false,
     };
-    assert!(is_full(&crowded(None, foreign)), "somebody else's");
+    assert!(is_full(&crowded(None, foreign)), "another owner's");
     assert!(is_full(&crowded(None, |seen| {
         foreign(seen);
         expired(seen);

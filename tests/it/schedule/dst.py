@@ -1,6 +1,6 @@
 """Tells when schedules run around every change of the clocks in 2027, from Python's zoneinfo alone.
 
-`python3 tests/it/schedule/dst.py > tests/it/schedule/dst.json` writes the table anew. `fires` are the runs
+`python3 tests/it/schedule/dst.py > tests/it/schedule/dst.json` writes the table again. `fires` are the runs
 after `from`, up to and with `until`.
 
 The rule, for an expression that names one time of day (one second, one minute, one hour):
