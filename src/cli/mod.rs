@@ -10,8 +10,6 @@ mod inventory;
 mod man;
 mod pause;
 mod plan;
-#[cfg(feature = "sandbox")]
-mod progress;
 mod read_only;
 mod resume;
 mod retire;

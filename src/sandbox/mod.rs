@@ -51,7 +51,7 @@ pub use self::direct::DirectPorts;
 pub use self::endpoints::{Endpoints, HealthEndpoint, IdentityEndpoint, SecretEndpoint, VaultEndpoint};
 pub use self::error::SandboxError;
 pub use self::faults::{FaultKind, FaultLevel, ScriptedFault};
-pub use self::model::{Model, Requests, Service, Summary, TimelineEvent, TimelineEventKind};
+pub use self::model::{ConsumerSignIns, Model, Requests, Service, Summary, TimelineEvent, TimelineEventKind};
 pub use self::options::Options;
 pub use self::remote_clock::RemoteClock;
 pub use self::start::Sandbox;

@@ -18,6 +18,9 @@ pub struct Options {
     pub propagation: RangeInclusive<Duration>,
     /// The share of the daemon's requests that fail at random.
     pub faults: FaultLevel,
+    /// The time for which a second consumer of each secret keeps a text that it has read; `None`: there is only one
+    /// consumer of each, which reads every hour.
+    pub long_cache: Option<Duration>,
     /// The seed of all randomness.
     pub seed: u64,
     /// The clock's first moment.

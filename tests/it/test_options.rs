@@ -15,6 +15,7 @@ pub(crate) fn test_options(daemon_address: SocketAddr) -> Options {
         vaults: 2,
         propagation: Duration::ZERO..=Duration::ZERO,
         faults: FaultLevel::None,
+        long_cache: None,
         seed: 1,
         start: START,
         daemon_address,

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use tempfile::TempDir;
 
-use crate::support::{finish, variable};
+use crate::support::{PATIENCE, Process, eventually, finish, rekeyd, variable};
 
 /// `sandbox run` rotates secrets near expiry and retires their old credentials; no consumer fails to sign in.
 #[test]
@@ -17,7 +18,79 @@ fn near_expiry_secrets_rotate_in_the_sandbox() {
     assert!(services.iter().map(|key| key.as_str()).eq(["entra", "graph", "key_vault"]));
     assert!(number(&summary, "/issued") >= 1.0, "{summary}");
     assert!(number(&summary, "/retired") >= 1.0, "{summary}");
+    assert!(number(&summary, "/cpu_seconds") > 0.0, "{summary}");
     assert_nothing_went_wrong(&summary);
+}
+
+/// The first screen shows a rotation as consumers live through it, in lines of 80 columns.
+#[test]
+fn first_screen_shows_rotation_and_consumers() {
+    let output = finish(&["sandbox", "--until-rotated"]);
+    let screen = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{screen}");
+    assert_in_order(
+        &screen,
+        &[
+            "Due for rotation",
+            "  issued ",
+            "  verified ",
+            "  published ",
+            "Moving the sandbox's clock forward by 7 days",
+            "  consumers ",
+            "  revoked ",
+            "The old credentials are retired.",
+            "  consumers ",
+        ],
+    );
+    let consumers: Vec<_> = screen.lines().filter(|line| line.contains("  consumers  ")).collect();
+    assert!(consumers.iter().all(|line| line.ends_with(", 0 failed")), "{screen}");
+    assert!(consumers.iter().any(|line| !line.contains("(0 with the old text)")), "{screen}");
+    assert!(consumers.last().unwrap().contains("(0 with the old text)"), "{screen}");
+    assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
+}
+
+/// Each command that the sandbox prints works as pasted into a shell, and its files stay with `--dir`.
+#[tokio::test]
+#[ignore = "needs curl"]
+async fn printed_commands_work_as_pasted() {
+    let directory = TempDir::new().unwrap();
+    let mut command = rekeyd();
+    command.args(["sandbox", "--dir"]).arg(directory.path().join("files"));
+    let mut sandbox = Process::start(command, directory.path(), "sandbox");
+    eventually("the sandbox prints commands", PATIENCE, async || {
+        sandbox.printed().contains("/_sandbox/state\n").then_some(())
+    })
+    .await;
+    let commands = commands(&sandbox.printed());
+    assert_eq!(commands.len(), 5, "{commands:?}");
+    for command in commands {
+        let done = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
+        let printed = String::from_utf8_lossy(&done.stdout);
+        assert!(done.status.success() && !printed.is_empty(), "{command}: {done:?}");
+        assert!(!printed.starts_with("{\"error"), "{command}: {printed}");
+    }
+    let jump = "clock      moving the sandbox's clock forward by 25d";
+    assert!(sandbox.printed().contains(jump), "{}", sandbox.printed());
+    sandbox.terminate();
+    let ended = eventually("the sandbox ends", PATIENCE, async || sandbox.ended()).await;
+    assert_eq!(ended.code(), Some(0), "{}", sandbox.printed());
+    let config = directory.path().join("files/rekeyd.toml");
+    let checked = finish(&["check-config", "--config", config.to_str().unwrap()]);
+    assert_eq!(checked.status.code(), Some(0), "{checked:?}");
+}
+
+/// Returns the commands of the screen: four spaces deep, continued over line ends.
+fn commands(screen: &str) -> Vec<String> {
+    let joined = screen.replace("\\\n", "");
+    joined.lines().filter_map(|line| line.strip_prefix("    ")).map(str::to_owned).collect()
+}
+
+fn assert_in_order(text: &str, parts: &[&str]) {
+    let mut rest = text;
+    for part in parts {
+        let (_, after) = rest.split_once(part).unwrap_or_else(|| panic!("{part:?} is missing in\n{text}"));
+        rest = after;
+    }
 }
 
 /// With every twentieth call failing, no consumer is locked out and no credential is left behind.
@@ -55,11 +128,12 @@ fn number(summary: &Value, pointer: &str) -> f64 {
     summary.pointer(pointer).and_then(Value::as_f64).unwrap_or_else(|| panic!("{pointer} in {summary}"))
 }
 
-const DOCUMENTED: [&str; 13] = [
+const DOCUMENTED: [&str; 14] = [
     "secrets",
     "vaults",
     "virtual_days",
     "wall_seconds",
+    "cpu_seconds",
     "issued",
     "published",
     "retired",

@@ -1,4 +1,5 @@
-//! The simulated consumers: one for each secret, signing in every hour, with a cache of an hour.
+//! The simulated consumers: one for each secret, signing in every hour, with a cache of an hour; optionally a second one
+//! with a longer cache.
 //!
 //! They sign in every hour against the model, once a day over real HTTPS. None may ever be refused: each failure
 //! counts.
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::https::HttpsSignIn;
 
 use super::clock::SandboxClock;
-use super::model::{ManagedSecret, Model, SignInRefusal, TimelineEvent, TimelineEventKind};
+use super::model::{ConsumerText, ManagedSecret, Model, SignInRefusal, TimelineEvent, TimelineEventKind};
 use crate::ports::{Clock, Hold};
 
 /// The consumers' user agent; requests with it are exempt from injected faults.
@@ -29,6 +30,8 @@ pub(crate) struct Consumer {
     https: Arc<HttpsSignIn>,
     secret: ManagedSecret,
     cached: Option<Cached>,
+    /// The time for which a text that was read is used.
+    cache_for: Duration,
     /// The offset within the hour at which it wakes, so that not all wake at once.
     offset: Duration,
     /// The hour of each day at which it signs in over HTTPS.
@@ -51,7 +54,21 @@ impl Consumer {
     ) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let offset = Duration::seconds(rng.i64(1..3600));
-        Self { clock, model, https, secret, cached: None, offset, daily_hour: rng.u32(0..24) }
+        Self {
+            clock,
+            model,
+            https,
+            secret,
+            cached: None,
+            cache_for: HOUR,
+            offset,
+            daily_hour: rng.u32(0..24),
+        }
+    }
+
+    /// Makes it use a text for this long after it has read it.
+    pub(crate) fn caching_for(self, cache_for: Duration) -> Self {
+        Self { cache_for, ..self }
     }
 
     /// Runs until stopped. `hold` is its own and only hold on the clock.
@@ -75,9 +92,9 @@ impl Consumer {
 
     /// Signs in with the cached text if it is young enough; if refused, reads the secret again once.
     fn every_hour(&mut self, now: OffsetDateTime) {
-        let cached = self.cached.take().filter(|cached| now - cached.read_at <= HOUR);
+        let cached = self.cached.take().filter(|cached| now - cached.read_at <= self.cache_for);
         if let Some(cached) = cached {
-            match self.sign_in(&cached.text, now) {
+            match self.sign_in(&cached, now) {
                 Ok(()) => {
                     self.cached = Some(cached);
                     return;
@@ -93,10 +110,10 @@ impl Consumer {
     /// Reads the secret and signs in. Retries once if the text was compromised and may have been replaced since.
     fn read_and_sign_in(&self, now: OffsetDateTime) -> Option<Cached> {
         let mut current = self.read(now)?;
-        let mut signed_in = self.sign_in(&current.text, now);
+        let mut signed_in = self.sign_in(&current, now);
         if signed_in.is_err() && self.is_compromised(&current.version) {
             current = self.read(now)?;
-            signed_in = self.sign_in(&current.text, now);
+            signed_in = self.sign_in(&current, now);
         }
         if let Err(refusal) = signed_in {
             self.fail(&format!("sign-in with the current secret failed: AADSTS{}", refusal.code()), now);
@@ -106,7 +123,7 @@ impl Consumer {
 
     /// Does the same over HTTPS. A compromised text may be replaced between the two requests.
     async fn every_day(&self, now: OffsetDateTime) {
-        self.model.count_consumer_sign_in();
+        self.model.count_consumer_sign_in(ConsumerText::Current);
         let before = self.model.current_version(&self.secret.vault, &self.secret.name);
         let mut signed_in = self.https.sign_in(&self.secret).await;
         if signed_in.is_err() && before.is_some_and(|before| self.is_compromised(&before.version)) {
@@ -128,9 +145,12 @@ impl Consumer {
         }
     }
 
-    fn sign_in(&self, text: &SecretString, now: OffsetDateTime) -> Result<(), SignInRefusal> {
-        self.model.count_consumer_sign_in();
-        self.model.sign_in(self.secret.client_id, text.expose_secret(), now)
+    fn sign_in(&self, cached: &Cached, now: OffsetDateTime) -> Result<(), SignInRefusal> {
+        let current = self.model.current_version(&self.secret.vault, &self.secret.name);
+        let is_current = current.is_some_and(|current| current.version == cached.version);
+        let text = if is_current { ConsumerText::Current } else { ConsumerText::Superseded };
+        self.model.count_consumer_sign_in(text);
+        self.model.sign_in(self.secret.client_id, cached.text.expose_secret(), now)
     }
 
     /// Returns true if this version or a later one is quarantined as compromised, so that its credential had to be

@@ -193,6 +193,7 @@ impl World {
             vaults: 1,
             propagation: Duration::ZERO..=Duration::ZERO,
             faults: FaultLevel::None,
+            long_cache: None,
             seed: 3,
             start: START,
             daemon_address,

@@ -66,18 +66,42 @@ pub struct Summary {
     pub requests: Requests,
 }
 
+/// The text that a consumer signs in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConsumerText {
+    /// That of the current version.
+    Current,
+    /// That of an earlier version, from the consumer's cache.
+    Superseded,
+}
+
+/// The sign-ins of all consumers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConsumerSignIns {
+    /// The number of attempts.
+    pub attempts: u64,
+    /// The number of attempts with the text of an earlier version.
+    pub with_superseded_text: u64,
+    /// The number of failures, also those without a text to sign in with.
+    pub failures: u64,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     issued: u64,
     published: u64,
     retired: u64,
     max_live: u64,
-    sign_ins: u64,
-    sign_in_failures: u64,
+    consumers: ConsumerSignIns,
     requests: Requests,
 }
 
 impl Model {
+    /// Returns the number of the consumers' sign-ins until now.
+    pub fn consumer_sign_ins(&self) -> ConsumerSignIns {
+        self.lock().counters.consumers
+    }
+
     /// Returns the summary until `now`.
     pub fn summary(&self, now: OffsetDateTime) -> Summary {
         let state = self.lock();
@@ -90,8 +114,8 @@ impl Model {
             published: counters.published,
             retired: counters.retired,
             orphans_left: state.orphans(now),
-            consumer_sign_ins: counters.sign_ins,
-            consumer_sign_in_failures: counters.sign_in_failures,
+            consumer_sign_ins: counters.consumers.attempts,
+            consumer_sign_in_failures: counters.consumers.failures,
             min_rotations_per_secret: self.managed.iter().map(rotations).min().unwrap_or(0),
             max_live_credentials_per_app: counters.max_live,
             requests: counters.requests,
@@ -110,12 +134,14 @@ impl Model {
         }
     }
 
-    pub(crate) fn count_consumer_sign_in(&self) {
-        self.lock().counters.sign_ins += 1;
+    pub(crate) fn count_consumer_sign_in(&self, text: ConsumerText) {
+        let consumers = &mut self.lock().counters.consumers;
+        consumers.attempts += 1;
+        consumers.with_superseded_text += u64::from(text == ConsumerText::Superseded);
     }
 
     pub(crate) fn count_consumer_failure(&self) {
-        self.lock().counters.sign_in_failures += 1;
+        self.lock().counters.consumers.failures += 1;
     }
 }
 
@@ -152,8 +178,8 @@ impl Counters {
         self.retired += 1;
     }
 
-    pub(super) fn sign_ins(&self) -> (u64, u64) {
-        (self.sign_ins, self.sign_in_failures)
+    pub(super) fn consumers(&self) -> ConsumerSignIns {
+        self.consumers
     }
 }
 

@@ -46,7 +46,8 @@ pub use app_policy::{
     AppPolicy, PasswordRestriction, PasswordRules, RestrictionKind, RestrictionState, Restrictions,
 };
 pub use application::{AppRole, Application, Audience, Redirects};
-pub use counters::{Requests, Service, Summary};
+pub(crate) use counters::ConsumerText;
+pub use counters::{ConsumerSignIns, Requests, Service, Summary};
 pub use credential::Credential;
 pub use deleted::DeletedSecret;
 pub use federated_identity::FederatedIdentity;

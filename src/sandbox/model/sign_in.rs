@@ -1,12 +1,12 @@
 //! Signing in with an application's password: the reasons for refusal, and the record of successful sign-ins.
 
 use thiserror::Error;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::application::Application;
 use super::service_principal::GRAPH;
-use super::{Model, State};
+use super::{Model, State, TimelineEvent, TimelineEventKind};
 
 /// A sign-in that Entra refuses.
 #[derive(Debug, Clone, Copy, Error, PartialEq, Eq)]
@@ -63,17 +63,38 @@ impl Model {
         resource: Option<Uuid>,
         now: OffsetDateTime,
     ) -> Result<(), SignInRefusal> {
-        let mut state = self.lock();
-        let object_id = state.object_ids.get(&client_id).copied().unwrap_or_default();
-        let State { applications, rng, report, .. } = &mut *state;
-        let application = applications.get_mut(&object_id).ok_or(SignInRefusal::UnknownApplication)?;
-        let index = application.sign_in(text, now, rng)?;
-        if let Some(credential) = application.credentials.get_mut(index) {
-            credential.sign_ins.record(resource, now, report, rng);
+        let unpublished = self.lock().sign_in_to(client_id, text, resource, now)?;
+        if let Some((secret, key_id)) = unpublished {
+            let detail = key_id.to_string();
+            self.report(&TimelineEvent { at: now, kind: TimelineEventKind::SignedIn, secret, detail });
         }
         Ok(())
     }
 }
+
+impl State {
+    /// Signs in and records it. Returns the secret and the credential if that is new and in no version yet.
+    fn sign_in_to(
+        &mut self,
+        client_id: Uuid,
+        text: &str,
+        resource: Option<Uuid>,
+        now: OffsetDateTime,
+    ) -> Result<Option<(String, Uuid)>, SignInRefusal> {
+        let object_id = self.object_ids.get(&client_id).copied().unwrap_or_default();
+        let Self { applications, rng, report, .. } = self;
+        let application = applications.get_mut(&object_id).ok_or(SignInRefusal::UnknownApplication)?;
+        let index = application.sign_in(text, now, rng)?;
+        let secret = application.secret();
+        let Some(credential) = application.credentials.get_mut(index) else { return Ok(None) };
+        credential.sign_ins.record(resource, now, report, rng);
+        let (key_id, is_new) = (credential.key_id, now - credential.start < NEW_CREDENTIAL_AGE);
+        Ok((is_new && !self.is_named_by_a_version(key_id)).then_some((secret, key_id)))
+    }
+}
+
+/// The age below which a credential counts as new: older ones are not searched for in the vaults at each sign-in.
+const NEW_CREDENTIAL_AGE: Duration = Duration::hours(1);
 
 impl Application {
     /// Checks that it may sign in at all, before its credentials are checked.
@@ -115,8 +136,6 @@ impl Application {
 #[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop here")]
 mod tests {
     use secrecy::ExposeSecret;
-
-    use time::Duration;
 
     use super::*;
     use crate::sandbox::model::GraphRefusal;

@@ -26,6 +26,8 @@ pub struct TimelineEvent {
 pub enum TimelineEventKind {
     /// A credential was issued.
     Issued,
+    /// A new credential that is in no version yet has signed in.
+    SignedIn,
     /// A version that names a credential was put.
     Published,
     /// Any other version was put.
@@ -44,6 +46,10 @@ pub enum TimelineEventKind {
     FaultInjected,
     /// A consumer could not sign in.
     ConsumerFailed,
+    /// The clock is about to jump because a client asked for it.
+    ClockMoving,
+    /// That jump has ended: consumers have lived through it.
+    ClockMoved,
 }
 
 #[derive(Default)]

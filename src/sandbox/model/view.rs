@@ -82,10 +82,10 @@ impl Model {
     pub fn view(&self, now: OffsetDateTime) -> StateView {
         let state = self.lock();
         let State { applications, vaults, counters, undelivered, .. } = &*state;
-        let (sign_ins, failures) = counters.sign_ins();
+        let consumers = counters.consumers();
         StateView {
             now,
-            consumers: ConsumersView { sign_ins, failures },
+            consumers: ConsumersView { sign_ins: consumers.attempts, failures: consumers.failures },
             applications: applications.values().map(ApplicationView::of).collect(),
             vaults: vaults.values().map(|vault| VaultView::of(vault, now)).collect(),
             dead_letters: undelivered.dead_letters.clone(),

@@ -23,7 +23,7 @@ use super::event_grid::{EventGrid, EventGridDeps, Notice};
 use super::faults::Faults;
 use super::hosts::{Port, VirtualHost};
 use super::https::Listener;
-use super::model::{Model, Seed};
+use super::model::{ManagedSecret, Model, Seed};
 use super::options::Options;
 use super::service::{Azure, InjectedFailures, Pipeline};
 use super::signing_keys::TokenSigner;
@@ -48,7 +48,7 @@ impl Sandbox {
         let https = https_sign_in(&certificates, &azure)?;
         let event_grid = event_grid(&azure, &daemon, notices, options.seed)?;
         start_servers(&servers, &azure, &certificates.server, listeners);
-        start_consumers(&clients, &azure, https, options.seed);
+        start_consumers(&clients, &azure, https, &options);
         clients.tasks.spawn(event_grid.run(azure.clock.hold(), clients.stop.clone()));
         Ok(Self { azure, certificates, daemon, clients, servers })
     }
@@ -186,12 +186,23 @@ fn start_servers(
     servers.tasks.spawn(async move { stop.run_until_cancelled(clock.tick()).await });
 }
 
-fn start_consumers(clients: &TaskGroup, azure: &Azure, https: HttpsSignIn, seed: u64) {
+fn start_consumers(clients: &TaskGroup, azure: &Azure, https: HttpsSignIn, options: &Options) {
     let https = Arc::new(https);
     for (number, secret) in (0..).zip(azure.model.managed()) {
-        let (clock, model) = (azure.clock.clone(), Arc::clone(&azure.model));
-        let seed = seed.wrapping_add(number);
-        let consumer = Consumer::new(clock, model, Arc::clone(&https), secret.clone(), seed);
-        clients.tasks.spawn(consumer.run(azure.clock.hold(), clients.stop.clone()));
+        let seed = options.seed.wrapping_add(number);
+        start_consumer(clients, azure, consumer(azure, &https, secret, seed));
+        if let Some(long_cache) = options.long_cache {
+            let second = consumer(azure, &https, secret, !seed);
+            start_consumer(clients, azure, second.caching_for(long_cache));
+        }
     }
+}
+
+fn consumer(azure: &Azure, https: &Arc<HttpsSignIn>, secret: &ManagedSecret, seed: u64) -> Consumer {
+    let (clock, model) = (azure.clock.clone(), Arc::clone(&azure.model));
+    Consumer::new(clock, model, Arc::clone(https), secret.clone(), seed)
+}
+
+fn start_consumer(clients: &TaskGroup, azure: &Azure, consumer: Consumer) {
+    clients.tasks.spawn(consumer.run(azure.clock.hold(), clients.stop.clone()));
 }

@@ -102,6 +102,7 @@ fn options() -> Options {
         vaults: 2,
         propagation: Duration::seconds(4)..=Duration::seconds(18),
         faults: FaultLevel::None,
+        long_cache: None,
         seed: 7,
         start: START,
         // No server listens there.

@@ -36,6 +36,7 @@ use crate::ports::Clock;
 use crate::sandbox::event_grid::Notice;
 use crate::sandbox::faults::{FaultLevel, ScriptedFault};
 use crate::sandbox::https::{Request, Response};
+use crate::sandbox::model::{TimelineEvent, TimelineEventKind};
 use crate::sandbox::service::azure::Azure;
 
 pub(crate) async fn handle_request(azure: &Azure, request: &Request) -> Response {
@@ -79,14 +80,18 @@ struct Advance {
 
 /// Advances the clock. Responds once it has arrived, and completes the move even if the client goes away.
 async fn advance(azure: &Azure, request: &Request) -> Response {
-    let by = request.json::<Advance>().and_then(|body| duration(&body.advance));
-    let Some(by) = by else {
+    let wanted = request.json::<Advance>();
+    let by = wanted.as_ref().and_then(|body| duration(&body.advance));
+    let (Some(Advance { advance }), Some(by)) = (wanted, by) else {
         return bad_request("\"advance\" must be a duration such as \"25d\" or \"90m\"");
     };
     let (clock, moving) = (azure.clock.clone(), Arc::clone(&azure.moving_clock));
+    let model = Arc::clone(&azure.model);
     let moved = azure.tasks.spawn(async move {
         let _alone = moving.lock().await;
+        model.report(&clock_event(TimelineEventKind::ClockMoving, clock.now(), &advance));
         clock.advance(by).await;
+        model.report(&clock_event(TimelineEventKind::ClockMoved, clock.now(), &advance));
     });
     match moved.await {
         Ok(()) => time(azure),
@@ -95,6 +100,10 @@ async fn advance(azure: &Azure, request: &Request) -> Response {
             json!({"error": "the clock could not be advanced"}),
         ),
     }
+}
+
+fn clock_event(kind: TimelineEventKind, at: OffsetDateTime, by: &str) -> TimelineEvent {
+    TimelineEvent { at, kind, secret: String::new(), detail: by.to_owned() }
 }
 
 fn duration(text: &str) -> Option<time::Duration> {
