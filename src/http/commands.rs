@@ -143,19 +143,18 @@ fn in_full(kind: CommandKind, body: &[u8]) -> Result<CommandKind, Problem> {
     }
 }
 
-/// Reads the options of a body. An empty body, or `null`, has none.
+/// Reads the options of a body. An empty body has none.
 fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Problem> {
-    if body.trim_ascii().is_empty() {
+    if body.is_empty() {
         return Ok(T::default());
     }
     let body = serde_json::from_slice(body).map_err(|error| Problem::NoJson(error.to_string()))?;
     match body {
-        Value::Null => Ok(T::default()),
         Value::Object(_) => {
             serde_json::from_value(body).map_err(|error| Problem::WrongBody(error.to_string()))
         }
         // An array would be read as the members in their order.
-        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
             Err(Problem::WrongBody("it is not an object".to_owned()))
         }
     }

@@ -70,6 +70,8 @@ async fn every_error_is_a_typed_problem() {
         (Method::POST, "/api/v1/secrets/kv-1/%FF/rotate", "", "invalid-path"),
         (Method::POST, rotate, &large, "body-too-large"),
         (Method::POST, rotate, "{", "invalid-json"),
+        (Method::POST, rotate, "\n", "invalid-json"),
+        (Method::POST, rotate, "null", "invalid-body"),
         (Method::POST, rotate, "[]", "invalid-body"),
         (Method::POST, rotate, "{\"x\": 1}", "invalid-body"),
     ] {
