@@ -18,6 +18,7 @@ mod flood;
 mod functions;
 mod http_server;
 mod kill;
+mod manual;
 mod read_only_commands;
 mod sandbox_run;
 mod support;
