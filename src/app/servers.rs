@@ -80,7 +80,6 @@ fn state(config: &Config, engine: &Engine, readiness: &Arc<Readiness>) -> Result
         schedule: Arc::new(config.schedule.clone()),
         description: describe()?.into(),
         max_concurrent: config.api.max_concurrent,
-        stop: engine.shutdown.stop(),
     })
 }
 

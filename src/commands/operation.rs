@@ -155,11 +155,11 @@ fn progress(
 ) -> (OperationState, String) {
     let is_tried = pending.first().is_some_and(PendingCommand::is_tried);
     match (pending.first().filter(|_| index > 0), state) {
-        (Some(first), _) if is_tried => {
+        (Some(first), SecretState::Blocked | SecretState::Waiting | SecretState::Unknown) if is_tried => {
             (OperationState::Waiting, format!("waits for {}: {message}", first.command.kind.label()))
         }
         (Some(first), _) => {
-            (OperationState::Accepted, format!("waits for {} to be done", first.command.kind.label()))
+            (OperationState::Accepted, format!("waits for {} to end", first.command.kind.label()))
         }
         (None, SecretState::Rotating) => (OperationState::Running, message),
         (None, SecretState::Blocked) if is_tried => (OperationState::Blocked, message),

@@ -21,8 +21,6 @@ mod view;
 
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
 pub use functions::{FunctionsParts, functions_router};
 pub use health::Readiness;
 pub use operations::EventStreams;
@@ -62,6 +60,4 @@ pub struct HttpState {
     pub description: Arc<str>,
     /// Maximum number of concurrent API requests.
     pub max_concurrent: usize,
-    /// Cancellation of responses that last longer than a request, such as event streams.
-    pub stop: CancellationToken,
 }

@@ -90,7 +90,7 @@ struct OperationEvents {
 }
 
 impl OperationEvents {
-    /// Returns the next change; `None` once the operation is over, or the daemon stops.
+    /// Returns the next change; `None` once the operation is over, or is not known any more.
     async fn next(&mut self) -> Option<Event> {
         while !self.is_over {
             let operation = self.state.commands.operation(self.id)?;
@@ -103,10 +103,8 @@ impl OperationEvents {
                 self.last = Some(operation);
                 return event;
             }
-            tokio::select! {
-                () = self.state.stop.cancelled() => return None,
-                changed = self.changes.changed() => changed.ok()?,
-            }
+            // A stop of the daemon ends every operation, and with it this stream.
+            self.changes.changed().await.ok()?;
         }
         None
     }

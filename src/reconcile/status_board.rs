@@ -81,11 +81,17 @@ impl StatusBoard {
         self.lock().values().cloned().collect()
     }
 
-    /// Changes what is known of `secret`, and the metrics with it.
+    /// Changes what is known of `secret`, and the metrics with it. Those who follow changes are notified also if it is not
+    /// managed: its commands end then.
     pub fn update(&self, secret: &SecretId, change: impl FnOnce(&mut SecretStatus)) {
-        let mut statuses = self.lock();
-        let Some(status) = statuses.get_mut(secret) else { return };
-        change(status);
+        if let Some(status) = self.lock().get_mut(secret) {
+            change(status);
+            self.show_in_metrics(secret, status);
+        }
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    fn show_in_metrics(&self, secret: &SecretId, status: &SecretStatus) {
         let name = secret.to_string();
         self.metrics.set_state(secret, status.state);
         self.metrics
@@ -106,8 +112,6 @@ impl StatusBoard {
         for replica in &status.replicas {
             self.metrics.set_replica(&replica.secret, &replica.state);
         }
-        drop(statuses);
-        self.changes.send_modify(|count| *count += 1);
     }
 
     pub(super) fn ends(&self) -> std::sync::MutexGuard<'_, CommandEnds> {

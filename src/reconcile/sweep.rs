@@ -91,7 +91,8 @@ impl Sweeper {
             warn!(secret = %gone.id, detail = why, "stopped managing secret");
             audit::blocked(&gone.id, "not_managed", why);
             for command in self.queue.drain_commands(&gone.id) {
-                self.board.reject_command(&gone.id, command, why);
+                let why = format!("the secret is not managed any more: {why}");
+                self.board.reject_command(&gone.id, command, &why);
             }
         }
         self.board.keep(self.catalogue.list().iter().map(|managed| &managed.id));

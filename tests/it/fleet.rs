@@ -14,7 +14,7 @@ use rekeyd::ports::Clock;
 use rekeyd::reconcile::SecretStatus;
 use rekeyd::sandbox::model::{ManagedSecret, Model, SignInRefusal};
 use rekeyd::sandbox::{Options, Sandbox, SandboxClock, Summary};
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Client, Method, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -114,6 +114,18 @@ impl Fleet {
         let listener = TcpListener::bind(self.config.listen).await.unwrap();
         let clock = self.sandbox.clock();
         self.daemon = Daemon::start(listener, &self.config, clock, self.lives, &self.trail).await;
+    }
+
+    /// Stops the daemon in order.
+    pub(crate) async fn end_daemon(&mut self) {
+        self.daemon.drain().await;
+    }
+
+    /// Opens the stream of an operation's events.
+    pub(crate) async fn events(&self, operation: &str) -> Response {
+        let url = format!("http://{}{operation}/events", self.app().address());
+        let token = self.sandbox.api_token().expose_secret();
+        self.http.get(url).bearer_auth(token).send().await.unwrap()
     }
 
     /// Stops everything in order.
@@ -254,7 +266,9 @@ impl Daemon {
 
     async fn drain(&mut self) {
         let app = self.app.take().expect("the daemon is running");
-        assert!(app.drain().await, "the daemon does not end");
+        let runtime = self.runtime.as_ref().expect("the daemon is running");
+        // The audit trail follows the daemon's own threads.
+        assert!(runtime.spawn(app.drain()).await.unwrap(), "the daemon does not end");
         self.kill().await;
     }
 

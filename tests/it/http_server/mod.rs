@@ -22,7 +22,6 @@ use rekeyd::reconcile::{Catalogue, StatusBoard, WorkQueue};
 use rekeyd::triggers::ingest::EventSink;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// A server that knows `kv-1/app-foo`, another secret of the same application, and one of another.
@@ -78,7 +77,6 @@ impl TestServer {
             schedule: Arc::new(schedule()),
             description: describe().unwrap().into(),
             max_concurrent: 8,
-            stop: CancellationToken::new(),
             clock,
         };
         let routes = health_router(state.clone()).fallback_service(router(state));

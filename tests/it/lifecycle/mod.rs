@@ -1,5 +1,6 @@
 //! The whole life of a credential on the sandbox: each promise has a test here.
 
+mod commands_ends;
 mod commands_order;
 mod commands_over_https;
 mod commands_rejected;
