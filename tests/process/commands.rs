@@ -1,6 +1,6 @@
 //! Commands by the command line, through a daemon and directly, and the sweep of a scheduled job.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -103,12 +103,15 @@ async fn direct_rotation_shows_its_outcome() {
     let (code, answer) = live_through(&azure, "rotate", &rotate).await;
     assert_eq!(code, Some(0), "{answer}");
     assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"completed".into()), "{answer}");
+    assert!(answer.pointer("/secrets/0/operation_id").is_some_and(Value::is_string), "{answer}");
+    assert_eq!(answer.pointer("/secrets/0/operation_url"), Some(&Value::Null), "{answer}");
     assert_eq!(azure.state().await.versions_of(&secret), 2);
 
     let unknown = ["rotate", "vault-1/unknown", "--output", "json", "--config", config];
     let (code, answer) = live_through(&azure, "unknown", &unknown).await;
     assert_eq!(code, Some(1), "{answer}");
     assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"rejected".into()), "{answer}");
+    assert_eq!(answer.pointer("/secrets/0/operation_id"), Some(&Value::Null), "{answer}");
 }
 
 /// Every command completes without a daemon, and no consumer is locked out unless a credential is compromised.
@@ -152,6 +155,50 @@ async fn a_daemon_rotates_while_the_command_waits() {
     assert_eq!(code, Some(0), "{answer}\n{}", daemon.printed());
     assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"completed".into()), "{answer}");
     assert_eq!(azure.state().await.versions_of(&secret), 2);
+    let url = answer.pointer("/secrets/0/operation_url").and_then(Value::as_str).unwrap();
+    let path = url.strip_prefix(daemon.base()).unwrap();
+    let shown: Value = serde_json::from_str(&daemon.get(path).await.1).unwrap();
+    assert_eq!((&shown["state"], &shown["id"]), (&"completed".into(), &answer["secrets"][0]["operation_id"]));
+}
+
+/// A rotate and a resume that are run at once, as two processes, both take effect on a paused secret: through a daemon,
+/// and each in its own process.
+#[tokio::test]
+async fn rotate_and_resume_work_at_once() {
+    let azure = Azure::start(&["--propagation", "0s..1s"]).await;
+    let daemon = azure.daemon(&[]).await;
+    azure.settle(&daemon).await;
+    let secret = not_due(&azure).await;
+    let config = azure.file("rekeyd.toml").to_str().unwrap().to_owned();
+    let direct = |command: &str| {
+        [command, &secret, "--wait", "--output", "json", "--config", &config].map(str::to_owned).to_vec()
+    };
+    for (round, is_direct) in [false, true].into_iter().enumerate() {
+        let arguments = |command: &str| {
+            if is_direct { direct(command) } else { asked(&azure, &[command, &secret, "--wait"]) }
+        };
+        let (code, answer) = live_through(&azure, "pause", &arguments("pause")).await;
+        assert_eq!((code, is_paused(&azure, &secret).await), (Some(0), true), "{answer}");
+        let rotate = Running::start(&azure, &format!("rotate-{round}"), &arguments("rotate"));
+        let resume = Running::start(&azure, &format!("resume-{round}"), &arguments("resume"));
+        // Both are at work before any simulated time passes.
+        eventually("the secret is resumed", PATIENCE, async || {
+            (!is_paused(&azure, &secret).await).then_some(())
+        })
+        .await;
+        for command in [resume, rotate] {
+            let (code, answer) = command.live_through(&azure).await;
+            assert_eq!(code, Some(0), "{answer}\n{}", daemon.printed());
+            assert_eq!(answer["secrets"][0]["outcome"], "completed", "{answer}");
+        }
+        assert_eq!(azure.state().await.versions_of(&secret), round + 2);
+        azure.advance("1h").await;
+    }
+}
+
+async fn is_paused(azure: &Azure, secret: &str) -> bool {
+    let state = azure.state().await;
+    state.secrets().get(secret).unwrap().last().unwrap().tags.contains_key("RotationDisabled")
 }
 
 /// A command repeated with its idempotency key reaches the
@@ -213,18 +260,34 @@ async fn commands(daemon: &Daemon, command: &str) -> String {
 
 /// Runs `rekeyd` while time passes. Returns its exit code, and the object on the last line of its output.
 async fn live_through(azure: &Azure, name: &str, arguments: &[impl AsRef<str>]) -> (Option<i32>, Value) {
-    let mut command = rekeyd();
-    command.args(arguments.iter().map(AsRef::as_ref));
-    let output = azure.file(&format!("{name}.out"));
-    let mut process = Process::start(command, output.parent().unwrap(), name);
-    let ended = eventually("the command ends", PATIENCE, async || {
-        azure.advance("10s").await;
-        pause(Duration::from_millis(100)).await;
-        process.ended()
-    });
-    let code = ended.await.code();
-    let last = last_line(&output);
-    (code, serde_json::from_str(&last).unwrap_or_else(|_| panic!("{last}\n{}", process.printed())))
+    Running::start(azure, name, arguments).live_through(azure).await
+}
+
+/// A `rekeyd` that runs a command.
+struct Running {
+    process: Process,
+    output: PathBuf,
+}
+
+impl Running {
+    fn start(azure: &Azure, name: &str, arguments: &[impl AsRef<str>]) -> Self {
+        let mut command = rekeyd();
+        command.args(arguments.iter().map(AsRef::as_ref));
+        let output = azure.file(&format!("{name}.out"));
+        let process = Process::start(command, output.parent().unwrap(), name);
+        Self { process, output }
+    }
+
+    async fn live_through(mut self, azure: &Azure) -> (Option<i32>, Value) {
+        let ended = eventually("the command ends", PATIENCE, async || {
+            azure.advance("10s").await;
+            pause(Duration::from_millis(100)).await;
+            self.process.ended()
+        });
+        let code = ended.await.code();
+        let last = last_line(&self.output);
+        (code, serde_json::from_str(&last).unwrap_or_else(|_| panic!("{last}\n{}", self.process.printed())))
+    }
 }
 
 fn last_line(file: &Path) -> String {

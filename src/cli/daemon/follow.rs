@@ -1,5 +1,8 @@
-//! Following commands: the operation of each is read until it is over, or something lasting is in its way.
+//! The following of commands: the operation of each is followed until it is over, or waits for something that may last.
 
+use std::sync::{Mutex, PoisonError};
+
+use futures::{StreamExt as _, stream};
 use serde::{Deserialize, Deserializer};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -12,10 +15,13 @@ use crate::commands::{Operation, OperationState};
 use crate::domain::{CommandKind, SecretId, SecretState, StatusReason};
 use crate::ports::sleep;
 
-/// An operation, as far as the command line needs it. Labels of a newer daemon that are not known here are left out.
+/// An operation, as far as the command line needs it. Labels of a newer daemon that are not known here are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct FollowedOperation {
     pub(super) id: Uuid,
+    /// The absolute URL at the daemon that executes it; `None` if this process does.
+    #[serde(skip)]
+    pub(super) url: Option<String>,
     pub(super) secret: SecretId,
     #[serde(with = "time::serde::rfc3339")]
     pub(super) at: OffsetDateTime,
@@ -34,6 +40,7 @@ impl From<Operation> for FollowedOperation {
     fn from(operation: Operation) -> Self {
         Self {
             id: operation.id,
+            url: None,
             secret: operation.secret,
             at: operation.at,
             also: operation.also,
@@ -46,7 +53,7 @@ impl From<Operation> for FollowedOperation {
 }
 
 impl FollowedOperation {
-    /// Returns the state if the operation is over, or waits for something that is not a matter of minutes.
+    /// Returns the state if the operation is over, or waits for something that takes more than minutes.
     pub(super) fn lasting_state(&self) -> Option<OperationState> {
         self.state.filter(|state| match state {
             OperationState::Completed | OperationState::Rejected | OperationState::Replaced => true,
@@ -70,35 +77,61 @@ fn status_reason<'de, D: Deserializer<'de>>(from: D) -> Result<Option<StatusReas
     String::deserialize(from).map(|label| StatusReason::from_label(&label))
 }
 
-/// Follows every accepted command until each has a lasting state, and prints what changes meanwhile. What can't be read
-/// for a while is read again.
+/// Follows every accepted command until its operation is over, or waits for something that may last, and prints what
+/// changes meanwhile.
 pub(super) async fn follow(backend: &Backend, kind: CommandKind, results: &mut Vec<CommandResult>) {
     results.iter_mut().for_each(CommandResult::expect_end);
-    let mut printed = String::new();
+    let problems = ReportedProblem::default();
     if is_passed_on(kind) {
-        add_passed_on(backend, results, &mut printed).await;
+        add_passed_on(backend, results, &problems).await;
     }
     loop {
-        for result in results.iter_mut().filter(|result| result.is_unfinished()) {
-            look(backend, result, &mut printed).await;
-        }
+        let known = results.iter_mut().filter(|result| result.operation.is_some());
+        stream::iter(known)
+            .for_each_concurrent(MAX_FOLLOWED, |result| follow_one(backend, result, &problems))
+            .await;
         let is_over = !results.iter().any(CommandResult::is_unfinished);
-        if is_over && !(is_passed_on(kind) && add_passed_on(backend, results, &mut printed).await) {
+        if is_over && !(is_passed_on(kind) && add_passed_on(backend, results, &problems).await) {
             return;
         }
-        sleep(&SystemClock, BETWEEN_LOOKS).await;
+        sleep(&SystemClock, BETWEEN_READS).await;
     }
 }
 
-async fn look(backend: &Backend, result: &mut CommandResult, printed: &mut String) {
-    let Some(id) = result.operation_id() else { return };
-    let operation = match backend.operation(id).await {
-        Ok(operation) => operation,
-        Err(Unseen::Lasting(why)) => return result.reject(why),
-        Err(Unseen::Passing(why)) => return print_once(why, printed),
-    };
-    if result.operation.as_ref().is_none_or(|before| before.message != operation.message) {
-        let state = operation.secret_state.map_or("unknown", SecretState::label);
+/// Follows one operation by its events. If there are none, or they are cut, it is read again and again.
+async fn follow_one(backend: &Backend, result: &mut CommandResult, problems: &ReportedProblem) {
+    follow_events(backend, result).await;
+    while result.is_unfinished() {
+        read(backend, result, problems).await;
+        if result.is_unfinished() {
+            sleep(&SystemClock, BETWEEN_READS).await;
+        }
+    }
+}
+
+async fn follow_events(backend: &Backend, result: &mut CommandResult) {
+    let Some(known) = result.operation.as_ref().filter(|_| result.is_unfinished()) else { return };
+    let Some(mut events) = backend.events(known).await else { return };
+    while result.is_unfinished() {
+        let Some(operation) = events.next().await else { return };
+        note(result, operation);
+    }
+}
+
+async fn read(backend: &Backend, result: &mut CommandResult, problems: &ReportedProblem) {
+    let Some(known) = &result.operation else { return };
+    match backend.operation(known).await {
+        Ok(operation) => note(result, operation),
+        Err(Unseen::Lasting(why)) => result.reject(why),
+        Err(Unseen::Passing(why)) => problems.report(why),
+    }
+}
+
+/// Notes the operation as it is now, and prints the change. The end is printed as the result.
+fn note(result: &mut CommandResult, operation: FollowedOperation) {
+    let is_news = result.operation.as_ref().is_none_or(|before| before.message != operation.message);
+    if is_news && !operation.state.is_some_and(OperationState::is_over) {
+        let state = operation.state.map_or("unknown", OperationState::label);
         print_error(format_args!("{}: {state}: {}", operation.secret, operation.message));
     }
     result.see(operation);
@@ -109,13 +142,18 @@ fn is_passed_on(kind: CommandKind) -> bool {
     kind == CommandKind::Compromised { all_credentials: true }
 }
 
-/// Adds the operations of the secrets that the same command was passed on to. Returns true if there may be more to look at.
-async fn add_passed_on(backend: &Backend, results: &mut Vec<CommandResult>, printed: &mut String) -> bool {
+/// Adds the operations of the secrets that the same command was passed on to. Returns true if there may be more to
+/// follow.
+async fn add_passed_on(
+    backend: &Backend,
+    results: &mut Vec<CommandResult>,
+    problems: &ReportedProblem,
+) -> bool {
     let moments: Vec<_> = results.iter().filter_map(|result| result.at).collect();
     let operations = match backend.operations().await {
         Ok(operations) => operations,
         Err(Unseen::Lasting(why) | Unseen::Passing(why)) => {
-            print_once(why, printed);
+            problems.report(why);
             return true;
         }
     };
@@ -131,14 +169,25 @@ async fn add_passed_on(backend: &Backend, results: &mut Vec<CommandResult>, prin
     has_more
 }
 
-fn print_once(why: String, printed: &mut String) {
-    if *printed != why {
-        print_error(format_args!("looking again: {why}"));
-        *printed = why;
+/// The problem with the backend that was printed last.
+#[derive(Debug, Default)]
+struct ReportedProblem(Mutex<String>);
+
+impl ReportedProblem {
+    /// Prints a problem, unless it is the one that was printed last.
+    fn report(&self, why: String) {
+        let mut printed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if *printed != why {
+            print_error(format_args!("trying again: {why}"));
+            *printed = why;
+        }
     }
 }
 
-const BETWEEN_LOOKS: Duration = Duration::milliseconds(500);
+const BETWEEN_READS: Duration = Duration::milliseconds(500);
+
+/// Operations that are followed at the same time: the others are followed when these are over.
+const MAX_FOLLOWED: usize = 16;
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may fail")]

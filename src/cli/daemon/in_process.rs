@@ -1,4 +1,4 @@
-//! The loop in this very process, for as long as a command needs it.
+//! A reconcile loop in this process, which runs until a command has ended.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ pub(super) struct InProcess {
 }
 
 impl InProcess {
-    /// Starts the engine of the configuration `file`; the inner error is what is wrong with that.
+    /// Starts an engine with the configuration in `file`. The inner error lists the problems of the configuration.
     pub(super) async fn start(file: &Path) -> Result<Result<Self, InvalidConfig>, AnyError> {
         let config = match Config::load(file) {
             Ok(config) => config,
@@ -44,7 +44,7 @@ impl InProcess {
 
     pub(super) fn operation(&self, id: Uuid) -> Result<FollowedOperation, Unseen> {
         let operation = self.engine.commands.operation(id).map(FollowedOperation::from);
-        operation.ok_or_else(|| Unseen::Lasting(format!("no operation {id} is known")))
+        operation.ok_or_else(|| Unseen::Lasting(format!("operation {id} is not known any more")))
     }
 
     pub(super) fn operations(&self) -> Vec<FollowedOperation> {
@@ -55,16 +55,17 @@ impl InProcess {
         self.engine.board.list().into_iter().map(|status| status.secret).collect()
     }
 
-    /// The vaults that could not be searched for tagged secrets.
+    /// Returns the vaults that could not be searched for tagged secrets.
     pub(super) fn gaps(&self) -> &[VaultName] {
         &self.gaps
     }
 
-    /// Waits until what was begun is brought to its end: a command may be completed before every replica has followed.
+    /// Returns once no pass is due soon: a command may be completed before the copies to replicas are.
     pub(super) async fn rest(&self) {
         self.engine.queue.settled(HORIZON).await;
     }
 
+    /// Stops the engine. Commands that are not done end as rejected.
     pub(super) async fn end(self) {
         self.engine.drain().await;
         self.polling.stop().cancel();

@@ -1,6 +1,8 @@
-//! How a person's command gets to the loop: through a running daemon, or into one that runs here until it is completed.
+//! The backend of a command: a running daemon, or a reconcile loop in this process that runs until the command has ended.
 
 mod follow;
+#[cfg(test)]
+mod follow_tests;
 mod in_process;
 mod outcome;
 mod remote;
@@ -12,12 +14,11 @@ use std::time::Duration;
 
 use clap::Args;
 use url::Url;
-use uuid::Uuid;
 
 use self::follow::{FollowedOperation, follow};
 use self::in_process::InProcess;
 use self::outcome::{CommandResult, conclude};
-use self::remote::RemoteDaemon;
+use self::remote::{OperationEvents, RemoteDaemon};
 use super::run::AnyError;
 use super::{Output, USAGE, print_error};
 use crate::domain::{CommandKind, SecretId, VaultName};
@@ -27,7 +28,7 @@ use crate::shutdown::requested;
 /// One secret or several, by name.
 #[derive(Debug, Args)]
 pub(super) struct Secrets {
-    /// Which secrets.
+    /// Names of the secrets.
     #[arg(value_name = "VAULT/NAME", required = true)]
     secrets: Vec<SecretId>,
 }
@@ -35,56 +36,56 @@ pub(super) struct Secrets {
 /// Secrets by name, or all of them.
 #[derive(Debug, Args)]
 pub(super) struct SecretsOrAll {
-    /// Which secrets.
+    /// Names of the secrets.
     #[arg(value_name = "VAULT/NAME", required_unless_present = "all", conflicts_with = "all")]
     secrets: Vec<SecretId>,
-    /// Every managed secret. Asks first.
+    /// Select every managed secret, after a confirmation.
     #[arg(long)]
     all: bool,
-    /// Don't ask first.
+    /// Skip the confirmation of --all.
     #[arg(long, requires = "all")]
     yes: bool,
 }
 
-/// Which way a command takes, and how its end is waited for.
+/// The backend that executes a command, and the wait for its end.
 #[derive(Debug, Args)]
 pub(super) struct ConnectArgs {
-    /// Ask the daemon that answers here, directly: no proxy is used.
+    /// Send the command to the daemon at this address, without a proxy.
     #[arg(long, value_name = "URL", value_parser = address, conflicts_with = "config", requires = "proof")]
     server: Option<Url>,
-    /// The file that holds the token of the daemon's API.
+    /// Read the token for the daemon's API from this file.
     #[arg(long, value_name = "FILE", requires = "server", group = "proof")]
     token_file: Option<PathBuf>,
-    /// Sign in as whoever `az login` knows, with a token for the API's audience (api.audience of the daemon).
+    /// Sign in with the account of `az login`, for this audience (api.audience of the daemon).
     #[arg(long, value_name = "AUDIENCE", requires = "server", group = "proof")]
     audience: Option<String>,
-    /// PEM file of the certificate authorities that a daemon behind HTTPS is trusted by, in the place of the system's.
+    /// Trust the certificate authorities of this PEM file instead of the system's.
     #[arg(long, value_name = "FILE", requires = "server")]
     ca_file: Option<PathBuf>,
-    /// Do it here, with this configuration and the identity that it names. A daemon that runs meanwhile is no harm.
-    /// If neither this nor --server is given, REKEYD_CONFIG names it.
+    /// Execute the command in this process, with this configuration and its identity. A daemon may run at the same
+    /// time. Without this and --server, the environment variable REKEYD_CONFIG names the file.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Wait until the daemon has completed the command, or something is in its way.
-    #[arg(long, requires = "server")]
+    /// Wait until the command has ended, or something that may last delays it. Without --server always on.
+    #[arg(long)]
     wait: bool,
-    /// How long to wait at most.
+    /// Maximum time to wait, such as 30m.
     #[arg(long, value_name = "TIME", default_value = "2h", value_parser = humantime::parse_duration)]
     limit: Duration,
-    /// The key under which the daemon is asked; a repeated one asks for nothing new. Default: one of its own each time.
+    /// Send this idempotency key: the daemon accepts a repeated one once. Default: a random key.
     #[arg(long, value_name = "KEY", requires = "server", value_parser = key)]
     idempotency_key: Option<String>,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
 }
 
-/// Which secrets are meant.
+/// The secrets that a command is for.
 #[derive(Debug)]
 pub(super) enum SelectedSecrets {
-    /// These.
+    /// The secrets of these names.
     These(Vec<SecretId>),
-    /// All, and whether that was confirmed.
+    /// Every managed secret; `confirmed` is true if no confirmation is needed.
     All { confirmed: bool },
 }
 
@@ -100,18 +101,18 @@ impl From<SecretsOrAll> for SelectedSecrets {
     }
 }
 
-/// Why an operation is not known.
+/// The reason why an operation can't be read.
 #[derive(Debug, thiserror::Error)]
 enum Unseen {
-    /// For a while.
+    /// It may be readable in a moment.
     #[error("{0}")]
     Passing(String),
-    /// Looking again would not help.
+    /// It stays unreadable.
     #[error("{0}")]
     Lasting(String),
 }
 
-/// The one that executes commands: a daemon, or a loop in this process.
+/// The executor of commands: a daemon, or a loop in this process.
 enum Backend {
     Remote(RemoteDaemon),
     InProcess(Box<InProcess>),
@@ -125,10 +126,18 @@ impl Backend {
         }
     }
 
-    async fn operation(&self, id: Uuid) -> Result<FollowedOperation, Unseen> {
+    async fn operation(&self, known: &FollowedOperation) -> Result<FollowedOperation, Unseen> {
         match self {
-            Self::Remote(daemon) => Ok(daemon.operation(id).await?),
-            Self::InProcess(process) => process.operation(id),
+            Self::Remote(daemon) => daemon.operation(known).await,
+            Self::InProcess(process) => process.operation(known.id),
+        }
+    }
+
+    /// Returns the changes of an operation as a stream, if the backend has one and offers it now.
+    async fn events(&self, known: &FollowedOperation) -> Option<OperationEvents> {
+        match self {
+            Self::Remote(daemon) => daemon.events(known).await,
+            Self::InProcess(_) => None,
         }
     }
 
@@ -146,7 +155,7 @@ impl Backend {
         }
     }
 
-    /// Returns the vaults that may hold more secrets than are known here.
+    /// Returns the vaults that could not be searched for tagged secrets.
     fn gaps(&self) -> &[VaultName] {
         match self {
             Self::Remote(_) => &[],
@@ -155,10 +164,10 @@ impl Backend {
     }
 }
 
-/// Asks for `kind`, and says what came of it.
+/// Submits the command `kind`, follows it if asked to, and prints the results.
 pub(super) fn execute(kind: CommandKind, wanted: SelectedSecrets, connect: &ConnectArgs) -> ExitCode {
     if matches!(wanted, SelectedSecrets::All { confirmed: false }) && !std::io::stdin().is_terminal() {
-        print_error("--all is confirmed on a terminal: say --yes where there is none");
+        print_error("--all needs a confirmation: run it in a terminal, or add --yes");
         return ExitCode::from(USAGE);
     }
     match run(kind, wanted, connect) {
@@ -177,11 +186,11 @@ pub(super) fn execute(kind: CommandKind, wanted: SelectedSecrets, connect: &Conn
 /// The results of all commands of one invocation.
 struct RunResult {
     results: Vec<CommandResult>,
-    /// Whether all secrets were meant, and some may not have been found.
+    /// True if all secrets were selected, and some may not have been found.
     has_gaps: bool,
 }
 
-/// `None` if somebody has to say it in another way.
+/// Runs the command. Returns `None`, with a message printed, if the arguments or the configuration can't be used.
 #[tokio::main]
 async fn run(
     kind: CommandKind,
@@ -191,7 +200,7 @@ async fn run(
     let Some(backend) = backend(connect).await? else { return Ok(None) };
     for vault in backend.gaps() {
         print_error(format_args!(
-            "{vault} can't be searched for tagged secrets: those that it holds are left out"
+            "vault {vault} can't be searched for tagged secrets: its tagged secrets are left out"
         ));
     }
     let has_gaps = matches!(wanted, SelectedSecrets::All { .. }) && !backend.gaps().is_empty();
@@ -209,7 +218,7 @@ async fn run(
     let followed = match &backend {
         Backend::Remote(_) if !connect.wait => Ok(()),
         Backend::Remote(_) | Backend::InProcess(_) => tokio::select! {
-            _ = tokio::time::timeout(connect.limit, see_through(&backend, kind, &mut results)) => Ok(()),
+            _ = tokio::time::timeout(connect.limit, follow_to_end(&backend, kind, &mut results)) => Ok(()),
             asked = requested() => Ok(asked?),
         },
     };
@@ -220,14 +229,16 @@ async fn run(
     followed.map(|()| Some(RunResult { results, has_gaps }))
 }
 
-async fn see_through(backend: &Backend, kind: CommandKind, results: &mut Vec<CommandResult>) {
+/// Follows the commands, and lets a loop in this process finish what it has begun.
+async fn follow_to_end(backend: &Backend, kind: CommandKind, results: &mut Vec<CommandResult>) {
     follow(backend, kind, results).await;
     if let Backend::InProcess(process) = backend {
         process.rest().await;
     }
 }
 
-/// `None` if somebody has to say it in another way.
+/// Connects to the daemon, or starts a loop in this process. Returns `None`, with a message printed, if neither is
+/// configured.
 async fn backend(connect: &ConnectArgs) -> Result<Option<Backend>, AnyError> {
     if let Some(server) = &connect.server {
         return Ok(Some(Backend::Remote(RemoteDaemon::new(server, connect)?)));
@@ -235,7 +246,7 @@ async fn backend(connect: &ConnectArgs) -> Result<Option<Backend>, AnyError> {
     let configured = connect.config.clone();
     let Some(file) = configured.or_else(|| std::env::var_os("REKEYD_CONFIG").map(PathBuf::from)) else {
         print_error(
-            "say --server and --token-file (or --audience) to ask a daemon, or --config (or REKEYD_CONFIG) to do it here",
+            "no daemon and no configuration given: add --server and --token-file (or --audience), or --config",
         );
         return Ok(None);
     };
@@ -248,7 +259,7 @@ async fn backend(connect: &ConnectArgs) -> Result<Option<Backend>, AnyError> {
     }
 }
 
-/// Submits the command for each secret, and notes the other secrets that get the same command with it.
+/// Submits the command for each secret. Adds a result for each other secret that gets the same command with it.
 async fn submit_each(backend: &Backend, kind: CommandKind, secrets: Vec<SecretId>) -> Vec<CommandResult> {
     let mut results: Vec<CommandResult> = Vec::new();
     for secret in secrets {
@@ -265,13 +276,13 @@ async fn submit_each(backend: &Backend, kind: CommandKind, secrets: Vec<SecretId
     results
 }
 
-/// Whether somebody at the terminal types yes.
+/// Returns true if the confirmation is typed at the terminal.
 fn confirm(kind: CommandKind, count: usize) -> std::io::Result<bool> {
     let mut prompt = anstream::stderr();
     if kind == CommandKind::Rotate {
         writeln!(
             prompt,
-            "The limits, windows and canaries of [rollout] hold none of them back: only a hard freeze does."
+            "The limits, windows and canaries of [rollout] delay none of them: only a hard freeze does."
         )?;
     }
     write!(prompt, "{} all {count} managed secrets? Type yes: ", kind.label())?;

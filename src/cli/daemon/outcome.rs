@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::follow::FollowedOperation;
 use crate::cli::{Output, print_line};
@@ -15,10 +14,10 @@ use crate::domain::{CommandKind, SecretId, SecretState, StatusReason};
 #[derive(Debug)]
 pub(super) struct CommandResult {
     pub(super) secret: SecretId,
-    /// When it was accepted, by the clock of the one that did.
+    /// When it was accepted, by the clock of the backend.
     pub(super) at: Option<OffsetDateTime>,
     end: Reached,
-    /// The reason, where the operation does not have it.
+    /// The reason, if the operation does not have it.
     why: Option<String>,
     /// The operation as it was last read.
     pub(super) operation: Option<FollowedOperation>,
@@ -29,7 +28,7 @@ pub(super) struct CommandResult {
 enum Reached {
     /// The state of its operation.
     State(OperationState),
-    /// It is being followed, and not over.
+    /// It is being followed and has not ended.
     Unfinished,
 }
 
@@ -58,7 +57,7 @@ impl Reached {
 }
 
 impl CommandResult {
-    /// Makes the result of a command that was accepted, or was not for this reason.
+    /// Makes the result of a command that was accepted, or that was not, for the reason in `submitted`.
     pub(super) fn new(secret: SecretId, submitted: Result<FollowedOperation, String>) -> Self {
         match submitted {
             Ok(operation) => Self {
@@ -89,22 +88,18 @@ impl CommandResult {
         Self { secret, at, end: Reached::Unfinished, why: None, operation: Some(operation) }
     }
 
-    pub(super) fn operation_id(&self) -> Option<Uuid> {
-        self.operation.as_ref().map(|operation| operation.id)
-    }
-
     pub(super) fn is_unfinished(&self) -> bool {
         self.end == Reached::Unfinished
     }
 
-    /// From here on the command is followed, if it was accepted.
+    /// Marks an accepted command as one that is followed.
     pub(super) fn expect_end(&mut self) {
         if self.end == Reached::State(OperationState::Accepted) {
             self.end = Reached::Unfinished;
         }
     }
 
-    /// Takes note of the operation as it is now.
+    /// Notes the operation as it was read now.
     pub(super) fn see(&mut self, operation: FollowedOperation) {
         if let Some(state) = operation.lasting_state() {
             self.end = Reached::State(state);
@@ -112,7 +107,7 @@ impl CommandResult {
         self.operation = Some(operation);
     }
 
-    /// Takes the operation if none was known. Returns true if it was taken.
+    /// Notes the operation if none was known. Returns true if it was noted.
     pub(super) fn adopt(&mut self, operation: FollowedOperation) -> bool {
         let is_new = self.operation.is_none() && self.at == Some(operation.at);
         if is_new {
@@ -143,12 +138,14 @@ impl CommandResult {
         self.why.as_deref().or(seen)
     }
 
-    fn to_json(&self) -> serde_json::Value {
+    /// Returns the result for programs.
+    pub(super) fn to_json(&self) -> serde_json::Value {
         let seen = self.operation.as_ref();
         let state = seen.and_then(|seen| seen.secret_state).map(SecretState::label);
         let reason = seen.and_then(|seen| seen.reason).map(StatusReason::label);
         json!({"secret": self.secret, "outcome": self.end.label(), "state": state, "reason": reason,
-               "message": self.message()})
+               "message": self.message(), "operation_id": seen.map(|seen| seen.id),
+               "operation_url": seen.and_then(|seen| seen.url.as_deref())})
     }
 
     fn print(&self, kind: CommandKind) {
