@@ -18,7 +18,7 @@ use url::Url;
 use self::follow::{FollowedOperation, follow};
 use self::in_process::InProcess;
 use self::outcome::{CommandResult, conclude};
-use self::remote::{OperationEvents, RemoteDaemon};
+use self::remote::{FollowedEvents, RemoteDaemon};
 use super::run::AnyError;
 use super::{Output, USAGE, print_error};
 use crate::domain::{CommandKind, SecretId, VaultName};
@@ -134,7 +134,7 @@ impl Backend {
     }
 
     /// Returns the changes of an operation as a stream, if the backend has one and offers it now.
-    async fn events(&self, known: &FollowedOperation) -> Option<OperationEvents> {
+    async fn events(&self, known: &FollowedOperation) -> Option<FollowedEvents> {
         match self {
             Self::Remote(daemon) => daemon.events(known).await,
             Self::InProcess(_) => None,

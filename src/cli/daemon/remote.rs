@@ -54,12 +54,12 @@ pub(super) enum DaemonError {
 }
 
 /// The changes of an operation, as the daemon streams them.
-pub(super) struct OperationEvents {
+pub(super) struct FollowedEvents {
     stream: Pin<Box<SseStream<Body>>>,
     url: Option<String>,
 }
 
-impl OperationEvents {
+impl FollowedEvents {
     /// Returns the operation after its next change; `None` once the stream has ended or is cut.
     pub(super) async fn next(&mut self) -> Option<FollowedOperation> {
         loop {
@@ -172,12 +172,12 @@ impl RemoteDaemon {
     }
 
     /// Opens the stream of an operation's changes. Returns `None` if the daemon does not offer it now.
-    pub(super) async fn events(&self, known: &FollowedOperation) -> Option<OperationEvents> {
+    pub(super) async fn events(&self, known: &FollowedOperation) -> Option<FollowedEvents> {
         let url = known.url.clone();
         let request = self.http.get(format!("{}/events", url.as_deref()?)).timeout(MAX_STREAM_TIME);
         let answer = self.answer(request).await.ok()?;
         let body = axum::http::Response::<Body>::from(answer).into_body();
-        Some(OperationEvents { stream: Box::pin(SseStream::new(body)), url })
+        Some(FollowedEvents { stream: Box::pin(SseStream::new(body)), url })
     }
 
     /// Returns the operation with its absolute URL, which has this path at the daemon.
