@@ -10,13 +10,12 @@ use futures::future::join_all;
 use rekeyd::manual::TOPICS;
 use tempfile::TempDir;
 
-use crate::support::{MACHINE, PATIENCE, Process, eventually, program, rekeyd};
+use crate::support::{PATIENCE, Process, eventually, program, rekeyd};
 
 /// The snippets of each page run in one shell, in their order, with `rekeyd` on the path; the pages run side by side.
 #[tokio::test]
 #[ignore = "needs curl"]
 async fn snippets_run_as_written() {
-    let _shared = MACHINE.read().await;
     let pages = TOPICS.iter().map(|topic| (topic.name, script(topic.text)));
     let pages: Vec<_> = pages.filter(|(_, script)| !script.is_empty()).collect();
     assert!(pages.len() >= 3, "{pages:?}");
