@@ -29,7 +29,7 @@ impl CheckConfig {
         match (self.config.load(), self.output) {
             (Ok(config), Output::Text) => {
                 let (vaults, secrets) = (config.vaults.len(), config.secrets.len());
-                print_line(format_args!("{file}: fine (vaults: {vaults}, secrets: {secrets})"));
+                print_line(format_args!("{file}: ok (vaults: {vaults}, secrets: {secrets})"));
                 ExitCode::SUCCESS
             }
             (Ok(config), Output::Json) => {

@@ -29,7 +29,7 @@ use crate::telemetry;
     at least once a day.\n\n\
     Exit codes: 0 everything that was due is done; 1 a secret failed or is blocked,\n\
     the sweep did not finish in time, or a vault could not be searched; 2 a secret\n\
-    is due and held back by a freeze, a window, the canaries or a limit; 64 invalid\n\
+    is due and deferred by a freeze, a window, the canaries or a limit; 64 invalid\n\
     arguments or an invalid configuration")]
 pub(super) struct Sweep {
     #[command(flatten)]
@@ -48,7 +48,7 @@ struct Summary {
     /// The number of successes of each action that succeeded at least once.
     actions: BTreeMap<&'static str, u64>,
     /// The vaults that could not be searched and may hold more secrets.
-    unsearched: Vec<VaultName>,
+    vault_discovery_failed: Vec<VaultName>,
     /// True if all work ended within the limit.
     finished: bool,
 }
@@ -78,8 +78,8 @@ async fn sweep(config: &Config, limit: Duration) -> Result<Summary, AnyError> {
     let polling = Shutdown::default();
     let clock = clock(config, &polling).await?;
     let engine = Engine::start(config, &clock, fastrand::u64(..))?;
-    let unsearched = engine.sweeper(config).discover().await;
-    print_error(format_args!("sweeping over {} secrets", engine.catalogue.list().len()));
+    let vault_discovery_failed = engine.sweeper(config).discover().await;
+    print_error(format_args!("sweeping {} secrets", engine.catalogue.list().len()));
     let finished = tokio::select! {
         swept = tokio::time::timeout(limit, sweep_over(&engine, config)) => swept.is_ok(),
         asked = requested() => {
@@ -92,7 +92,7 @@ async fn sweep(config: &Config, limit: Duration) -> Result<Summary, AnyError> {
     Ok(Summary {
         secrets: engine.board.list(),
         actions: successes(&engine.metrics),
-        unsearched,
+        vault_discovery_failed,
         finished: finished && drained,
     })
 }
@@ -129,13 +129,14 @@ async fn come_to_rest(engine: &Engine) {
 
 impl Summary {
     fn exit_code(&self) -> ExitCode {
-        let failed = !self.finished || !self.unsearched.is_empty() || self.troubled().next().is_some();
-        let is_held_back = self.held_back().next().is_some();
-        if failed { ExitCode::FAILURE } else { ExitCode::from(if is_held_back { 2 } else { 0 }) }
+        let failed =
+            !self.finished || !self.vault_discovery_failed.is_empty() || self.failed().next().is_some();
+        let is_deferred = self.deferred().next().is_some();
+        if failed { ExitCode::FAILURE } else { ExitCode::from(if is_deferred { 2 } else { 0 }) }
     }
 
     /// Returns the secrets that are blocked, were not reconciled, or whose last action failed.
-    fn troubled(&self) -> impl Iterator<Item = &SecretStatus> {
+    fn failed(&self) -> impl Iterator<Item = &SecretStatus> {
         self.secrets.iter().filter(|status| {
             let failed =
                 status.last_outcome.as_ref().is_some_and(|last| last.outcome != ActionOutcome::Success);
@@ -143,8 +144,8 @@ impl Summary {
         })
     }
 
-    /// Returns the secrets that are due and held back by the rollout configuration.
-    fn held_back(&self) -> impl Iterator<Item = &SecretStatus> {
+    /// Returns the secrets that are due and deferred by the rollout configuration.
+    fn deferred(&self) -> impl Iterator<Item = &SecretStatus> {
         self.secrets.iter().filter(|status| status.reason.is_of_rollout())
     }
 
@@ -156,27 +157,27 @@ impl Summary {
     }
 
     fn print_text(&self) {
-        for status in self.troubled().chain(self.held_back()) {
+        for status in self.failed().chain(self.deferred()) {
             print_line(format_args!("{}: {}: {}", status.secret, status.state.label(), status.message));
         }
-        for vault in &self.unsearched {
-            print_line(format_args!("{vault} can't be searched for tagged secrets"));
+        for vault in &self.vault_discovery_failed {
+            print_line(format_args!("vault {vault} could not be searched for tagged secrets"));
         }
-        let (count, troubled, held) = (self.secrets.len(), self.troubled().count(), self.held_back().count());
+        let (count, failed, deferred) = (self.secrets.len(), self.failed().count(), self.deferred().count());
         let actions: Vec<_> =
             self.actions.iter().map(|(action, count)| format!("{action} {count}")).collect();
         let done = if actions.is_empty() { "nothing done".to_owned() } else { actions.join(", ") };
-        let end = if self.finished { "" } else { "; it was not over in time" };
-        print_line(format_args!("{count} secrets, {troubled} in trouble, {held} held back: {done}{end}"));
+        let end = if self.finished { "" } else { "; not finished in time" };
+        print_line(format_args!("secrets: {count}, failed: {failed}, deferred: {deferred}; {done}{end}"));
     }
 
     fn print_json(&self) {
         print_line(json!({
             "secrets": self.secrets.len(),
             "actions": self.actions,
-            "troubled": self.troubled().map(view).collect::<Vec<_>>(),
-            "held_back": self.held_back().map(view).collect::<Vec<_>>(),
-            "unsearched": self.unsearched.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "failed": self.failed().map(view).collect::<Vec<_>>(),
+            "deferred": self.deferred().map(view).collect::<Vec<_>>(),
+            "vault_discovery_failed": self.vault_discovery_failed.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "finished": self.finished,
         }));
     }

@@ -24,9 +24,9 @@ async fn sweep_rotates_due_secrets_and_ends() {
     assert_eq!((state.consumers.failures, state.unpublished().count()), (0, 0), "{}", azure.printed());
 }
 
-/// `sweep` lists secrets that are due but held back by a freeze, and vaults that it could not search.
+/// `sweep` lists secrets that are due but deferred by a freeze, and vaults that it could not search.
 #[tokio::test]
-async fn sweep_lists_held_back_and_unsearched() {
+async fn sweep_lists_deferred_and_unsearched() {
     let azure = Azure::start(&["--propagation", "0s..1s", "--seed", "3"]).await;
     let due = azure.state().await.due_at_first();
     let config = azure.file("frozen.toml");
@@ -41,7 +41,7 @@ async fn sweep_lists_held_back_and_unsearched() {
     let sweep = ["sweep", "--output", "json", "--config", config.to_str().unwrap()];
     let (code, summary) = live_through(&azure, "frozen", &sweep).await;
     assert_eq!(code, Some(2), "{summary}");
-    let held = summary.pointer("/held_back").and_then(Value::as_array).unwrap();
+    let held = summary.pointer("/deferred").and_then(Value::as_array).unwrap();
     let names: Vec<_> = held.iter().filter_map(|one| one.pointer("/secret")?.as_str()).collect();
     assert!(!due.is_empty() && due.iter().all(|due| names.contains(&due.as_str())), "{summary}");
 
@@ -49,7 +49,7 @@ async fn sweep_lists_held_back_and_unsearched() {
     azure.call(reqwest::Method::PUT, &closed, None, serde_json::json!({"network": "private"})).await;
     let (code, summary) = live_through(&azure, "closed", &sweep).await;
     assert_eq!(code, Some(1), "{summary}");
-    assert_eq!(summary.pointer("/unsearched/0"), Some(&"vault-1".into()), "{summary}");
+    assert_eq!(summary.pointer("/vault_discovery_failed/0"), Some(&"vault-1".into()), "{summary}");
 }
 
 /// A command without a daemon that can't be done exits with 1
@@ -72,9 +72,9 @@ async fn impossible_direct_command_fails_with_reason() {
     assert_eq!(azure.state().await.versions_of(&secret), 1);
 }
 
-/// `sweep` exits with 1 and lists the secret with the reason if a secret is in trouble.
+/// `sweep` exits with 1 and lists the secret with the reason if a secret is blocked.
 #[tokio::test]
-async fn sweep_fails_for_a_troubled_secret() {
+async fn sweep_fails_for_a_blocked_secret() {
     let azure = Azure::start(&["--secrets", "1"]).await;
     let config = azure.file("rekeyd.toml");
     let text = std::fs::read_to_string(&config).unwrap();
@@ -89,7 +89,7 @@ async fn sweep_fails_for_a_troubled_secret() {
     let sweep = ["sweep", "--output", "json", "--config", broken.to_str().unwrap()];
     let (code, summary) = live_through(&azure, "sweep", &sweep).await;
     assert_eq!(code, Some(1), "{summary}");
-    assert_eq!(summary.pointer("/troubled/0/reason"), Some(&"application_missing".into()), "{summary}");
+    assert_eq!(summary.pointer("/failed/0/reason"), Some(&"application_missing".into()), "{summary}");
 }
 
 /// `rotate` without a daemon rotates the secret and prints the outcome; an unknown secret is rejected.
