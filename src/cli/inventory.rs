@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::read_only::run_read_only;
-use super::table::table;
+use super::table::{paragraph, table};
 use super::{ConfigFile, print_error, print_line};
 use crate::diagnostics::inventory::{Inventory, Item};
 use crate::domain::Class;
@@ -76,7 +76,7 @@ impl InventoryCommand {
         match self.output {
             InventoryOutput::Table => {
                 let rows = table(HEAD, taken.items.iter().map(cells));
-                format!("{rows}\n\n{}", summary(&taken.items))
+                format!("{rows}\n\n{}", paragraph(&summary(&taken.items)))
             }
             InventoryOutput::Json => json!({
                 "items": taken.items,
