@@ -1,6 +1,8 @@
 //! `rekeyd plan`: shows what would happen to each managed secret, when and why, and changes nothing.
 
+use std::cell::Cell;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
@@ -65,7 +67,8 @@ impl PlanCommand {
                 skew: &services.skew,
                 metrics: &services.metrics,
             };
-            let plan = planner.plan(print_progress).await;
+            let progress = Progress::new();
+            let plan = planner.plan(|inspected, all| progress.print(inspected, all)).await;
             let lines: Vec<_> =
                 plan.previews.into_iter().map(|(secret, preview)| Line::of(secret, preview)).collect();
             plan.gaps.iter().for_each(print_error);
@@ -78,14 +81,26 @@ impl PlanCommand {
     }
 }
 
-/// Prints the progress of a long plan.
-fn print_progress(looked: usize, all: usize) {
-    if looked > 0 && looked.is_multiple_of(PROGRESS_EVERY) {
-        print_error(format_args!("looked at {looked} of {all} secrets"));
+/// Prints the progress of a plan that takes longer than a few seconds, at intervals.
+struct Progress {
+    next: Cell<Instant>,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { next: Cell::new(Instant::now() + PROGRESS_INTERVAL) }
+    }
+
+    fn print(&self, inspected: usize, all: usize) {
+        let now = Instant::now();
+        if now >= self.next.get() {
+            self.next.set(now + PROGRESS_INTERVAL);
+            print_error(format_args!("checked {inspected} of {all} secrets"));
+        }
     }
 }
 
-const PROGRESS_EVERY: usize = 50;
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 
 impl Line {
     fn of(secret: SecretId, previewed: Result<Preview, Blocked>) -> Self {

@@ -1,17 +1,17 @@
 //! The plan: the action that the reconcile loop would take for each managed secret now. Never runs the loop.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures::stream::{self, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::ClockSkew;
 use crate::config::Config;
-use crate::domain::{Action, Decision, ManagedSecret, SecretId, WaitReason};
+use crate::domain::{ManagedSecret, SecretId};
 use crate::metrics::Metrics;
 use crate::ports::chain;
 use crate::reconcile::{
-    Blocked, Catalogue, Deps, Ports, Preview, Reconciler, Rollout, StatusBoard, WorkQueue,
+    Blocked, Catalogue, Deps, Inspected, Ports, Preview, Reconciler, Rollout, StatusBoard, WorkQueue,
 };
 
 /// A preview of each managed secret.
@@ -37,31 +37,37 @@ pub struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// Previews every managed secret. Calls `progress` with the number done so far and the total.
+    /// Previews every managed secret. Calls `progress` with the number inspected so far and the total.
     pub async fn plan(&self, progress: impl Fn(usize, usize)) -> Plan {
         let (catalogue, gaps) = self.catalogue().await;
         let catalogue = Arc::new(catalogue);
         let reconciler = Reconciler::new(self.deps(&catalogue));
-        let secrets = catalogue.list();
-        let mut previews = BTreeMap::new();
-        for (index, managed) in secrets.iter().enumerate() {
-            progress(index, secrets.len());
-            previews.insert(managed.id.clone(), reconciler.preview(managed).await);
-        }
-        for managed in secrets.iter().filter(|managed| has_siblings(managed, &secrets)) {
-            previews.insert(managed.id.clone(), reconciler.preview(managed).await);
-        }
-        let was_of_many: BTreeSet<_> = previews
-            .iter()
-            .filter(|(_, previewed)| is_of_many(previewed))
-            .map(|(id, _)| id.clone())
-            .collect();
-        // These decisions depend on what became known of the others since: the canaries, the rotations of the last
+        let mut inspected = self.inspect(&reconciler, catalogue.list(), progress).await;
+        // A decision depends on what became known of the siblings, then on the canaries and the rotations of the last
         // hour.
-        for managed in secrets.iter().filter(|managed| was_of_many.contains(&managed.id)) {
-            previews.insert(managed.id.clone(), reconciler.preview(managed).await);
+        for _ in 0..ROUNDS - 1 {
+            preview(&reconciler, &mut inspected);
         }
-        Plan { previews: previews.into_iter().collect(), gaps }
+        Plan { previews: preview(&reconciler, &mut inspected), gaps }
+    }
+
+    /// Inspects all secrets, several at a time. Returns them in the order of their names.
+    async fn inspect(
+        &self,
+        reconciler: &Reconciler,
+        secrets: Vec<Arc<ManagedSecret>>,
+        progress: impl Fn(usize, usize),
+    ) -> Vec<(Arc<ManagedSecret>, Result<Inspected, Blocked>)> {
+        let all = secrets.len();
+        let inspections = stream::iter(secrets).map(async |managed| {
+            let inspected = reconciler.inspect(&managed).await;
+            (managed, inspected)
+        });
+        let numbered = inspections.buffer_unordered(self.config.reconcile.concurrency).enumerate();
+        let reported = numbered.inspect(|(index, _)| progress(index + 1, all));
+        let mut inspected: Vec<_> = reported.map(|(_, inspected)| inspected).collect().await;
+        inspected.sort_by(|(one, _), (other, _)| one.id.cmp(&other.id));
+        inspected
     }
 
     /// Returns every managed secret, and the vaults that could not be searched for tagged ones.
@@ -98,21 +104,20 @@ impl Planner<'_> {
     }
 }
 
-/// Returns true if another secret may be of the same application. A GUID of another kind may name the same one.
-fn has_siblings(managed: &ManagedSecret, all: &[Arc<ManagedSecret>]) -> bool {
-    let kind = std::mem::discriminant(&managed.application);
-    all.iter().any(|other| {
-        let is_of_kind = std::mem::discriminant(&other.application) == kind;
-        other.id != managed.id && (!is_of_kind || other.application == managed.application)
-    })
+/// Decides on each secret as it was inspected.
+fn preview(
+    reconciler: &Reconciler,
+    inspected: &mut [(Arc<ManagedSecret>, Result<Inspected, Blocked>)],
+) -> Vec<(SecretId, Result<Preview, Blocked>)> {
+    let previews = inspected.iter_mut().map(|(managed, inspected)| {
+        let previewed = match inspected {
+            Ok(inspected) => Ok(reconciler.preview(managed, inspected)),
+            Err(blocked) => Err(blocked.clone()),
+        };
+        (managed.id.clone(), previewed)
+    });
+    previews.collect()
 }
 
-/// Returns true if the decision depends on what is known of all secrets.
-fn is_of_many(previewed: &Result<Preview, Blocked>) -> bool {
-    let Ok(preview) = previewed else { return false };
-    match &preview.decision {
-        Decision::Act(action) => matches!(action, Action::Issue { .. }),
-        Decision::Wait { reason, .. } => matches!(reason, WaitReason::Canary | WaitReason::RolloutLimit),
-        Decision::Blocked { .. } => false,
-    }
-}
+/// The number of times that all secrets are decided on, each time with the decisions about the others.
+const ROUNDS: usize = 3;

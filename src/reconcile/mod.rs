@@ -29,7 +29,7 @@ use std::sync::Arc;
 pub use blocked::Blocked;
 pub use catalogue::Catalogue;
 pub use queue::{Ticket, WorkItem, WorkQueue};
-pub use reconciler::{Deps, Preview, Reconciler};
+pub use reconciler::{Deps, Inspected, Preview, Reconciler};
 pub use rollout::{Rollout, WindowState};
 pub use status::{EndedCommand, LastOutcome, ReplicaStatus, SecretStatus};
 pub use status_board::StatusBoard;

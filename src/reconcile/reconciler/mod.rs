@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use time::{Duration, OffsetDateTime};
 use tokio_util::sync::CancellationToken;
 
-pub use preview::Preview;
+pub use preview::{Inspected, Preview};
 
 use super::Ports;
 use super::catalogue::Catalogue;

@@ -3,7 +3,9 @@
 use time::OffsetDateTime;
 
 use super::Reconciler;
-use crate::domain::{BlockReason, ClientId, Command, ManagedSecret, ReplicaFacts, ReplicaState, UsageFacts};
+use crate::domain::{
+    BlockReason, ClientId, Command, ManagedSecret, ReplicaFacts, ReplicaState, SecretId, UsageFacts,
+};
 use crate::reconcile::blocked::Blocked;
 use crate::reconcile::observe::{Observation, Subject, observe};
 use crate::reconcile::volatile::Volatile;
@@ -24,14 +26,25 @@ impl Reconciler {
         if self.rollout.is_canary(&managed.id) {
             observation.policy = observation.policy.ahead();
         }
-        observation.seen.rollout_limits = self.rollout.limits(&managed.id, &self.board, now);
         self.add_remembered(&mut observation, now);
-        let siblings = self.siblings(&managed.id, &observation.application);
-        observation.seen.held_elsewhere = self.held_elsewhere(&siblings);
+        let siblings = self.add_fleet(&mut observation, managed, now);
         if let Some(command) = command {
             self.pass_on_compromise(command, &observation.seen, &siblings);
         }
         Ok(observation)
+    }
+
+    /// Adds what is known of the other secrets now. Returns the siblings.
+    pub(super) fn add_fleet(
+        &self,
+        observation: &mut Observation,
+        managed: &ManagedSecret,
+        now: OffsetDateTime,
+    ) -> Vec<SecretId> {
+        let siblings = self.siblings(&managed.id, &observation.application);
+        observation.seen.rollout_limits = self.rollout.limits(&managed.id, &self.board, now);
+        observation.seen.held_elsewhere = self.held_elsewhere(&siblings);
+        siblings
     }
 
     /// Adds what earlier passes of this process learned.
