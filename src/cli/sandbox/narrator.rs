@@ -74,41 +74,48 @@ impl Narrator {
     }
 
     fn print_event(&mut self, event: &TimelineEvent) {
-        match event.kind {
-            // The daemon signs in several times before it publishes: one line stands for all.
-            TimelineEventKind::SignedIn => {
-                *self.sign_ins.entry(event.detail.clone()).or_default() += 1;
-                return;
-            }
-            TimelineEventKind::Published => self.print_verified(event),
-            TimelineEventKind::ClockMoved => return self.print_consumers(event.at),
-            TimelineEventKind::FaultInjected if self.output == Output::Json => return,
-            _ => {}
+        // The daemon signs in several times before it publishes: one line stands for all.
+        if event.kind == TimelineEventKind::SignedIn {
+            *self.sign_ins.entry(event.detail.clone()).or_default() += 1;
+        } else if event.kind == TimelineEventKind::ClockMoved {
+            self.print_consumers(event.at);
+        } else if event.kind != TimelineEventKind::FaultInjected || self.output != Output::Json {
+            self.print_verified(event);
+            self.print(event_line(event));
         }
-        self.print(event_line(event));
     }
 
-    fn print_verified(&mut self, published: &TimelineEvent) {
-        if let Some(count) = self.sign_ins.remove(&published.detail) {
-            let text = format!("{}  it signed in {count} times", published.secret);
-            self.print(line(published.at, ("verified", AnsiColor::Green.on_default()), &text));
+    /// Prints the sign-ins that came before the publication of a credential, if the event is one.
+    fn print_verified(&mut self, event: &TimelineEvent) {
+        if event.kind != TimelineEventKind::Published {
+            return;
+        }
+        if let Some(count) = self.sign_ins.remove(&event.detail) {
+            let text = format!("{}  it signed in {count} times", event.secret);
+            self.print(line(event.at, ("verified", AnsiColor::Green.on_default()), &text));
         }
     }
 }
 
 fn event_line(event: &TimelineEvent) -> String {
-    let secret = &event.secret;
-    let text = match event.kind {
-        TimelineEventKind::Issued | TimelineEventKind::Published | TimelineEventKind::Revoked => {
-            format!("{secret}  {}", credential(event))
+    let TimelineEvent { at, kind, secret, detail } = event;
+    let text = match kind {
+        TimelineEventKind::Issued
+        | TimelineEventKind::SignedIn
+        | TimelineEventKind::Published
+        | TimelineEventKind::Revoked => format!("{secret}  {}", credential(event)),
+        TimelineEventKind::VersionAdded | TimelineEventKind::VersionDisabled => {
+            format!("{secret}  {detail:.16}")
         }
-        TimelineEventKind::VersionDisabled => format!("{secret}  {:.16}", event.detail),
-        TimelineEventKind::ClockMoving => {
-            format!("moving the sandbox's clock forward by {} ...", event.detail)
-        }
-        _ => format!("{secret}  {}", event.detail),
+        TimelineEventKind::EventDelivered
+        | TimelineEventKind::EventDeadLettered
+        | TimelineEventKind::EventDropped
+        | TimelineEventKind::FaultInjected
+        | TimelineEventKind::ConsumerFailed => format!("{secret}  {detail}"),
+        TimelineEventKind::ClockMoving => format!("moving the sandbox's clock forward by {detail} ..."),
+        TimelineEventKind::ClockMoved => format!("moved by {detail}"),
     };
-    line(event.at, label(event.kind), &text)
+    line(*at, label(*kind), &text)
 }
 
 /// Returns the first part of the credential's id, which is enough to recognise it.
