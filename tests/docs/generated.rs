@@ -54,14 +54,14 @@ fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for part in text.split_whitespace() {
         match words.last_mut().filter(|word| word.matches('`').count() % 2 == 1) {
-            Some(code) => code.push_str(&format!(" {part}")),
+            Some(code) => *code = format!("{code} {part}"),
             None => words.push(part.to_owned()),
         }
     }
     words
 }
 
-/// Marks the names of tables, such as `[policy]`, as code.
+/// Marks the names of tables, such as `[policy]`, and arrays of texts as code.
 fn with_code(text: &str) -> String {
     let mut done = String::new();
     for (index, part) in text.split('`').enumerate() {
@@ -75,10 +75,7 @@ fn with_code(text: &str) -> String {
 
 fn tables_as_code(text: &str) -> String {
     let Some((before, rest)) = text.split_once('[') else { return text.to_owned() };
-    let is_name = |part: char| part.is_ascii_lowercase() || "._[]".contains(part);
-    let length = rest.find(|part: char| !is_name(part)).unwrap_or(rest.len());
-    let length = rest.get(..length).and_then(|name| name.rfind(']')).map_or(0, |at| at + 1);
-    let (name, rest) = rest.split_at(length);
+    let (name, rest) = rest.split_at(length_in_brackets(rest));
     if name.is_empty() {
         format!("{before}[{}", tables_as_code(rest))
     } else {
@@ -86,12 +83,27 @@ fn tables_as_code(text: &str) -> String {
     }
 }
 
+/// Returns the length of a table's name or an array of texts up to its last bracket; 0 for anything else.
+fn length_in_brackets(rest: &str) -> usize {
+    if rest.starts_with('"') {
+        return rest.find("\"]").map_or(0, |at| at + 2);
+    }
+    let length = rest.find(|part: char| !is_part_of_table(part)).unwrap_or(rest.len());
+    rest.get(..length).and_then(|name| name.rfind(']')).map_or(0, |at| at + 1)
+}
+
+fn is_part_of_table(part: char) -> bool {
+    part.is_ascii_lowercase() || "._[]".contains(part)
+}
+
+/// The names of tables and arrays of texts become code: in Markdown, other brackets can be links.
 #[test]
 fn names_of_tables_become_code() {
     for (text, expected) in [
         ("as [policy] and [[api.tokens]].", "as `[policy]` and `[[api.tokens]]`."),
         ("as `[policy]` [no name]", "as `[policy]` [no name]"),
         ("[queue]: ?key=…", "`[queue]`: ?key=…"),
+        ("as [\"/key\"], or", "as `[\"/key\"]`, or"),
     ] {
         assert_eq!(with_code(text), expected);
     }

@@ -158,11 +158,13 @@ fn exit_codes(text: &str) -> Vec<(String, String)> {
         if ends && CODES.contains(&word) {
             codes.push((word.to_owned(), String::new()));
         } else if let Some((_, meaning)) = codes.last_mut() {
-            let space = if meaning.is_empty() { "" } else { " " };
-            meaning.push_str(&format!("{space}{word}"));
+            meaning.push_str(if meaning.is_empty() { "" } else { " " });
+            meaning.push_str(word);
         }
     }
-    codes.iter_mut().for_each(|(_, meaning)| *meaning = format!("{}.", meaning.trim_end_matches([';', '.'])));
+    for (_, meaning) in &mut codes {
+        *meaning = format!("{}.", meaning.trim_end_matches([';', '.']));
+    }
     codes
 }
 

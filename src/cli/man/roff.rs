@@ -47,7 +47,9 @@ impl ManPage {
     /// Adds lines that are kept as they are.
     pub(super) fn example(&mut self, lines: &[&str]) {
         self.line(".nf");
-        lines.iter().for_each(|line| self.line(&protected(line)));
+        for line in lines {
+            self.line(&protected(line));
+        }
         self.line(".fi");
     }
 
