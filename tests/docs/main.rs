@@ -6,6 +6,7 @@
 mod boundaries;
 mod closed_sets;
 mod contracts;
+mod english;
 mod generated;
 mod layers;
 mod manual;

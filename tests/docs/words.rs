@@ -12,7 +12,7 @@ const FORBIDDEN: [&[&str]; 7] =
 /// Forbidden beginnings of the names of limits: use `MAX_` and `MIN_`.
 pub(crate) const FORBIDDEN_LIMITS: [&str; 5] = ["MOST_", "LONGEST_", "SHORTEST_", "LARGEST_", "LEAST_"];
 
-const SCANNED: [&str; 5] = ["src", "config", "deploy", "README.md", "tests"];
+pub(crate) const SCANNED: [&str; 5] = ["src", "config", "deploy", "README.md", "tests"];
 
 /// The old names of configuration keys, with which a file is refused, and this list.
 const EXCEPTIONS: [&str; 2] = ["src/config/renamed.rs", "tests/docs/words.rs"];
@@ -22,7 +22,7 @@ const NOT_OURS: [&str; 6] =
     ["node_modules", "target", "artifacts", "__pycache__", "package-lock.json", "Cargo.lock"];
 
 /// Lists the files under a path of the checkout, each from its root.
-fn files(path: &str) -> Vec<String> {
+pub(crate) fn files(path: &str) -> Vec<String> {
     if root().join(path).is_file() {
         return vec![path.to_owned()];
     }
