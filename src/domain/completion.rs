@@ -30,11 +30,12 @@ impl Observed {
     pub fn is_command_completed(&self) -> bool {
         self.command.is_some_and(|command| match command.kind {
             CommandKind::Rotate => self.is_rotated_since(command),
-            // Any version counts: if a successor had to follow at once, it must not be rolled back again.
+            // Any version counts: if a successor had to follow at once, it must not be rolled back again. But a rollback
+            // that was requested after a successor was published is for that one.
             CommandKind::Rollback => self
                 .all_versions()
                 .filter_map(|version| version.tags.rolled_back_at())
-                .any(|at| command.is_completed_by(at)),
+                .any(|at| command.is_completed_by(at) && !self.is_rotated_between(at, command.at)),
             CommandKind::Compromised { .. } => self.is_compromise_over(),
             CommandKind::Retire => self.is_retired_up_to(command),
             CommandKind::Pause => self.is_paused() == Some(true),
@@ -68,6 +69,12 @@ impl Observed {
         self.all_versions()
             .filter(|version| version.is_good_rotation())
             .any(|version| command.is_completed_by(version.created))
+    }
+
+    /// Returns true if a rotation was published after `from` and not after `until`.
+    fn is_rotated_between(&self, from: OffsetDateTime, until: OffsetDateTime) -> bool {
+        let rotations = self.all_versions().filter(|version| version.is_good_rotation());
+        rotations.map(|version| version.created).any(|created| from < created && created <= until)
     }
 
     /// Returns true if the compromise is recorded, a later credential is published, and every older one is gone and

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rekeyd::domain::CommandKind;
 use time::Duration;
 
-use super::seen::{COMPROMISED, current, is_same, signs_in, tags_now};
+use super::seen::{COMPROMISED, current, is_same, quarantined, signs_in, tags_now};
 use crate::world::World;
 
 const COMPLETED: &str = "completed";
@@ -109,6 +109,21 @@ fn published_rotate_stays_completed() {
     let reason = "the previous credential is published again".to_owned();
     assert_eq!(world.end_of(CommandKind::Rollback), (COMPLETED, reason));
     assert!(is_same(&current(&world), &before));
+}
+
+/// A rollback that is requested after a later rotation rolls that one back, however short ago the last rollback was.
+#[test]
+fn rollback_after_rotate_is_a_new_one() {
+    let world = World::new(None);
+    let first = current(&world);
+    world.live(Duration::days(1));
+    for kind in [CommandKind::Rollback, CommandKind::Rotate, CommandKind::Rollback] {
+        world.command(kind);
+        world.live(Duration::minutes(2));
+        assert_eq!(world.end_of(kind).0, COMPLETED, "{kind:?}");
+    }
+    assert!(is_same(&current(&world), &first));
+    assert_eq!(quarantined(&world), 2);
 }
 
 /// A pause takes its turn before a rotate that a missing permission holds up, which is then rejected.
