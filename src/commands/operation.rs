@@ -117,13 +117,12 @@ pub(super) fn of(accepted: &AcceptedCommand, queue: &WorkQueue, board: &StatusBo
     let status = board.show(&secret);
     let secret_state = status.as_ref().map_or(SecretState::Unknown, |status| status.state);
     let reason = status.as_ref().map_or(StatusReason::NotReconciledYet, |status| status.reason);
-    let (state, message) = match ended {
-        Some(ended) => (ended.outcome.into(), ended.reason),
-        None => {
-            let index = pending.iter().position(|pending| command.is_merged_into(pending.command))?;
-            let message = status.map(|status| status.message).unwrap_or_default();
-            progress(&pending, index, secret_state, message)
-        }
+    let (state, message) = if let Some(ended) = ended {
+        (ended.outcome.into(), ended.reason)
+    } else {
+        let index = pending.iter().position(|pending| command.is_merged_into(pending.command))?;
+        let message = status.map(|status| status.message).unwrap_or_default();
+        progress(&pending, index, secret_state, message)
     };
     let (at, command) = (command.at, command.kind);
     Some(Operation { id, secret, command, by, at, also, state, message, secret_state, reason })

@@ -66,7 +66,11 @@ fn same_kind_twice_is_one_command() {
     }
     let mut late = requested(&[CommandKind::Retire, CommandKind::Rotate]);
     late.add(command(CommandKind::Rotate, -9));
-    assert_eq!(late.list()[1].command, command(CommandKind::Rotate, 1), "an older one changes nothing");
+    assert_eq!(
+        late.list().last().unwrap().command,
+        command(CommandKind::Rotate, 1),
+        "an older one changes nothing"
+    );
 }
 
 /// A rollback replaces a rotation that waits or is given back, but neither one in work nor one that is half done.

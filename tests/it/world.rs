@@ -247,7 +247,9 @@ fn one_life(world: &Arc<World>, end: OffsetDateTime) {
         let commands: Vec<_> = world.commands.lock().unwrap().drain(..).collect();
         let (now, later): (Vec<_>, Vec<_>) =
             commands.iter().copied().partition(|command| command.at <= world.now());
-        now.into_iter().for_each(|command| daemon.give(&world.secret, command));
+        for command in now {
+            daemon.give(&world.secret, command);
+        }
         let secrets = world.secrets().filter(|secret| world.sweeps_sibling || **secret == world.secret);
         let secrets: Vec<_> = secrets.cloned().collect();
         let sweeps = sweep(Arc::clone(&daemon.queue), secrets, clock.clone());

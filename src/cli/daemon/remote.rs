@@ -248,6 +248,6 @@ impl RemoteDaemon {
 const MAX_REQUEST_TIME: Duration = Duration::from_secs(30);
 
 /// Maximum time for a stream of events. After that the operation is read.
-const MAX_STREAM_TIME: Duration = Duration::from_hours(24);
+const MAX_STREAM_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 const FORGOTTEN: &str = "the daemon no longer knows this command (it may have restarted): run it again";

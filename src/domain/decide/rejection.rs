@@ -57,14 +57,16 @@ pub fn command_rejection(seen: &Observed) -> Option<CommandRejection> {
     if seen.denied_reason.is_some() {
         return None;
     }
+    let is_paused = is_held_by_pause(seen);
     match command.kind {
-        CommandKind::Compromised { .. } | CommandKind::Pause | CommandKind::Resume => None,
-        CommandKind::Rotate | CommandKind::Rollback | CommandKind::Retire if is_held_by_pause(seen) => {
+        CommandKind::Rotate | CommandKind::Rollback | CommandKind::Retire if is_paused => {
             Some(CommandRejection::Paused)
         }
-        CommandKind::Rotate => None,
         CommandKind::Rollback => (seen.fallback.is_none() && !current.tags.is_quarantined())
             .then_some(CommandRejection::NothingToRollBackTo),
         CommandKind::Retire => seen.held_elsewhere.is_none().then_some(CommandRejection::SiblingUnknown),
+        CommandKind::Rotate | CommandKind::Compromised { .. } | CommandKind::Pause | CommandKind::Resume => {
+            None
+        }
     }
 }

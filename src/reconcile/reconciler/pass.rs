@@ -202,7 +202,7 @@ impl NextPass {
         let Observation { seen, policy, .. } = observation;
         let left = self.left.filter(|_| seen.command.is_some());
         match (left, grace) {
-            (None, _) | (Some(CommandProgress::Untried), _) => Self { left, ..self },
+            (None | Some(CommandProgress::Untried), _) => Self { left, ..self },
             (Some(_), Some(over)) => {
                 Self { at: self.at.into_iter().chain([over]).min(), left: Some(CommandProgress::Yielding) }
             }

@@ -20,7 +20,9 @@ fn at_rest() -> Arc<World> {
 
 /// Gives commands at once, in this order, and lets an hour pass.
 fn give(world: &Arc<World>, kinds: &[CommandKind]) {
-    kinds.iter().for_each(|kind| world.command(*kind));
+    for kind in kinds {
+        world.command(*kind);
+    }
     world.live(Duration::hours(1));
 }
 
