@@ -158,7 +158,8 @@ async fn a_daemon_rotates_while_the_command_waits() {
     let url = answer.pointer("/secrets/0/operation_url").and_then(Value::as_str).unwrap();
     let path = url.strip_prefix(daemon.base()).unwrap();
     let shown: Value = serde_json::from_str(&daemon.get(path).await.1).unwrap();
-    assert_eq!((&shown["state"], &shown["id"]), (&"completed".into(), &answer["secrets"][0]["operation_id"]));
+    assert_eq!(shown.pointer("/state"), Some(&"completed".into()), "{shown}");
+    assert_eq!(shown.pointer("/id"), answer.pointer("/secrets/0/operation_id"), "{shown}");
 }
 
 /// A rotate and a resume that are run at once, as two processes, both take effect on a paused secret: through a daemon,
@@ -189,7 +190,7 @@ async fn rotate_and_resume_work_at_once() {
         for command in [resume, rotate] {
             let (code, answer) = command.live_through(&azure).await;
             assert_eq!(code, Some(0), "{answer}\n{}", daemon.printed());
-            assert_eq!(answer["secrets"][0]["outcome"], "completed", "{answer}");
+            assert_eq!(answer.pointer("/secrets/0/outcome"), Some(&"completed".into()), "{answer}");
         }
         assert_eq!(azure.state().await.versions_of(&secret), round + 2);
         azure.advance("1h").await;
