@@ -98,7 +98,7 @@ async fn released_secret_ends_its_commands() {
     let operation = give(&fleet, &secret, "rotate").await;
     fleet.live(Duration::minutes(5)).await;
     unset(&fleet, &secret, PROVIDER_ADDRESS);
-    fleet.live(SWEEP).await;
+    fleet.until(SWEEP, |fleet| !ends(fleet, &secret).is_empty()).await;
     let [[event, command, reason]] = ends(&fleet, &secret).try_into().unwrap();
     assert_eq!((event.as_str(), command.as_str()), ("command_rejected", "rotate"));
     assert!(reason.contains("not managed"), "{reason}");
