@@ -20,6 +20,8 @@ RUN mkdir src && echo 'fn main() {}' >src/main.rs && touch src/lib.rs \
     && cargo xtask build --features "${FEATURES}" \
     && rm -r src
 
+# The reference configuration is part of the manual in the binary.
+COPY config/rekeyd.toml config/rekeyd.toml
 COPY src src
 # Cargo compares modification times, and those of a checkout may be older than the empty rekeyd.
 RUN touch src/lib.rs src/main.rs && cargo xtask build --features "${FEATURES}"
