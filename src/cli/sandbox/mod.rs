@@ -160,7 +160,7 @@ impl SandboxCommand {
         start: OffsetDateTime,
     ) -> Result<App, AnyError> {
         let mut narrator = Narrator::new(sandbox, self.output);
-        narrator.print(screen::introduction(sandbox, start));
+        narrator.print(screen::introduction(sandbox, start, self.long_cache()));
         let app = start_daemon(sandbox, listener, files, self.seed).await?;
         let mut story = Story { sandbox, app: &app, narrator: &mut narrator, start };
         tokio::select! {
@@ -175,15 +175,20 @@ impl SandboxCommand {
         Ok(app)
     }
 
+    /// Returns the time for which a second consumer of each secret keeps its text: only the story of one rotation has one.
+    fn long_cache(&self) -> Option<Duration> {
+        let is_story = self.days.is_none() && !self.azure_only;
+        is_story.then_some(LONG_CACHE)
+    }
+
     fn options(&self, daemon_address: SocketAddr) -> Options {
         let (shortest, longest) = self.propagation;
-        let is_story = self.days.is_none() && !self.azure_only;
         Options {
             secrets: self.secrets.into(),
             vaults: self.vaults.into(),
             propagation: shortest..=longest,
             faults: self.faults,
-            long_cache: is_story.then_some(LONG_CACHE),
+            long_cache: self.long_cache(),
             seed: self.seed,
             start: SystemClock.now(),
             daemon_address,

@@ -2,24 +2,35 @@
 
 use std::path::Path;
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::files::Files;
 use crate::app::App;
 use crate::sandbox::Sandbox;
 
-/// Returns what is simulated, and what is due.
-pub(super) fn introduction(sandbox: &Sandbox, now: OffsetDateTime) -> String {
+/// Returns what is simulated, and what is due. With `long_cache`, each secret has a second consumer that caches its text
+/// for that time.
+pub(super) fn introduction(sandbox: &Sandbox, now: OffsetDateTime, long_cache: Option<Duration>) -> String {
     let (secrets, vaults) = (sandbox.model().managed().len(), sandbox.endpoints().vaults.len());
-    let due = due(sandbox, now);
+    let (due, consumers) = (due(sandbox, now), consumers(long_cache));
     format!(
         "A simulated Azure on this machine: Microsoft Entra, Graph, Key Vault and Event\n\
          Grid over HTTPS. Secrets: {secrets}, in {vaults} vaults, each of an application of its own and\n\
-         with two consumers: one reads it every hour, the other every 3 days.\n\n\
+         {consumers}\n\n\
          Due for rotation (less than {DUE_BEFORE_DAYS} days are left):\n\n{due}\n\
          The daemon starts. The sandbox has a clock of its own, which jumps from one\n\
          event to the next.\n"
     )
+}
+
+fn consumers(long_cache: Option<Duration>) -> String {
+    match long_cache {
+        Some(time) => format!(
+            "with two consumers: one reads it every hour, the other every {} days.",
+            time.whole_days()
+        ),
+        None => "with a consumer that reads it every hour.".to_owned(),
+    }
 }
 
 fn due(sandbox: &Sandbox, now: OffsetDateTime) -> String {
@@ -140,6 +151,14 @@ mod tests {
         assert_eq!(suggestion("A", &["curl", "x"]), "  A:\n    curl x\n");
         let long = "x".repeat(72);
         assert_eq!(suggestion("A", &["curl", &long]), format!("  A:\n    curl \\\n      {long}\n"));
+    }
+
+    /// The second consumer is announced only in a run that has one.
+    #[test]
+    fn only_existing_consumers_are_announced() {
+        let two = consumers(Some(Duration::days(3)));
+        assert_eq!(two, "with two consumers: one reads it every hour, the other every 3 days.");
+        assert_eq!(consumers(None), "with a consumer that reads it every hour.");
     }
 
     /// A path with a space or a quote is quoted for a shell.
