@@ -192,7 +192,7 @@ impl Reconciler {
 
 impl NextPass {
     /// Returns the end of the pass as it is for the command of `observation`: without one left, nothing is left; one
-    /// that is half done stays so; one that may be rejected is looked at again when its `grace` is over.
+    /// that is half done stays so; one that may be rejected is judged again when its `grace` is over.
     fn with_command_of(
         self,
         observation: &Observation,
